@@ -1,0 +1,96 @@
+package bucket
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+// The vectors are those that MurmurHash3's public test programs agree upon.
+func TestSum32Vectors(t *testing.T) {
+	tests := []struct {
+		in   string
+		want uint32
+	}{
+		{"", 0},
+		{"test", 0xba6bd213},
+		{"Hello, world!", 0xc0363e43},
+		{"The quick brown fox jumps over the lazy dog", 0x2e4ff723},
+	}
+	for _, tt := range tests {
+		if got := Sum32(tt.in); got != tt.want {
+			t.Errorf("Sum32(%q) = %#x, want %#x", tt.in, got, tt.want)
+		}
+	}
+}
+
+// req: CD-18
+func TestShareIsMonotone(t *testing.T) {
+	t.Parallel()
+	shares := []float64{0, 0.01, 5, 10, 25, 50, 99.99, 100}
+	for i := range 20000 {
+		p := Of("rel_1", fmt.Sprintf("visitor-%d", i))
+		in := false
+		for _, s := range shares {
+			now := p.In(s)
+			if in && !now {
+				t.Fatalf("point %d is in a smaller share but not in %g %%", p, s)
+			}
+			in = now
+		}
+		if p.In(0) || !p.In(100) {
+			t.Fatalf("point %d: nobody is in 0 %%, everybody is in 100 %%", p)
+		}
+	}
+}
+
+// req: CD-10 EN-10
+func TestShareIsTrue(t *testing.T) {
+	t.Parallel()
+	const n = 200000
+	for _, share := range []float64{1, 5, 10, 50} {
+		in := 0
+		for i := range n {
+			if Of("salt", fmt.Sprintf("v%d", i)).In(share) {
+				in++
+			}
+		}
+		p := share / 100
+		if got, slack := float64(in)/n, 5*math.Sqrt(p*(1-p)/n); math.Abs(got-p) > slack {
+			t.Errorf("share %g %%: measured %.4f, off by more than five standard errors (%.4f)", share, got, slack)
+		}
+	}
+}
+
+func TestSaltsAreIndependent(t *testing.T) {
+	t.Parallel()
+	const n = 100000
+	both := 0
+	for i := range n {
+		k := fmt.Sprintf("v%d", i)
+		if Of("a", k).In(10) && Of("b", k).In(10) {
+			both++
+		}
+	}
+	if got := float64(both) / n; math.Abs(got-0.01) > 5*math.Sqrt(0.01*0.99/n) {
+		t.Errorf("overlap of two 10 %% shares is %.4f, want 0.01", got)
+	}
+}
+
+func FuzzOf(f *testing.F) {
+	f.Add("salt", "key")
+	f.Fuzz(func(t *testing.T, salt, key string) {
+		if p := Of(salt, key); p < 0 || p >= Size {
+			t.Fatalf("Of(%q, %q) = %d", salt, key, p)
+		}
+		if sum32(salt, key) != Sum32(salt+key) {
+			t.Fatal("the hash of two parts differs from the hash of their concatenation")
+		}
+	})
+}
+
+func BenchmarkOf(b *testing.B) {
+	for b.Loop() {
+		Of("rel_0a1b2c3d4e5f6g7h8j9k", "v_0a1b2c3d4e5f6g7h8j9k")
+	}
+}

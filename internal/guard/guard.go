@@ -1,0 +1,128 @@
+// Package guard turns evidence into a verdict and an action.
+//
+// The same guard watches every kind of change: it is given the rules of the
+// strategy and what was measured (per-second sums of the stable version and of
+// the changed one, health probes, the intended share) and says what is known
+// (one of four words), what should be done, and why, in sentences. Absolute
+// limits, spikes and the judge's comparison are separate findings. Missing data is
+// never 0 and never a pass; what hits both versions is never held against one.
+//
+// Evaluate is pure: durations and consecutive failures are read from the evidence,
+// so a verdict can be recomputed from what was stored.
+package guard
+
+import (
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/metric"
+)
+
+// Word is what the evidence says.
+type Word string
+
+// The four verdicts.
+const (
+	BetterOrEqual Word = "better_or_equal"
+	Worse         Word = "worse"
+	NotEnough     Word = "not_enough_evidence"
+	Broken        Word = "broken_measurement"
+)
+
+// Action is what the guard asks for.
+type Action string
+
+// The actions, in rising order of force.
+const (
+	Continue Action = "continue" // nothing stands against going on
+	Hold     Action = "hold"     // do not raise the share; keep watching
+	Undo     Action = "undo"     // take the change back
+)
+
+// Rules are the limits of one guard, as the strategy states them.
+type Rules struct {
+	Name        string        `json:"name"`
+	ErrorRate   Limits        `json:"error_rate"`   // fractions: 0.05 is 5 %
+	LatencyP95  Limits        `json:"latency_p95"`  // milliseconds
+	Health      HealthRule    `json:"health"`       //
+	MinRequests uint64        `json:"min_requests"` // of the changed version, before a pass is possible
+	Window      time.Duration `json:"window"`       // over which rates and quantiles are taken
+	Blind       time.Duration `json:"blind"`        // without data for this long the measurement is broken
+	Alpha       float64       `json:"alpha"`        // bound on false "worse" verdicts of the comparison, e.g. 0.01
+	ShareSlack  float64       `json:"share_slack"`  // measured share may differ from intended by this factor, e.g. 0.5
+}
+
+// Limits are the limits of one metric. A zero limit is none.
+type Limits struct {
+	Warn     float64       `json:"warn"`
+	Critical float64       `json:"critical"`
+	For      time.Duration `json:"for"`      // how long critical must hold before it counts
+	Spike    float64       `json:"spike"`    // critical when the value is this many times its normal
+	WorseBy  float64       `json:"worse_by"` // comparison with the stable version: 0.25 is 25 % worse; 0 compares nothing
+}
+
+// HealthRule says how the version's health endpoint is probed and judged.
+type HealthRule struct {
+	Path     string        `json:"path"`
+	Every    time.Duration `json:"every"`
+	Timeout  time.Duration `json:"timeout"`
+	Warn     int           `json:"warn"`     // failures in a row
+	Critical int           `json:"critical"` // failures in a row
+}
+
+// Probe is one look at a health endpoint.
+type Probe struct {
+	At         time.Time     `json:"at"`
+	Deployment string        `json:"deployment"`
+	OK         bool          `json:"ok"`
+	Took       time.Duration `json:"took"`
+	Detail     string        `json:"detail"` // what was wrong, e.g. "HTTP 503"
+}
+
+// Evidence is what was measured, up to Complete.
+type Evidence struct {
+	Now          time.Time       `json:"now"`
+	Complete     int64           `json:"complete"`    // Unix second: what lies before is final
+	Since        time.Time       `json:"since"`       // when the changed version first got traffic
+	ShareSince   time.Time       `json:"share_since"` // when the present share was set
+	Share        float64         `json:"share"`       // intended percent; 100 means there is no stable side any more
+	Stable       []metric.Bucket `json:"stable"`      // one per second, classes merged, ascending; empty at share 100
+	Canary       []metric.Bucket `json:"canary"`      // the changed version, likewise
+	Baseline     metric.Bucket   `json:"baseline"`    // the stable version's last normal period
+	StableHealth []Probe         `json:"stable_health"`
+	CanaryHealth []Probe         `json:"canary_health"` // oldest first
+}
+
+// Level says how serious a finding is.
+type Level string
+
+// The levels.
+const (
+	Info     Level = "info"
+	Warn     Level = "warn"
+	Critical Level = "critical"
+)
+
+// Finding is one rule's answer, with its inputs.
+type Finding struct {
+	Rule     string  `json:"rule"` // error_rate, error_spike, error_compare, latency_p95, latency_compare, health, share, blind
+	Arm      string  `json:"arm"`  // canary, stable or both
+	Level    Level   `json:"level"`
+	Value    float64 `json:"value"`
+	Limit    float64 `json:"limit"`
+	Unit     string  `json:"unit"` // "", "ms", "x", "in a row", "percent"
+	Sentence string  `json:"sentence"`
+}
+
+// Verdict is what the guard says about the evidence.
+type Verdict struct {
+	At            time.Time     `json:"at"`
+	Word          Word          `json:"word"`
+	Action        Action        `json:"action"`
+	Sentence      string        `json:"sentence"`       // for a tired person: what is known and what is missing
+	Findings      []Finding     `json:"findings"`       // most serious first
+	Requests      uint64        `json:"requests"`       // of the changed version, at the present share
+	MoreRequests  uint64        `json:"more_requests"`  // needed before a pass is possible; 0 when none or unknown
+	MoreTime      time.Duration `json:"more_time"`      // at the present rate
+	Sureness      float64       `json:"sureness"`       // that the change is worse: 1 - 1/max e-value, 0 to 1
+	MeasuredShare float64       `json:"measured_share"` // percent of requests; -1 when unknown
+}

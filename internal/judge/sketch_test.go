@@ -1,0 +1,79 @@
+package judge
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSketchQuantilesAreWithinOnePercent(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	var s Sketch
+	var all []float64
+	for range 20000 {
+		ms := math.Exp(rng.NormFloat64()*1.2 + 3)
+		all = append(all, ms)
+		s.Add(time.Duration(ms * float64(time.Millisecond)))
+	}
+	slices.Sort(all)
+	for _, q := range []float64{0.01, 0.5, 0.9, 0.95, 0.99, 1} {
+		want := all[max(int(math.Ceil(q*float64(len(all))))-1, 0)]
+		if got := s.Quantile(q); math.Abs(got/want-1) > 0.0101 {
+			t.Errorf("quantile %g is %g, want %g within 1 %%", q, got, want)
+		}
+		if low, high := s.QuantileBand(q, 1.96); low > want*1.011 || high < want*0.989 {
+			t.Errorf("band of quantile %g is %g to %g, must hold %g", q, low, high, want)
+		}
+	}
+}
+
+func TestEmptySketchHasNoQuantile(t *testing.T) {
+	t.Parallel()
+	if got := (Sketch{}).Quantile(0.95); !math.IsNaN(got) {
+		t.Errorf("the p95 of nothing is %g, want NaN", got)
+	}
+}
+
+func TestMergedSketchEqualsOne(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 4))
+	var whole, a, b Sketch
+	for i := range 1000 {
+		d := time.Duration(rng.IntN(1e9))
+		whole.Add(d)
+		if i%3 == 0 {
+			a.Add(d)
+		} else {
+			b.Add(d)
+		}
+	}
+	a.Merge(b)
+	if diff := cmp.Diff(whole.counts, a.counts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzSketchJSON(f *testing.F) {
+	f.Add([]byte(`{"sum":3,"bins":[1,2,7,9]}`))
+	f.Add([]byte(`{"sum":-1,"bins":[1]}`))
+	f.Add([]byte(`{"sum":1,"bins":[4000000000,1]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var s, again Sketch
+		if json.Unmarshal(b, &s) != nil {
+			return
+		}
+		out, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(out, &again); err != nil || again.Count() != s.Count() {
+			t.Fatalf("%s does not survive a round trip: %v", out, err)
+		}
+	})
+}

@@ -1,0 +1,80 @@
+// Package metric is the contract for measurements of running versions.
+//
+// A source (the edge first, later drains, Prometheus, OTLP) delivers Batches of
+// Buckets: sums and sketches for one deployment, one route class and one second.
+// Buckets add up, are attributed to the version that served (not the one that was
+// meant to), and carry no request, no visitor and no address. A batch is named by
+// its source and sequence number, so that delivering it twice counts it once.
+package metric
+
+import (
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/judge"
+)
+
+// Class groups requests that behave alike.
+type Class string
+
+// The route classes.
+const (
+	Document Class = "document" // a page that a browser navigates to
+	Data     Class = "data"     // RSC and /_next/data: a client navigation
+	Action   Class = "action"   // a server action
+	API      Class = "api"      // /api/…
+	Asset    Class = "asset"    // /_next/static, public files
+	Image    Class = "image"    // /_next/image
+	Other    Class = "other"
+)
+
+// Classes returns every class.
+func Classes() []Class { return []Class{Document, Data, Action, API, Asset, Image, Other} }
+
+// Bucket is what one source saw of one deployment and class in one second.
+type Bucket struct {
+	Deployment string       `json:"deployment"`
+	Class      Class        `json:"class"`
+	Second     int64        `json:"second"`   // Unix time of its start
+	Requests   uint64       `json:"requests"` // that count for the comparison
+	Errors     uint64       `json:"errors"`   // of these: answered 5xx, timed out, refused, cut
+	Timeouts   uint64       `json:"timeouts"` // of the errors: no answer in time
+	Connect    uint64       `json:"connect"`  // of the errors: the version could not be reached
+	Client     uint64       `json:"client"`   // answered 4xx; not errors
+	Skew       uint64       `json:"skew"`     // of Client: signs of version skew
+	Excluded   uint64       `json:"excluded"` // prefetches, crawlers and probes, counted nowhere else
+	Bytes      uint64       `json:"bytes"`    // of answer bodies
+	New        uint64       `json:"new"`      // visitors assigned to this deployment for the first time
+	Latency    judge.Sketch `json:"latency"`  // to the first byte of the answer
+}
+
+// Add merges o's sums into b; deployment, class and second stay b's.
+func (b *Bucket) Add(o Bucket) {
+	b.Requests += o.Requests
+	b.Errors += o.Errors
+	b.Timeouts += o.Timeouts
+	b.Connect += o.Connect
+	b.Client += o.Client
+	b.Skew += o.Skew
+	b.Excluded += o.Excluded
+	b.Bytes += o.Bytes
+	b.New += o.New
+	b.Latency.Merge(o.Latency)
+}
+
+// ErrorRate returns the share of requests that failed, and false when there were
+// no requests: no data is never 0.
+func (b Bucket) ErrorRate() (float64, bool) {
+	if b.Requests == 0 {
+		return 0, false
+	}
+	return float64(b.Errors) / float64(b.Requests), true
+}
+
+// Batch is one delivery of a source.
+type Batch struct {
+	Source   string    `json:"source"`   // unique per process, e.g. edge-7f3a
+	Sequence uint64    `json:"sequence"` // rises by one with each batch of the source
+	Sent     time.Time `json:"sent"`
+	Complete int64     `json:"complete"` // every second before this Unix time is final
+	Buckets  []Bucket  `json:"buckets"`
+}
