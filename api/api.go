@@ -1,0 +1,426 @@
+// Package api holds the wire types of Slipway's HTTP API (/api/v1).
+//
+// The server writes them, the Go client and the dashboard read them, and
+// openapi.json beside this file is generated from them. Instants are RFC 3339 in
+// UTC. Durations end in _seconds. Shares are percent of visitors, rates are
+// fractions, latencies are milliseconds. Every state comes with a sentence for
+// people. A list is never null. Fields are added, never changed or removed, within
+// v1.
+package api
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Release is a version on its way through the stages.
+type Release struct {
+	ID          string     `json:"id"`
+	App         string     `json:"app"`
+	Version     string     `json:"version"`
+	Commit      string     `json:"commit"`
+	Author      string     `json:"author" doc:"Name of the person who started it."`
+	Note        string     `json:"note"`
+	Deployment  string     `json:"deployment"`
+	URL         string     `json:"url"`
+	Previous    string     `json:"previous" doc:"Version that was stable when the release started; empty for the first."`
+	Phase       string     `json:"phase" enum:"running,paused,undoing,completed,aborted,rolled_back,failed"`
+	Stage       string     `json:"stage"`
+	Step        string     `json:"step" doc:"Id of the step it is at."`
+	Sentence    string     `json:"sentence" doc:"The state in words."`
+	Reason      string     `json:"reason" doc:"Why it ended; empty while it runs."`
+	Share       float64    `json:"share" doc:"Intended percent of visitors on this version."`
+	Reached     float64    `json:"share_reached" doc:"Highest share it ever had."`
+	Measured    float64    `json:"share_measured" doc:"Percent of requests that it served, or -1 when unknown."`
+	Scheduled   *time.Time `json:"scheduled,omitempty"`
+	Unscheduled string     `json:"unscheduled_reason"`
+	Created     time.Time  `json:"created"`
+	Updated     time.Time  `json:"updated"`
+	Ended       *time.Time `json:"ended,omitempty"`
+	Detected    *time.Time `json:"detected,omitempty" doc:"When it was decided to take it back."`
+	Restored    *time.Time `json:"restored,omitempty" doc:"When all traffic was confirmed back."`
+	Revision    int64      `json:"revision" doc:"Rises with every change; send it back to make sure that you decide on what you saw."`
+	Steps       []Step     `json:"steps"`
+	Shares      []Shift    `json:"shares"`
+	Verdict     *Verdict   `json:"verdict,omitempty" doc:"The guard's newest verdict."`
+	Approval    *Approval  `json:"approval,omitempty" doc:"The open approval request."`
+	Actions     []Action   `json:"actions" doc:"What the caller may do now."`
+}
+
+// Step is one step of a release.
+type Step struct {
+	ID          string     `json:"id"`
+	Stage       string     `json:"stage"`
+	Environment string     `json:"environment"`
+	Kind        string     `json:"kind"`
+	Title       string     `json:"title"`
+	Status      string     `json:"status" enum:"pending,running,waiting,passed,failed,skipped"`
+	Sentence    string     `json:"sentence"`
+	Actor       string     `json:"actor"`
+	Started     *time.Time `json:"started,omitempty"`
+	Ended       *time.Time `json:"ended,omitempty"`
+	Share       float64    `json:"share"`
+	BakeSeconds float64    `json:"bake_seconds"`
+}
+
+// Shift is a confirmed change of the share.
+type Shift struct {
+	At    time.Time `json:"at"`
+	Share float64   `json:"share"`
+	By    string    `json:"by"`
+}
+
+// Action is something the caller may do to a thing now.
+type Action struct {
+	Name     string `json:"name"` // e.g. abort
+	Title    string `json:"title"`
+	Effect   string `json:"effect" doc:"What it will do, to whom."`
+	Undo     string `json:"undo" doc:"How it is undone."`
+	Dangers  bool   `json:"dangerous"`
+	Primary  bool   `json:"primary"`
+	Reason   bool   `json:"needs_reason"`
+	Disabled string `json:"disabled" doc:"Why it cannot be done now; empty when it can."`
+}
+
+// Verdict is what the guard says about the evidence.
+type Verdict struct {
+	At          time.Time `json:"at"`
+	Word        string    `json:"word" enum:"better_or_equal,worse,not_enough_evidence,broken_measurement"`
+	Action      string    `json:"action" enum:"continue,hold,undo"`
+	Sentence    string    `json:"sentence"`
+	Requests    uint64    `json:"requests"`
+	More        uint64    `json:"more_requests"`
+	MoreSeconds float64   `json:"more_seconds"`
+	Sureness    float64   `json:"sureness"`
+	Findings    []Finding `json:"findings"`
+}
+
+// Finding is one rule's answer with its inputs.
+type Finding struct {
+	Rule     string  `json:"rule"`
+	Arm      string  `json:"arm"`
+	Level    string  `json:"level"`
+	Value    float64 `json:"value"`
+	Limit    float64 `json:"limit"`
+	Unit     string  `json:"unit"`
+	Sentence string  `json:"sentence"`
+}
+
+// Canary is what the canary page draws: both versions over the same time axis.
+type Canary struct {
+	Release   string        `json:"release"`
+	From      time.Time     `json:"from"`
+	To        time.Time     `json:"to"`
+	StepSecs  float64       `json:"step_seconds" doc:"Length of one point."`
+	Stable    []CanaryPoint `json:"stable"`
+	Canary    []CanaryPoint `json:"canary"`
+	Shares    []Shift       `json:"shares"`
+	Measured  []SharePoint  `json:"measured" doc:"Measured share of requests over time."`
+	Health    []HealthPoint `json:"health"`
+	Verdicts  []VerdictMark `json:"verdicts"`
+	Limits    CanaryLimits  `json:"limits"`
+	HarmExtra float64       `json:"harm_extra" doc:"Failed requests on the canary beyond the stable rate, so far."`
+	Exposed   uint64        `json:"exposed_visitors" doc:"Visitors first assigned to the canary, so far."`
+}
+
+// CanaryPoint is one version in one interval. An interval without requests has none
+// of the values: a gap is drawn as a gap.
+type CanaryPoint struct {
+	At       time.Time `json:"at"`
+	Requests uint64    `json:"requests"`
+	Errors   uint64    `json:"errors"`
+	Rate     float64   `json:"error_rate"`
+	RateLow  float64   `json:"error_rate_low" doc:"95 % interval (Wilson)."`
+	RateHigh float64   `json:"error_rate_high"`
+	P50      float64   `json:"p50_ms"`
+	P95      float64   `json:"p95_ms"`
+	P95Low   float64   `json:"p95_low_ms"`
+	P95High  float64   `json:"p95_high_ms"`
+}
+
+// SharePoint is the measured share in one interval.
+type SharePoint struct {
+	At       time.Time `json:"at"`
+	Share    float64   `json:"share"`
+	Low      float64   `json:"low"`
+	High     float64   `json:"high"`
+	Intended float64   `json:"intended"`
+}
+
+// HealthPoint is one look at a health endpoint.
+type HealthPoint struct {
+	At      time.Time `json:"at"`
+	Arm     string    `json:"arm" enum:"stable,canary"`
+	OK      bool      `json:"ok"`
+	Millis  float64   `json:"took_ms"`
+	Problem string    `json:"problem"`
+}
+
+// VerdictMark is a change of the verdict.
+type VerdictMark struct {
+	At       time.Time `json:"at"`
+	Word     string    `json:"word"`
+	Action   string    `json:"action"`
+	Sentence string    `json:"sentence"`
+}
+
+// CanaryLimits are the strategy's limits, drawn as lines.
+type CanaryLimits struct {
+	ErrorWarn       float64 `json:"error_warn"`
+	ErrorCritical   float64 `json:"error_critical"`
+	LatencyWarn     float64 `json:"latency_warn_ms"`
+	LatencyCritical float64 `json:"latency_critical_ms"`
+}
+
+// Check is one item of a version's checklist.
+type Check struct {
+	Name     string     `json:"name"`
+	Title    string     `json:"title"`
+	Group    string     `json:"group"`
+	Version  string     `json:"version"`
+	Commit   string     `json:"commit"`
+	Status   string     `json:"status" enum:"missing,running,passed,failed,not_applicable"`
+	Summary  string     `json:"summary"`
+	URL      string     `json:"url" doc:"Link to the evidence."`
+	Coverage *float64   `json:"coverage,omitempty" doc:"Percent, where the check measures it."`
+	Actor    string     `json:"actor"`
+	At       *time.Time `json:"at,omitempty"`
+	Required []string   `json:"required_in" doc:"Stages whose gate needs it."`
+	Role     string     `json:"role" doc:"Role that signs it, for items that people sign; empty for outside checks."`
+}
+
+// Approval is a request for people's decisions.
+type Approval struct {
+	ID          string            `json:"id"`
+	Kind        string            `json:"kind" enum:"release,rollback"`
+	Subject     string            `json:"subject" doc:"Id of the release or rollback."`
+	Action      string            `json:"action"`
+	App         string            `json:"app"`
+	Environment string            `json:"environment"`
+	Version     string            `json:"version"`
+	Commit      string            `json:"commit"`
+	Deployment  string            `json:"deployment"`
+	Plan        string            `json:"plan_hash"`
+	Evidence    []Evidence        `json:"evidence"`
+	Hash        string            `json:"hash" doc:"What a decision must name."`
+	State       string            `json:"state" enum:"open,approved,rejected,voided,expired"`
+	Why         string            `json:"why"`
+	Author      string            `json:"author"`
+	Rules       []ApprovalRule    `json:"rules"`
+	Missing     []ApprovalRule    `json:"missing"`
+	Votes       []Vote            `json:"votes"`
+	Opened      time.Time         `json:"opened"`
+	Expires     time.Time         `json:"expires"`
+	Closed      *time.Time        `json:"closed,omitempty"`
+	MayDecide   bool              `json:"may_decide" doc:"Whether the caller's decision would count."`
+	WhyNot      string            `json:"why_not" doc:"Why the caller's decision would not count."`
+	Changed     map[string]string `json:"changed" doc:"What differs from the last request about the same thing."`
+}
+
+// Evidence is one fact that an approval rests upon.
+type Evidence struct {
+	Name string `json:"name"`
+	Says string `json:"says"`
+}
+
+// ApprovalRule asks for a number of approvals by a role.
+type ApprovalRule struct {
+	Role  string `json:"role"`
+	Count int    `json:"count"`
+}
+
+// Vote is one person's decision.
+type Vote struct {
+	Name      string    `json:"name"`
+	Role      string    `json:"role"`
+	Approve   bool      `json:"approve"`
+	Reason    string    `json:"reason"`
+	At        time.Time `json:"at"`
+	Signature string    `json:"signature"`
+}
+
+// Rollback is a way back for production.
+type Rollback struct {
+	ID          string         `json:"id"`
+	App         string         `json:"app"`
+	Environment string         `json:"environment"`
+	Release     string         `json:"release" doc:"Release that it takes back; empty for none."`
+	From        string         `json:"from_version"`
+	To          string         `json:"to_version"`
+	Phase       string         `json:"phase" enum:"requested,approved,running,verifying,done,failed,rejected,canceled"`
+	Sentence    string         `json:"sentence"`
+	Trigger     string         `json:"trigger"`
+	Requested   string         `json:"requested_by"`
+	Created     time.Time      `json:"created"`
+	Detected    *time.Time     `json:"detected,omitempty"`
+	Executed    *time.Time     `json:"executed,omitempty" doc:"When traffic was confirmed on the target."`
+	Ended       *time.Time     `json:"ended,omitempty"`
+	Plan        RollbackPlan   `json:"plan"`
+	Steps       []RollbackStep `json:"steps"`
+	Approval    *Approval      `json:"approval,omitempty"`
+	Incident    string         `json:"incident"`
+	Revision    int64          `json:"revision"`
+	Actions     []Action       `json:"actions"`
+	Next        []string       `json:"next" doc:"What can be done when it failed."`
+}
+
+// RollbackPlan is what a rollback would do.
+type RollbackPlan struct {
+	App         string           `json:"app"`
+	Environment string           `json:"environment"`
+	From        Deployment       `json:"from"`
+	To          *Deployment      `json:"to,omitempty" doc:"The last known good deployment; absent when there is none."`
+	Why         string           `json:"why" doc:"Why this target."`
+	Candidates  []TargetAnalysis `json:"candidates" doc:"Every deployment that was looked at, with the reason."`
+	Steps       []string         `json:"steps"`
+	Aid         []Evidence       `json:"decision_aid" doc:"Severity, hotfix or rollback, data implications."`
+	Hash        string           `json:"hash"`
+}
+
+// TargetAnalysis says whether a deployment can be gone back to.
+type TargetAnalysis struct {
+	Deployment string `json:"deployment"`
+	Version    string `json:"version"`
+	Eligible   bool   `json:"eligible"`
+	Why        string `json:"why"`
+}
+
+// RollbackStep is a step of a running rollback.
+type RollbackStep struct {
+	Name     string     `json:"name"`
+	Title    string     `json:"title"`
+	Status   string     `json:"status" enum:"pending,running,waiting,passed,failed,skipped"`
+	Sentence string     `json:"sentence"`
+	Started  *time.Time `json:"started,omitempty"`
+	Ended    *time.Time `json:"ended,omitempty"`
+}
+
+// Deployment is an immutable build that runs somewhere.
+type Deployment struct {
+	ID          string     `json:"id"`
+	App         string     `json:"app"`
+	Version     string     `json:"version"`
+	Commit      string     `json:"commit"`
+	URL         string     `json:"url"`
+	Environment string     `json:"environment" doc:"Where it was last put."`
+	Preview     bool       `json:"preview" doc:"A pull request's deployment; never counted as production."`
+	Verdict     string     `json:"verdict" enum:"unknown,good,bad"`
+	Why         string     `json:"verdict_reason"`
+	Created     time.Time  `json:"created"`
+	Promoted    *time.Time `json:"promoted,omitempty"`
+	Verified    *time.Time `json:"verified,omitempty"`
+}
+
+// Environment is a place where deployments run.
+type Environment struct {
+	Name       string      `json:"name"`
+	Purpose    string      `json:"purpose"`
+	Trigger    string      `json:"trigger" doc:"What deploys to it."`
+	Checks     []string    `json:"checks"`
+	Roles      []string    `json:"roles" doc:"Who may see and act there."`
+	URL        string      `json:"url"`
+	AutoUndo   bool        `json:"auto_rollback"`
+	Deployment *Deployment `json:"deployment,omitempty"`
+	Since      *time.Time  `json:"since,omitempty"`
+	Release    string      `json:"release" doc:"Release that is there now; empty for none."`
+	Share      float64     `json:"share"`
+	Sentence   string      `json:"sentence"`
+	Requests   uint64      `json:"requests_last_minute"`
+	ErrorRate  float64     `json:"error_rate_last_minute" doc:"Fraction; -1 when there were no requests."`
+	P95        float64     `json:"p95_ms_last_minute" doc:"-1 when there were no requests."`
+}
+
+// Incident is a record of something that went wrong.
+type Incident struct {
+	ID        string     `json:"id"`
+	App       string     `json:"app"`
+	Title     string     `json:"title"`
+	Severity  string     `json:"severity" enum:"SEV1,SEV2,SEV3,SEV4"`
+	Criterion string     `json:"criterion" doc:"Written criterion that matched."`
+	State     string     `json:"state" enum:"open,resolved"`
+	Opened    time.Time  `json:"opened"`
+	Resolved  *time.Time `json:"resolved,omitempty"`
+	Release   string     `json:"release"`
+	Rollback  string     `json:"rollback"`
+	ReviewDue *time.Time `json:"review_due,omitempty"`
+	Sentence  string     `json:"sentence"`
+	Timeline  []Event    `json:"timeline"`
+}
+
+// Event is one record of the log.
+type Event struct {
+	Seq         int64           `json:"seq"`
+	At          time.Time       `json:"at"`
+	Kind        string          `json:"kind"`
+	Actor       string          `json:"actor"`
+	App         string          `json:"app"`
+	Environment string          `json:"environment"`
+	Subject     string          `json:"subject"`
+	Sentence    string          `json:"sentence"`
+	Data        json.RawMessage `json:"data,omitempty"`
+	Hash        string          `json:"hash"`
+}
+
+// LogReport is the result of a verification of the log.
+type LogReport struct {
+	OK       bool   `json:"ok"`
+	Events   int64  `json:"events"`
+	Head     string `json:"head" doc:"Hash of the last event: note it elsewhere to notice a cut or rewritten log."`
+	Problem  string `json:"problem"`
+	Votes    int    `json:"votes" doc:"Approval signatures checked."`
+	BadVotes int    `json:"bad_votes"`
+}
+
+// User is a person.
+type User struct {
+	ID       string     `json:"id"`
+	Name     string     `json:"name" doc:"Unique; used to sign in."`
+	Title    string     `json:"title" doc:"Name as shown."`
+	Roles    []string   `json:"roles"`
+	Disabled bool       `json:"disabled"`
+	Created  time.Time  `json:"created"`
+	LastSeen *time.Time `json:"last_seen,omitempty"`
+}
+
+// Token is a credential for a machine.
+type Token struct {
+	ID       string     `json:"id"`
+	Name     string     `json:"name"`
+	Owner    string     `json:"owner"`
+	Scopes   []string   `json:"scopes" doc:"Permissions, e.g. check:report or release:start@staging."`
+	Created  time.Time  `json:"created"`
+	Expires  *time.Time `json:"expires,omitempty"`
+	Revoked  *time.Time `json:"revoked,omitempty"`
+	LastUsed *time.Time `json:"last_used,omitempty"`
+	Secret   string     `json:"secret,omitempty" doc:"Shown once, when the token is made."`
+}
+
+// Role is a bundle of permissions.
+type Role struct {
+	Name        string   `json:"name"`
+	Title       string   `json:"title"`
+	Permissions []string `json:"permissions" doc:"resource:action@environment."`
+}
+
+// Status is everything at a glance.
+type Status struct {
+	App          string        `json:"app"`
+	Sentence     string        `json:"sentence"`
+	Now          time.Time     `json:"now"`
+	Slipway      string        `json:"slipway" doc:"Version of Slipway."`
+	Environments []Environment `json:"environments"`
+	Releases     []Release     `json:"releases" doc:"Those that are under way."`
+	Approvals    []Approval    `json:"approvals" doc:"Those the caller may decide."`
+	Incidents    []Incident    `json:"incidents" doc:"Those that are open."`
+	Rollbacks    []Rollback    `json:"rollbacks" doc:"Those that are under way."`
+	Edges        []EdgeStatus  `json:"edges"`
+}
+
+// EdgeStatus is what is known of an edge.
+type EdgeStatus struct {
+	Name       string    `json:"name"`
+	Generation uint64    `json:"generation" doc:"Routing table that it applied."`
+	Wanted     uint64    `json:"wanted" doc:"Routing table that it should have."`
+	Seen       time.Time `json:"seen"`
+	Sentence   string    `json:"sentence"`
+}
