@@ -1,0 +1,45 @@
+// Package incident is the record of something that went wrong, in its first form:
+// a severity by written criteria, a state, and the things it is about. Its
+// timeline is not kept here: it is read from the log.
+package incident
+
+import "time"
+
+// Severity is how bad it is, SEV1 the worst.
+type Severity string
+
+// The severities.
+const (
+	SEV1 Severity = "SEV1" // critical
+	SEV2 Severity = "SEV2" // high
+	SEV3 Severity = "SEV3" // medium
+	SEV4 Severity = "SEV4" // low
+)
+
+// State is where an incident stands.
+type State string
+
+// The states.
+const (
+	Open     State = "open"
+	Resolved State = "resolved"
+)
+
+// Incident is a record of something that went wrong.
+type Incident struct {
+	ID          string    `json:"id"`
+	App         string    `json:"app"`
+	Environment string    `json:"environment"`
+	Title       string    `json:"title"`
+	Severity    Severity  `json:"severity"`
+	Criterion   string    `json:"criterion"` // the one that matched
+	State       State     `json:"state"`
+	Release     string    `json:"release,omitempty"`
+	Rollback    string    `json:"rollback,omitempty"`
+	Deployment  string    `json:"deployment,omitempty"`
+	Opened      time.Time `json:"opened"`
+	Resolved    time.Time `json:"resolved,omitzero"`
+	Resolution  string    `json:"resolution,omitempty"`
+	ReviewDue   time.Time `json:"review_due,omitzero"`
+	Row         int64     `json:"-"`
+}
