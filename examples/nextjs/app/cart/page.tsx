@@ -1,0 +1,46 @@
+import { cookies } from "next/headers";
+import { order, removeFromCart } from "@/app/cart/actions";
+import { bill, parse } from "@/lib/cart";
+import { find, money } from "@/lib/catalog";
+import { second } from "@/lib/release";
+
+type Query = { searchParams: Promise<{ ordered?: string }> };
+
+export default async function CartPage({ searchParams }: Query) {
+  const { ordered } = await searchParams;
+  const lines = parse((await cookies()).get("cart")?.value).filter((line) => find(line.slug, second));
+  const due = bill(lines, second);
+  return (
+    <>
+      <h1>{second ? "Your basket" : "Your cart"}</h1>
+      {ordered && (
+        <p className="note">Thank you. Nothing was charged and nothing will arrive: this shop is an example.</p>
+      )}
+      {lines.length === 0 && <p id="empty">There is nothing in it yet.</p>}
+      <ul className="lines">
+        {lines.map((line) => (
+          <li key={line.slug}>
+            <span>
+              {`${line.count} × ${find(line.slug, second)?.name}`}{" "}
+              <b>{money((find(line.slug, second)?.price ?? 0) * line.count)}</b>
+            </span>
+            <form action={removeFromCart}>
+              <input type="hidden" name="slug" value={line.slug} />
+              <button type="submit" className="quiet">
+                Remove
+              </button>
+            </form>
+          </li>
+        ))}
+      </ul>
+      {lines.length > 0 && (
+        <form action={order}>
+          <p>
+            Delivery {money(due.delivery)}, together <b id="total">{money(due.total)}</b>
+          </p>
+          <button type="submit">Order</button>
+        </form>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,26 @@
+// The faulty edition: a part of its requests fails and all of them are slow. Which requests fail is left to chance, as
+// it is in life, so a judge has to tell a difference in rates and can't learn a pattern.
+
+/** Fault is how a build misbehaves: the part of requests that fail, and the milliseconds that each one waits. */
+export type Fault = { rate: number; delay: number };
+
+/** faultOf reads the fault of a version; SHOP_FAULT_RATE and SHOP_FAULT_DELAY_MS change it when the shop is started. */
+export function faultOf(version: string, env: Record<string, string | undefined>): Fault {
+  const own: Fault = version.endsWith("-faulty") ? { rate: 0.3, delay: 250 } : { rate: 0, delay: 0 };
+  return {
+    rate: within(env.SHOP_FAULT_RATE, 0, 1, own.rate),
+    delay: within(env.SHOP_FAULT_DELAY_MS, 0, 30_000, own.delay),
+  };
+}
+
+/** suffer waits as long as the fault says and tells whether this request is to fail. */
+export async function suffer(fault: Fault, chance: () => number = Math.random): Promise<boolean> {
+  if (fault.delay > 0) await new Promise((done) => setTimeout(done, fault.delay));
+  return chance() < fault.rate;
+}
+
+function within(text: string | undefined, low: number, high: number, otherwise: number): number {
+  if (text === undefined || text.trim() === "") return otherwise;
+  const value = Number(text);
+  return value >= low && value <= high ? value : otherwise;
+}

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Fault, faultOf, suffer } from "../../lib/faults";
+
+test("only the faulty version has a fault of its own", () => {
+  const none: Fault = { rate: 0, delay: 0 };
+  assert.deepEqual(faultOf("v1", {}), none);
+  assert.deepEqual(faultOf("v2", {}), none);
+  assert.deepEqual(faultOf("v2-faulty", {}), { rate: 0.3, delay: 250 });
+});
+
+test("the environment changes the fault within its limits", () => {
+  const cases: [Record<string, string>, Fault][] = [
+    [
+      { SHOP_FAULT_RATE: "0.05", SHOP_FAULT_DELAY_MS: "40" },
+      { rate: 0.05, delay: 40 },
+    ],
+    [
+      { SHOP_FAULT_RATE: "1.5", SHOP_FAULT_DELAY_MS: "-1" },
+      { rate: 0, delay: 0 },
+    ],
+    [
+      { SHOP_FAULT_RATE: "often", SHOP_FAULT_DELAY_MS: " " },
+      { rate: 0, delay: 0 },
+    ],
+  ];
+  for (const [env, want] of cases) assert.deepEqual(faultOf("v1", env), want, JSON.stringify(env));
+});
+
+test("chance below the rate fails, and every request waits", async () => {
+  const fault: Fault = { rate: 0.3, delay: 30 };
+  const start = performance.now();
+  assert.equal(await suffer(fault, () => 0.29), true);
+  assert.equal(await suffer(fault, () => 0.3), false);
+  assert.ok(performance.now() - start >= 55, "two requests wait 30 ms each");
+  assert.equal(await suffer({ rate: 0, delay: 0 }, () => 0), false);
+});
