@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Builds one version of the shop into a folder of its own.
 #
-#   ./build.sh VERSION OUTDIR        VERSION: v1, v2 or v2-faulty
+#   ./build.sh VERSION OUTDIR        VERSION: v1, v2 or v2-faulty, or one of their numbers: v2.17
 #   PORT=3001 HOSTNAME=127.0.0.1 node OUTDIR/server.js
 #
-# The deployment id is dpl-VERSION unless NEXT_DEPLOYMENT_ID says otherwise. A finished OUTDIR that was made from the
-# same sources is left as it is. Versions may be built at the same time: each is built in a copy of the sources.
+# The deployment id is dpl-VERSION (dots become dashes) unless NEXT_DEPLOYMENT_ID says otherwise. A finished OUTDIR that
+# was made from the same sources is left as it is. Versions may be built at the same time, each in a copy of the
+# sources.
 set -euo pipefail
 
 if [ $# -ne 2 ]; then
@@ -13,19 +14,16 @@ if [ $# -ne 2 ]; then
   exit 2
 fi
 version=$1
+if ! [[ $version =~ ^v[12](\.[0-9]{1,8}){0,3}(-faulty)?$ ]]; then
+  echo "build.sh: unknown version '$version': use v1, v2, v2-faulty or a number of them such as v2.17" >&2
+  exit 2
+fi
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
-case $version in
-v1 | v2 | v2-faulty) ;;
-*)
-  echo "build.sh: unknown version '$version': use v1, v2 or v2-faulty" >&2
-  exit 2
-  ;;
-esac
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 export APP_VERSION=$version
-export NEXT_DEPLOYMENT_ID=${NEXT_DEPLOYMENT_ID:-dpl-$version}
+export NEXT_DEPLOYMENT_ID=${NEXT_DEPLOYMENT_ID:-dpl-${version//./-}}
 export NEXT_TELEMETRY_DISABLED=1
 export NODE_ENV=production
 # For tests only: this key is public. Every version must be built with the same key, or a form of one version can't be

@@ -2,7 +2,7 @@ import path from "node:path";
 import type { NextConfig } from "next";
 
 const version = process.env.APP_VERSION ?? "v1";
-const deployment = process.env.NEXT_DEPLOYMENT_ID ?? `dpl-${version}`;
+const deployment = process.env.NEXT_DEPLOYMENT_ID ?? `dpl-${version.replaceAll(".", "-")}`;
 
 const config: NextConfig = {
   output: "standalone",

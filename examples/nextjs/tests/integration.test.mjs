@@ -19,7 +19,7 @@ test("health tells version and deployment, and they agree with the headers", asy
     assert.equal(answer.headers.get("cache-control"), "no-store");
     assert.equal(answer.headers.get("x-app-version"), body.version);
     assert.equal(answer.headers.get("x-app-deployment"), body.deployment);
-    assert.equal(body.deployment, `dpl-${body.version}`);
+    assert.equal(body.deployment, `dpl-${body.version.replaceAll(".", "-")}`);
   }
 });
 

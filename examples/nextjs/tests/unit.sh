@@ -7,4 +7,4 @@ npx tsc -p tests/unit/tsconfig.json
 node --enable-source-maps --test --experimental-test-coverage \
   --test-reporter=spec --test-reporter-destination=stdout \
   --test-reporter=lcov --test-reporter-destination=.build/unit/lcov.info \
-  .build/unit/tests/unit/
+  .build/unit/tests/unit/*.test.js
