@@ -1,0 +1,179 @@
+package edge
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+// The bounds of learning: an arm may change its build id a few times (it was
+// started again on the same address), and only so many documents are looked into
+// for an application that has no build ids.
+const (
+	maxLearned = 4
+	maxLooks   = 256
+	lookBytes  = 4096
+)
+
+// buildHeader is Next.js's own header with the build that answered.
+const buildHeader = "X-Nextjs-Deployment-Id"
+
+// Builds returns the build ids that the edge learned from answers, by deployment.
+func (e *Edge) Builds() map[string][]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make(map[string][]string, len(e.learned))
+	for id, builds := range e.learned {
+		out[id] = slices.Clone(builds)
+	}
+	return out
+}
+
+// learn notes that a deployment answers to build. Configured ids are believed
+// over what the deployment says of itself.
+func (e *Edge) learn(a *arm, build string) {
+	if len(a.BuildIDs) > 0 || !isWord(build) || slices.Contains(a.builds, build) {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	rt := e.routes.Load()
+	have := e.learned[a.ID]
+	if now := rt.arm(a.ID); now == nil || now.URL != a.URL || slices.Contains(have, build) || len(have) >= maxLearned {
+		return
+	}
+	e.learned[a.ID] = append(slices.Clone(have), build)
+	if next, err := compile(rt.table, e.learned); err == nil {
+		e.routes.Store(next)
+	}
+}
+
+// forget drops what was learned about deployments that are not in the next table,
+// or that moved; e.mu is held.
+func (e *Edge) forget(before, next Table) {
+	for _, old := range before.Arms {
+		stays := slices.ContainsFunc(next.Arms, func(a Arm) bool { return a.ID == old.ID && a.URL == old.URL })
+		if !stays {
+			delete(e.learned, old.ID)
+			delete(e.looked, old.ID)
+		}
+	}
+}
+
+// mayLook reports whether a document of a should be looked into.
+func (e *Edge) mayLook(a *arm) bool {
+	if len(a.builds) > 0 {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.looked[a.ID]++
+	return e.looked[a.ID] <= maxLooks
+}
+
+// looker keeps the start of a document to find the build id in it.
+type looker struct {
+	gzip bool
+	head []byte
+}
+
+// newLooker returns nil for answers that cannot be looked into.
+func newLooker(h http.Header) *looker {
+	if !strings.HasPrefix(h.Get("Content-Type"), "text/html") {
+		return nil
+	}
+	switch h.Get("Content-Encoding") {
+	case "":
+		return &looker{}
+	case "gzip":
+		return &looker{gzip: true}
+	}
+	return nil
+}
+
+// see takes a chunk of the body. It returns the build id once it is found, and
+// whether there is any use in seeing more.
+func (l *looker) see(chunk []byte) (build string, more bool) {
+	l.head = append(l.head, chunk[:min(len(chunk), lookBytes-len(l.head))]...)
+	text := l.head
+	if l.gzip {
+		if z, err := gzip.NewReader(bytes.NewReader(l.head)); err == nil {
+			text, _ = io.ReadAll(io.LimitReader(z, lookBytes)) // ends early: what came so far counts
+		}
+	}
+	build = buildIn(text)
+	return build, build == "" && len(l.head) < lookBytes
+}
+
+// buildIn finds the build id that Next.js writes into a document: an attribute of
+// the html element, or the query of its assets.
+func buildIn(text []byte) string {
+	for _, mark := range [...]struct{ before, end string }{{`data-dpl-id="`, `"`}, {`?dpl=`, `"'& \`}} {
+		_, rest, ok := bytes.Cut(text, []byte(mark.before))
+		if !ok {
+			continue
+		}
+		if end := bytes.IndexAny(rest, mark.end); end >= 0 && isWord(string(rest[:end])) {
+			return string(rest[:end])
+		}
+	}
+	return ""
+}
+
+// Identity is what a deployment says of itself.
+type Identity struct {
+	Status  int           // of the answer
+	BuildID string        // empty when it has none
+	Latency time.Duration // to the answer's header
+}
+
+// Identify asks a deployment which build it is: a 200 alone does not say that the
+// right version stands behind an address. It does not follow redirects to other
+// places and reads only the start of the document.
+func Identify(ctx context.Context, target, path string) (Identity, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(target, "/")+path, nil)
+	if err != nil {
+		return Identity{}, fault.Wrap(err, fault.Invalid, "deployment_url", "%q is not the address of a deployment", target)
+	}
+	req.Header.Set("Accept", "text/html")
+	client := &http.Client{
+		Transport:     newTransport(Options{}.withDefaults()),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	defer client.CloseIdleConnections()
+	start := time.Now()
+	resp, err := client.Do(req)
+	if err != nil {
+		return Identity{}, fault.Wrap(err, fault.Unavailable, "deployment_unreachable", "%s gives no answer", target)
+	}
+	defer resp.Body.Close() //nolint:errcheck // nothing is lost
+	id := Identity{Status: resp.StatusCode, BuildID: resp.Header.Get(buildHeader), Latency: time.Since(start)}
+	if id.BuildID == "" {
+		head, err := io.ReadAll(io.LimitReader(resp.Body, 16*lookBytes))
+		if err != nil {
+			return id, fault.Wrap(err, fault.Unavailable, "deployment_broken", "%s ends its answer early", target)
+		}
+		id.BuildID = buildIn(head)
+	}
+	return id, nil
+}
+
+// CheckIdentity is Identify that refuses another build than want.
+func CheckIdentity(ctx context.Context, target, path, want string) (Identity, error) {
+	id, err := Identify(ctx, target, path)
+	if err != nil {
+		return id, err
+	}
+	if id.BuildID != want {
+		return id, fault.New(fault.Refused, "deployment_mismatch",
+			"%s is build %q, not %q", target, id.BuildID, want)
+	}
+	return id, nil
+}
