@@ -14,6 +14,7 @@ package guard
 import (
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
 
@@ -49,6 +50,25 @@ type Rules struct {
 	Blind       time.Duration `json:"blind"`        // without data for this long the measurement is broken
 	Alpha       float64       `json:"alpha"`        // bound on false "worse" verdicts of the comparison, e.g. 0.01
 	ShareSlack  float64       `json:"share_slack"`  // measured share may differ from intended by this factor, e.g. 0.5
+	// ColdStart is how long after each rise of the share durations are not judged, because caches are cold. A pass
+	// needs judged durations when a limit on them is set; 0 judges at once.
+	ColdStart time.Duration `json:"cold_start"`
+}
+
+// DefaultRules returns the limits of a strategy that states none.
+func DefaultRules() Rules {
+	return Rules{
+		Name:        "default",
+		ErrorRate:   Limits{Warn: 0.02, Critical: 0.05, For: 5 * time.Minute, Spike: 10, WorseBy: 0.25},
+		LatencyP95:  Limits{Warn: 500, Critical: 1000, WorseBy: 0.10},
+		Health:      HealthRule{Path: "/api/health", Every: 5 * time.Second, Timeout: 2 * time.Second, Warn: 1, Critical: 3},
+		MinRequests: 100,
+		Window:      time.Minute,
+		Blind:       time.Minute,
+		Alpha:       0.01,
+		ShareSlack:  0.5,
+		ColdStart:   75 * time.Second,
+	}
 }
 
 // Limits are the limits of one metric. A zero limit is none.
@@ -90,6 +110,18 @@ type Evidence struct {
 	Baseline     metric.Bucket   `json:"baseline"`    // the stable version's last normal period
 	StableHealth []Probe         `json:"stable_health"`
 	CanaryHealth []Probe         `json:"canary_health"` // oldest first
+
+	// Shares are the intended shares since Since, oldest first. Without them only what came after ShareSince is
+	// compared, and the bound Alpha holds for each share by itself instead of for the whole release.
+	Shares        []ShareChange `json:"shares,omitempty"`
+	Version       string        `json:"version,omitempty"`        // the changed version's name, for sentences
+	StableVersion string        `json:"stable_version,omitempty"` // likewise
+}
+
+// ShareChange says that from a moment on the changed version was meant to get a share.
+type ShareChange struct {
+	At    time.Time `json:"at"`
+	Share float64   `json:"share"` // percent
 }
 
 // Level says how serious a finding is.
@@ -104,13 +136,22 @@ const (
 
 // Finding is one rule's answer, with its inputs.
 type Finding struct {
-	Rule     string  `json:"rule"` // error_rate, error_spike, error_compare, latency_p95, latency_compare, health, share, blind
+	// Rule is error_rate, error_spike, error_compare, latency_p95, latency_compare, health, share or blind.
+	Rule     string  `json:"rule"`
 	Arm      string  `json:"arm"`  // canary, stable or both
 	Level    Level   `json:"level"`
 	Value    float64 `json:"value"`
 	Limit    float64 `json:"limit"`
-	Unit     string  `json:"unit"` // "", "ms", "x", "in a row", "percent"
+	Unit     string  `json:"unit"` // "" (a fraction), "ms", "x", "in a row", "percent", "s"
 	Sentence string  `json:"sentence"`
+
+	// The inputs, so that an evaluation can be logged and checked by hand.
+	Known    bool    `json:"known"`              // false: there was too little data for the rule, and Value is 0
+	Requests uint64  `json:"requests,omitempty"` // or durations, or probes, that the value was taken from
+	Errors   uint64  `json:"errors,omitempty"`   // of these: failed, or slow
+	From     int64   `json:"from,omitempty"`     // Unix second of the first
+	To       int64   `json:"to,omitempty"`       // Unix second after the last
+	Chance   float64 `json:"chance,omitempty"`   // that two equal versions differ so much by chance; 0 when not asked
 }
 
 // Verdict is what the guard says about the evidence.
@@ -125,4 +166,6 @@ type Verdict struct {
 	MoreTime      time.Duration `json:"more_time"`      // at the present rate
 	Sureness      float64       `json:"sureness"`       // that the change is worse: 1 - 1/max e-value, 0 to 1
 	MeasuredShare float64       `json:"measured_share"` // percent of requests; -1 when unknown
+
+	Comparison *judge.Comparison `json:"comparison,omitempty"` // the judge's numbers; nil when nothing was compared
 }

@@ -1,0 +1,204 @@
+package guard
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/metric"
+)
+
+// exam is one evaluation: the rules, the evidence in order, and the answers.
+type exam struct {
+	rules  Rules
+	ev     Evidence
+	start  int64 // Unix second of the first traffic of the changed version
+	step   int64 // Unix second from which the present share holds
+	end    int64 // what lies before is final
+	canary []metric.Bucket
+	stable []metric.Bucket // since start
+	shares []ShareChange
+
+	answers []answer
+	compare *judge.Comparison
+	lag     time.Duration // how far the measurement is behind
+}
+
+// newExam puts the evidence in order. Nothing of ev is changed.
+func newExam(rules Rules, ev Evidence) *exam {
+	x := &exam{rules: rules.sane(), ev: ev}
+	x.end = min(ev.Complete, ev.Now.Unix()+1)
+	x.lag = time.Duration(max(ev.Now.Unix()-ev.Complete, 0)) * time.Second
+	all := inOrder(ev.Canary)
+	x.start = ceilSecond(ev.Since)
+	if ev.Since.IsZero() && len(all) > 0 {
+		x.start = all[0].Second
+	}
+	x.step = max(x.start, ceilSecond(ev.ShareSince))
+	x.canary = between(all, x.start, x.end)
+	x.stable = between(inOrder(ev.Stable), x.start, x.end)
+	x.shares = x.history()
+	return x
+}
+
+// sane replaces what would make a rule meaningless.
+func (r Rules) sane() Rules {
+	d := DefaultRules()
+	if r.Window < time.Second {
+		r.Window = d.Window
+	}
+	if r.Blind < time.Second {
+		r.Blind = d.Blind
+	}
+	if !(r.Alpha > 0 && r.Alpha < 1) {
+		r.Alpha = d.Alpha
+	}
+	if !(r.ShareSlack > 0) {
+		r.ShareSlack = d.ShareSlack
+	}
+	return r
+}
+
+// alone says that there is no stable side to compare with.
+func (x *exam) alone() bool { return x.ev.Share >= 100 }
+
+// history returns the shares in order; the present one is the last.
+func (x *exam) history() []ShareChange {
+	list := slices.Clone(x.ev.Shares)
+	list = slices.DeleteFunc(list, func(c ShareChange) bool { return c.At.After(x.ev.Now) })
+	slices.SortStableFunc(list, func(a, b ShareChange) int { return a.At.Compare(b.At) })
+	if n := len(list); n == 0 || list[n-1].Share != x.ev.Share {
+		list = append(list, ShareChange{At: x.ev.ShareSince, Share: x.ev.Share})
+	}
+	return list
+}
+
+// shareIn returns the intended share of a whole second as a fraction: NaN when it
+// is not known or changed in that second or, for a change while there was traffic,
+// in the one before.
+func (x *exam) shareIn(second int64) float64 {
+	share := math.NaN()
+	for i, c := range x.shares {
+		at := c.At.Unix()
+		switch {
+		case at > second:
+			return share
+		case at == second && c.At.Nanosecond() > 0, i > 0 && at >= second-1:
+			share = math.NaN()
+		default:
+			share = c.Share / 100
+		}
+	}
+	return share
+}
+
+// ticks pairs the seconds of both versions. A second of which nothing came from
+// one of them has no requests there.
+func (x *exam) ticks() []judge.Tick {
+	out := make([]judge.Tick, 0, max(len(x.canary), len(x.stable)))
+	for i, j := 0, 0; i < len(x.canary) || j < len(x.stable); {
+		var t judge.Tick
+		switch {
+		case j == len(x.stable) || i < len(x.canary) && x.canary[i].Second < x.stable[j].Second:
+			t.Second, t.Canary, i = x.canary[i].Second, arm(x.canary[i]), i+1
+		case i == len(x.canary) || x.stable[j].Second < x.canary[i].Second:
+			t.Second, t.Stable, j = x.stable[j].Second, arm(x.stable[j]), j+1
+		default:
+			t.Second, t.Canary, t.Stable = x.canary[i].Second, arm(x.canary[i]), arm(x.stable[j])
+			i, j = i+1, j+1
+		}
+		t.Share = x.shareIn(t.Second)
+		out = append(out, t)
+	}
+	return out
+}
+
+func arm(b metric.Bucket) judge.Arm {
+	return judge.Arm{Requests: b.Requests, Errors: b.Errors, Latency: b.Latency}
+}
+
+// inOrder returns buckets by second, each second once, without touching bs.
+func inOrder(bs []metric.Bucket) []metric.Bucket {
+	ordered := true
+	for i := 1; i < len(bs) && ordered; i++ {
+		ordered = bs[i-1].Second < bs[i].Second
+	}
+	if ordered {
+		return bs
+	}
+	sorted := slices.Clone(bs)
+	slices.SortStableFunc(sorted, func(a, b metric.Bucket) int { return cmp.Compare(a.Second, b.Second) })
+	out := sorted[:0]
+	for _, b := range sorted {
+		if n := len(out); n > 0 && out[n-1].Second == b.Second {
+			out[n-1].Latency = out[n-1].Latency.Clone()
+			out[n-1].Add(b)
+			continue
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// between returns the ordered buckets from one second up to before another.
+func between(bs []metric.Bucket, from, to int64) []metric.Bucket {
+	at := func(second int64) int {
+		i, _ := slices.BinarySearchFunc(bs, second, func(b metric.Bucket, s int64) int { return cmp.Compare(b.Second, s) })
+		return i
+	}
+	return bs[at(from):max(at(from), at(to))]
+}
+
+// count is what a version did in a span of seconds.
+type count struct {
+	requests, errors uint64
+	failing          int // seconds with an error
+	from, to         int64
+}
+
+// most bounds a claimed count, so that sums cannot overflow.
+const most = 1 << 40
+
+func (c *count) add(b metric.Bucket) {
+	n := min(b.Requests, most)
+	c.requests += n
+	c.errors += min(b.Errors, n)
+	if b.Errors > 0 && n > 0 {
+		c.failing++
+	}
+}
+
+func (c count) rate() float64 {
+	if c.requests == 0 {
+		return 0
+	}
+	return float64(c.errors) / float64(c.requests)
+}
+
+func countIn(bs []metric.Bucket, from, to int64) count {
+	c := count{from: from, to: to}
+	for _, b := range between(bs, from, to) {
+		c.add(b)
+	}
+	return c
+}
+
+// durationsIn merges the latencies of a span.
+func durationsIn(bs []metric.Bucket, from, to int64) judge.Sketch {
+	var s judge.Sketch
+	for _, b := range between(bs, from, to) {
+		s.Merge(b.Latency)
+	}
+	return s
+}
+
+func ceilSecond(t time.Time) int64 {
+	if t.Nanosecond() > 0 {
+		return t.Unix() + 1
+	}
+	return t.Unix()
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }

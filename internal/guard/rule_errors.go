@@ -1,0 +1,171 @@
+package guard
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/metric"
+)
+
+// What an absolute rule on errors needs before it may say critical: so many
+// requests, errors and different seconds with an error. One error of three
+// requests takes nothing back, nor does one second of bad luck.
+const (
+	fewestRequests = 20
+	fewestErrors   = 5
+	fewestSeconds  = 3
+)
+
+// What counts as normal for a spike: a measured rate rests on at least
+// normalRequests, and a normal of less than normalFloor is taken as that, because
+// ten times nothing is nothing.
+const (
+	normalRequests = 100
+	normalFloor    = 0.001
+)
+
+// errorRate answers the limits on the error rate for one version.
+func (x *exam) errorRate(arm string, bs []metric.Bucket) Finding {
+	limits := x.rules.ErrorRate
+	f := x.warnRate(arm, bs)
+	if limits.Critical <= 0 {
+		return f
+	}
+	length := x.rules.Window
+	if limits.For > 0 {
+		length = limits.For
+	}
+	c, held := x.heldAbove(bs, length, limits)
+	if !held {
+		return f
+	}
+	f = rateFinding(arm, Critical, c, limits.Critical)
+	f.Sentence = fmt.Sprintf("%s failed on %s in the last %s; the limit is %s.",
+		x.percentOf(c), x.name(arm), span(c.to-c.from), percent(limits.Critical))
+	return f
+}
+
+// warnRate takes the rate over the window.
+func (x *exam) warnRate(arm string, bs []metric.Bucket) Finding {
+	limits := x.rules.ErrorRate
+	c := countIn(bs, max(x.end-seconds(x.rules.Window), x.start), x.end)
+	limit := limits.Warn
+	if limit <= 0 {
+		limit = limits.Critical
+	}
+	f := rateFinding(arm, Info, c, limit)
+	if c.requests < fewestRequests {
+		f.Known, f.Value = false, 0
+		f.Sentence = fmt.Sprintf("%s had %s in the last %s, too few for a rate.",
+			capital(x.name(arm)), requests(c.requests), span(c.to-c.from))
+		return f
+	}
+	f.Sentence = fmt.Sprintf("%s failed on %s in the last %s.", x.percentOf(c), x.name(arm), span(c.to-c.from))
+	if limits.Warn > 0 && c.rate() > limits.Warn {
+		f.Level = Warn
+		f.Sentence = fmt.Sprintf("%s failed on %s in the last %s; a warning begins at %s.",
+			x.percentOf(c), x.name(arm), span(c.to-c.from), percent(limits.Warn))
+	}
+	return f
+}
+
+// heldAbove says whether the rate was above critical for the whole length. With a
+// For it must exceed over the whole and over each half, on complete seconds, with
+// requests in eight tenths of it: a burst that is over, or a version that has not
+// been up for so long, does not break the rule.
+func (x *exam) heldAbove(bs []metric.Bucket, length time.Duration, limits Limits) (count, bool) {
+	from := x.end - seconds(length)
+	if limits.For == 0 {
+		from = max(from, x.start)
+	}
+	whole := countIn(bs, from, x.end)
+	if from < x.start || !whole.enough() || whole.rate() <= limits.Critical {
+		return whole, false
+	}
+	if limits.For == 0 {
+		return whole, true
+	}
+	middle := from + (x.end-from)/2
+	for _, half := range []count{countIn(bs, from, middle), countIn(bs, middle, x.end)} {
+		if half.rate() <= limits.Critical {
+			return whole, false
+		}
+	}
+	return whole, tenthsWithRequests(bs, from, x.end) >= 8
+}
+
+func (c count) enough() bool {
+	return c.requests >= fewestRequests && c.errors >= fewestErrors && c.failing >= fewestSeconds
+}
+
+func tenthsWithRequests(bs []metric.Bucket, from, to int64) int {
+	n := 0
+	for i := range int64(10) {
+		if countIn(bs, from+(to-from)*i/10, from+(to-from)*(i+1)/10).requests > 0 || to-from < 10 {
+			n++
+		}
+	}
+	return n
+}
+
+// errorSpike answers the spike rule for one version: its rate over the shortest of
+// ten seconds, thirty seconds and the window that holds enough requests, against
+// the normal rate.
+func (x *exam) errorSpike(arm string, bs []metric.Bucket) Finding {
+	limit := x.rules.ErrorRate.Spike
+	f := Finding{Rule: "error_spike", Arm: arm, Level: Info, Limit: limit, Unit: "x"}
+	var c count
+	for _, d := range []time.Duration{10 * time.Second, 30 * time.Second, x.rules.Window} {
+		c = countIn(bs, max(x.end-seconds(d), x.start), x.end)
+		if c.requests >= fewestRequests {
+			break
+		}
+	}
+	normal, from := x.normal(arm, c)
+	f.Requests, f.Errors, f.From, f.To = c.requests, c.errors, c.from, c.to
+	if from == "" || c.requests < fewestRequests {
+		f.Sentence = fmt.Sprintf("Whether errors of %s rise above normal is not known: too few requests.", x.name(arm))
+		return f
+	}
+	f.Known, f.Value = true, c.rate()/normal
+	f.Sentence = fmt.Sprintf("The error rate of %s is %s; %s is normal (%s).",
+		x.name(arm), percent(c.rate()), percent(normal), from)
+	if f.Value >= limit && c.enough() {
+		f.Level = Critical
+		f.Sentence = fmt.Sprintf("%s failed on %s in the last %s: %s times the normal %s (%s).",
+			x.percentOf(c), x.name(arm), span(c.to-c.from), times(f.Value), percent(normal), from)
+	}
+	return f
+}
+
+// normal returns the normal error rate and where it comes from: the stable
+// version's last normal period, or else, for the changed version, the stable side
+// over the same seconds. From is empty when it is not known.
+func (x *exam) normal(arm string, c count) (rate float64, from string) {
+	b := count{}
+	b.add(x.ev.Baseline)
+	if b.requests >= normalRequests {
+		return max(b.rate(), normalFloor), "last normal period"
+	}
+	if s := countIn(x.stable, c.from, c.to); arm == canary && !x.alone() && s.requests >= normalRequests {
+		return max(s.rate(), normalFloor), x.name(stable) + " at the same time"
+	}
+	return 0, ""
+}
+
+func rateFinding(arm string, level Level, c count, limit float64) Finding {
+	return Finding{
+		Rule: "error_rate", Arm: arm, Level: level, Value: c.rate(), Limit: limit, Known: true,
+		Requests: c.requests, Errors: c.errors, From: c.from, To: c.to,
+	}
+}
+
+// chanceOfErrors is how likely equal versions differ as much over the finding's span.
+func (x *exam) chanceOfErrors(f Finding) float64 {
+	c, s := countIn(x.canary, f.From, f.To), countIn(x.stable, f.From, f.To)
+	if s.requests == 0 {
+		return 0 // the stable side says nothing to the contrary
+	}
+	return judge.Fisher(c.errors, c.requests, s.errors, s.requests)
+}

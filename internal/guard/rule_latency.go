@@ -1,0 +1,113 @@
+package guard
+
+import (
+	"fmt"
+
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/metric"
+)
+
+// fewestDurations is what a p95 needs: three requests above it. A window that
+// holds less is stretched up to stretch times.
+const (
+	fewestDurations = 60
+	stretch         = 5
+)
+
+// latencyP95 answers the limits on the 95th percentile for one version.
+func (x *exam) latencyP95(arm string, bs []metric.Bucket) Finding {
+	limits := x.rules.LatencyP95
+	f := Finding{Rule: "latency_p95", Arm: arm, Level: Info, Limit: limits.Warn, Unit: "ms"}
+	if f.Limit <= 0 {
+		f.Limit = limits.Critical
+	}
+	window := max(seconds(x.rules.Window), 1)
+	from, warm := x.start, x.warmFrom()
+	if arm == canary {
+		from = max(from, warm)
+	}
+	var s judge.Sketch
+	for _, n := range []int64{window, window * stretch} {
+		f.From, f.To = max(x.end-n, from), x.end
+		if s = durationsIn(bs, f.From, f.To); s.Count() >= fewestDurations {
+			break
+		}
+	}
+	f.Requests = s.Count()
+	switch {
+	case arm == canary && x.end <= warm:
+		f.Sentence = fmt.Sprintf("%s is warming up: response times count in %s.", capital(x.name(arm)), span(warm-x.end+1))
+		return f
+	case s.Count() < fewestDurations:
+		f.Sentence = fmt.Sprintf("%s had %s in the last %s, too few for response times.",
+			capital(x.name(arm)), requests(s.Count()), span(f.To-f.From))
+		return f
+	}
+	f.Known, f.Value = true, s.Quantile(0.95)
+	f.Sentence = fmt.Sprintf("95 %% of the requests of %s were answered within %s.", x.name(arm), millis(f.Value))
+	critical := x.criticalLatency()
+	switch {
+	case critical > 0 && f.Value > critical && x.slowFor(bs, from, critical):
+		f.Level, f.Limit = Critical, critical
+	case limits.Warn > 0 && f.Value > limits.Warn:
+		f.Level, f.Limit = Warn, limits.Warn
+	default:
+		return f
+	}
+	f.Errors = s.CountAbove(f.Limit)
+	f.Sentence = fmt.Sprintf("%s is slow: 1 in 20 requests takes longer than %s; the limit is %s.",
+		capital(x.name(arm)), millis(f.Value), millis(f.Limit))
+	return f
+}
+
+// criticalLatency is the lower of the limit and the spike against the normal period.
+func (x *exam) criticalLatency() float64 {
+	limits, base := x.rules.LatencyP95, x.ev.Baseline.Latency
+	if limits.Spike > 0 && base.Count() >= 200 {
+		if spike := limits.Spike * base.Quantile(0.95); limits.Critical <= 0 || spike < limits.Critical {
+			return spike
+		}
+	}
+	return limits.Critical
+}
+
+// slowFor says whether the p95 was above critical for all of For, over the whole
+// and over each half, like the error rate.
+func (x *exam) slowFor(bs []metric.Bucket, from int64, critical float64) bool {
+	length := seconds(x.rules.LatencyP95.For)
+	if length == 0 {
+		return true
+	}
+	begin, middle := x.end-length, x.end-length/2
+	if begin < from || tenthsWithRequests(bs, begin, x.end) < 8 {
+		return false
+	}
+	for _, s := range []judge.Sketch{durationsIn(bs, begin, middle), durationsIn(bs, middle, x.end)} {
+		if s.Count() == 0 || !(s.Quantile(0.95) > critical) {
+			return false
+		}
+	}
+	return true
+}
+
+// warmFrom is the second from which durations of the changed version count: some
+// time after the last rise of the share.
+func (x *exam) warmFrom() int64 {
+	rise, last := x.start, 0.0
+	for _, c := range x.shares {
+		if c.Share > last {
+			rise = max(rise, ceilSecond(c.At))
+		}
+		last = c.Share
+	}
+	return rise + seconds(max(x.rules.ColdStart, 0))
+}
+
+// chanceOfSlow is how likely equal versions differ as much over the finding's span.
+func (x *exam) chanceOfSlow(f Finding) float64 {
+	c, s := durationsIn(x.canary, f.From, f.To), durationsIn(x.stable, f.From, f.To)
+	if s.Count() == 0 {
+		return 0
+	}
+	return judge.Fisher(c.CountAbove(f.Limit), c.Count(), s.CountAbove(f.Limit), s.Count())
+}

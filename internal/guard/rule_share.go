@@ -1,0 +1,187 @@
+package guard
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/metric"
+)
+
+// After a change of the share new requests follow at once, but sessions that began
+// before stay where they are: for sessionLag a share that is still on its way to
+// the intended one is no alarm, and for shareGrace nothing is.
+const (
+	shareGrace = 5
+	sessionLag = 60
+	shareSpan  = 300 // seconds that are looked at
+)
+
+// shareDoubt is how unlikely a wrong share must be by chance. Requests of one
+// visitor come together, so they are counted in visitors: measured ones when the
+// source counts new visitors, otherwise perVisitor requests each.
+const (
+	shareDoubt = 1e-4
+	perVisitor = 5
+)
+
+// measuredShare returns the canary's percent of the requests since the share was
+// set, -1 when there were none.
+func (x *exam) measuredShare() float64 {
+	c, s := countIn(x.canary, x.step, x.end), countIn(x.stable, x.step, x.end)
+	if c.requests+s.requests == 0 {
+		return -1
+	}
+	return 100 * float64(c.requests) / float64(c.requests+s.requests)
+}
+
+// share compares the measured with the intended share: none, too little, too much
+// or swinging. It answers false when the share is right or not known yet.
+func (x *exam) share() (Finding, bool) {
+	f := Finding{Rule: "share", Arm: "both", Level: Info, Limit: x.ev.Share, Unit: "percent", To: x.end}
+	rising := true
+	if n := len(x.shares); n > 1 {
+		rising = x.shares[n-1].Share > x.shares[n-2].Share
+	}
+	late := max(x.step+sessionLag, x.end-shareSpan)
+	soon := max(x.step+shareGrace, x.end-shareSpan)
+	f.From = soon
+	f.Sentence = "The measured share is not known yet."
+	for _, look := range []struct {
+		from      int64
+		low, high bool
+	}{{late, true, true}, {soon, !rising, rising}} {
+		c, s := countIn(x.canary, look.from, x.end), countIn(x.stable, look.from, x.end)
+		n := c.requests + s.requests
+		if n == 0 {
+			continue
+		}
+		f.Known, f.Value, f.From = true, 100*float64(c.requests)/float64(n), look.from
+		f.Requests, f.Errors = n, 0
+		f.Sentence = fmt.Sprintf("%s gets %s of the requests; %s is intended.",
+			capital(x.name(canary)), percent(f.Value/100), percent(x.ev.Share/100))
+		if word := x.offShare(c.requests, n, look.low, look.high); word != "" {
+			f.Level = Critical
+			f.Sentence = fmt.Sprintf("%s gets %s: %s of %s in the last %s; %s is intended.", capital(x.name(canary)),
+				word, percent(f.Value/100), requests(n), span(x.end-look.from), percent(x.ev.Share/100))
+			return f, true
+		}
+	}
+	if x.swings(late) {
+		f.Level = Critical
+		f.Sentence = fmt.Sprintf("The share of %s swings from minute to minute; %s is intended.",
+			x.name(canary), percent(x.ev.Share/100))
+		return f, true
+	}
+	return f, false
+}
+
+// offShare names how c of n requests miss the intended share, "" when they do not.
+func (x *exam) offShare(c, n uint64, low, high bool) string {
+	v := x.ev.Share / 100
+	if !(v > 0 && v < 1) || n == 0 {
+		return ""
+	}
+	slack := x.rules.ShareSlack
+	got := float64(c) / float64(n)
+	tooMuch := high && got > min(v*(1+slack), 1-(1-v)/(1+slack))
+	tooLittle := low && (got < v*(1-slack) || c == 0)
+	if !tooMuch && !tooLittle {
+		return ""
+	}
+	each := x.requestsPerVisitor()
+	if judge.BinomialTail(uint64(float64(c)/each), uint64(float64(n)/each), v) > shareDoubt {
+		return ""
+	}
+	switch {
+	case c == 0:
+		return "no requests"
+	case tooMuch:
+		return "too many requests"
+	}
+	return "too few requests"
+}
+
+// requestsPerVisitor estimates how many requests belong together, doubled because
+// some visitors ask much more than others.
+func (x *exam) requestsPerVisitor() float64 {
+	var requests, visitors float64
+	for _, bs := range [][]metric.Bucket{x.canary, x.stable} {
+		for _, b := range bs {
+			requests += float64(b.Requests)
+			visitors += float64(b.New)
+		}
+	}
+	if visitors == 0 {
+		return 2 * perVisitor
+	}
+	return 2 * max(requests/visitors, 1)
+}
+
+// swings says whether in most half minutes the share is off although it is right
+// on the whole.
+func (x *exam) swings(from int64) bool {
+	looked, off := 0, 0
+	for at := x.end - 30; at >= from && looked < shareSpan/30; at -= 30 {
+		c, s := countIn(x.canary, at, at+30), countIn(x.stable, at, at+30)
+		looked++
+		if x.offShare(c.requests, c.requests+s.requests, true, true) != "" {
+			off++
+		}
+	}
+	return looked >= 4 && 2*off >= looked
+}
+
+// blind says whether the measurement is broken: the seconds are not complete any
+// more, or a version that must have had requests had none.
+func (x *exam) blind() (Finding, bool) {
+	limit := seconds(x.rules.Blind)
+	f := Finding{
+		Rule: "blind", Arm: "both", Level: Info, Limit: float64(limit), Unit: "s", Known: true,
+		From: x.start, To: x.end, Sentence: "Measurements arrive.",
+	}
+	critical := func(arm string, silent int64, sentence string) (Finding, bool) {
+		f.Level, f.Arm, f.Value, f.Sentence = Critical, arm, float64(silent), sentence
+		return f, true
+	}
+	if !(x.ev.Share > 0) {
+		return f, false
+	}
+	up := x.ev.Now.Unix() - x.start
+	if lag := min(seconds(x.lag), up); lag >= limit {
+		return critical("both", lag, fmt.Sprintf("No complete measurement for %s.", span(lag)))
+	}
+	lastCanary, lastStable := lastRequest(x.canary, x.start), lastRequest(x.stable, x.start)
+	silentCanary, silentStable := x.end-lastCanary, x.end-lastStable
+	switch {
+	case silentCanary >= limit && (x.alone() || silentStable >= limit):
+		return critical("both", silentCanary, fmt.Sprintf("No requests at all for %s.", span(silentCanary)))
+	case x.alone():
+	case silentCanary >= limit && x.surprising(x.stable, lastCanary, x.ev.Share/100):
+		return critical(canary, silentCanary,
+			fmt.Sprintf("No requests on %s for %s, although %s had some.", x.name(canary), span(silentCanary), x.name(stable)))
+	case silentStable >= limit && x.surprising(x.canary, lastStable, 1-x.ev.Share/100):
+		return critical(stable, silentStable,
+			fmt.Sprintf("No requests on %s for %s, although %s had some.", x.name(stable), span(silentStable), x.name(canary)))
+	}
+	f.Value = float64(max(silentCanary, 0))
+	return f, false
+}
+
+// surprising says whether a silence since a second cannot be chance, given what
+// the other version got and the share of the silent one.
+func (x *exam) surprising(other []metric.Bucket, since int64, v float64) bool {
+	n := float64(countIn(other, since, x.end).requests) / x.requestsPerVisitor()
+	return math.Exp(-n*v/max(1-v, 1e-9)) < shareDoubt
+}
+
+// lastRequest is the second after the last request, at least start.
+func lastRequest(bs []metric.Bucket, start int64) int64 {
+	for _, b := range slices.Backward(bs) {
+		if b.Requests > 0 {
+			return max(b.Second+1, start)
+		}
+	}
+	return start
+}

@@ -1,0 +1,132 @@
+package guard
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The arms, as findings name them.
+const (
+	canary = "canary"
+	stable = "stable"
+)
+
+// name is what a sentence calls a version.
+func (x *exam) name(arm string) string {
+	switch {
+	case arm == canary && x.ev.Version != "":
+		return short(x.ev.Version)
+	case arm == canary:
+		return "the new version"
+	case x.ev.StableVersion != "":
+		return short(x.ev.StableVersion)
+	}
+	return "the stable version"
+}
+
+// percentOf reads "8.3 % of 1,200 requests".
+func (x *exam) percentOf(c count) string {
+	return fmt.Sprintf("%s of %s", percent(c.rate()), requests(c.requests))
+}
+
+// capital writes the first letter of a phrase large, and leaves names alone.
+func capital(s string) string {
+	if strings.HasPrefix(s, "the ") {
+		return "T" + s[1:]
+	}
+	return s
+}
+
+// short keeps a foreign text from filling the page.
+func short(s string) string {
+	s = strings.ToValidUTF8(s, "?")
+	if utf8.RuneCountInString(s) <= 60 {
+		return s
+	}
+	return string([]rune(s)[:59]) + "…"
+}
+
+// percent writes a fraction with two digits that count.
+func percent(f float64) string {
+	p := f * 100
+	switch {
+	case p == 0:
+		return "0 %"
+	case p < 1:
+		return trim(fmt.Sprintf("%.2g", max(p, 0.0001))) + " %"
+	case p < 10:
+		return trim(fmt.Sprintf("%.1f", p)) + " %"
+	}
+	return fmt.Sprintf("%.0f %%", min(p, 1e6))
+}
+
+// times writes a factor.
+func times(f float64) string {
+	if f < 9.95 {
+		return trim(fmt.Sprintf("%.1f", f))
+	}
+	return thousands(uint64(math.Round(min(f, 1e9))))
+}
+
+// millis writes a duration in milliseconds.
+func millis(ms float64) string {
+	switch {
+	case ms < 10:
+		return trim(fmt.Sprintf("%.1f", ms)) + " ms"
+	case ms < 1e9:
+		return thousands(uint64(math.Round(ms))) + " ms"
+	}
+	return "more than a week"
+}
+
+// span writes a number of seconds.
+func span(seconds int64) string {
+	switch {
+	case seconds < 0:
+		return "0 s"
+	case seconds < 120:
+		return fmt.Sprintf("%d s", seconds)
+	case seconds < 2*3600:
+		return fmt.Sprintf("%d min", (seconds+30)/60)
+	}
+	return fmt.Sprintf("%d h", (seconds+1800)/3600)
+}
+
+func requests(n uint64) string {
+	if n == 1 {
+		return "1 request"
+	}
+	return thousands(n) + " requests"
+}
+
+func timesInWords(n int) string {
+	switch n {
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// thousands writes 4750 as 4,750.
+func thousands(n uint64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func trim(s string) string {
+	if strings.Contains(s, ".") && !strings.Contains(s, "e") {
+		return strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	return s
+}
+
+// about rounds a waiting time to what a person would say.
+func about(d time.Duration) string { return span(seconds(d + time.Second - 1)) }

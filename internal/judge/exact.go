@@ -1,0 +1,82 @@
+package judge
+
+import "math"
+
+// Fisher returns the chance, if both versions fail alike, that of all failures at
+// least c fall on the canary, given how many requests each version got (the
+// one-sided exact test). It is for a single look: 1 when there is nothing to compare.
+func Fisher(c, canary, s, stable uint64) float64 {
+	c, s = min(c, canary), min(s, stable)
+	for canary > mostTrials || stable > mostTrials {
+		c, canary, s, stable = c/2, canary/2, s/2, stable/2
+	}
+	k, n := c+s, canary+stable
+	if c == 0 || stable == 0 || float64(c) <= float64(k)*float64(canary)/float64(n) {
+		return 1 // no more than its part: the exact value is half and above
+	}
+	p := math.Exp(choose(canary, c) + choose(stable, s) - choose(n, k))
+	sum := p
+	for x := c; x < min(k, canary) && p > sum*1e-12; x++ {
+		p *= float64(canary-x) * float64(k-x) / (float64(x+1) * float64(stable+x+1-k))
+		sum += p
+	}
+	return min(sum, 1)
+}
+
+// mostTrials bounds the work of an exact test; beyond it counts are halved, which
+// makes a difference look less sure, never surer.
+const mostTrials = 1 << 30
+
+// BinomialTail returns how likely it is that x of n trials with the chance p turn
+// out as far from the mean as x, on the side of x.
+func BinomialTail(x, n uint64, p float64) float64 {
+	x = min(x, n)
+	for n > mostTrials {
+		x, n = x/2, n/2
+	}
+	if !(p > 0 && p < 1) || n == 0 {
+		return 1
+	}
+	q := math.Exp(choose(n, x) + float64(x)*math.Log(p) + float64(n-x)*math.Log1p(-p))
+	sum := q
+	if float64(x) > float64(n)*p {
+		for i := x; i < n && q > sum*1e-12; i++ {
+			q *= float64(n-i) / float64(i+1) * p / (1 - p)
+			sum += q
+		}
+		return min(sum, 1)
+	}
+	for i := x; i > 0 && q > sum*1e-12; i-- {
+		q *= float64(i) / float64(n-i+1) * (1 - p) / p
+		sum += q
+	}
+	return min(sum, 1)
+}
+
+// WaldLimit returns how many canary requests any test of level alpha needs on
+// average to see the error rate p1 against the stable rate p0 at the share v
+// (statistics: section 1.7).
+func WaldLimit(p0, p1, v, alpha float64) float64 {
+	m := v*p1 + (1-v)*p0
+	return math.Log(1/alpha) / (kl(p1, m) + (1-v)/v*kl(p0, m))
+}
+
+// kl is the Kullback-Leibler divergence of two coins.
+func kl(p, q float64) float64 {
+	out := 0.0
+	if p > 0 {
+		out += p * math.Log(p/q)
+	}
+	if p < 1 {
+		out += (1 - p) * math.Log((1-p)/(1-q))
+	}
+	return out
+}
+
+// choose is the logarithm of the binomial coefficient.
+func choose(n, k uint64) float64 {
+	a, _ := math.Lgamma(float64(n) + 1)
+	b, _ := math.Lgamma(float64(k) + 1)
+	c, _ := math.Lgamma(float64(n-k) + 1)
+	return a - b - c
+}
