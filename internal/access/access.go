@@ -41,8 +41,9 @@ const (
 // All returns every permission.
 func All() []Permission {
 	return []Permission{
-		ViewEnvironment, StartRelease, ControlRelease, ApproveRelease, SkipStep, ReportCheck, SignCheck, RequestRollback,
-		ApproveRollback, RunRollback, ManageIncident, ReadLog, ManageUsers, ManageTokens, OperateEdge, ReportIssue, ManageDeployment,
+		ViewEnvironment, StartRelease, ControlRelease, ApproveRelease, SkipStep, ReportCheck, SignCheck,
+		RequestRollback, ApproveRollback, RunRollback, ManageIncident, ReadLog, ManageUsers, ManageTokens, OperateEdge,
+		ReportIssue, ManageDeployment,
 	}
 }
 
@@ -73,11 +74,7 @@ type Actor struct {
 
 // System returns the actor for what Slipway does by itself, e.g. System("guard").
 func System(name string) Actor {
-	a := Actor{ID: "system:" + name, Name: "Slipway's " + name}
-	for _, p := range All() {
-		a.Grants = append(a.Grants, Grant{p, Everywhere})
-	}
-	return a
+	return Actor{ID: "system:" + name, Name: "Slipway's " + name, Grants: Everything()}
 }
 
 // May reports whether the actor holds the permission in the environment. The empty
@@ -109,7 +106,7 @@ func (a Actor) Check(p Permission, environment string) error {
 func (p Permission) words() string {
 	resource, action, _ := strings.Cut(string(p), ":")
 	article := "a"
-	if strings.ContainsRune("aeiou", rune(resource[0])) {
+	if resource != "" && strings.IndexByte("aeiou", resource[0]) >= 0 {
 		article = "an"
 	}
 	return action + " " + article + " " + resource
