@@ -1,0 +1,272 @@
+package release
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/deployment"
+	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/guard"
+)
+
+// actor of what nobody asked for.
+const engineActor, guardActor = "system:engine", "system:guard"
+
+// Decide moves a release by at most one step of the state machine. It is pure and
+// total: every release, facts and command give a decision. Called again with its
+// own result and the same facts it ends in a decision that changes nothing.
+func Decide(r Release, f Facts) Decision {
+	r.States = slices.Clone(r.States)
+	r.Shares = slices.Clone(r.Shares)
+	x := &decider{r: r, f: f}
+	switch {
+	case len(r.Plan.Steps) == 0 || len(r.States) != len(r.Plan.Steps) || r.Cursor < 0 || r.Cursor >= len(r.States):
+		return x.broken()
+	case f.Command != nil:
+		x.command(*f.Command)
+		if x.d.Err != nil {
+			return Decision{Release: r, Err: x.d.Err}
+		}
+	case r.Phase.Final():
+	case r.Phase == Undoing:
+		x.undoing()
+	case x.guarded():
+	case r.Phase == Paused:
+		x.paused()
+	default:
+		x.step()
+	}
+	if x.d.Changed {
+		x.r.Updated = f.Now
+	}
+	x.d.Release = x.r
+	x.d.Next = x.next()
+	return x.d
+}
+
+// broken ends a release whose document cannot be: only a defect or a hand in the
+// database makes one, and traffic must not stay on it.
+func (x *decider) broken() Decision {
+	if !x.r.Phase.Final() {
+		x.r.Phase, x.r.Reason, x.r.Sentence = Failed, "its record is damaged", "The record of this release is damaged; it cannot go on."
+		x.r.Plan.Steps, x.r.States, x.r.Cursor = []Step{{ID: "damaged"}}, []State{{Status: StepFailed}}, 0
+		x.event("release.failed", engineActor, x.r.Sentence, nil)
+	}
+	x.d.Release = x.r
+	return x.d
+}
+
+// next says when to look again.
+func (x *decider) next() time.Time {
+	switch {
+	case x.r.Phase.Final():
+		return time.Time{}
+	case x.d.Changed:
+		return x.f.Now
+	case x.r.Share > 0 || x.r.Phase == Undoing:
+		return x.f.Now.Add(x.r.Plan.Timing.Look)
+	case x.d.Next.IsZero():
+		return x.f.Now.Add(time.Minute) // nothing is due: look all the same, in case a wake was lost
+	}
+	return x.d.Next
+}
+
+// Rules returns the limits that watch the release now, and false while nobody is
+// exposed to it.
+func (r Release) Rules() (guard.Rules, bool) {
+	if r.Share <= 0 || r.Phase.Final() || len(r.Plan.Steps) == 0 {
+		return guard.Rules{}, false
+	}
+	for i := min(r.Cursor, len(r.Plan.Steps)-1); i >= 0; i-- {
+		if s := r.Plan.Steps[i]; s.Kind == KindShare || s.Kind == KindWatch {
+			return s.Rules, true
+		}
+	}
+	for _, s := range r.Plan.Steps {
+		if s.Kind == KindShare || s.Kind == KindWatch {
+			return s.Rules, true
+		}
+	}
+	return guard.Rules{}, false
+}
+
+// guarded acts on the guard's verdict wherever the release stands: absolute limits
+// fire while it bakes, while it is paused and while people are being asked.
+func (x *decider) guarded() bool {
+	v := x.f.Verdict
+	if v == nil || v.Action != guard.Undo || x.r.Share <= 0 {
+		return false
+	}
+	if !x.r.Promoted.IsZero() {
+		return x.askRollback(v)
+	}
+	if !x.autoUndo() {
+		if x.r.Suspect {
+			return false
+		}
+		x.r.Suspect = true
+		x.say(StepWaiting, "The guard asks to take it back: "+v.Sentence+" Waits for a person: abort, or promote with a reason.")
+		x.event("release.suspect", guardActor, x.r.Sentence, v)
+		return true
+	}
+	x.undo(guardActor, v.Sentence, v.Findings)
+	return true
+}
+
+// autoUndo reads the nearest share step's policy.
+func (x *decider) autoUndo() bool {
+	for i := x.r.Cursor; i >= 0; i-- {
+		if s := x.r.Plan.Steps[i]; s.Kind == KindShare {
+			return s.AutoUndo
+		}
+	}
+	return true
+}
+
+// askRollback asks people to take production back; once.
+func (x *decider) askRollback(v *guard.Verdict) bool {
+	if x.r.Suspect || x.f.Rollback {
+		return false
+	}
+	x.r.Suspect = true
+	if x.r.Detected.IsZero() {
+		x.r.Detected = x.f.Now
+	}
+	x.d.Rollback = &Ask{Title: "Production is worse with " + x.r.Version, Trigger: v.Sentence, Findings: v.Findings, Detected: x.f.Now}
+	x.event("release.suspect", guardActor, "The guard asks for a rollback of production: "+v.Sentence, v)
+	return true
+}
+
+// undo takes the release back before production: all traffic to the stable
+// version, and no way back for sessions that are pinned to this one.
+func (x *decider) undo(actor, reason string, findings []guard.Finding) {
+	x.r.Phase, x.r.Reason, x.r.Detected = Undoing, reason, x.f.Now
+	s := &x.r.States[x.r.Cursor]
+	s.Status, s.Ended, s.Sentence = StepFailed, x.f.Now, reason
+	if actor != guardActor && actor != engineActor {
+		s.Actor = actor
+	}
+	x.voidRequest("the release was taken back")
+	x.r.Sentence = "Taking " + x.r.Version + " back: " + reason
+	x.event("release.undoing", actor, x.r.Sentence, map[string]any{"share": x.r.Share, "findings": findings})
+	if x.exposable() {
+		x.route(RouteArgs{Stable: x.r.Previous, Share: 0, Salt: x.r.ID, Ban: x.r.Deployment}, 0)
+		return
+	}
+	x.ended(Aborted)
+}
+
+// exposable reports whether any routing was ever asked for.
+func (x *decider) exposable() bool { return x.r.Routes > 0 }
+
+// route asks for a routing. tries 0 means: until it succeeds.
+func (x *decider) route(a RouteArgs, tries int) {
+	x.r.Routes++
+	x.effect(effect.Route, fmt.Sprintf("%s/route/%d", x.r.ID, x.r.Routes), "route/"+x.r.App, a, tries)
+}
+
+// undoing waits until the edge has confirmed that traffic is back.
+func (x *decider) undoing() {
+	e, ok := x.f.Effects[x.r.Effect]
+	if !ok || e.State == effect.Failed || e.State == effect.Superseded {
+		x.route(RouteArgs{Stable: x.r.Previous, Share: 0, Salt: x.r.ID, Ban: x.r.Deployment}, 0)
+		return
+	}
+	if e.State != effect.Done {
+		return
+	}
+	x.setShare(0, e.Ended, engineActor)
+	x.r.Restored = e.Ended
+	x.event("release.restored", engineActor, fmt.Sprintf("All traffic is back on the stable version, %s after the decision.",
+		round(x.r.Restored.Sub(x.r.Detected))), map[string]any{"seconds": x.r.Restored.Sub(x.r.Detected).Seconds()})
+	x.ended(Aborted)
+}
+
+// ended closes the release. A version that was taken back by evidence is recorded
+// as bad; one that a person ended before anybody saw it is not judged.
+func (x *decider) ended(p Phase) {
+	x.r.Phase, x.r.Ended, x.r.Effect = p, x.f.Now, ""
+	switch p {
+	case Completed:
+		x.r.Sentence = x.r.Version + " is in production, verified and watched."
+		x.d.Judgements = append(x.d.Judgements, Judgement{Deployment: x.r.Deployment, Verdict: deployment.Good, Why: "watched in production without a finding"})
+	case Aborted:
+		x.r.Sentence = x.r.Version + " was taken back: " + x.r.Reason
+		x.d.Placements = append(x.d.Placements, Placement{Environment: "canary"})
+		if x.r.Reached > 0 {
+			x.d.Judgements = append(x.d.Judgements, Judgement{Deployment: x.r.Deployment, Verdict: deployment.Bad, Why: x.r.Reason})
+			x.d.Incident = &Ask{Title: "Canary of " + x.r.Version + " was taken back", Trigger: x.r.Reason, Detected: x.r.Detected}
+		}
+	}
+	x.event("release."+string(p), engineActor, x.r.Sentence, map[string]any{
+		"reason": x.r.Reason, "share_reached": x.r.Reached, "seconds": x.f.Now.Sub(x.r.Created).Seconds(),
+	})
+}
+
+// paused keeps looking, nothing more: effects that were under way are taken note of.
+func (x *decider) paused() {
+	if e, ok := x.f.Effects[x.r.Effect]; ok && e.Kind == effect.Route && e.State == effect.Done {
+		if a, ok := routeArgs(e); ok && a.Share != x.r.Share {
+			x.setShare(a.Share, e.Ended, engineActor)
+		}
+	}
+}
+
+// setShare takes note of a share that the edge confirmed.
+func (x *decider) setShare(share float64, at time.Time, by string) {
+	if at.IsZero() {
+		at = x.f.Now
+	}
+	if share > 0 && x.r.Exposed.IsZero() {
+		x.r.Exposed = at
+	}
+	x.r.Share, x.r.ShareSince = share, at
+	x.r.Reached = max(x.r.Reached, share)
+	x.r.Shares = append(x.r.Shares, Shift{At: at, Share: share, By: by})
+	x.event("release.share_set", by, fmt.Sprintf("%s has %s of visitors.", x.r.Version, percent(share)), map[string]any{"share": share})
+}
+
+// pass ends the step at the cursor and goes to the next.
+func (x *decider) pass(actor, sentence string) { x.leave(StepPassed, actor, sentence) }
+
+func (x *decider) leave(status Status, actor, sentence string) {
+	step := x.r.Step()
+	s := &x.r.States[x.r.Cursor]
+	s.Status, s.Ended, s.Sentence, s.Actor = status, x.f.Now, sentence, actor
+	x.r.Effect, x.r.Suspect = "", false
+	kind := "release.step_passed"
+	if status == StepSkipped {
+		kind = "release.step_skipped"
+	}
+	x.event(kind, actor, step.Title+": "+sentence, map[string]any{"step": step.ID, "seconds": x.f.Now.Sub(s.Started).Seconds()})
+	if x.r.Cursor == len(x.r.Plan.Steps)-1 {
+		x.ended(Completed)
+		return
+	}
+	x.r.Cursor++
+	x.r.Sentence = x.r.Step().Title
+}
+
+// fail stops at the step: a person retries, skips or aborts.
+func (x *decider) fail(sentence string) {
+	s := &x.r.States[x.r.Cursor]
+	if s.Status == StepFailed && s.Sentence == sentence {
+		return
+	}
+	s.Status, s.Ended, s.Sentence = StepFailed, x.f.Now, sentence
+	x.r.Sentence = sentence + " Waits for a person: retry or abort."
+	x.event("release.step_failed", engineActor, x.r.Step().Title+": "+sentence, map[string]any{"step": x.r.Step().ID})
+}
+
+func percent(share float64) string {
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.2f", share), "0"), ".") + " %"
+}
+
+func round(d time.Duration) time.Duration {
+	if d < time.Second {
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(100 * time.Millisecond)
+}
