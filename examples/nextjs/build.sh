@@ -28,7 +28,8 @@ export NEXT_TELEMETRY_DISABLED=1
 export NODE_ENV=production
 # For tests only: this key is public. Every version must be built with the same key, or a form of one version can't be
 # answered by another; a real shop takes it from its secret store.
-export NEXT_SERVER_ACTIONS_ENCRYPTION_KEY=${NEXT_SERVER_ACTIONS_ENCRYPTION_KEY:-c2xpcHdheS1leGFtcGxlLWtleS1mb3ItdGVzdHMtMDE=}
+test_key=c2xpcHdheS1leGFtcGxlLWtleS1mb3ItdGVzdHMtMDE=
+export NEXT_SERVER_ACTIONS_ENCRYPTION_KEY=${NEXT_SERVER_ACTIONS_ENCRYPTION_KEY:-$test_key}
 
 hash=$(node scripts/hash-sources.mjs "$version" "$NEXT_DEPLOYMENT_ID" "$NEXT_SERVER_ACTIONS_ENCRYPTION_KEY")
 mark=$out/.shop-build

@@ -2,8 +2,8 @@ import { connection } from "next/server";
 import { Suspense } from "react";
 import { second } from "@/lib/release";
 
-// The reviews page is the streamed one: its frame is sent at once, and each block follows when it is ready. A proxy that
-// collects answers before it passes them on makes this page as slow as its slowest block.
+// The reviews page is the streamed one: its frame is sent at once, and each block follows when it is ready. A proxy
+// that collects answers before it passes them on makes this page as slow as its slowest block.
 
 const blocks = [
   { id: "fresh", title: "This week", wait: 300, text: "“The mug is the one I reach for.” Ida" },
