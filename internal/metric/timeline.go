@@ -1,0 +1,290 @@
+package metric
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/judge"
+)
+
+// Compared returns the classes by which versions are compared: files of a build
+// and optimized images say nothing about its code, and would drown what does.
+func Compared() []Class { return []Class{Document, Data, Action, API} }
+
+// What a Timeline accepts at most, so that no source can fill the memory.
+const (
+	maxDeployments = 64
+	maxSources     = 1024
+	rememberBatch  = 1024 // sequence numbers of a source below its highest
+	maxAhead       = 60   // seconds a source's clock may be ahead
+)
+
+// Timeline keeps the last seconds of every deployment in memory, from any number
+// of sources. A batch counts once, however often it is delivered and in whatever
+// order. What comes after its second was given out as final is counted as late and
+// left out, so that a verdict once given can be given again. It is safe for
+// concurrent use.
+type Timeline struct {
+	keep, dead int64 // seconds
+
+	mu          sync.Mutex
+	deployments map[string][]instant // ascending by second
+	sources     map[string]*source
+	final       int64 // highest watermark given out
+	counters    Counters
+}
+
+// Counters say how complete a Timeline is.
+type Counters struct {
+	Batches    uint64 `json:"batches"`    // accepted
+	Duplicates uint64 `json:"duplicates"` // delivered again, left out
+	Missing    uint64 `json:"missing"`    // never arrived, by the gaps in their numbers
+	Late       uint64 `json:"late"`       // requests that came after their second was final, left out
+	Refused    uint64 `json:"refused"`    // buckets of the future, or beyond what is kept
+	Sources    int    `json:"sources"`    // heard of lately
+	Dead       int    `json:"dead"`       // not heard of for too long: the watermark does not wait for them
+}
+
+// instant is one second of one deployment, by class.
+type instant struct {
+	second int64
+	by     [7]*packed // in the order of Classes
+}
+
+// packed is a bucket whose sketch is folded up.
+type packed struct {
+	sums    Bucket
+	latency judge.Packed
+}
+
+type source struct {
+	first, highest uint64
+	seen           map[uint64]struct{} // of the last rememberBatch numbers
+	received       uint64              // distinct numbers since first
+	complete       int64
+	heard          int64
+}
+
+// NewTimeline returns an empty Timeline that keeps seconds for the given time and
+// stops waiting for a source that it has not heard of for dead.
+func NewTimeline(keep, dead time.Duration) *Timeline {
+	return &Timeline{
+		keep: max(int64(keep/time.Second), 1), dead: max(int64(dead/time.Second), 1),
+		deployments: map[string][]instant{}, sources: map[string]*source{},
+	}
+}
+
+// Add takes a batch and says whether it was new.
+func (t *Timeline) Add(now time.Time, b Batch) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.source(b, now.Unix())
+	if s == nil {
+		t.counters.Refused += uint64(len(b.Buckets))
+		return false
+	}
+	s.heard = max(s.heard, now.Unix())
+	if !s.accept(b.Sequence) {
+		t.counters.Duplicates++
+		return false
+	}
+	t.counters.Batches++
+	for _, bucket := range b.Buckets {
+		t.put(now.Unix(), bucket)
+	}
+	s.complete = max(s.complete, min(b.Complete, now.Unix()+1))
+	return true
+}
+
+// source finds or makes the batch's source; nil when there are too many.
+func (t *Timeline) source(b Batch, now int64) *source {
+	if s := t.sources[b.Source]; s != nil {
+		return s
+	}
+	if len(t.sources) >= maxSources {
+		for name, s := range t.sources {
+			if now-s.heard > t.dead {
+				t.counters.Missing += s.missing()
+				delete(t.sources, name)
+			}
+		}
+		if len(t.sources) >= maxSources {
+			return nil
+		}
+	}
+	s := &source{first: b.Sequence, seen: map[uint64]struct{}{}}
+	t.sources[b.Source] = s
+	return s
+}
+
+// accept notes a sequence number and says whether it is new. One that is too old
+// to be remembered is taken for a repetition.
+func (s *source) accept(n uint64) bool {
+	if _, again := s.seen[n]; again || n+rememberBatch <= s.highest {
+		return false
+	}
+	s.seen[n] = struct{}{}
+	s.first = min(s.first, n)
+	s.received++
+	s.highest = max(s.highest, n)
+	if len(s.seen) > 2*rememberBatch {
+		for old := range s.seen {
+			if old+rememberBatch <= s.highest {
+				delete(s.seen, old)
+			}
+		}
+	}
+	return true
+}
+
+func (s *source) missing() uint64 {
+	if s.received == 0 {
+		return 0
+	}
+	return s.highest - s.first + 1 - s.received
+}
+
+// put adds one bucket.
+func (t *Timeline) put(now int64, b Bucket) {
+	switch {
+	case b.Second < t.final && b.Second >= now-t.keep:
+		t.counters.Late += b.Requests
+		return
+	case b.Second < now-t.keep || b.Second > now+maxAhead:
+		t.counters.Refused++
+		return
+	}
+	list, known := t.deployments[b.Deployment]
+	if !known && !t.room(now) {
+		t.counters.Refused++
+		return
+	}
+	i, found := slices.BinarySearchFunc(list, b.Second, bySecond)
+	if !found {
+		list = slices.Insert(list, i, instant{second: b.Second})
+	}
+	list[i].add(b)
+	if old, _ := slices.BinarySearchFunc(list, now-t.keep, bySecond); old > len(list)/4 {
+		list = slices.Clone(list[old:]) // let go of a good part at once, not of a second each second
+	}
+	t.deployments[b.Deployment] = list
+}
+
+// room says whether one more deployment may be kept, after letting go of those
+// without data.
+func (t *Timeline) room(now int64) bool {
+	if len(t.deployments) < maxDeployments {
+		return true
+	}
+	for id, list := range t.deployments {
+		if len(list) == 0 || list[len(list)-1].second < now-t.keep {
+			delete(t.deployments, id)
+		}
+	}
+	return len(t.deployments) < maxDeployments
+}
+
+func bySecond(x instant, second int64) int { return cmp.Compare(x.second, second) }
+
+func (x *instant) add(b Bucket) {
+	class := slices.Index(Classes(), b.Class)
+	if class < 0 {
+		class = len(x.by) - 1 // Other
+	}
+	p := x.by[class]
+	if p == nil {
+		p = &packed{}
+		x.by[class] = p
+	}
+	latency := b.Latency
+	b.Latency = judge.Sketch{}
+	if p.latency.Count() > 0 {
+		sum := p.latency.Unpack()
+		sum.Merge(latency)
+		latency = sum
+	}
+	p.sums.Add(b)
+	p.latency = latency.Pack()
+}
+
+// Seconds returns a deployment's buckets from a second up to before another, one
+// for each second with data, ascending, the given classes merged (none given: all).
+// They share nothing with the Timeline.
+func (t *Timeline) Seconds(deployment string, from, to int64, classes ...Class) []Bucket {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	list := t.deployments[deployment]
+	i, _ := slices.BinarySearchFunc(list, from, bySecond)
+	j, _ := slices.BinarySearchFunc(list, to, bySecond)
+	out := make([]Bucket, 0, max(j-i, 0))
+	for ; i < j; i++ {
+		b := Bucket{Deployment: deployment, Second: list[i].second}
+		if list[i].sum(&b, classes) {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// Sum returns all of a deployment's seconds from one up to before another as one
+// bucket, e.g. as a Baseline.
+func (t *Timeline) Sum(deployment string, from, to int64, classes ...Class) Bucket {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := Bucket{Deployment: deployment, Second: from}
+	list := t.deployments[deployment]
+	i, _ := slices.BinarySearchFunc(list, from, bySecond)
+	for ; i < len(list) && list[i].second < to; i++ {
+		list[i].sum(&b, classes)
+	}
+	return b
+}
+
+// sum adds the wanted classes to b and says whether there was any.
+func (x *instant) sum(b *Bucket, classes []Class) bool {
+	found := false
+	for i, class := range Classes() {
+		if p := x.by[i]; p != nil && (len(classes) == 0 || slices.Contains(classes, class)) {
+			b.Add(p.sums)
+			p.latency.AddTo(&b.Latency)
+			found = true
+		}
+	}
+	return found
+}
+
+// Watermark returns the second before which everything is final: the least that a
+// living source has completed. It never falls; without a living source it stands
+// still, and it is 0 when there was none yet.
+func (t *Timeline) Watermark(now time.Time) int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	least, living := int64(0), false
+	for _, s := range t.sources {
+		if now.Unix()-s.heard <= t.dead && s.received > 0 && (!living || s.complete < least) {
+			least, living = s.complete, true
+		}
+	}
+	if living {
+		t.final = max(t.final, least)
+	}
+	return t.final
+}
+
+// Counters returns how complete the Timeline is.
+func (t *Timeline) Counters(now time.Time) Counters {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := t.counters
+	for _, s := range t.sources {
+		c.Missing += s.missing()
+		if now.Unix()-s.heard <= t.dead {
+			c.Sources++
+		} else {
+			c.Dead++
+		}
+	}
+	return c
+}

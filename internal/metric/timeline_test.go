@@ -1,0 +1,224 @@
+package metric
+
+import (
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/slipwayhq/slipway/internal/judge"
+)
+
+const t0 = 1_800_000_000
+
+func at(s int64) time.Time { return time.Unix(t0+s, 0) }
+
+func bucket(second int64, class Class, requests, errors uint64) Bucket {
+	b := Bucket{Deployment: "v2", Class: class, Second: t0 + second, Requests: requests, Errors: errors}
+	for range requests {
+		b.Latency.Add(80 * time.Millisecond)
+	}
+	return b
+}
+
+func batch(source string, sequence uint64, complete int64, buckets ...Bucket) Batch {
+	return Batch{Source: source, Sequence: sequence, Complete: t0 + complete, Buckets: buckets}
+}
+
+// req: CD-15
+func TestTimelineCountsEachBatchOnceInAnyOrder(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 1))
+	var batches []Batch
+	for i := range uint64(200) {
+		b := batch("edge-a", i+1, int64(i), bucket(int64(i), Document, 3, 1), bucket(int64(i), Asset, 5, 0))
+		batches = append(batches, b, b)
+	}
+	rng.Shuffle(len(batches), func(i, j int) { batches[i], batches[j] = batches[j], batches[i] })
+	tl := NewTimeline(time.Hour, time.Minute)
+	for _, b := range batches {
+		tl.Add(at(200), b)
+	}
+	if got := tl.Sum("v2", t0, t0+200, Compared()...); got.Requests != 600 || got.Errors != 200 || got.Latency.Count() != 600 {
+		t.Errorf("compared classes sum to %d requests, %d errors, %d durations; want 600, 200, 600",
+			got.Requests, got.Errors, got.Latency.Count())
+	}
+	if got := tl.Sum("v2", t0, t0+200); got.Requests != 1600 {
+		t.Errorf("all classes sum to %d requests, want 1600", got.Requests)
+	}
+	want := Counters{Batches: 200, Duplicates: 200, Sources: 1}
+	if diff := cmp.Diff(want, tl.Counters(at(200))); diff != "" {
+		t.Error(diff)
+	}
+	seconds := tl.Seconds("v2", t0+10, t0+20, Document)
+	if len(seconds) != 10 || seconds[0].Second != t0+10 || seconds[9].Second != t0+19 || seconds[3].Requests != 3 {
+		t.Errorf("seconds 10 to 20 are %+v", seconds)
+	}
+	seconds[0].Latency.Add(time.Second)
+	if again := tl.Seconds("v2", t0+10, t0+11, Document); again[0].Latency.Count() != 3 {
+		t.Error("what Seconds returns is shared with the timeline")
+	}
+}
+
+func TestTimelineWatermark(t *testing.T) {
+	t.Parallel()
+	tl := NewTimeline(time.Hour, 30*time.Second)
+	if got := tl.Watermark(at(0)); got != 0 {
+		t.Errorf("without a source the watermark is %d, want 0", got)
+	}
+	tl.Add(at(10), batch("a", 1, 10))
+	tl.Add(at(10), batch("b", 1, 8))
+	if got := tl.Watermark(at(10)); got != t0+8 {
+		t.Errorf("the watermark is %d, want the least of both, 8", got-t0)
+	}
+	tl.Add(at(20), batch("a", 2, 20))
+	if got := tl.Watermark(at(20)); got != t0+8 {
+		t.Errorf("the watermark is %d, want 8: b has not said more", got-t0)
+	}
+	tl.Add(at(40), batch("a", 3, 40))
+	if got := tl.Watermark(at(41)); got != t0+40 {
+		t.Errorf("the watermark is %d, want 40: b is dead", got-t0)
+	}
+	tl.Add(at(42), batch("b", 2, 12, bucket(9, Document, 7, 0)))
+	if got := tl.Watermark(at(42)); got != t0+40 {
+		t.Errorf("the watermark is %d, want 40: it never falls", got-t0)
+	}
+	if c := tl.Counters(at(42)); c.Late != 7 {
+		t.Errorf("%d requests are late, want 7", c.Late)
+	}
+	if got := tl.Sum("v2", t0, t0+40); got.Requests != 0 {
+		t.Errorf("%d late requests changed a final second", got.Requests)
+	}
+	if got := tl.Watermark(at(500)); got != t0+40 {
+		t.Errorf("the watermark is %d with every source dead, want 40", got-t0)
+	}
+	tl.Add(at(500), batch("a", 4, 900_000))
+	tl.Add(at(500), batch("b", 3, 900_000))
+	if got := tl.Watermark(at(500)); got > t0+501 {
+		t.Errorf("the watermark is %d s ahead of now", got-t0-500)
+	}
+}
+
+func TestTimelineCountsWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	tl := NewTimeline(time.Hour, 30*time.Second)
+	for _, n := range []uint64{5, 6, 9} {
+		tl.Add(at(10), batch("a", n, 10))
+	}
+	if c := tl.Counters(at(10)); c.Missing != 2 {
+		t.Errorf("%d batches are missing, want 2", c.Missing)
+	}
+	if !tl.Add(at(11), batch("a", 7, 10)) {
+		t.Error("a batch that comes late in order is refused")
+	}
+	if c := tl.Counters(at(10)); c.Missing != 1 {
+		t.Errorf("%d batches are missing, want 1", c.Missing)
+	}
+}
+
+func TestTimelineIsBounded(t *testing.T) {
+	t.Parallel()
+	tl := NewTimeline(100*time.Second, 30*time.Second)
+	for i := range int64(1000) {
+		tl.Add(at(i), batch("a", uint64(i), i, bucket(i, Document, 1, 0)))
+	}
+	if n := len(tl.deployments["v2"]); n > 140 {
+		t.Errorf("%d seconds are kept, want about 100", n)
+	}
+	if n := len(tl.sources["a"].seen); n > 2*rememberBatch {
+		t.Errorf("%d numbers are remembered", n)
+	}
+	for i := range 200 {
+		b := bucket(999, Document, 1, 0)
+		b.Deployment = string(rune('a'+i%26)) + string(rune('a'+i/26))
+		tl.Add(at(1000), batch("b", uint64(i), 0, b))
+	}
+	if n := len(tl.deployments); n > maxDeployments {
+		t.Errorf("%d deployments are kept", n)
+	}
+	far := bucket(99999, Document, 1, 0)
+	old := bucket(1, Document, 1, 0)
+	before := tl.Counters(at(1000)).Refused
+	tl.Add(at(1000), batch("a", 5000, 0, far, old))
+	if got := tl.Counters(at(1000)).Refused - before; got != 2 {
+		t.Errorf("%d buckets were refused, want 2: one of the future, one forgotten", got)
+	}
+	for i := range 2 * maxSources {
+		tl.Add(at(1000), batch(string(rune(0x4e00+i)), 1, 0))
+	}
+	if n := len(tl.sources); n > maxSources {
+		t.Errorf("%d sources are kept", n)
+	}
+}
+
+func TestTimelineConcurrently(t *testing.T) {
+	t.Parallel()
+	tl := NewTimeline(time.Hour, time.Minute)
+	var wg sync.WaitGroup
+	for _, name := range []string{"a", "b", "c", "d"} {
+		wg.Go(func() {
+			for i := range int64(100) {
+				tl.Add(at(i), batch(name, uint64(i), i, bucket(i, API, 2, 1)))
+				tl.Seconds("v2", t0, t0+i)
+			}
+		})
+	}
+	wg.Wait()
+	if got := tl.Sum("v2", t0, t0+100); got.Requests != 800 || got.Errors != 400 {
+		t.Errorf("four sources sum to %d requests and %d errors, want 800 and 400", got.Requests, got.Errors)
+	}
+}
+
+func TestBucketErrorRateOfNothingIsUnknown(t *testing.T) {
+	t.Parallel()
+	if _, known := (Bucket{}).ErrorRate(); known {
+		t.Error("no requests have an error rate")
+	}
+	if r, known := (Bucket{Requests: 4, Errors: 1}).ErrorRate(); !known || r != 0.25 {
+		t.Errorf("1 of 4 is %g", r)
+	}
+}
+
+func TestPackedSketchIsTheSame(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(4, 4))
+	var s judge.Sketch
+	for range 5000 {
+		s.Add(time.Duration(rng.ExpFloat64() * float64(80*time.Millisecond)))
+	}
+	for range 25 { // more in one bin than one entry holds
+		s.Merge(s.Clone())
+	}
+	got := s.Pack().Unpack()
+	if got.Count() != s.Count() || got.Mean() != s.Mean() || got.Quantile(0.5) != s.Quantile(0.5) {
+		t.Errorf("unpacked: %d durations, mean %g; want %d, %g", got.Count(), got.Mean(), s.Count(), s.Mean())
+	}
+	var sum judge.Sketch
+	s.Pack().AddTo(&sum)
+	if sum.CountAbove(80) != s.CountAbove(80) {
+		t.Errorf("%d above 80 ms, want %d", sum.CountAbove(80), s.CountAbove(80))
+	}
+}
+
+func BenchmarkTimelineSecondsOf30Minutes(b *testing.B) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	tl := NewTimeline(time.Hour, time.Minute)
+	for i := range int64(1800) {
+		var list []Bucket
+		for _, c := range Compared() {
+			x := Bucket{Deployment: "v2", Class: c, Second: t0 + i, Requests: 25}
+			for range 25 {
+				x.Latency.Add(time.Duration(rng.ExpFloat64() * float64(80*time.Millisecond)))
+			}
+			list = append(list, x)
+		}
+		tl.Add(at(i), batch("a", uint64(i), i, list...))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if n := len(tl.Seconds("v2", t0, t0+1800, Compared()...)); n != 1800 {
+			b.Fatal(n)
+		}
+	}
+}
