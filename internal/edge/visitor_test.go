@@ -1,0 +1,187 @@
+package edge
+
+import (
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// setCookie returns the sticky cookie of an answer, or nil.
+func setCookie(a answer, name string) *http.Cookie {
+	for _, c := range (&http.Response{Header: a.header}).Cookies() {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+func TestCookieOnlyOnDocuments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, func(rw http.ResponseWriter, _ *http.Request) {
+		http.SetCookie(rw, &http.Cookie{Name: "session", Value: "of-the-app"})
+	}, nil, 0)
+	a := w.get("/", "Accept", "text/html")
+	c := setCookie(a, DefaultCookie)
+	if c == nil || !isSticky(c.Value) || c.Path != "/" || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Secure {
+		t.Fatalf("cookie %+v", c)
+	}
+	if setCookie(a, "session") == nil {
+		t.Error("the application's own cookie is lost")
+	}
+	if a := w.get("/", "Accept", "text/html", "X-Forwarded-Proto", "https"); !setCookie(a, DefaultCookie).Secure {
+		t.Error("over https the cookie must be Secure")
+	}
+	if a := w.get("/", "Accept", "text/html", "Cookie", DefaultCookie+"="+c.Value); setCookie(a, DefaultCookie) != nil {
+		t.Error("a visitor with a cookie gets another")
+	}
+	for _, path := range []string{"/_next/static/x.js", "/api/x", "/logo.png", "/_next/image?url=x"} {
+		if setCookie(w.get(path), DefaultCookie) != nil {
+			t.Errorf("%s sets the cookie", path)
+		}
+	}
+	if setCookie(w.get("/", "Rsc", "1"), DefaultCookie) != nil {
+		t.Error("data sets the cookie")
+	}
+	for _, bad := range []string{"x", strings.Repeat("A", 32), strings.Repeat("a", 33), strings.Repeat("a", 30000)} {
+		a := w.get("/", "Accept", "text/html", "Cookie", DefaultCookie+"="+bad)
+		if c := setCookie(a, DefaultCookie); c == nil || a.status != 200 {
+			t.Errorf("a forged cookie of %d bytes is taken: %d", len(bad), a.status)
+		}
+	}
+	if n := w.totals()["dep_a"].New; n != 6 {
+		t.Errorf("counted %d new visitors, want 6", n)
+	}
+}
+
+func TestUserIdentities(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, nil, nil, 0)
+	w.change(func(tb *Table) {
+		tb.Share = 50
+		tb.Sticky = Sticky{Cookie: "sid", UserHeader: "X-User", UserCookie: "uid"}
+	})
+	in, out := w.visitor(50, true), w.visitor(50, false)
+	tests := []struct {
+		name    string
+		headers []string
+		want    string
+	}{
+		{"header", []string{"X-User", in, "Cookie", "uid=" + out + "; sid=" + out}, "dep_b"},
+		{"user cookie", []string{"Cookie", "sid=" + out + "; uid=" + in}, "dep_b"},
+		{"sticky cookie", []string{"Cookie", "other=1; sid=" + in}, "dep_b"},
+		{"default cookie has no meaning here", []string{"Cookie", "sid=" + out + "; " + DefaultCookie + "=" + in}, "dep_a"},
+	}
+	for _, tt := range tests {
+		a := w.get("/", append(tt.headers, "Accept", "text/html")...)
+		if a.arm != tt.want || setCookie(a, "sid") != nil {
+			t.Errorf("%s: from %q, want %q; cookie %v", tt.name, a.arm, tt.want, setCookie(a, "sid"))
+		}
+	}
+}
+
+// A client that keeps no cookies stays with one arm, by its address and user agent.
+func TestClientsWithoutCookies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, nil, nil, 50)
+	seen := map[string]bool{}
+	for i := range 64 {
+		agent := "client/" + strconv.Itoa(i)
+		first := w.get("/api/x", "User-Agent", agent).arm
+		seen[first] = true
+		for range 3 {
+			if a := w.get("/api/x", "User-Agent", agent); a.arm != first {
+				t.Fatalf("%s moved from %s to %s", agent, first, a.arm)
+			}
+			a := w.get("/", "User-Agent", agent, "Accept", "text/html", "Sec-Fetch-Site", "same-origin")
+			c := setCookie(a, DefaultCookie)
+			if a.arm != first || c == nil {
+				t.Fatalf("a page after a page went to %s, not %s; cookie %v", a.arm, first, c)
+			}
+			// Should the client keep the cookie after all, it stays where it is.
+			if next := w.page(c.Value); next.arm != first {
+				t.Fatalf("with the cookie %s moved from %s to %s", agent, first, next.arm)
+			}
+		}
+	}
+	if len(seen) != 2 {
+		t.Fatal("64 clients are all in one arm at 50 %")
+	}
+	if n := w.totals()["dep_a"].New; n != 0 {
+		t.Errorf("%d of them count as new visitors", n)
+	}
+}
+
+func TestTrustedProxies(t *testing.T) {
+	t.Parallel()
+	echo := func(rw http.ResponseWriter, r *http.Request) {
+		for _, n := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-Ip", "Forwarded"} {
+			_, _ = rw.Write([]byte(n + "=" + strings.Join(r.Header[n], "|") + "\n"))
+		}
+		_, _ = rw.Write([]byte("Host=" + r.Host + "\n"))
+	}
+	sent := []string{
+		"Host", "shop.example", "X-Forwarded-For", "203.0.113.9, 10.0.0.1", "X-Forwarded-Proto", "https",
+		"X-Forwarded-Host", "evil.example", "X-Real-Ip", "203.0.113.9", "Forwarded", "for=1.2.3.4",
+	}
+	w := newWorld(t, Options{}, echo, nil, 0)
+	want := "X-Forwarded-For=127.0.0.1\nX-Forwarded-Proto=http\nX-Forwarded-Host=shop.example\n" +
+		"X-Real-Ip=\nForwarded=\nHost=shop.example\n"
+	if a := w.get("/", sent...); a.body != want {
+		t.Errorf("from a stranger:\n%s", a.body)
+	}
+	local := netip.MustParsePrefix("127.0.0.0/8")
+	w = newWorld(t, Options{TrustedProxies: []netip.Prefix{local, netip.MustParsePrefix("10.0.0.0/8")}}, echo, nil, 0)
+	want = "X-Forwarded-For=203.0.113.9, 10.0.0.1, 127.0.0.1\nX-Forwarded-Proto=https\nX-Forwarded-Host=evil.example\n" +
+		"X-Real-Ip=203.0.113.9\nForwarded=\nHost=shop.example\n"
+	if a := w.get("/", sent...); a.body != want {
+		t.Errorf("from a trusted proxy:\n%s", a.body)
+	}
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://x/", nil)
+	r.RemoteAddr = "127.0.0.1:1"
+	r.Header.Set("X-Forwarded-For", "198.51.100.1, 203.0.113.9, 10.0.0.1")
+	if ip := w.edge.clientIP(r); ip != "203.0.113.9" {
+		t.Errorf("client is %s, want the last address that is not a proxy's", ip)
+	}
+	r.Header.Set("X-Forwarded-For", "nonsense")
+	if ip := w.edge.clientIP(r); ip != "127.0.0.1" {
+		t.Errorf("client is %s, want the peer", ip)
+	}
+}
+
+func TestForce(t *testing.T) {
+	t.Parallel()
+	key := []byte("0123456789abcdef")
+	w := newWorld(t, Options{ForceKey: key}, nil, func(rw http.ResponseWriter, r *http.Request) {
+		_, _ = rw.Write([]byte(r.Header.Get(ForceHeader) + "?" + r.URL.RawQuery))
+	}, 0)
+	good := SignForce(key, "dep_b", time.Now().Add(time.Minute))
+	a := w.get("/", "Accept", "text/html", ForceHeader, good)
+	if a.arm != "dep_b" || a.body != "?" || setCookie(a, DefaultCookie) != nil {
+		t.Errorf("forced by header: from %q, the application sees %q", a.arm, a.body)
+	}
+	if a := w.get("/?a=1;x&slipway_force="+good+"&b=%zz", "Accept", "text/html"); a.arm != "dep_b" || a.body != "?a=1;x&b=%zz" {
+		t.Errorf("forced by query: from %q, the application sees %q", a.arm, a.body)
+	}
+	bad := map[string]string{
+		"expired":   SignForce(key, "dep_b", time.Now().Add(-time.Second)),
+		"other key": SignForce([]byte("fedcba9876543210"), "dep_b", time.Now().Add(time.Minute)),
+		"altered":   strings.Replace(SignForce(key, "dep_a", time.Now().Add(time.Minute)), "dep_a", "dep_b", 1),
+		"unsigned":  "dep_b;9999999999;",
+		"bare":      "dep_b",
+	}
+	for name, token := range bad {
+		if a := w.get("/", ForceHeader, token); a.arm != "dep_a" {
+			t.Errorf("%s token is taken: from %q", name, a.arm)
+		}
+	}
+	if a := w.get("/", ForceHeader, SignForce(key, "dep_z", time.Now().Add(time.Minute))); a.status != 404 || a.arm != "" {
+		t.Errorf("a deployment that is not there: %d from %q", a.status, a.arm)
+	}
+	if b := w.totals()["dep_b"]; b.Excluded != 2 || b.Requests != 0 || b.Bytes != 0 {
+		t.Errorf("forced requests count as %d excluded, %d requests, %d bytes", b.Excluded, b.Requests, b.Bytes)
+	}
+}
