@@ -1,0 +1,131 @@
+package judge
+
+import (
+	"math"
+	"testing"
+)
+
+// The reference: section 1.12 of the statistics, "ours, exact".
+func TestBetsAreFair(t *testing.T) {
+	t.Parallel()
+	for _, v := range []float64{0.01, 0.05, 0.25, 0.5, 0.9} {
+		for _, rho := range []float64{1, 1.05, 1.25} {
+			w := null(v, rho)
+			for _, k := range []int{1, 2, 7, 40} {
+				var mean, meanLinear [accounts]float64
+				for c := range k + 1 {
+					p := math.Exp(choose(uint64(k), uint64(c)) + float64(c)*math.Log(w) + float64(k-c)*math.Log1p(-w))
+					var gain [accounts]float64
+					likelihood(&gain, float64(c), float64(k), w)
+					for i, g := range gain {
+						mean[i] += p * math.Exp(g)
+					}
+					linear(&gain, float64(c), float64(k), w)
+					for i, g := range gain {
+						meanLinear[i] += p * math.Exp(g)
+					}
+				}
+				for i := range mean {
+					if mean[i] > 1+1e-9 || meanLinear[i] > 1+1e-9 {
+						t.Errorf("v %g rho %g k %d account %d: means %.12f and %.12f exceed 1", v, rho, k, i, mean[i], meanLinear[i])
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestLinearBetIsFairForOneCluster(t *testing.T) {
+	t.Parallel()
+	const w, k = 0.05, 20.0 // all failures on one version: the canary with chance w
+	var on, off [accounts]float64
+	linear(&on, k, k, w)
+	linear(&off, 0, k, w)
+	for i := range on {
+		if mean := w*math.Exp(on[i]) + (1-w)*math.Exp(off[i]); math.Abs(mean-1) > 1e-12 {
+			t.Errorf("account %d: mean %.15f, want 1", i, mean)
+		}
+	}
+}
+
+func TestOneFailureBetsAlikeBothWays(t *testing.T) {
+	t.Parallel()
+	var a, b [accounts]float64
+	for _, c := range []float64{0, 1} {
+		likelihood(&a, c, 1, 0.06)
+		linear(&b, c, 1, 0.06)
+		for i := range a {
+			if math.Abs(a[i]-b[i]) > 1e-12 {
+				t.Errorf("c %g account %d: %g and %g", c, i, a[i], b[i])
+			}
+		}
+	}
+}
+
+func TestWealthNeverComesFromNowhere(t *testing.T) {
+	t.Parallel()
+	w := newWealth()
+	w.settle()
+	if math.Abs(w.total) > 1e-12 {
+		t.Errorf("the wealth begins with %g, want 1", math.Exp(w.total))
+	}
+	for range payments + 5 {
+		w.payIn()
+		if math.Abs(w.total) > 1e-9 {
+			t.Fatalf("paying in changed the wealth to %g", math.Exp(w.total))
+		}
+	}
+	if w.reserve != 0 {
+		t.Errorf("the reserve is %g after all instalments", w.reserve)
+	}
+	huge := [accounts]float64{1e300, 1e300}
+	w.bet(&huge)
+	if !(w.total <= maxLog) {
+		t.Errorf("the wealth is %g", w.total)
+	}
+}
+
+func TestWaldLimitReference(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		p0, p1 float64
+		want   float64
+	}{
+		{0.01, 0.02, 1256}, {0.01, 0.05, 123}, {0.01, 0.10, 36}, {0.001, 0.002, 12715}, {0.05, 0.10, 238}, {0.01, 0.015, 4462},
+	}
+	for _, test := range tests {
+		if got := WaldLimit(test.p0, test.p1, 0.05, 0.01); math.Abs(got-test.want) > 0.5 {
+			t.Errorf("%g to %g: %.1f canary requests, want %g", test.p0, test.p1, got, test.want)
+		}
+	}
+}
+
+func TestExactTests(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		got, want float64
+	}{
+		{"tea, 4 of 4", Fisher(4, 4, 0, 4), 1.0 / 70},
+		{"tea, 3 of 4", Fisher(3, 4, 1, 4), 17.0 / 70},
+		{"10 of 10 against none", Fisher(10, 10, 0, 10), 1.0 / 184756},
+		{"no failure", Fisher(0, 10, 5, 10), 1},
+		{"less than its part", Fisher(1, 10, 5, 10), 1},
+		{"no stable side", Fisher(3, 10, 0, 0), 1},
+		{"binomial above", BinomialTail(9, 10, 0.5), 11.0 / 1024},
+		{"binomial below", BinomialTail(1, 10, 0.5), 11.0 / 1024},
+		{"none of 1000 at 5 %", BinomialTail(0, 1000, 0.05), math.Pow(0.95, 1000)},
+		{"no chance", BinomialTail(3, 10, math.NaN()), 1},
+	}
+	for _, test := range tests {
+		if math.Abs(test.got-test.want) > 1e-9*max(test.want, 1e-9) {
+			t.Errorf("%s: %g, want %g", test.name, test.got, test.want)
+		}
+	}
+	const huge = math.MaxUint64
+	for _, p := range []float64{Fisher(huge, huge, huge, huge), Fisher(huge/2, huge/2, 1, huge/2), BinomialTail(huge, huge, 0.5)} {
+		if !(p >= 0 && p <= 1) {
+			t.Errorf("a huge table gives %g", p)
+		}
+	}
+}
