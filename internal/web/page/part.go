@@ -1,0 +1,68 @@
+package page
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+)
+
+// crumb is a link with a name.
+type crumb struct{ name, path string }
+
+// input describes a text field of a form.
+type input struct {
+	name, label, value, hint, placeholder string
+	typ, auto                             string
+	rows, most                            int
+	required                              bool
+}
+
+func (in input) kind() string {
+	if in.typ == "" {
+		return "text"
+	}
+	return in.typ
+}
+
+// stamp writes an instant for machines.
+func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+
+// utc writes an instant for the hover text.
+func utc(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// number writes a coordinate.
+func number(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
+
+// confirmWord is what the button says that does it.
+func confirmWord(a api.Action) string {
+	if a.Dangers {
+		return "Yes: " + lowerFirst(a.Title)
+	}
+	return a.Title
+}
+
+// lowerFirst makes the first letter small unless the word is an abbreviation.
+func lowerFirst(s string) string {
+	if len(s) < 2 || s[1] >= 'A' && s[1] <= 'Z' {
+		return s
+	}
+	if s[0] >= 'A' && s[0] <= 'Z' {
+		return string(s[0]+'a'-'A') + s[1:]
+	}
+	return s
+}
+
+// eventPath is the address of one event of the log.
+func eventPath(seq int64) string { return "/log/" + strconv.FormatInt(seq, 10) }
+
+// clockOnly writes the time of day; the day stands in a heading above.
+func (f Frame) clockOnly(at time.Time) string { return at.In(f.Zone).Format("15:04:05") }
+
+// edgeMark says whether an edge serves the routing table that it should.
+func edgeMark(e api.EdgeStatus) mark {
+	if e.Generation == e.Wanted {
+		return mark{"done", "good", "Current"}
+	}
+	return mark{"alert", "bad", "Behind"}
+}

@@ -1,0 +1,179 @@
+package page
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+)
+
+// stageView is a column of a release's track.
+type stageView struct {
+	name     string
+	mark     mark
+	progress string // "3 of 5"
+	steps    []stepView
+}
+
+// stepView is a step of the track.
+type stepView struct {
+	title, sentence, took string
+	mark                  mark
+	now                   bool
+}
+
+// trackOf groups a release's steps by their stage, in order.
+func trackOf(r api.Release) []stageView {
+	var stages []stageView
+	over := r.Ended != nil
+	for i, s := range r.Steps {
+		if i == 0 || s.Stage != r.Steps[i-1].Stage {
+			stages = append(stages, stageView{name: s.Stage})
+		}
+		last := &stages[len(stages)-1]
+		last.steps = append(last.steps, stepOf(s, !over && s.ID == r.Step))
+	}
+	for i := range stages {
+		stages[i].sum()
+	}
+	return stages
+}
+
+// stepOf returns a step as shown. What has passed is quiet: only what explains a wait, a
+// failure or a person's decision keeps its sentence.
+func stepOf(s api.Step, now bool) stepView {
+	v := stepView{title: s.Title, mark: stepMark(s.Status), now: now}
+	if s.Status != "passed" || s.Actor != "" {
+		v.sentence = s.Sentence
+	}
+	if s.Started != nil && s.Ended != nil && s.Status != "skipped" {
+		v.took = brief(s.Ended.Sub(*s.Started))
+	}
+	return v
+}
+
+// sum sets a stage's mark and progress from its steps.
+func (v *stageView) sum() {
+	done, started := 0, false
+	v.mark = stepMark("pending")
+	for _, s := range v.steps {
+		switch s.mark.shape {
+		case "done", "skip":
+			done++
+			started = true
+		case "fail":
+			v.mark = s.mark
+		case "none":
+		default:
+			v.mark = s.mark
+		}
+	}
+	switch {
+	case done == len(v.steps):
+		v.mark = stepMark("passed")
+	case started && v.mark.shape == "none":
+		v.mark = stepMark("running")
+	}
+	v.progress = fmt.Sprintf("%d of %d", done, len(v.steps))
+}
+
+// phaseFilters are the filters of the list of releases; a path is the phase.
+func phaseFilters() []crumb {
+	return []crumb{
+		{"All", ""}, {"Running", "running"}, {"Paused", "paused"}, {"Completed", "completed"},
+		{"Rolled back", "rolled_back"}, {"Aborted", "aborted"}, {"Failed", "failed"},
+	}
+}
+
+// nextPath is the address of a list's next page, empty on the last.
+func nextPath(path, cursor string, pairs ...string) string {
+	if cursor == "" {
+		return ""
+	}
+	return query(path, append(pairs, "cursor", cursor)...)
+}
+
+// releaseTick is how often the page of a release looks again by itself: fast while
+// visitors are on it, for the numbers move without the log moving.
+func releaseTick(r api.Release) string {
+	switch {
+	case r.Ended != nil:
+		return "60"
+	case r.Share > 0:
+		return "2"
+	}
+	return "15"
+}
+
+// evidenceLine says what a verdict rests upon.
+func evidenceLine(v api.Verdict) string {
+	s := count(v.Requests) + " requests looked at"
+	if v.More > 0 && v.Word == "not_enough_evidence" {
+		s += ", about " + count(v.More) + " more needed"
+		if v.MoreSeconds > 0 {
+			s += " (" + span(time.Duration(v.MoreSeconds)*time.Second) + ")"
+		}
+	}
+	if v.Sureness > 0 {
+		s += ", " + strconv.FormatFloat(v.Sureness*100, 'f', 1, 64) + "\u00a0% sure"
+	}
+	return s + ","
+}
+
+// approvalTitle names what is asked for.
+func approvalTitle(a api.Approval) string {
+	switch a.Kind {
+	case "rollback":
+		return "Roll back " + a.Environment + " to " + a.Version
+	default:
+		return a.Version + " into " + a.Environment
+	}
+}
+
+// approvalSay says who is still asked, or how it ended.
+func approvalSay(a api.Approval) string {
+	if a.State != "open" {
+		if a.Why != "" {
+			return a.Why
+		}
+		return title(a.State) + "."
+	}
+	if len(a.Missing) == 0 {
+		return "Everybody who is needed has approved."
+	}
+	need := make([]string, 0, len(a.Missing))
+	for _, m := range a.Missing {
+		need = append(need, count(m.Count)+" of "+m.Role)
+	}
+	return "Still needed: " + list(need) + "."
+}
+
+// openChecks returns the checks that somebody still has to look at, required ones first.
+func openChecks(all []api.Check) []api.Check {
+	var out []api.Check
+	for _, c := range all {
+		if len(c.Required) > 0 {
+			out = append(out, c)
+		}
+	}
+	if len(out) == 0 {
+		return all
+	}
+	return out
+}
+
+// checkSummary counts what is satisfied of what is required.
+func checkSummary(all []api.Check) string {
+	done, required := 0, 0
+	for _, c := range all {
+		if len(c.Required) == 0 {
+			continue
+		}
+		required++
+		if c.Status == "passed" || c.Status == "not_applicable" {
+			done++
+		}
+	}
+	return fmt.Sprintf("%d of %d satisfied", done, required)
+}

@@ -1,0 +1,88 @@
+// Keeps open pages current and adds the keyboard. Pages work without it.
+(() => {
+  "use strict";
+  const $ = (sel, root = document) => root.querySelector(sel);
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  if (!document.cookie.includes("slipway_zone=" + encodeURIComponent(zone)))
+    document.cookie = "slipway_zone=" + encodeURIComponent(zone) + "; path=/; max-age=31536000; samesite=lax";
+
+  // live: when the log moved, fetch this page again and morph its live parts.
+  const tick = document.body.dataset.tick, lost = $("#lost");
+  let stream, busy = false, again = false, asOf = $("#asof") && $("#asof").textContent;
+  const dirty = new WeakSet();
+  document.addEventListener("input", (e) => e.target.form && dirty.add(e.target.form));
+  const keep = (old, next) => {
+    if (old.nodeType !== 1) return true;
+    if (old.localName === "details" && old.open) {
+      // An opened confirmation stays as it was read. Only while it still says the same does its revision move on.
+      const effect = (n) => (n.querySelector && $(".effect", n) || {}).textContent;
+      const from = next.querySelector && $("[name=revision]", next), at = $("[name=revision]", old);
+      if (from && at && effect(old) === effect(next)) at.value = from.value;
+      return false;
+    }
+    return !(old.localName === "form" && dirty.has(old));
+  };
+  const morph = (html) => {
+    const doc = new DOMParser().parseFromString(html, "text/html");
+    for (const part of document.querySelectorAll("[data-live]")) {
+      const next = doc.getElementById(part.id);
+      if (next) Idiomorph.morph(part, next, { ignoreActiveValue: true, callbacks: {
+        beforeNodeMorphed: keep,
+        beforeNodeRemoved: (n) => !(n.nodeType === 1 && (n.id === "lost" || n.contains(document.activeElement))),
+        beforeAttributeUpdated: (name, n) => !(n.id === "lost" && name === "hidden"),
+      } });
+    }
+    asOf = $("#asof").textContent;
+  };
+  const away = (yes) => {
+    lost.hidden = !yes;
+    if (yes) lost.textContent = "Connection lost. This page shows what was so at " + asOf + ".";
+  };
+  const look = async () => {
+    if (busy) { again = true; return; }
+    busy = true;
+    try {
+      const r = await fetch(location.href, { headers: { "X-Live": "1" }, redirect: "error" });
+      if (r.status === 401) { location.reload(); return; }
+      if (r.ok) { morph(await r.text()); away(false); } else if (r.status >= 500) away(true);
+    } catch { away(true); } finally { busy = false; }
+    if (again) { again = false; look(); }
+  };
+  const listen = () => {
+    if (stream || document.hidden) return;
+    stream = new EventSource("/live?tick=" + encodeURIComponent(tick));
+    let first = true;
+    stream.onopen = () => { if (!first || !lost.hidden) look(); first = false; };
+    stream.onmessage = look;
+    stream.onerror = () => { away(true); if (stream.readyState === 2) { stop(); setTimeout(listen, 5000); } };
+  };
+  const stop = () => { if (stream) stream.close(); stream = null; };
+  if (tick && lost && window.EventSource) {
+    listen();
+    document.addEventListener("visibilitychange", () => { if (document.hidden) stop(); else { look(); listen(); } });
+    addEventListener("pagehide", stop);
+  }
+
+  // keyboard: j and k walk the rows, g and a letter goes to a page, / filters, ? explains.
+  let g = 0;
+  const rows = () => [...document.querySelectorAll("[data-row] a")].filter((a, i, all) => {
+    const row = a.closest("[data-row]");
+    return all.findIndex((b) => b.closest("[data-row]") === row) === i;
+  });
+  document.addEventListener("keydown", (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || /^(input|textarea|select)$/i.test(e.target.tagName)) return;
+    const now = Date.now();
+    if (now - g < 1500 && /^[a-z]$/.test(e.key)) {
+      const a = $('[data-key="' + e.key + '"]');
+      g = 0;
+      if (a) { e.preventDefault(); location.href = a.href; }
+    } else if (e.key === "g") g = now;
+    else if (e.key === "?") location.href = "/keys";
+    else if (e.key === "/") { const f = $("[data-find]"); if (f) { e.preventDefault(); f.focus(); f.select && f.select(); } }
+    else if (e.key === "j" || e.key === "k") {
+      const all = rows(), at = all.findIndex((a) => a === document.activeElement);
+      const next = all[e.key === "j" ? Math.min(at + 1, all.length - 1) : Math.max(at - 1, 0)];
+      if (next) { e.preventDefault(); next.focus(); }
+    } else if (e.key === "Escape") for (const d of document.querySelectorAll("details[open]")) d.open = false;
+  });
+})();

@@ -1,0 +1,40 @@
+package story
+
+import (
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/web/page"
+)
+
+const baking = "v2 is at 10 %. Not enough evidence yet: about 1,400 more requests, 4 minutes."
+
+func homeStories() []Story {
+	home := func(name string, s api.Status, today []api.Event) Story {
+		return Story{Name: "home/" + name, Page: func(f page.Frame) templ.Component { return page.Home(f, s, today) }}
+	}
+	running := api.Status{
+		App: "shop", Sentence: "v2 is on its way: 10 % of visitors. One approval waits for you.", Now: Now(), Environments: environments(),
+		Releases: []api.Release{release("canary/share-10", "running", baking)}, Approvals: []api.Approval{approval()},
+		Edges: []api.EdgeStatus{{Name: "edge-1", Generation: 41, Wanted: 41, Seen: before(time.Second), Sentence: "Serves the current routing table."}},
+	}
+	calm := running
+	calm.Sentence, calm.Releases, calm.Approvals = "All is quiet: v1 is in production since yesterday, and nothing is on its way.", nil, nil
+	trouble := running
+	trouble.Sentence = "v2 was taken back from 10 % of visitors 12 minutes ago. Everybody is on v1."
+	trouble.Incidents = []api.Incident{incident()}
+	trouble.Rollbacks = []api.Rollback{rollback()}
+	trouble.Releases = nil
+	trouble.Edges = []api.EdgeStatus{{Name: "edge-1", Generation: 40, Wanted: 41, Seen: before(time.Minute), Sentence: "One table behind, not heard of for a minute."}}
+	fresh := api.Status{App: "shop", Sentence: "Nothing runs here yet.", Now: Now()}
+	for _, e := range environments() {
+		e.Deployment, e.Since, e.Requests, e.Share, e.Release = nil, nil, 0, 0, ""
+		e.Sentence = "Nothing was deployed here yet."
+		fresh.Environments = append(fresh.Environments, e)
+	}
+	return []Story{
+		home("running", running, events()), home("calm", calm, events()), home("trouble", trouble, events()), home("fresh", fresh, nil),
+	}
+}
