@@ -1,0 +1,399 @@
+package edge
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/metric"
+)
+
+// control is a small control plane: a long poll for tables, and a place to put
+// observations. Everything it sees comes out of seen and batches.
+type control struct {
+	*httptest.Server
+	seen    chan string // "generation name" of each question
+	batches chan metric.Batch
+
+	mu      sync.Mutex
+	table   []byte
+	etag    string
+	changed chan struct{} // closed when table changes
+	status  int           // answers everything with it unless 0
+}
+
+func newControl(t *testing.T) *control {
+	t.Helper()
+	c := &control{
+		seen: make(chan string, 1000), batches: make(chan metric.Batch, 1000), changed: make(chan struct{}),
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+TablePath, c.serveTable)
+	mux.HandleFunc("POST "+ObservationsPath, c.serveObservations)
+	c.Server = httptest.NewServer(mux)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func (c *control) set(generation uint64, table []byte, status int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.table, c.etag, c.status = table, fmt.Sprintf("%q", fmt.Sprint(generation)), status
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+func (c *control) publish(t *testing.T, tb Table) {
+	t.Helper()
+	b, err := json.Marshal(tb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.set(tb.Generation, b, 0)
+}
+
+func (c *control) state() (table []byte, etag string, status int, changed chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.table, c.etag, c.status, c.changed
+}
+
+func (c *control) serveTable(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "Bearer edge-token" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	select {
+	case c.seen <- r.Header.Get(GenerationHeader) + " " + r.Header.Get(NameHeader):
+	default:
+	}
+	table, etag, status, changed := c.state()
+	if status == 0 && (etag == r.Header.Get("If-None-Match") || table == nil) {
+		select {
+		case <-changed:
+		case <-time.After(2 * time.Second):
+		case <-r.Context().Done():
+			return
+		}
+		table, etag, status, _ = c.state()
+	}
+	switch {
+	case status != 0:
+		w.WriteHeader(status)
+	case table == nil || etag == r.Header.Get("If-None-Match"):
+		w.WriteHeader(http.StatusNotModified)
+	default:
+		w.Header().Set("ETag", etag)
+		_, _ = w.Write(table)
+	}
+}
+
+func (c *control) serveObservations(w http.ResponseWriter, r *http.Request) {
+	if _, _, status, _ := c.state(); status != 0 {
+		w.WriteHeader(status)
+		return
+	}
+	z, err := gzip.NewReader(r.Body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	var b metric.Batch
+	if json.NewDecoder(z).Decode(&b) != nil || r.Header.Get("Authorization") != "Bearer edge-token" {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	c.batches <- b
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// waitFor returns when c has a question that starts with the generation.
+func (c *control) waitFor(t *testing.T, generation string) {
+	t.Helper()
+	limit := time.NewTimer(10 * time.Second)
+	defer limit.Stop()
+	for {
+		select {
+		case s := <-c.seen:
+			if strings.HasPrefix(s, generation+" ") {
+				return
+			}
+		case <-limit.C:
+			t.Fatalf("no question with generation %s", generation)
+		}
+	}
+}
+
+// follow runs a follower for w's edge until the test ends or stop is called.
+func follow(t *testing.T, e *Edge, c *control, file string) (f *Follower, stop func()) {
+	t.Helper()
+	f, err := NewFollower(e, FollowerOptions{
+		Control: c.URL, Token: "edge-token", Name: "edge-test", File: file, Backlog: 3,
+		Every: 20 * time.Millisecond, MinRetry: 10 * time.Millisecond, MaxRetry: 40 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- f.Run(ctx) }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Cleanup(stop)
+	return f, stop
+}
+
+func TestFollowerTakesTablesAndDelivers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, nil, nil, 0)
+	fresh, err := New(Options{Source: "edge-x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.edge, w.server.Config.Handler = fresh, fresh
+	c := newControl(t)
+	c.publish(t, w.table)
+	f, stop := follow(t, fresh, c, filepath.Join(t.TempDir(), "table.json"))
+	c.waitFor(t, "1") // the question after the table was applied says so
+	if a := w.page(randomID()); a.arm != "dep_a" {
+		t.Fatalf("from %q", a.arm)
+	}
+	w.table = w.table.normal()
+	w.table.Generation, w.table.Share = 2, 100
+	c.publish(t, w.table)
+	c.waitFor(t, "2")
+	if a := w.page(randomID()); a.arm != "dep_b" {
+		t.Fatalf("from %q", a.arm)
+	}
+	stop() // delivers the running second
+	close(c.batches)
+	requests, last, complete := uint64(0), uint64(0), int64(0)
+	for b := range c.batches {
+		if b.Source != "edge-x" || b.Sequence != last+1 || b.Complete <= complete {
+			t.Errorf("batch %d of %s after %d, complete %d after %d", b.Sequence, b.Source, last, b.Complete, complete)
+		}
+		last, complete = b.Sequence, b.Complete
+		for _, x := range b.Buckets {
+			requests += x.Requests
+		}
+	}
+	if requests != 2 {
+		t.Errorf("%d requests were delivered, want 2", requests)
+	}
+	if s := f.State(); !s.Connected || s.Delivered == 0 || s.Dropped != 0 || s.Refused != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// The edge of a new process serves, and honors learned pins, from its file while
+// control is away, and catches up when it is back.
+func TestControlAwayAndBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, nil, nil, 0)
+	file := filepath.Join(t.TempDir(), "table.json")
+	c := newControl(t)
+	w.table = w.table.normal()
+	w.table.Generation = 7
+	w.table.Arms[1].BuildIDs = nil
+	c.publish(t, w.table)
+	_, stop := follow(t, w.edge, c, file)
+	c.waitFor(t, "7")
+	if err := w.edge.Apply(w.table); err != nil {
+		t.Fatal(err)
+	}
+	w.get("/x", "Rsc", "1") // dep_a's, nothing to learn
+	w.edge.learn(w.edge.routes.Load().canary, "build-b")
+	stop()
+
+	c.set(7, nil, http.StatusServiceUnavailable)
+	next, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.edge, w.server.Config.Handler = next, next
+	f, stop := follow(t, next, c, file)
+	c.waitFor(t, "7") // asks control, which is away
+	if a := w.page(randomID()); a.status != 200 || a.arm != "dep_a" {
+		t.Fatalf("without control: %d from %q", a.status, a.arm)
+	}
+	if a := w.get("/_next/static/x.js?dpl=build-b"); a.arm != "dep_b" {
+		t.Fatalf("what was learned before the restart is lost: from %q", a.arm)
+	}
+	if f.State().Connected {
+		t.Error("control counts as connected")
+	}
+	w.table.Generation, w.table.Share = 8, 100
+	c.publish(t, w.table)
+	c.waitFor(t, "8")
+	if a := w.page(randomID()); a.arm != "dep_b" || !f.State().Connected {
+		t.Errorf("control is back: from %q, %+v", a.arm, f.State())
+	}
+	stop()
+	if tb, builds, found, err := loadSnapshot(file); err != nil || !found || tb.Generation != 8 || builds["dep_b"] == nil {
+		t.Errorf("file: generation %d, builds %v, %v, %v", tb.Generation, builds, found, err)
+	}
+}
+
+func TestBadTablesFromControl(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, nil, nil, 0)
+	w.change(func(tb *Table) { tb.Share = 10 })
+	file := filepath.Join(t.TempDir(), "table.json")
+	c := newControl(t)
+	older := w.table.normal()
+	older.Generation = 1
+	invalidTable := w.table.normal()
+	invalidTable.Generation, invalidTable.Stable = 9, "dep_z"
+	oldJSON, _ := json.Marshal(older)
+	invalidJSON, _ := json.Marshal(invalidTable)
+	f, stop := follow(t, w.edge, c, file)
+	for i, b := range [][]byte{oldJSON, invalidJSON, invalidJSON[:len(invalidJSON)/2], []byte("null"), []byte("<html>")} {
+		before := f.State().Refused
+		c.set(100+uint64(i), b, 0)
+		for f.State().Refused == before {
+			c.waitFor(t, "2")
+		}
+		if got := w.edge.Table(); got.Generation != 2 || got.Share != 10 {
+			t.Fatalf("table %d is in force: %+v", i, got)
+		}
+	}
+	stop()
+	if tb, _, found, err := loadSnapshot(file); err != nil || !found || tb.Generation != 2 {
+		t.Errorf("file: generation %d, %v, %v", tb.Generation, found, err)
+	}
+}
+
+func TestDamagedSnapshotIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, nil, nil, 10)
+	file := filepath.Join(t.TempDir(), "table.json")
+	if err := saveSnapshot(file, w.edge.Table(), nil); err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tb, _, found, err := loadSnapshot(file); err != nil || !found || !tb.equal(w.edge.Table()) {
+		t.Fatalf("%v %v %+v", found, err, tb)
+	}
+	if _, _, found, err := loadSnapshot(file + ".none"); err != nil || found {
+		t.Errorf("a missing file: %v, %v", found, err)
+	}
+	damages := map[string]string{
+		"empty":     "",
+		"half":      string(good[:len(good)/2]),
+		"one digit": strings.Replace(string(good), `"share":10`, `"share":90`, 1),
+		"garbage":   strings.Repeat("\x00", len(good)),
+		"huge":      strings.Repeat(" ", 3*maxTableBytes),
+	}
+	for name, text := range damages {
+		if text == string(good) {
+			t.Fatalf("%s damages nothing", name)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, found, err := loadSnapshot(file); found || fault.ReasonOf(err) != "snapshot_damaged" {
+			t.Errorf("%s: %v, %v", name, found, err)
+		}
+		// A running edge keeps what it has, a starting one waits for control.
+		if _, err := NewFollower(w.edge, FollowerOptions{Control: "http://127.0.0.1:1", File: file}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if w.edge.Table().Share != 10 {
+			t.Errorf("%s: share %g is in force", name, w.edge.Table().Share)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), ".edge-table-*")); len(left) != 0 {
+		t.Errorf("left over: %v", left)
+	}
+	if _, err := NewFollower(w.edge, FollowerOptions{Control: "ftp://x"}); err == nil {
+		t.Error("an address that is not http is taken")
+	}
+}
+
+func TestRejectedBatchesAreDropped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, nil, nil, 0)
+	c := newControl(t)
+	c.set(1, nil, http.StatusUnprocessableEntity)
+	f, stop := follow(t, w.edge, c, "")
+	for f.State().Dropped == 0 {
+		c.waitFor(t, "1")
+	}
+	stop()
+	if s := f.State(); s.Delivered != 0 || s.Backlog != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestRetryGrowsToItsLimit(t *testing.T) {
+	t.Parallel()
+	r := retry{least: 10 * time.Millisecond, most: 80 * time.Millisecond}
+	for _, limit := range []time.Duration{10, 20, 40, 80, 80, 80} {
+		if d := r.next(); d < limit*time.Millisecond/2 || d > limit*time.Millisecond {
+			t.Errorf("%v, want %v to %v ms", d, limit/2, limit)
+		}
+	}
+	if r.reset(); r.next() > 10*time.Millisecond {
+		t.Error("a reset does not start over")
+	}
+}
+
+func TestBacklogDropsTheOldest(t *testing.T) {
+	t.Parallel()
+	b := &backlog{limit: 3}
+	var dropped uint64
+	for i := range 10 {
+		dropped += b.push(metric.Batch{Sequence: uint64(i)})
+	}
+	if dropped != 7 || len(b.batches) != 3 || b.batches[0].Sequence != 7 {
+		t.Errorf("dropped %d, kept %+v", dropped, b.batches)
+	}
+}
+
+// While control is away batches wait; when it is back they arrive in order.
+func TestBacklogIsDeliveredInOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, nil, nil, 0)
+	c := newControl(t)
+	c.set(1, nil, http.StatusBadGateway)
+	f, err := NewFollower(w.edge, FollowerOptions{Control: c.URL, Token: "edge-token"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting, start := &backlog{limit: 10}, time.Unix(5000, 0)
+	for i := range 4 {
+		f.collect(waiting, start.Add(time.Duration(i)*time.Second))
+		if f.flush(t.Context(), waiting) {
+			t.Fatal("control is away and yet nothing waits")
+		}
+	}
+	c.set(1, nil, 0)
+	if !f.flush(t.Context(), waiting) || f.State().Delivered != 4 || f.State().Backlog != 0 {
+		t.Fatalf("%+v", f.State())
+	}
+	for i := range 4 {
+		if b := <-c.batches; b.Sequence != uint64(i+1) || b.Complete != 5000+int64(i) {
+			t.Errorf("batch %d, complete %d", b.Sequence, b.Complete)
+		}
+	}
+}
