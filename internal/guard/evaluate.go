@@ -83,7 +83,15 @@ func (x *exam) limits() {
 // changed version's answer is said last.
 func (x *exam) pair(c, s Finding, chance func(Finding) float64) {
 	if x.alone() {
-		x.say(alone(c.Level), c)
+		m := alone(c.Level)
+		if m != fine && x.normally(c) {
+			m = fine // a warning is its normal state
+			if c.Level == Critical {
+				m = doubt // and a broken limit was broken before: nothing to take back, nothing to be glad of
+			}
+			c.Sentence += fmt.Sprintf(" %s was beyond it as well.", capital(x.name(stable)))
+		}
+		x.say(m, c)
 		return
 	}
 	m, ms := fine, fine
@@ -107,6 +115,20 @@ func (x *exam) pair(c, s Finding, chance func(Finding) float64) {
 	}
 	x.say(ms, s)
 	x.say(m, c)
+}
+
+// normally says whether the stable version's last normal period breaks the same
+// limit, so that the changed version is no worse for breaking it.
+func (x *exam) normally(f Finding) bool {
+	switch base := x.ev.Baseline; f.Rule {
+	case "error_rate":
+		c := count{}
+		c.add(base)
+		return c.requests >= normalRequests && c.rate() > f.Limit
+	case "latency_p95":
+		return base.Latency.Count() >= normalRequests && base.Latency.Quantile(0.95) > f.Limit
+	}
+	return false
 }
 
 // alone is what a level means when there is no stable version to share it with.

@@ -32,9 +32,15 @@ func newExam(rules Rules, ev Evidence) *exam {
 	x.end = min(ev.Complete, ev.Now.Unix()+1)
 	x.lag = time.Duration(max(ev.Now.Unix()-ev.Complete, 0)) * time.Second
 	all := inOrder(ev.Canary)
-	x.start = ceilSecond(ev.Since)
-	if ev.Since.IsZero() && len(all) > 0 {
+	switch {
+	case !ev.Since.IsZero():
+		x.start = ceilSecond(ev.Since)
+	case len(all) > 0:
 		x.start = all[0].Second
+	case !ev.ShareSince.IsZero():
+		x.start = ceilSecond(ev.ShareSince)
+	default:
+		x.start = x.end
 	}
 	x.step = max(x.start, ceilSecond(ev.ShareSince))
 	x.canary = between(all, x.start, x.end)
@@ -94,19 +100,20 @@ func (x *exam) shareIn(second int64) float64 {
 	return share
 }
 
-// ticks pairs the seconds of both versions. A second of which nothing came from
+// ticksIn pairs the seconds of both versions. A second of which nothing came from
 // one of them has no requests there.
-func (x *exam) ticks() []judge.Tick {
-	out := make([]judge.Tick, 0, max(len(x.canary), len(x.stable)))
-	for i, j := 0, 0; i < len(x.canary) || j < len(x.stable); {
+func (x *exam) ticksIn(from, to int64) []judge.Tick {
+	cs, ss := between(x.canary, from, to), between(x.stable, from, to)
+	out := make([]judge.Tick, 0, max(len(cs), len(ss)))
+	for i, j := 0, 0; i < len(cs) || j < len(ss); {
 		var t judge.Tick
 		switch {
-		case j == len(x.stable) || i < len(x.canary) && x.canary[i].Second < x.stable[j].Second:
-			t.Second, t.Canary, i = x.canary[i].Second, arm(x.canary[i]), i+1
-		case i == len(x.canary) || x.stable[j].Second < x.canary[i].Second:
-			t.Second, t.Stable, j = x.stable[j].Second, arm(x.stable[j]), j+1
+		case j == len(ss) || i < len(cs) && cs[i].Second < ss[j].Second:
+			t.Second, t.Canary, i = cs[i].Second, arm(cs[i]), i+1
+		case i == len(cs) || ss[j].Second < cs[i].Second:
+			t.Second, t.Stable, j = ss[j].Second, arm(ss[j]), j+1
 		default:
-			t.Second, t.Canary, t.Stable = x.canary[i].Second, arm(x.canary[i]), arm(x.stable[j])
+			t.Second, t.Canary, t.Stable = cs[i].Second, arm(cs[i]), arm(ss[j])
 			i, j = i+1, j+1
 		}
 		t.Share = x.shareIn(t.Second)

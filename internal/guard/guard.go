@@ -138,7 +138,7 @@ const (
 type Finding struct {
 	// Rule is error_rate, error_spike, error_compare, latency_p95, latency_compare, health, share or blind.
 	Rule     string  `json:"rule"`
-	Arm      string  `json:"arm"`  // canary, stable or both
+	Arm      string  `json:"arm"` // canary, stable or both
 	Level    Level   `json:"level"`
 	Value    float64 `json:"value"`
 	Limit    float64 `json:"limit"`

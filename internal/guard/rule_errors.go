@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/judge"
@@ -161,11 +162,12 @@ func rateFinding(arm string, level Level, c count, limit float64) Finding {
 	}
 }
 
-// chanceOfErrors is how likely equal versions differ as much over the finding's span.
+// chanceOfErrors bounds how likely equal versions differ as much over the finding's
+// span; 0 when the stable side says nothing to the contrary.
 func (x *exam) chanceOfErrors(f Finding) float64 {
-	c, s := countIn(x.canary, f.From, f.To), countIn(x.stable, f.From, f.To)
-	if s.requests == 0 {
-		return 0 // the stable side says nothing to the contrary
+	ticks := x.ticksIn(f.From, f.To)
+	if !slices.ContainsFunc(ticks, func(t judge.Tick) bool { return t.Stable.Requests > 0 }) {
+		return 0
 	}
-	return judge.Fisher(c.errors, c.requests, s.errors, s.requests)
+	return judge.Chance(ticks)
 }

@@ -29,7 +29,7 @@ func (x *exam) health(arm string, probes []Probe) Finding {
 		return f
 	}
 	f.From = probes[len(probes)-run].At.Unix()
-	f.Sentence = fmt.Sprintf("The health check of %s failed %s in a row", x.name(arm), timesInWords(run))
+	f.Sentence = fmt.Sprintf("The health check of %s failed %s", x.name(arm), timesInARow(run))
 	if last.Detail != "" {
 		f.Sentence += " (" + short(last.Detail) + ")"
 	}

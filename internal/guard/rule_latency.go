@@ -7,12 +7,17 @@ import (
 	"github.com/slipwayhq/slipway/internal/metric"
 )
 
-// fewestDurations is what a p95 needs: three requests above it. A window that
-// holds less is stretched up to stretch times.
+// fewestDurations is what a p95 needs: three requests above it. A strategy that
+// asks for fewer requests gets by with so many, but not with less than a p95 has.
 const (
 	fewestDurations = 60
-	stretch         = 5
+	leastDurations  = 20
 )
+
+// enoughDurations is how many durations a p95 must rest on.
+func (x *exam) enoughDurations() uint64 {
+	return min(max(x.rules.MinRequests, leastDurations), fewestDurations)
+}
 
 // latencyP95 answers the limits on the 95th percentile for one version.
 func (x *exam) latencyP95(arm string, bs []metric.Bucket) Finding {
@@ -27,9 +32,9 @@ func (x *exam) latencyP95(arm string, bs []metric.Bucket) Finding {
 		from = max(from, warm)
 	}
 	var s judge.Sketch
-	for _, n := range []int64{window, window * stretch} {
+	for _, n := range []int64{window, 5 * window, x.end - from} { // with little traffic, as far back as it takes
 		f.From, f.To = max(x.end-n, from), x.end
-		if s = durationsIn(bs, f.From, f.To); s.Count() >= fewestDurations {
+		if s = durationsIn(bs, f.From, f.To); s.Count() >= x.enoughDurations() {
 			break
 		}
 	}
@@ -38,7 +43,7 @@ func (x *exam) latencyP95(arm string, bs []metric.Bucket) Finding {
 	case arm == canary && x.end <= warm:
 		f.Sentence = fmt.Sprintf("%s is warming up: response times count in %s.", capital(x.name(arm)), span(warm-x.end+1))
 		return f
-	case s.Count() < fewestDurations:
+	case s.Count() < x.enoughDurations():
 		f.Sentence = fmt.Sprintf("%s had %s in the last %s, too few for response times.",
 			capital(x.name(arm)), requests(s.Count()), span(f.To-f.From))
 		return f
@@ -103,11 +108,18 @@ func (x *exam) warmFrom() int64 {
 	return rise + seconds(max(x.rules.ColdStart, 0))
 }
 
-// chanceOfSlow is how likely equal versions differ as much over the finding's span.
+// chanceOfSlow is the same for requests that took longer than the limit.
 func (x *exam) chanceOfSlow(f Finding) float64 {
-	c, s := durationsIn(x.canary, f.From, f.To), durationsIn(x.stable, f.From, f.To)
-	if s.Count() == 0 {
+	ticks := x.ticksIn(f.From, f.To)
+	some := false
+	for i := range ticks {
+		for _, a := range []*judge.Arm{&ticks[i].Canary, &ticks[i].Stable} {
+			a.Requests, a.Errors = a.Latency.Count(), a.Latency.CountAbove(f.Limit)
+		}
+		some = some || ticks[i].Stable.Requests > 0
+	}
+	if !some {
 		return 0
 	}
-	return judge.Fisher(c.CountAbove(f.Limit), c.Count(), s.CountAbove(f.Limit), s.Count())
+	return judge.Chance(ticks)
 }

@@ -102,14 +102,14 @@ func requests(n uint64) string {
 	return thousands(n) + " requests"
 }
 
-func timesInWords(n int) string {
+func timesInARow(n int) string {
 	switch n {
 	case 1:
 		return "once"
 	case 2:
-		return "twice"
+		return "twice in a row"
 	}
-	return fmt.Sprintf("%d times", n)
+	return fmt.Sprintf("%d times in a row", n)
 }
 
 // thousands writes 4750 as 4,750.

@@ -2,29 +2,8 @@ package judge
 
 import "math"
 
-// Fisher returns the chance, if both versions fail alike, that of all failures at
-// least c fall on the canary, given how many requests each version got (the
-// one-sided exact test). It is for a single look: 1 when there is nothing to compare.
-func Fisher(c, canary, s, stable uint64) float64 {
-	c, s = min(c, canary), min(s, stable)
-	for canary > mostTrials || stable > mostTrials {
-		c, canary, s, stable = c/2, canary/2, s/2, stable/2
-	}
-	k, n := c+s, canary+stable
-	if c == 0 || stable == 0 || float64(c) <= float64(k)*float64(canary)/float64(n) {
-		return 1 // no more than its part: the exact value is half and above
-	}
-	p := math.Exp(choose(canary, c) + choose(stable, s) - choose(n, k))
-	sum := p
-	for x := c; x < min(k, canary) && p > sum*1e-12; x++ {
-		p *= float64(canary-x) * float64(k-x) / (float64(x+1) * float64(stable+x+1-k))
-		sum += p
-	}
-	return min(sum, 1)
-}
-
 // mostTrials bounds the work of an exact test; beyond it counts are halved, which
-// makes a difference look less sure, never surer.
+// makes a difference look less sure.
 const mostTrials = 1 << 30
 
 // BinomialTail returns how likely it is that x of n trials with the chance p turn

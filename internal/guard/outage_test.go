@@ -1,0 +1,271 @@
+package guard
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/slipwayhq/slipway/internal/judge"
+)
+
+// looks evaluates the same evidence as it grows, every so many seconds.
+func looks(w *world, r Rules, n, every int64, see func(at int64, v Verdict) bool) {
+	ev := w.evidence(n)
+	for at := int64(1); at <= n; at += every {
+		part := ev
+		w.at(&part, at)
+		if !see(at, Evaluate(r, part)) {
+			return
+		}
+	}
+}
+
+// eager are rules that strike as early as they may.
+func eager() Rules {
+	r := DefaultRules()
+	r.ErrorRate.For, r.ColdStart, r.Window = 0, 0, 30*time.Second
+	return r
+}
+
+// req: RB-01 RB-02 RB-15 RB-16 RB-17 CD-03
+func TestASharedOutageIsNeverHeldAgainstTheCanary(t *testing.T) {
+	t.Parallel()
+	shares := []float64{5, 10, 25, 50, 75}
+	for seed := range uint64(60) {
+		w := newWorld(seed)
+		w.rate = []float64{20, 60, 150}[seed%3]
+		begin := int64(40 * (1 + seed%3)) // the second in which the share changes
+		if seed%2 == 0 {
+			begin -= int64(w.rng.IntN(15))
+		}
+		end := begin + 20 + int64(w.rng.IntN(60))
+		fails, slow := 0.03+0.6*w.rng.Float64(), 1+9*w.rng.Float64()
+		ill := w.rng.Float64()
+		w.share = func(i int64) float64 { return shares[min(i/40, 4)] }
+		in := func(i int64) bool { return i >= begin && i < end }
+		w.fails = func(i int64) (float64, float64) {
+			if in(i) {
+				return fails, fails
+			}
+			return 0.01, 0.01
+		}
+		w.slow = func(i int64) (float64, float64) {
+			if in(i) {
+				return slow, slow
+			}
+			return 1, 1
+		}
+		w.ill = func(i int64) (bool, bool) {
+			return in(i) && w.rng.Float64() < ill, in(i) && w.rng.Float64() < ill
+		}
+		held := false
+		looks(w, eager(), 200, 3, func(at int64, v Verdict) bool {
+			held = held || v.Action == Hold && in(at)
+			if v.Action == Undo {
+				t.Errorf("seed %d, second %d, outage %d to %d of %.0f %%, %.1f x: %s",
+					seed, at, begin, end, fails*100, slow, v.Sentence)
+			}
+			return v.Action != Undo
+		})
+		if !held && !t.Failed() {
+			t.Errorf("seed %d: an outage of %.0f %% from %d to %d did not hold the release", seed, fails*100, begin, end)
+		}
+	}
+}
+
+// req: RB-01 RB-02
+func TestACrashIsTakenBackWithinSeconds(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []float64{50, 100, 400} {
+		var sum, took, most float64
+		const runs = 30
+		for seed := range uint64(runs) {
+			w := newWorld(seed + 300)
+			w.rate = rate
+			w.fails = func(int64) (float64, float64) { return 0.97, 0.01 }
+			found := false
+			looks(w, DefaultRules(), 30, 1, func(at int64, v Verdict) bool {
+				if v.Action == Undo {
+					found = true
+					sum, took, most = sum+float64(v.Requests), took+float64(at), max(most, float64(at))
+				}
+				return !found
+			})
+			if !found {
+				t.Fatalf("%g requests/s, seed %d: a crash is not found in 30 s", rate, seed)
+			}
+		}
+		t.Logf("%g requests/s at 5 %%: on average after %.1f canary requests and %.1f s, at most %.0f s",
+			rate, sum/runs, took/runs, most)
+		if sum/runs > 45 || rate >= 100 && (took/runs > 3 || most > 5) {
+			t.Errorf("%g requests/s: %.1f requests, %.1f s on average, at most %.0f s", rate, sum/runs, took/runs, most)
+		}
+	}
+}
+
+// req: CD-03 N-04
+func TestAnyHealthyCanaryIsSeldomTakenBack(t *testing.T) {
+	t.Parallel()
+	wrong := 0
+	for seed := range uint64(60) {
+		w := newWorld(seed + 7000)
+		w.rate = []float64{10, 40, 100}[seed%3]
+		looks(w, eager(), 240, 4, func(at int64, v Verdict) bool {
+			if v.Action == Undo {
+				t.Logf("seed %d, second %d: %s", seed, at, v.Sentence)
+				wrong++
+			}
+			return v.Action != Undo
+		})
+	}
+	if wrong > 2 {
+		t.Errorf("%d of 60 healthy canaries were taken back", wrong)
+	}
+}
+
+// req: CD-03 RB-16
+func TestASlowCanaryIsTakenBackByComparison(t *testing.T) {
+	t.Parallel()
+	w := newWorld(5)
+	w.slow = func(int64) (float64, float64) { return 2, 1 } // a p95 of 430 ms, below every limit
+	v := Evaluate(DefaultRules(), w.evidence(200))
+	check(t, v, want{Worse, Undo, "latency_compare", Critical, "v2 is worse. 1 in 20 requests takes longer than"})
+	if v.Sureness < 0.99 {
+		t.Errorf("sureness is %g", v.Sureness)
+	}
+}
+
+func TestADoubtHolds(t *testing.T) {
+	t.Parallel()
+	r := absolute()
+	r.ErrorRate, r.LatencyP95 = Limits{WorseBy: 0.25}, Limits{}
+	ev := flat{n: 60, share: 10, canary: 10, stable: 90}.evidence()
+	for i := range 5 {
+		ev.Canary[i*10].Errors = 1
+		ev.Stable[i*10+5].Errors = 1
+	}
+	v := Evaluate(r, ev)
+	check(t, v, want{NotEnough, Hold, "error_compare", Warn, "It looks worse, but that is not certain yet. About"})
+	if v.Sureness < 0.9 || v.Sureness >= 0.99 {
+		t.Errorf("sureness is %g, want between suspicious and certain", v.Sureness)
+	}
+}
+
+func TestEvidenceIsCountedAtThePresentShare(t *testing.T) {
+	t.Parallel()
+	ev := flat{n: 100, share: 10, canary: 10, stable: 90}.evidence()
+	ev.Shares = []ShareChange{{At: time.Unix(zero, 0), Share: 5}, {At: time.Unix(zero+96, 0), Share: 10}}
+	ev.ShareSince = time.Unix(zero+96, 0)
+	v := Evaluate(absolute(), ev)
+	if v.Requests != 40 || v.MoreRequests != 60 || v.MoreTime != 6*time.Second || v.Word != NotEnough {
+		t.Errorf("%d requests, %d and %s more, %s", v.Requests, v.MoreRequests, v.MoreTime, v.Word)
+	}
+	x := newExam(absolute(), ev)
+	for _, test := range []struct {
+		second int64
+		want   float64
+	}{{0, 0.05}, {95, 0.05}, {96, math.NaN()}, {97, math.NaN()}, {98, 0.10}} {
+		if got := x.shareIn(zero + test.second); got != test.want && !(math.IsNaN(got) && math.IsNaN(test.want)) {
+			t.Errorf("the share in second %d is %g, want %g", test.second, got, test.want)
+		}
+	}
+	ev.Shares = nil
+	if got := newExam(absolute(), ev).shareIn(zero + 50); !math.IsNaN(got) {
+		t.Errorf("without a history the share before the last change is %g, want unknown", got)
+	}
+}
+
+// req: RB-20
+func TestEvaluateIsPureAndItsFindingsSayWhy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(3)
+	ev := w.evidence(120)
+	ev.Canary[5], ev.Canary[50] = ev.Canary[50], ev.Canary[5]
+	ev.Stable = append(ev.Stable, ev.Stable[7])
+	before, _ := json.Marshal(ev)
+	first := Evaluate(DefaultRules(), ev)
+	again := Evaluate(DefaultRules(), ev)
+	if diff := cmp.Diff(first, again); diff != "" {
+		t.Error(diff)
+	}
+	if after, _ := json.Marshal(ev); string(after) != string(before) {
+		t.Error("Evaluate changed its evidence")
+	}
+	rules := map[string]int{}
+	for _, f := range first.Findings {
+		rules[f.Rule]++
+		if f.Sentence == "" || f.Arm == "" {
+			t.Errorf("%+v does not say what it is", f)
+		}
+	}
+	want := map[string]int{
+		"error_rate": 2, "error_spike": 2, "latency_p95": 2, "health": 2,
+		"error_compare": 1, "latency_compare": 1, "blind": 1, "share": 1,
+	}
+	if diff := cmp.Diff(want, rules); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzEvaluate(f *testing.F) {
+	f.Add([]byte(`{}`), []byte(`{}`), 1.0)
+	r, _ := json.Marshal(DefaultRules())
+	ev, _ := json.Marshal(flat{n: 3, share: 50, canary: 2, canaryErrors: 1, stable: 2, canaryProbes: "+-", stableProb: "-"}.evidence())
+	f.Add(r, ev, math.NaN())
+	f.Add([]byte(`{"window":1,"error_rate":{"for":-9,"critical":-1,"worse_by":1e308},"alpha":7}`),
+		[]byte(`{"complete":-9223372036854775808,"share":1e308,"canary":[{"second":9223372036854775807,"errors":9},{"requests":18446744073709551615}]}`), math.Inf(1))
+	f.Fuzz(func(t *testing.T, rules, evidence []byte, x float64) {
+		var r Rules
+		var ev Evidence
+		if json.Unmarshal(rules, &r) != nil || json.Unmarshal(evidence, &ev) != nil {
+			return
+		}
+		for _, odd := range []bool{false, true} {
+			if odd {
+				r.ErrorRate.Critical, r.LatencyP95.Spike, r.ShareSlack, ev.Share = x, x, x, x
+			}
+			v := Evaluate(r, ev)
+			if v.Word == "" || v.Action == "" || v.Sentence == "" {
+				t.Fatalf("no verdict: %+v", v)
+			}
+			if v.Action == Continue && (v.Word != BetterOrEqual || v.Requests == 0) {
+				t.Fatalf("a pass without data: %+v", v)
+			}
+			if _, err := json.Marshal(v); err != nil {
+				t.Fatalf("a verdict that cannot be stored: %v: %+v", err, v)
+			}
+		}
+	})
+}
+
+func BenchmarkEvaluate30Minutes(b *testing.B) {
+	for _, rate := range []float64{100, 1000} {
+		b.Run(fmt.Sprintf("%g_a_second", rate), func(b *testing.B) {
+			w := newWorld(1)
+			w.rate = rate
+			ev := w.evidence(1800)
+			r := DefaultRules()
+			b.ReportAllocs()
+			for b.Loop() {
+				if v := Evaluate(r, ev); v.Action != Continue {
+					b.Fatal(v.Sentence)
+				}
+			}
+		})
+	}
+}
+
+func TestWarmUntilAgreesWithTheJudge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(1)
+	r := DefaultRules()
+	ev := w.evidence(50)
+	x := newExam(r, ev)
+	c := judge.Compare(x.ticksIn(x.start, x.end), judge.Config{WorseLatency: 0.1, ColdStart: r.ColdStart})
+	if c.WarmUntil != x.warmFrom() {
+		t.Errorf("the judge waits until %d, the limits until %d", c.WarmUntil-w.t0, x.warmFrom()-w.t0)
+	}
+}

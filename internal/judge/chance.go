@@ -1,0 +1,60 @@
+package judge
+
+import "math"
+
+// Chance bounds how likely it is, if both versions fail alike, that of all failures
+// as many as here or more fall on the canary. It is for a single look at a span of
+// time, e.g. the window of a limit; 1 means that nothing speaks against the canary.
+//
+// Failures are counted in blocks of one share and at least blockRequests requests,
+// each block by its own requests: a window's totals would blame a version whose
+// share was raised as an outage began, because most of its requests fell into it.
+// The bound is Chernoff's: the smallest mean of r^(c - C) over r, C being what the
+// canary had and c hypergeometric in each block.
+func Chance(ticks []Tick) float64 {
+	var (
+		blocks []cell
+		total  float64
+		b      block
+	)
+	flush := func() {
+		if k := b.c + b.s; k > 0 && b.nc > 0 && b.ns > 0 {
+			blocks = append(blocks, cell{v: float64(b.nc) / float64(b.nc+b.ns), c: b.c, k: k})
+			total += float64(b.c)
+		}
+		b = block{}
+	}
+	share := math.NaN()
+	for _, t := range inOrder(ticks) {
+		t = t.sane()
+		if t.Share != share {
+			flush()
+			share = t.Share
+		}
+		b.nc += t.Canary.Requests
+		b.ns += t.Stable.Requests
+		b.c += t.Canary.Errors
+		b.s += t.Stable.Errors
+		if b.nc+b.ns >= blockRequests {
+			flush()
+		}
+	}
+	flush()
+	gain := func(x float64) float64 { // ln of 1 / the mean, at r = e^x; concave
+		g := total * x
+		for _, b := range blocks {
+			g -= float64(b.k) * math.Log1p(b.v*math.Expm1(x))
+		}
+		return g
+	}
+	low, high := 0.0, 15.0
+	for range 40 {
+		a, b := low+(high-low)/3, high-(high-low)/3
+		if gain(a) < gain(b) {
+			low = a
+		} else {
+			high = b
+		}
+	}
+	return math.Exp(-min(max(gain(low), 0), maxLog))
+}
