@@ -1,0 +1,300 @@
+package strategy
+
+import (
+	"fmt"
+	"net"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/approval"
+)
+
+// checker looks for mistakes of meaning, in values that have the right form.
+type checker struct {
+	*Strategy
+	d *decoder
+}
+
+// check finds every mistake of meaning.
+func (s *Strategy) check(d *decoder) {
+	c := checker{s, d}
+	c.target()
+	c.environments()
+	c.stages()
+	c.canary()
+	c.production()
+	c.checklist()
+	c.guards()
+	c.suites()
+	c.rollback()
+	c.roles()
+	c.rest()
+	s.calendar = c.dates()
+}
+
+// at records a problem at a path, unless something is wrong there already: then
+// the value is not what was written, and whatever follows from it is noise.
+func (c checker) at(path []string, message, remedy string) {
+	full := join(path)
+	for _, p := range c.d.List {
+		if p.Path != "" && (p.Path == full || strings.HasPrefix(full, p.Path+".") || strings.HasPrefix(p.Path, full+".")) {
+			return
+		}
+	}
+	c.d.addAt(c.tree.find(path), full, message, remedy)
+}
+
+// known complains when name is none of names; what says what it should be.
+func (c checker) known(path []string, what, name string, names []string) bool {
+	if slices.Contains(names, name) {
+		return true
+	}
+	c.at(path, fmt.Sprintf("there is no %s %q", what, name), choose(name, names))
+	return false
+}
+
+// in complains when a duration is outside its bounds.
+func (c checker) in(path []string, d duration, least, most time.Duration) {
+	if v := time.Duration(d); v < least || v > most {
+		c.at(path, fmt.Sprintf("%s is out of range", writeDuration(v)),
+			fmt.Sprintf("write a duration from %s to %s", writeDuration(least), writeDuration(most)))
+	}
+}
+
+const month = 30 * 24 * time.Hour
+
+func at(parts ...string) []string { return parts }
+
+func (c checker) target() {
+	f := c.file
+	switch {
+	case f.App == "":
+		c.at(at("app"), "the application's name is missing", `add "app: NAME"`)
+	case !isName(f.App):
+		c.at(at("app"), fmt.Sprintf("%q cannot be a name", f.App),
+			fmt.Sprintf("names have 1 to %d lower-case letters, digits, _ and -, a letter first", maxName))
+	}
+	if f.Target.Vercel != nil || c.tree.get("target").get("vercel") != nil {
+		c.at(at("target", "vercel"), "deployments on Vercel are not in this version",
+			"run the application yourself: target: {selfhost: {stable: URL}}")
+		return
+	}
+	own := f.Target.SelfHost
+	if own == nil || own.Stable == "" {
+		c.at(at("target", "selfhost", "stable"), "the address of the version that runs now is missing",
+			"add target: {selfhost: {stable: http://127.0.0.1:3001}}")
+		return
+	}
+	if _, port, err := net.SplitHostPort(own.Listen); err != nil || !validPort(port) {
+		c.at(at("target", "selfhost", "listen"), fmt.Sprintf("%q is no address to listen on", own.Listen), "write HOST:PORT, for example 127.0.0.1:8080")
+	}
+	if own.Sticky.Cookie == "" {
+		c.at(at("target", "selfhost", "sticky", "cookie"), "the cookie's name is missing", "leave the key out for slipway_id")
+	}
+	for key, name := range map[string]string{
+		"cookie": own.Sticky.Cookie, "user_header": own.Sticky.UserHeader, "user_cookie": own.Sticky.UserCookie,
+	} {
+		if name != "" && !isToken(name) {
+			c.at(at("target", "selfhost", "sticky", key), fmt.Sprintf("%q cannot be the name of a cookie or header", name),
+				"use letters, digits, - and _")
+		}
+	}
+}
+
+// isToken reports whether s can name a header or a cookie.
+func isToken(s string) bool {
+	return regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$").MatchString(s)
+}
+
+func (c checker) environments() {
+	for _, name := range c.order("environments") {
+		e := c.file.Environments[name]
+		here := func(key ...string) []string { return append(at("environments", name), key...) }
+		for i, role := range e.Roles {
+			c.known(here("roles", strconv.Itoa(i)), "role", role, append(c.order("roles"), admin))
+		}
+		c.known(here("guard"), "guard", e.Guard, c.order("guards"))
+		if e.URL != "" {
+			if why := badURL(e.URL); why != "" {
+				c.at(here("url"), fmt.Sprintf("%q is not an address: %s", e.URL, why), "write for example https://shop.example.com")
+			}
+		}
+		for i, pattern := range e.Branches {
+			if _, err := path.Match(pattern, "main"); err != nil || pattern == "" {
+				c.at(here("branches", strconv.Itoa(i)), fmt.Sprintf("%q is no pattern for branches", pattern), "write for example release/*")
+			}
+		}
+	}
+}
+
+func (c checker) stages() {
+	s := c.file.Stages.Staging
+	here := func(key string) []string { return at("stages", stgStage, key) }
+	c.suite(here("smoke"), string(s.Smoke))
+	if s.Load != "" {
+		c.known(here("load"), "tier of the load test", string(s.Load), []string{"light", "medium", "heavy", off})
+	}
+	c.role(here("sign_off"), string(s.SignOff), stgStage)
+	if s.Flags != "" {
+		c.known(here("flags"), "word for flags", string(s.Flags), []string{"tested", off})
+	}
+}
+
+// suite complains about a suite that is not there; the empty name is none.
+func (c checker) suite(path []string, name string) {
+	if name != "" {
+		c.known(path, "smoke suite", name, c.order("smoke"))
+	}
+}
+
+// role complains about a role that is not there, or that may not see the
+// environment in which it is asked for something.
+func (c checker) role(path []string, name, env string) {
+	if name == "" || !c.known(path, "role", name, c.order("roles")) {
+		return
+	}
+	if roles := c.file.Environments[env].Roles; !slices.Contains(roles, name) {
+		c.at(path, fmt.Sprintf("the role %q is asked, but may not see %s", name, env),
+			fmt.Sprintf("add it to environments.%s.roles", env))
+	}
+}
+
+func (c checker) canary() {
+	s := c.file.Stages.Canary
+	here := func(key ...string) []string { return append(at("stages", cnyStage), key...) }
+	c.suite(here("smoke"), string(s.Smoke))
+	c.role(here("sign_off"), string(s.SignOff), cnyStage)
+	c.known(here("guard"), "guard", s.Guard, c.order("guards"))
+	c.in(here("bake"), s.Bake, time.Millisecond, month)
+	if s.MaxBake != 0 && s.MaxBake < s.Bake {
+		c.at(here("max_bake"), "it is shorter than bake", "leave it out, or write a longer time")
+	}
+	c.in(here("max_bake"), s.MaxBake, time.Millisecond, 10*month)
+	if len(s.Steps) == 0 {
+		c.at(here("steps"), "a canary needs a share to begin with", "write [5, 10, 25, 50, 100]")
+	}
+	if len(s.Steps) > 20 {
+		c.at(here("steps"), fmt.Sprintf("%d steps are too many", len(s.Steps)), "write at most 20")
+	}
+	for i, one := range s.Steps {
+		if one.Share == 0 {
+			c.at(here("steps", strconv.Itoa(i)), "the step has no share", "write {share: 5, bake: 30m}")
+		}
+		if i > 0 && one.Share <= s.Steps[i-1].Share {
+			c.at(here("steps", strconv.Itoa(i)), fmt.Sprintf("%g %% does not come after %g %%", one.Share, s.Steps[i-1].Share),
+				"shares must rise: lowering is done by hand or by the guard")
+		}
+	}
+}
+
+func (c checker) production() {
+	p := c.file.Stages.Production
+	here := func(key ...string) []string { return append(at("stages", prodStage), key...) }
+	if len(p.Approve) == 0 {
+		c.at(here("approve"), "nobody approves production", "name a role, for example approve: [product]")
+	}
+	c.approvers(here("approve"), p.Approve, prodStage)
+	if p.Verify == "" || p.Verify == off {
+		c.at(here("verify"), "a release is not complete before it is verified in production", "name a smoke suite, for example verify: core")
+	}
+	c.suite(here("verify"), p.Verify)
+	c.in(here("watch"), p.Watch, time.Millisecond, month)
+	c.known(here("guard"), "guard", p.Guard, c.order("guards"))
+	for i, flag := range p.EnableFlags {
+		if flag == "" || len(flag) > maxName || slices.Contains(p.EnableFlags[:i], flag) {
+			c.at(here("enable_flags", strconv.Itoa(i)), fmt.Sprintf("%q is no flag, or is there twice", flag), "name every flag once")
+		}
+	}
+	if len(p.EnableFlags) > 0 {
+		c.role(here("enable_flags"), flagOwner, prodStage)
+	}
+}
+
+// approvers complains about roles that cannot approve in an environment.
+func (c checker) approvers(path []string, rules []approval.Rule, env string) {
+	for _, r := range rules {
+		if c.find(path, r.Role) {
+			c.role(append(slices.Clone(path), r.Role), r.Role, env)
+			continue
+		}
+		c.role(path, r.Role, env)
+	}
+}
+
+// find reports whether the path has the key: approvers are written as a list or
+// with numbers.
+func (c checker) find(path []string, key string) bool {
+	n := c.tree
+	for _, part := range path {
+		n = n.get(part)
+	}
+	return n.get(key) != nil
+}
+
+func (c checker) rollback() {
+	r := c.file.Rollback
+	for _, env := range c.order("rollback") {
+		how, ok := r.Environments[env]
+		if !ok {
+			continue
+		}
+		if !c.known(at("rollback", env), "environment", env, c.order("environments")) {
+			continue
+		}
+		switch {
+		case how == auto && env == prodStage:
+			c.at(at("rollback", env), "production never rolls back without a person's approval",
+				"write approve; the canary, which is automatic, already protects production's visitors")
+		case how == ask && len(r.Approvers) > 0:
+			c.approvers(at("rollback", "approvers"), r.Approvers, env)
+		}
+	}
+	if len(r.Approvers) == 0 {
+		c.at(at("rollback", "approvers"), "nobody approves rollbacks", "name a role, for example approvers: [incident]")
+	}
+	if r.Verify == "" || r.Verify == off {
+		c.at(at("rollback", "verify"), "a rollback is not done before it is verified", "name a smoke suite, for example verify: core")
+	}
+	c.suite(at("rollback", "verify"), r.Verify)
+	c.in(at("rollback", "watch"), r.Watch, 0, month)
+	c.known(at("rollback", "guard"), "guard", r.Guard, c.order("guards"))
+}
+
+func (c checker) roles() {
+	var permissions []string
+	for _, p := range access.All() {
+		permissions = append(permissions, string(p))
+	}
+	for _, name := range c.order("roles") {
+		if name == admin {
+			c.at(at("roles", admin), "the role admin holds everything and cannot be changed", "give it another name")
+			continue
+		}
+		r := c.file.Roles[name]
+		for _, p := range c.order("roles", name, "may") {
+			here := at("roles", name, "may", p)
+			if !c.known(here, "permission", p, permissions) {
+				continue
+			}
+			if global(access.Permission(p)) {
+				c.at(here, p+" belongs to no environment", "move it to everywhere")
+			}
+			for i, env := range r.May[p] {
+				if env != everywhere {
+					c.known(append(here, strconv.Itoa(i)), "environment", env, c.order("environments"))
+				}
+			}
+		}
+		for i, p := range r.Everywhere {
+			here := at("roles", name, "everywhere", strconv.Itoa(i))
+			if c.known(here, "permission", p, permissions) && !global(access.Permission(p)) {
+				c.at(here, p+" is held in environments", "write it under may, for example "+p+": all")
+			}
+		}
+	}
+}
