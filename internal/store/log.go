@@ -1,0 +1,239 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/event"
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+const (
+	sqlHead     = `SELECT seq, hash, at FROM log_head WHERE id = 1`
+	sqlLockHead = `UPDATE log_head SET seq = seq WHERE id = 1 RETURNING seq, hash, at`
+	sqlMoveHead = `UPDATE log_head SET seq = $1, hash = $2, at = $3 WHERE id = 1 AND seq = $4`
+	sqlAppend   = `INSERT INTO events (seq, at, family, kind, actor, app, environment, subject, sentence, data, prev, hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+	sqlEachEvent  = `SELECT ` + eventColumns + ` FROM events e WHERE e.seq > $1 ORDER BY e.seq LIMIT $2`
+	eventColumns  = `e.seq, e.at, e.kind, e.actor, e.app, e.environment, e.subject, e.sentence, e.data, e.prev, e.hash`
+	eventsAtATime = 1000
+)
+
+// headRow is the counter row of the log.
+type headRow struct {
+	event.Head
+	at time.Time
+}
+
+func scanHead(rows *sql.Rows, h *headRow) error {
+	var at Time
+	err := rows.Scan(&h.Seq, &h.Hash, &at)
+	h.at = at.Time
+	return err
+}
+
+// Append gives the draft the next number of the log, the hash of the event before
+// and the time, which never runs backward along the log, and records it.
+func (tx *Tx) Append(ctx context.Context, d event.Draft) (event.Event, error) {
+	if err := tx.lockHead(ctx); err != nil {
+		return event.Event{}, err
+	}
+	at := tx.now
+	if at.Before(tx.at) {
+		at = tx.at
+	}
+	e, err := d.Seal(tx.head.Seq+1, at, tx.head.Hash)
+	if err != nil {
+		return event.Event{}, fmt.Errorf("seal event: %w", err)
+	}
+	if _, err := tx.run.exec(ctx, sqlAppend, e.Seq, Time{e.At}, family(e.Kind), e.Kind, e.Actor, e.App, e.Environment,
+		e.Subject, e.Sentence, string(e.Data), e.Prev, e.Hash); err != nil {
+		return event.Event{}, fmt.Errorf("append event %s: %w", e.Kind, err)
+	}
+	if err := tx.index(ctx, e); err != nil {
+		return event.Event{}, err
+	}
+	n, err := tx.run.exec(ctx, sqlMoveHead, e.Seq, e.Hash, Time{e.At}, tx.head.Seq)
+	if err != nil || n != 1 {
+		return event.Event{}, fmt.Errorf("move the log's head from %d: %d rows: %w", tx.head.Seq, n, err)
+	}
+	tx.head, tx.at = &event.Head{Seq: e.Seq, Hash: e.Hash}, e.At
+	return e, nil
+}
+
+// family is the part of a kind before its first dot.
+func family(kind string) string {
+	f, _, _ := strings.Cut(kind, ".")
+	return f
+}
+
+// Head returns the end of the log; number 0 before the first event.
+func (r reads) Head(ctx context.Context) (event.Head, error) {
+	row, err := one(ctx, r.run, scanHead, sqlHead)
+	if err != nil {
+		return event.Head{}, fmt.Errorf("read the log's head: %w", err)
+	}
+	if row == nil {
+		return event.Head{}, fault.New(fault.Internal, "log_head_missing", "The log has no head: its row was deleted.")
+	}
+	return row.Head, nil
+}
+
+// EventFilter says which events of the log are asked for. Empty fields ask for all.
+type EventFilter struct {
+	After       int64 // numbers above
+	Before      int64 // numbers below; 0 for no bound
+	Subject     string
+	Kind        string // exact, or a prefix that ends with a dot: "release."
+	Actor       string
+	Environment string
+	App         string
+	Text        string    // whole words that the sentence holds, in any order, in any case
+	From, To    time.Time // at or after From, before To
+	Limit       int       // 50 when 0, at most 1,000
+	Descending  bool      // newest first
+}
+
+// Events returns the events that the filter asks for, oldest first or descending.
+func (r reads) Events(ctx context.Context, f EventFilter) ([]event.Event, error) {
+	query, args := f.query()
+	got, err := all(ctx, r.run, scanEvent, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	return got, nil
+}
+
+// query makes the statement. One condition is left to the indexes: that which lets
+// the fewest events through as a rule. The others are hidden from the planner by
+// an empty concatenation, because SQLite, which keeps no statistics here, picks the
+// wrong one as readily as the right one.
+func (f EventFilter) query() (string, []any) {
+	var c clause
+	from, seq, driven := "events e", "e.seq", false
+	column := func(name, text string) {
+		switch {
+		case text == "":
+		case driven:
+			c.and("e."+name+" || '' = ?", text)
+		default:
+			c.and("e."+name+" = ?", text)
+			driven = true
+		}
+	}
+	column("subject", f.Subject)
+	for _, w := range words(f.Text) {
+		if driven {
+			c.and("EXISTS (SELECT 1 FROM event_words x WHERE x.word = ? AND x.seq = e.seq)", w)
+			continue
+		}
+		from, seq, driven = "event_words w JOIN events e ON e.seq = w.seq", "w.seq", true
+		c.and("w.word = ?", w)
+	}
+	column("actor", f.Actor)
+	if prefix, ok := strings.CutSuffix(f.Kind, "."); ok {
+		column("family", family(prefix))
+		if strings.Contains(prefix, ".") {
+			c.and("e.kind || '' >= ? AND e.kind || '' < ?", f.Kind, prefix+"/") // '/' follows '.'
+		}
+	} else {
+		column("kind", f.Kind)
+	}
+	column("environment", f.Environment)
+	column("app", f.App)
+	f.bounds(&c, seq)
+	order := " ORDER BY " + seq
+	if f.Descending {
+		order += " DESC"
+	}
+	c.args = append(c.args, limited(f.Limit))
+	return "SELECT " + eventColumns + " FROM " + from + c.String() + order + " LIMIT $" + strconv.Itoa(len(c.args)), c.args
+}
+
+// bounds adds the limits of number and time. Time never runs backward along the
+// log, so that a time is a number.
+func (f EventFilter) bounds(c *clause, seq string) {
+	if f.After > 0 {
+		c.and(seq+" > ?", f.After)
+	}
+	if f.Before > 0 {
+		c.and(seq+" < ?", f.Before)
+	}
+	if !f.From.IsZero() {
+		c.and(seq+" >= COALESCE((SELECT s.seq FROM events s WHERE s.at >= ? ORDER BY s.at, s.seq LIMIT 1), "+
+			"9223372036854775807)", Time{f.From})
+	}
+	if !f.To.IsZero() {
+		c.and(seq+" <= COALESCE((SELECT s.seq FROM events s WHERE s.at < ? ORDER BY s.at DESC, s.seq DESC LIMIT 1), 0)",
+			Time{f.To})
+	}
+}
+
+func scanEvent(rows *sql.Rows, e *event.Event) error {
+	var at Time
+	var data string
+	err := rows.Scan(&e.Seq, &at, &e.Kind, &e.Actor, &e.App, &e.Environment, &e.Subject, &e.Sentence, &data, &e.Prev, &e.Hash)
+	e.At, e.Data = at.Time, message(data)
+	return err
+}
+
+// EachEvent calls f for every event, oldest first, up to the newest there is when it
+// gets there. It reads in pages and holds no transaction open.
+func (r reads) EachEvent(ctx context.Context, f func(event.Event) error) error {
+	_, err := r.eachAfter(ctx, 0, f)
+	return err
+}
+
+// eachAfter is EachEvent from a number on. It returns the last number it saw.
+func (r reads) eachAfter(ctx context.Context, last int64, f func(event.Event) error) (int64, error) {
+	for {
+		got, err := all(ctx, r.run, scanEvent, sqlEachEvent, last, eventsAtATime)
+		if err != nil {
+			return last, fmt.Errorf("read events after %d: %w", last, err)
+		}
+		for _, e := range got {
+			if err := f(e); err != nil {
+				return last, err
+			}
+			last = e.Seq
+		}
+		if len(got) < eventsAtATime {
+			return last, nil
+		}
+	}
+}
+
+// VerifyLog walks the whole log and returns its head when the chain holds. A broken
+// chain is a fault log_broken that names the place. Events that are appended during
+// the walk are walked too.
+func (r reads) VerifyLog(ctx context.Context) (event.Head, error) {
+	var v event.Verifier
+	var last int64
+	for {
+		seen, err := r.eachAfter(ctx, last, func(e event.Event) error {
+			if err := v.Next(e); err != nil {
+				return fault.Wrap(err, fault.Refused, "log_broken", "The log was tampered with: %v.", err)
+			}
+			return nil
+		})
+		if err != nil {
+			return event.Head{}, err
+		}
+		head, err := r.Head(ctx)
+		if err != nil {
+			return event.Head{}, err
+		}
+		if head.Seq > seen && seen > last { // others append while we walk
+			last = seen
+			continue
+		}
+		if err := v.End(head); err != nil {
+			return head, fault.Wrap(err, fault.Refused, "log_broken", "The log was tampered with: %v.", err)
+		}
+		return head, nil
+	}
+}

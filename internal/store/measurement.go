@@ -1,0 +1,255 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/guard"
+)
+
+const (
+	sqlInsertBatch = `INSERT INTO batches (source, sequence, received, complete, body) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (source, sequence) DO NOTHING`
+	sqlBatches = `SELECT source, sequence, received, complete, body FROM batches WHERE received >= $1
+		ORDER BY received, source, sequence LIMIT $2`
+	sqlPruneBatches = `DELETE FROM batches WHERE received < $1`
+
+	sqlInsertSample = `INSERT INTO samples (app, deployment, class, second, span, doc) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (app, deployment, second, span, class) DO NOTHING`
+	sqlPruneSamples = `DELETE FROM samples WHERE second < $1`
+
+	sqlInsertProbe = `INSERT INTO probes (app, deployment, at, ok, doc) VALUES ($1, $2, $3, $4, $5)`
+	sqlProbesOf    = `SELECT doc FROM probes WHERE deployment = $1 AND at >= $2 ORDER BY at`
+	sqlPruneProbes = `DELETE FROM probes WHERE at < $1`
+
+	sqlInsertVerdict = `INSERT INTO verdicts (release_id, at, word, action, doc, evidence) VALUES ($1, $2, $3, $4, $5, $6)`
+	sqlVerdictsOf    = `SELECT release_id, doc, evidence FROM verdicts WHERE release_id = $1 AND at >= $2
+		ORDER BY at DESC LIMIT $3`
+	sqlPruneVerdicts = `DELETE FROM verdicts WHERE at < $1`
+
+	sqlPutEdge = `INSERT INTO edges (name, generation, seen) VALUES ($1, $2, $3)
+		ON CONFLICT (name) DO UPDATE SET generation = excluded.generation, seen = excluded.seen`
+	sqlEdges      = `SELECT name, generation, seen FROM edges ORDER BY name`
+	sqlPruneEdges = `DELETE FROM edges WHERE seen < $1`
+)
+
+// Batch is one delivery of a source of measurements, as it came.
+type Batch struct {
+	Source   string
+	Sequence uint64
+	Received time.Time
+	Complete int64 // Unix second: what lies before is final
+	Body     []byte
+}
+
+// InsertBatch keeps a delivery. It reports false when it was delivered before.
+func (s notes) InsertBatch(ctx context.Context, b Batch) (bool, error) {
+	seq, err := signed("sequence", b.Sequence)
+	if err != nil {
+		return false, err
+	}
+	body := b.Body
+	if body == nil {
+		body = []byte{}
+	}
+	n, err := s.run.exec(ctx, sqlInsertBatch, b.Source, seq, Time{b.Received}, b.Complete, body)
+	if err != nil {
+		return false, fmt.Errorf("insert batch %d of %s: %w", b.Sequence, b.Source, err)
+	}
+	return n > 0, nil
+}
+
+// Batches returns up to limit deliveries received at or after since, oldest first.
+func (r reads) Batches(ctx context.Context, since time.Time, limit int) ([]Batch, error) {
+	out, err := all(ctx, r.run, func(rows *sql.Rows, b *Batch) error {
+		var received Time
+		var seq int64
+		err := rows.Scan(&b.Source, &seq, &received, &b.Complete, &b.Body)
+		b.Sequence, b.Received = uint64(seq), received.Time
+		return err
+	}, sqlBatches, Time{since}, max(limit, 1))
+	if err != nil {
+		return nil, fmt.Errorf("read batches: %w", err)
+	}
+	return out, nil
+}
+
+// PruneBatches deletes the deliveries received before a time.
+func (s notes) PruneBatches(ctx context.Context, before time.Time) (int64, error) {
+	return s.run.exec(ctx, sqlPruneBatches, Time{before})
+}
+
+// Sample is a rolled-up measurement of one deployment and class over Span seconds.
+type Sample struct {
+	App        string
+	Deployment string
+	Class      string
+	Second     int64 // Unix time of its start
+	Span       int64 // seconds
+	Doc        json.RawMessage
+}
+
+// AddSample keeps a sample. It reports false, and changes nothing, when there is one
+// for this deployment, class, second and span.
+func (s notes) AddSample(ctx context.Context, v Sample) (bool, error) {
+	doc, err := raw(v.Doc)
+	if err != nil {
+		return false, err
+	}
+	n, err := s.run.exec(ctx, sqlInsertSample, v.App, v.Deployment, v.Class, v.Second, v.Span, doc)
+	if err != nil {
+		return false, fmt.Errorf("add sample of %s: %w", v.Deployment, err)
+	}
+	return n > 0, nil
+}
+
+// SamplesOf returns the samples of the app that start at or after from and before
+// to, oldest first; of the given deployments, or of all when none is given.
+func (r reads) SamplesOf(ctx context.Context, app string, from, to time.Time, deployments ...string) ([]Sample, error) {
+	query, args := samplesQuery(app, from, to, deployments)
+	out, err := all(ctx, r.run, func(rows *sql.Rows, v *Sample) error {
+		var doc string
+		err := rows.Scan(&v.App, &v.Deployment, &v.Class, &v.Second, &v.Span, &doc)
+		v.Doc = message(doc)
+		return err
+	}, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read samples of %s: %w", app, err)
+	}
+	return out, nil
+}
+
+func samplesQuery(app string, from, to time.Time, deployments []string) (string, []any) {
+	var c clause
+	c.and("app = ?", app)
+	c.in("deployment", deployments)
+	c.and("second >= ? AND second < ?", from.Unix(), to.Unix())
+	return `SELECT app, deployment, class, second, span, doc FROM samples` + c.String() +
+		` ORDER BY second, deployment, class, span`, c.args
+}
+
+// PruneSamples deletes the samples that start before a time.
+func (s notes) PruneSamples(ctx context.Context, before time.Time) (int64, error) {
+	return s.run.exec(ctx, sqlPruneSamples, before.Unix())
+}
+
+// InsertProbe keeps one look at a health endpoint.
+func (s notes) InsertProbe(ctx context.Context, app string, p guard.Probe) error {
+	if _, err := s.run.exec(ctx, sqlInsertProbe, app, p.Deployment, Time{p.At}, p.OK, JSON[guard.Probe]{p}); err != nil {
+		return fmt.Errorf("insert probe of %s: %w", p.Deployment, err)
+	}
+	return nil
+}
+
+// ProbesOf returns the looks at a deployment at or after since, oldest first.
+func (r reads) ProbesOf(ctx context.Context, deployment string, since time.Time) ([]guard.Probe, error) {
+	out, err := all(ctx, r.run, func(rows *sql.Rows, p *guard.Probe) error {
+		var doc JSON[guard.Probe]
+		err := rows.Scan(&doc)
+		*p = doc.V
+		return err
+	}, sqlProbesOf, deployment, Time{since})
+	if err != nil {
+		return nil, fmt.Errorf("read probes of %s: %w", deployment, err)
+	}
+	return out, nil
+}
+
+// PruneProbes deletes the looks before a time.
+func (s notes) PruneProbes(ctx context.Context, before time.Time) (int64, error) {
+	return s.run.exec(ctx, sqlPruneProbes, Time{before})
+}
+
+// Judged is a verdict of the guard with a summary of the evidence for it.
+type Judged struct {
+	Release  string          `json:"release"`
+	Verdict  guard.Verdict   `json:"verdict"`
+	Evidence json.RawMessage `json:"evidence,omitempty"`
+}
+
+// InsertVerdict keeps what the guard said about a release, and upon what.
+func (s notes) InsertVerdict(ctx context.Context, release string, v guard.Verdict, evidence json.RawMessage) error {
+	text, err := raw(evidence)
+	if err != nil {
+		return err
+	}
+	if _, err := s.run.exec(ctx, sqlInsertVerdict, release, Time{v.At}, string(v.Word), string(v.Action),
+		JSON[guard.Verdict]{v}, text); err != nil {
+		return fmt.Errorf("insert verdict on %s: %w", release, err)
+	}
+	return nil
+}
+
+// VerdictsOf returns the newest verdicts on a release at or after since, up to limit
+// (50 when 0), oldest first.
+func (r reads) VerdictsOf(ctx context.Context, release string, since time.Time, limit int) ([]Judged, error) {
+	out, err := all(ctx, r.run, func(rows *sql.Rows, j *Judged) error {
+		var doc JSON[guard.Verdict]
+		var evidence string
+		err := rows.Scan(&j.Release, &doc, &evidence)
+		j.Verdict, j.Evidence = doc.V, message(evidence)
+		return err
+	}, sqlVerdictsOf, release, Time{since}, limited(limit))
+	if err != nil {
+		return nil, fmt.Errorf("read verdicts on %s: %w", release, err)
+	}
+	slices.Reverse(out)
+	return out, nil
+}
+
+// LatestVerdict returns the newest verdict on a release, nil when there is none.
+func (r reads) LatestVerdict(ctx context.Context, release string) (*Judged, error) {
+	out, err := r.VerdictsOf(ctx, release, time.Time{}, 1)
+	if err != nil || len(out) == 0 {
+		return nil, err
+	}
+	return &out[0], nil
+}
+
+// PruneVerdicts deletes the verdicts before a time.
+func (s notes) PruneVerdicts(ctx context.Context, before time.Time) (int64, error) {
+	return s.run.exec(ctx, sqlPruneVerdicts, Time{before})
+}
+
+// EdgeSeen is the last that was heard of an edge.
+type EdgeSeen struct {
+	Name       string    `json:"name"`
+	Generation uint64    `json:"generation"` // of the routing table it serves
+	Seen       time.Time `json:"seen"`
+}
+
+// PutEdge keeps the last that was heard of an edge.
+func (s notes) PutEdge(ctx context.Context, e EdgeSeen) error {
+	g, err := signed("generation", e.Generation)
+	if err != nil {
+		return err
+	}
+	if _, err := s.run.exec(ctx, sqlPutEdge, e.Name, g, Time{e.Seen}); err != nil {
+		return fmt.Errorf("put edge %s: %w", e.Name, err)
+	}
+	return nil
+}
+
+// Edges returns every edge that was heard of, by name.
+func (r reads) Edges(ctx context.Context) ([]EdgeSeen, error) {
+	out, err := all(ctx, r.run, func(rows *sql.Rows, e *EdgeSeen) error {
+		var seen Time
+		var g int64
+		err := rows.Scan(&e.Name, &g, &seen)
+		e.Generation, e.Seen = uint64(g), seen.Time
+		return err
+	}, sqlEdges)
+	if err != nil {
+		return nil, fmt.Errorf("list edges: %w", err)
+	}
+	return out, nil
+}
+
+// PruneEdges forgets the edges that were not heard of since a time.
+func (s notes) PruneEdges(ctx context.Context, before time.Time) (int64, error) {
+	return s.run.exec(ctx, sqlPruneEdges, Time{before})
+}
