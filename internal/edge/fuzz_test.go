@@ -85,14 +85,3 @@ func FuzzClassify(f *testing.F) {
 		_ = isCrawler(r.UserAgent())
 	})
 }
-
-// A snapshot is taken only as a whole.
-func FuzzParseSnapshot(f *testing.F) {
-	f.Add([]byte(`{"sha256":"","table":{}}`))
-	f.Add([]byte(`{}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if tb, _, err := parseSnapshot(b); err == nil && tb.Validate() != nil {
-			t.Fatalf("took %+v", tb)
-		}
-	})
-}

@@ -36,6 +36,20 @@ func (e *Edge) Builds() map[string][]string {
 	return out
 }
 
+// Restore takes over the build ids that an earlier process learned about arms of t.
+// It must come before Apply of t.
+func (e *Edge) Restore(t Table, builds map[string][]string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, a := range t.Arms {
+		for _, b := range builds[a.ID] {
+			if have := e.learned[a.ID]; isWord(b) && len(have) < maxLearned && !slices.Contains(have, b) {
+				e.learned[a.ID] = append(have, b)
+			}
+		}
+	}
+}
+
 // learn notes that a deployment answers to build. Configured ids are believed
 // over what the deployment says of itself.
 func (e *Edge) learn(a *arm, build string) {

@@ -15,7 +15,7 @@ import (
 // The limits of a table. They bound what a request can cost and what a faulty
 // control plane can do to an edge.
 const (
-	maxTableBytes = 1 << 20
+	MaxTableBytes = 1 << 20 // of a table in JSON
 	maxArms       = 32
 	maxBuilds     = 16
 	maxWord       = 128
@@ -57,8 +57,8 @@ type Sticky struct {
 // DecodeTable reads a table from JSON and validates it. Fields that this edge
 // does not know are ignored, so that a newer control plane can talk to it.
 func DecodeTable(b []byte) (Table, error) {
-	if len(b) > maxTableBytes {
-		return Table{}, invalid("the table is larger than %d bytes", maxTableBytes)
+	if len(b) > MaxTableBytes {
+		return Table{}, invalid("the table is larger than %d bytes", MaxTableBytes)
 	}
 	var t Table
 	d := json.NewDecoder(bytes.NewReader(b))

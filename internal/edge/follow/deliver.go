@@ -1,4 +1,4 @@
-package edge
+package follow
 
 import (
 	"bytes"
@@ -54,7 +54,7 @@ func (f *Follower) collect(waiting *backlog, now time.Time) {
 		return
 	}
 	dropped := waiting.push(batch)
-	f.update(func(s *FollowerState) {
+	f.update(func(s *State) {
 		s.Dropped += dropped
 		s.Backlog = len(waiting.batches)
 	})
@@ -72,7 +72,7 @@ func (f *Follower) flush(ctx context.Context, waiting *backlog) bool {
 			f.opts.Log.Error("control rejects observations", "sequence", waiting.batches[0].Sequence, "err", err)
 		}
 		waiting.batches = waiting.batches[1:]
-		f.update(func(s *FollowerState) {
+		f.update(func(s *State) {
 			s.Backlog = len(waiting.batches)
 			if rejected {
 				s.Dropped++

@@ -1,4 +1,4 @@
-package edge
+package follow
 
 import (
 	"crypto/sha256"
@@ -9,8 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
+	"github.com/slipwayhq/slipway/internal/edge"
 	"github.com/slipwayhq/slipway/internal/fault"
 )
 
@@ -23,7 +23,7 @@ type snapshot struct {
 
 // saveSnapshot writes t so that the file is at every moment either the old or the
 // new one as a whole.
-func saveSnapshot(path string, t Table, builds map[string][]string) error {
+func saveSnapshot(path string, t edge.Table, builds map[string][]string) error {
 	table, err := json.Marshal(t)
 	if err != nil {
 		return fmt.Errorf("encode the table: %w", err)
@@ -67,42 +67,42 @@ func syncDir(dir string) error {
 // loadSnapshot reads what saveSnapshot wrote, and says false when there is no file.
 // A file that is damaged in any way is refused as a whole: an older table could
 // send people to a version that was taken back since.
-func loadSnapshot(path string) (Table, map[string][]string, bool, error) {
+func loadSnapshot(path string) (edge.Table, map[string][]string, bool, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Table{}, nil, false, nil
+		return edge.Table{}, nil, false, nil
 	case err != nil:
-		return Table{}, nil, false, fmt.Errorf("find the snapshot: %w", err)
-	case info.Size() > 2*maxTableBytes:
-		return Table{}, nil, false, damaged(path, nil)
+		return edge.Table{}, nil, false, fmt.Errorf("find the snapshot: %w", err)
+	case info.Size() > 2*edge.MaxTableBytes:
+		return edge.Table{}, nil, false, damaged(path, nil)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return Table{}, nil, false, fmt.Errorf("read the snapshot: %w", err)
+		return edge.Table{}, nil, false, fmt.Errorf("read the snapshot: %w", err)
 	}
 	t, builds, err := parseSnapshot(b)
 	if err != nil {
-		return Table{}, nil, false, damaged(path, err)
+		return edge.Table{}, nil, false, damaged(path, err)
 	}
 	return t, builds, true, nil
 }
 
-func parseSnapshot(b []byte) (Table, map[string][]string, error) {
+func parseSnapshot(b []byte) (edge.Table, map[string][]string, error) {
 	var s snapshot
 	if err := json.Unmarshal(b, &s); err != nil {
-		return Table{}, nil, fmt.Errorf("decode: %w", err)
+		return edge.Table{}, nil, fmt.Errorf("decode: %w", err)
 	}
 	sum, err := s.sum()
 	if err != nil {
-		return Table{}, nil, err
+		return edge.Table{}, nil, err
 	}
 	if sum != s.Sum {
-		return Table{}, nil, errors.New("the checksum does not match")
+		return edge.Table{}, nil, errors.New("the checksum does not match")
 	}
-	t, err := DecodeTable(s.Table)
+	t, err := edge.DecodeTable(s.Table)
 	if err != nil {
-		return Table{}, nil, err
+		return edge.Table{}, nil, err
 	}
 	return t, s.Builds, nil
 }
@@ -125,18 +125,4 @@ func (s snapshot) sum() (string, error) {
 
 func damaged(path string, err error) error {
 	return fault.Wrap(err, fault.Invalid, "snapshot_damaged", "the snapshot %s is damaged and was not used", path)
-}
-
-// restore takes over the build ids that an earlier process learned about arms of t.
-// It must come before Apply of t.
-func (e *Edge) restore(t Table, builds map[string][]string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, a := range t.Arms {
-		for _, b := range builds[a.ID] {
-			if have := e.learned[a.ID]; isWord(b) && len(have) < maxLearned && !slices.Contains(have, b) {
-				e.learned[a.ID] = append(have, b)
-			}
-		}
-	}
 }

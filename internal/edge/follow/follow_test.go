@@ -1,4 +1,4 @@
-package edge
+package follow
 
 import (
 	"compress/gzip"
@@ -14,9 +14,69 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipwayhq/slipway/internal/edge"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
+
+// world is an edge on a real socket with a stable and a canary deployment.
+type world struct {
+	t      *testing.T
+	edge   *edge.Edge
+	server *httptest.Server
+	table  edge.Table
+}
+
+// newWorld starts an edge with a table of generation 1, or without one.
+func newWorld(t *testing.T, opts edge.Options, applied bool) *world {
+	t.Helper()
+	w := &world{t: t, table: edge.Table{
+		Generation: 1, App: "shop", Salt: "rel_1", Stable: "dep_a", Canary: "dep_b", Share: 10,
+		Arms: []edge.Arm{{ID: "dep_a", Version: "v1"}, {ID: "dep_b", Version: "v2"}},
+	}}
+	for i := range w.table.Arms {
+		app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		t.Cleanup(app.Close)
+		w.table.Arms[i].URL = app.URL
+	}
+	w.start(opts)
+	if applied {
+		if err := w.edge.Apply(w.table); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.edge.ServeHTTP(rw, r) }))
+	t.Cleanup(w.server.Close)
+	return w
+}
+
+// start puts a fresh edge, as of a new process, in place.
+func (w *world) start(opts edge.Options) {
+	w.t.Helper()
+	e, err := edge.New(opts)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(e.Close)
+	w.edge = e
+}
+
+// get returns the status and the deployment that served.
+func (w *world) get(path string) (int, string) {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, w.server.URL+path, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode, resp.Header.Get(edge.DeploymentHeader)
+}
 
 // control is a small control plane: a long poll for tables, and a place to put
 // observations. Everything it sees comes out of seen and batches.
@@ -53,7 +113,7 @@ func (c *control) set(generation uint64, table []byte, status int) {
 	c.changed = make(chan struct{})
 }
 
-func (c *control) publish(t *testing.T, tb Table) {
+func (c *control) publish(t *testing.T, tb edge.Table) {
 	t.Helper()
 	b, err := json.Marshal(tb)
 	if err != nil {
@@ -135,9 +195,9 @@ func (c *control) waitFor(t *testing.T, generation string) {
 }
 
 // follow runs a follower for w's edge until the test ends or stop is called.
-func follow(t *testing.T, e *Edge, c *control, file string) (f *Follower, stop func()) {
+func follow(t *testing.T, e *edge.Edge, c *control, file string) (f *Follower, stop func()) {
 	t.Helper()
-	f, err := NewFollower(e, FollowerOptions{
+	f, err := New(e, Options{
 		Control: c.URL, Token: "edge-token", Name: "edge-test", File: file, Backlog: 3,
 		Every: 20 * time.Millisecond, MinRetry: 10 * time.Millisecond, MaxRetry: 40 * time.Millisecond,
 	})
@@ -162,25 +222,20 @@ func follow(t *testing.T, e *Edge, c *control, file string) (f *Follower, stop f
 
 func TestFollowerTakesTablesAndDelivers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{}, nil, nil, 0)
-	fresh, err := New(Options{Source: "edge-x"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.edge, w.server.Config.Handler = fresh, fresh
+	w := newWorld(t, edge.Options{Source: "edge-x"}, false)
+	w.table.Share = 0
 	c := newControl(t)
 	c.publish(t, w.table)
-	f, stop := follow(t, fresh, c, filepath.Join(t.TempDir(), "table.json"))
+	f, stop := follow(t, w.edge, c, filepath.Join(t.TempDir(), "table.json"))
 	c.waitFor(t, "1") // the question after the table was applied says so
-	if a := w.page(randomID()); a.arm != "dep_a" {
-		t.Fatalf("from %q", a.arm)
+	if _, arm := w.get("/"); arm != "dep_a" {
+		t.Fatalf("from %q", arm)
 	}
-	w.table = w.table.normal()
 	w.table.Generation, w.table.Share = 2, 100
 	c.publish(t, w.table)
 	c.waitFor(t, "2")
-	if a := w.page(randomID()); a.arm != "dep_b" {
-		t.Fatalf("from %q", a.arm)
+	if _, arm := w.get("/"); arm != "dep_b" {
+		t.Fatalf("from %q", arm)
 	}
 	stop() // delivers the running second
 	close(c.batches)
@@ -206,35 +261,25 @@ func TestFollowerTakesTablesAndDelivers(t *testing.T) {
 // control is away, and catches up when it is back.
 func TestControlAwayAndBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{}, nil, nil, 0)
+	w := newWorld(t, edge.Options{}, false)
 	file := filepath.Join(t.TempDir(), "table.json")
 	c := newControl(t)
-	w.table = w.table.normal()
-	w.table.Generation = 7
-	w.table.Arms[1].BuildIDs = nil
+	w.table.Generation, w.table.Share = 7, 0
+	w.edge.Restore(w.table, map[string][]string{"dep_b": {"build-b"}}) // as if learned from answers
 	c.publish(t, w.table)
 	_, stop := follow(t, w.edge, c, file)
 	c.waitFor(t, "7")
-	if err := w.edge.Apply(w.table); err != nil {
-		t.Fatal(err)
-	}
-	w.get("/x", "Rsc", "1") // dep_a's, nothing to learn
-	w.edge.learn(w.edge.routes.Load().canary, "build-b")
 	stop()
 
 	c.set(7, nil, http.StatusServiceUnavailable)
-	next, err := New(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.edge, w.server.Config.Handler = next, next
-	f, stop := follow(t, next, c, file)
+	w.start(edge.Options{})
+	f, stop := follow(t, w.edge, c, file)
 	c.waitFor(t, "7") // asks control, which is away
-	if a := w.page(randomID()); a.status != 200 || a.arm != "dep_a" {
-		t.Fatalf("without control: %d from %q", a.status, a.arm)
+	if status, arm := w.get("/"); status != 200 || arm != "dep_a" {
+		t.Fatalf("without control: %d from %q", status, arm)
 	}
-	if a := w.get("/_next/static/x.js?dpl=build-b"); a.arm != "dep_b" {
-		t.Fatalf("what was learned before the restart is lost: from %q", a.arm)
+	if _, arm := w.get("/_next/static/x.js?dpl=build-b"); arm != "dep_b" {
+		t.Fatalf("what was learned before the restart is lost: from %q", arm)
 	}
 	if f.State().Connected {
 		t.Error("control counts as connected")
@@ -242,8 +287,8 @@ func TestControlAwayAndBack(t *testing.T) {
 	w.table.Generation, w.table.Share = 8, 100
 	c.publish(t, w.table)
 	c.waitFor(t, "8")
-	if a := w.page(randomID()); a.arm != "dep_b" || !f.State().Connected {
-		t.Errorf("control is back: from %q, %+v", a.arm, f.State())
+	if _, arm := w.get("/"); arm != "dep_b" || !f.State().Connected {
+		t.Errorf("control is back: from %q, %+v", arm, f.State())
 	}
 	stop()
 	if tb, builds, found, err := loadSnapshot(file); err != nil || !found || tb.Generation != 8 || builds["dep_b"] == nil {
@@ -253,13 +298,16 @@ func TestControlAwayAndBack(t *testing.T) {
 
 func TestBadTablesFromControl(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{}, nil, nil, 0)
-	w.change(func(tb *Table) { tb.Share = 10 })
+	w := newWorld(t, edge.Options{}, true)
+	w.table.Generation = 2
+	if err := w.edge.Apply(w.table); err != nil {
+		t.Fatal(err)
+	}
 	file := filepath.Join(t.TempDir(), "table.json")
 	c := newControl(t)
-	older := w.table.normal()
+	older := w.table
 	older.Generation = 1
-	invalidTable := w.table.normal()
+	invalidTable := w.table
 	invalidTable.Generation, invalidTable.Stable = 9, "dep_z"
 	oldJSON, _ := json.Marshal(older)
 	invalidJSON, _ := json.Marshal(invalidTable)
@@ -282,7 +330,7 @@ func TestBadTablesFromControl(t *testing.T) {
 
 func TestDamagedSnapshotIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{}, nil, nil, 10)
+	w := newWorld(t, edge.Options{}, true)
 	file := filepath.Join(t.TempDir(), "table.json")
 	if err := saveSnapshot(file, w.edge.Table(), nil); err != nil {
 		t.Fatal(err)
@@ -291,7 +339,7 @@ func TestDamagedSnapshotIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tb, _, found, err := loadSnapshot(file); err != nil || !found || !tb.equal(w.edge.Table()) {
+	if tb, _, found, err := loadSnapshot(file); err != nil || !found || cmp.Diff(tb, w.edge.Table()) != "" {
 		t.Fatalf("%v %v %+v", found, err, tb)
 	}
 	if _, _, found, err := loadSnapshot(file + ".none"); err != nil || found {
@@ -302,7 +350,7 @@ func TestDamagedSnapshotIsRefused(t *testing.T) {
 		"half":      string(good[:len(good)/2]),
 		"one digit": strings.Replace(string(good), `"share":10`, `"share":90`, 1),
 		"garbage":   strings.Repeat("\x00", len(good)),
-		"huge":      strings.Repeat(" ", 3*maxTableBytes),
+		"huge":      strings.Repeat(" ", 3*edge.MaxTableBytes),
 	}
 	for name, text := range damages {
 		if text == string(good) {
@@ -315,7 +363,7 @@ func TestDamagedSnapshotIsRefused(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, found, err)
 		}
 		// A running edge keeps what it has, a starting one waits for control.
-		if _, err := NewFollower(w.edge, FollowerOptions{Control: "http://127.0.0.1:1", File: file}); err != nil {
+		if _, err := New(w.edge, Options{Control: "http://127.0.0.1:1", File: file}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if w.edge.Table().Share != 10 {
@@ -325,14 +373,14 @@ func TestDamagedSnapshotIsRefused(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), ".edge-table-*")); len(left) != 0 {
 		t.Errorf("left over: %v", left)
 	}
-	if _, err := NewFollower(w.edge, FollowerOptions{Control: "ftp://x"}); err == nil {
+	if _, err := New(w.edge, Options{Control: "ftp://x"}); err == nil {
 		t.Error("an address that is not http is taken")
 	}
 }
 
 func TestRejectedBatchesAreDropped(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{}, nil, nil, 0)
+	w := newWorld(t, edge.Options{}, true)
 	c := newControl(t)
 	c.set(1, nil, http.StatusUnprocessableEntity)
 	f, stop := follow(t, w.edge, c, "")
@@ -373,10 +421,10 @@ func TestBacklogDropsTheOldest(t *testing.T) {
 // While control is away batches wait; when it is back they arrive in order.
 func TestBacklogIsDeliveredInOrder(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{}, nil, nil, 0)
+	w := newWorld(t, edge.Options{}, true)
 	c := newControl(t)
 	c.set(1, nil, http.StatusBadGateway)
-	f, err := NewFollower(w.edge, FollowerOptions{Control: c.URL, Token: "edge-token"})
+	f, err := New(w.edge, Options{Control: c.URL, Token: "edge-token"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,13 @@
-package edge
+// Package follow keeps an edge that runs as its own process up to date.
+//
+// A Follower fetches tables from the control plane by long poll, remembers the last
+// one in a checked file, and delivers what the edge observed. When the control plane
+// is away the edge keeps serving, also after a restart; observations wait in a
+// bounded backlog of which the oldest go first.
+//
+// It never holds up the proxying, and it never lets an older table, a damaged file or
+// half a table take effect.
+package follow
 
 import (
 	"context"
@@ -16,6 +25,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/slipwayhq/slipway/internal/edge"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
@@ -32,8 +42,8 @@ const (
 	ObservationsPath = "/api/v1/edge/observations"
 )
 
-// FollowerOptions set up a Follower.
-type FollowerOptions struct {
+// Options set up a Follower.
+type Options struct {
 	Control  string        // the control plane's address, such as https://slipway.example.com
 	Token    string        // sent as a bearer
 	Name     string        // of this edge, for people; the edge's source by default
@@ -47,7 +57,7 @@ type FollowerOptions struct {
 	Log      *slog.Logger  // discards by default
 }
 
-func (o FollowerOptions) withDefaults(source string) FollowerOptions {
+func (o Options) withDefaults(source string) Options {
 	if o.Name == "" {
 		o.Name = source
 	}
@@ -81,16 +91,16 @@ func (o FollowerOptions) withDefaults(source string) FollowerOptions {
 // the control plane, remembers the last one in a file, and delivers observations.
 // The proxying never waits for it.
 type Follower struct {
-	edge *Edge
-	opts FollowerOptions
+	edge *edge.Edge
+	opts Options
 	base string
 
 	mu    sync.Mutex
-	state FollowerState
+	state State
 }
 
-// FollowerState is how the following goes.
-type FollowerState struct {
+// State is how the following goes.
+type State struct {
 	Connected bool      // the last question for a table was answered
 	Since     time.Time // when that last changed
 	Refused   uint64    // tables that the edge did not take
@@ -99,15 +109,15 @@ type FollowerState struct {
 	Delivered uint64    // batches that arrived
 }
 
-// NewFollower returns a follower for e, and starts e from the file when there is a
+// New returns a follower for e, and starts e from the file when there is a
 // good one. A damaged file is logged and left out: the edge then waits for control.
-func NewFollower(e *Edge, opts FollowerOptions) (*Follower, error) {
+func New(e *edge.Edge, opts Options) (*Follower, error) {
 	opts = opts.withDefaults(e.Source())
 	u, err := url.Parse(opts.Control)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, fault.New(fault.Invalid, "control_url", "the control plane's address %q is not a URL", opts.Control)
 	}
-	if !isText(opts.Name) || strings.ContainsAny(opts.Token, "\r\n") {
+	if !isName(opts.Name) || strings.ContainsAny(opts.Token, "\r\n") {
 		return nil, fault.New(fault.Invalid, "edge_name", "the edge's name or token has characters that no header can carry")
 	}
 	f := &Follower{edge: e, opts: opts, base: strings.TrimSuffix(opts.Control, "/")}
@@ -122,7 +132,7 @@ func NewFollower(e *Edge, opts FollowerOptions) (*Follower, error) {
 func (f *Follower) start() {
 	t, builds, found, err := loadSnapshot(f.opts.File)
 	if err == nil && found {
-		f.edge.restore(t, builds)
+		f.edge.Restore(t, builds)
 		err = f.edge.Apply(t)
 	}
 	switch {
@@ -134,13 +144,13 @@ func (f *Follower) start() {
 }
 
 // State returns how the following goes.
-func (f *Follower) State() FollowerState {
+func (f *Follower) State() State {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.state
 }
 
-func (f *Follower) update(change func(*FollowerState)) {
+func (f *Follower) update(change func(*State)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change(&f.state)
@@ -218,7 +228,7 @@ func (f *Follower) fetch(ctx context.Context) (changed bool, err error) {
 	default:
 		return false, fmt.Errorf("ask for the table: control answers %s", resp.Status)
 	}
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxTableBytes+1))
+	b, err := io.ReadAll(io.LimitReader(resp.Body, edge.MaxTableBytes+1))
 	if err != nil {
 		return false, fmt.Errorf("read the table: %w", err)
 	}
@@ -227,13 +237,13 @@ func (f *Follower) fetch(ctx context.Context) (changed bool, err error) {
 
 // take applies a table that arrived.
 func (f *Follower) take(b []byte) (changed bool, err error) {
-	t, err := DecodeTable(b)
+	t, err := edge.DecodeTable(b)
 	before := f.generation()
 	if err == nil {
 		err = f.edge.Apply(t)
 	}
 	if err != nil {
-		f.update(func(s *FollowerState) { s.Refused++ })
+		f.update(func(s *State) { s.Refused++ })
 		return false, fmt.Errorf("take the table: %w", err)
 	}
 	if t.Generation == before {
@@ -266,6 +276,18 @@ func (f *Follower) request(ctx context.Context, method, path string, body io.Rea
 	req.Header.Set(NameHeader, f.opts.Name)
 	req.Header.Set(GenerationHeader, strconv.FormatUint(f.generation(), 10))
 	return req, nil
+}
+
+// isName reports whether a header can carry s.
+func isName(s string) bool {
+	return s != "" && len(s) <= 128 && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0
+}
+
+// discard reads the little that is left of an answer, so that its connection can be
+// used again.
+func discard(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	_ = resp.Body.Close()
 }
 
 // retry is a pause that doubles, with jitter so that edges do not come back at once.
