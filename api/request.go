@@ -90,6 +90,7 @@ type NewUser struct {
 type ChangeUser struct {
 	Title    *string   `json:"title,omitempty" maxLength:"100"`
 	Password *string   `json:"password,omitempty" minLength:"12" maxLength:"256"`
+	Current  *string   `json:"current_password,omitempty" maxLength:"256" doc:"The present password; asked for when one changes one's own."`
 	Roles    *[]string `json:"roles,omitempty"`
 	Disabled *bool     `json:"disabled,omitempty"`
 }

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"net/http"
+	"net/netip"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+func sessionType() reflect.Type { return reflect.TypeFor[api.Session]() }
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// healthz says that the process lives. It asks nothing else: a process must not be
+// killed because its database is away.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ok", "version": s.Version})
+}
+
+// readyz says whether the process can do its work. Strangers learn no more than that.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	ready := s.Ready
+	if ready == nil {
+		ready = s.DB.Ping
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	if s.Stop.Err() != nil {
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "stopping"})
+		return
+	}
+	if err := ready(ctx); err != nil {
+		s.logProblem(r.Context(), "readyz", err)
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "unavailable"})
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+}
+
+// mayMeasure lets those read metrics who send the token, and this machine when no
+// token is set. A request that a proxy on this machine passed on is not from it.
+func (s *Server) mayMeasure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.MetricsToken == "" {
+			passed := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" || r.Header.Get("Via") != ""
+			a, err := netip.ParseAddr(clientOf(r.Context()).address)
+			if err == nil && a.Unmap().IsLoopback() && !passed {
+				next.ServeHTTP(w, r)
+				return
+			}
+			s.refuse(w, r, fault.New(fault.Unknown, "metrics_closed", "Only this machine may read the metrics: no metrics token is set."))
+			return
+		}
+		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if subtle.ConstantTimeCompare([]byte(token), []byte(s.MetricsToken)) != 1 {
+			s.refuse(w, r, fault.New(fault.Unknown, "metrics_token_wrong", "The metrics need their token."))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
