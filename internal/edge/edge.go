@@ -124,7 +124,8 @@ func New(opts Options) (*Edge, error) {
 
 // Apply makes t the table of every request that begins after it returns. It
 // refuses an invalid table, an older generation, and a different table of the
-// same generation; the present one then stays.
+// same generation; the present one then stays. Tunnels to a banned deployment are
+// cut, so that their clients come back to stable; all others go on.
 func (e *Edge) Apply(t Table) error {
 	if err := t.Validate(); err != nil {
 		return err
@@ -149,6 +150,7 @@ func (e *Edge) Apply(t Table) error {
 		return err
 	}
 	e.routes.Store(rt)
+	e.tunnels.closeWhere(func(id string) bool { a := rt.arm(id); return a != nil && a.Banned })
 	return nil
 }
 

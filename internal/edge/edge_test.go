@@ -221,3 +221,33 @@ func TestServeStopsGracefully(t *testing.T) {
 		t.Fatal("the listener still accepts after the stop")
 	}
 }
+
+// The limits of the server that Serve makes: a huge cookie is refused there, a
+// large one passes.
+func TestServeLimitsHeaders(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, nil, nil, 0)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- w.edge.Serve(ctx, ln) }()
+	for size, want := range map[int]int{16 << 10: 200, 40 << 10: 200, 200 << 10: 431} {
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+ln.Addr().String()+"/", nil)
+		req.Header.Set("Cookie", "a="+strings.Repeat("c", size))
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("a cookie of %d bytes: %d, want %d", size, resp.StatusCode, want)
+		}
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Fatal(err)
+	}
+}

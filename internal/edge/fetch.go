@@ -77,7 +77,10 @@ func (e *Edge) take(x *exchange, resp *http.Response, skew bool) *http.Response 
 	}
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		if conn, ok := resp.Body.(io.ReadWriteCloser); ok {
-			resp.Body = e.tunnels.open(conn)
+			resp.Body = e.tunnels.open(x.arm.ID, conn)
+			if now := e.routes.Load().arm(x.arm.ID); now != nil && now.Banned && !x.forced {
+				_ = conn.Close() // the abort came between the question and the answer
+			}
 		}
 		return resp
 	}

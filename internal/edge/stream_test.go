@@ -209,8 +209,16 @@ func TestUpgradeTunnel(t *testing.T) {
 	if n := w.edge.Stats().Tunnels; n != 1 {
 		t.Errorf("%d tunnels", n)
 	}
-	w.edge.Close()
+	_, stable, _ := w.dialTunnel("")
+	w.change(func(tb *Table) { tb.Arms[1].Banned = true })
 	if _, err := r.ReadString('\n'); err == nil {
+		t.Error("the tunnel outlives the abort")
+	}
+	if n := w.edge.Stats().Tunnels; n != 1 {
+		t.Errorf("%d tunnels after the abort, want stable's", n)
+	}
+	w.edge.Close()
+	if _, err := stable.ReadString('\n'); err == nil {
 		t.Error("the tunnel outlives the edge")
 	}
 	if b := w.totals()["dep_b"]; b.Requests != 1 || b.Errors != 0 {

@@ -16,11 +16,12 @@ type tunnels struct {
 // tunnel is the deployment's side of an upgraded connection.
 type tunnel struct {
 	io.ReadWriteCloser
-	all *tunnels
+	all        *tunnels
+	deployment string
 }
 
-func (t *tunnels) open(c io.ReadWriteCloser) io.ReadWriteCloser {
-	tu := &tunnel{ReadWriteCloser: c, all: t}
+func (t *tunnels) open(deployment string, c io.ReadWriteCloser) io.ReadWriteCloser {
+	tu := &tunnel{ReadWriteCloser: c, all: t, deployment: deployment}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -55,15 +56,25 @@ func (t *tunnels) count() int {
 	return len(t.live)
 }
 
+// closeAll closes every tunnel, and each that is still to come.
 func (t *tunnels) closeAll() {
 	t.mu.Lock()
 	t.closed = true
-	all := make([]*tunnel, 0, len(t.live))
+	t.mu.Unlock()
+	t.closeWhere(func(string) bool { return true })
+}
+
+// closeWhere closes the tunnels to the deployments that match.
+func (t *tunnels) closeWhere(match func(deployment string) bool) {
+	t.mu.Lock()
+	var chosen []*tunnel
 	for tu := range t.live {
-		all = append(all, tu)
+		if match(tu.deployment) {
+			chosen = append(chosen, tu)
+		}
 	}
 	t.mu.Unlock()
-	for _, tu := range all {
+	for _, tu := range chosen {
 		_ = tu.Close()
 	}
 }
