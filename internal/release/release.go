@@ -67,6 +67,7 @@ type Step struct {
 	Rules       guard.Rules     `json:"rules,omitzero"`       // share, watch: the guard's limits
 	Approve     []approval.Rule `json:"approve,omitempty"`    // approval: n of each role
 	Expires     time.Duration   `json:"expires,omitempty"`    // approval: how long a request stands
+	AuthorToo   bool            `json:"author_too,omitempty"` // approval: the author's yes counts
 	AutoUndo    bool            `json:"auto_undo,omitempty"`  // share, watch, smoke: undo without asking
 	Production  bool            `json:"production,omitempty"` // window, promote, watch: production rules apply
 }

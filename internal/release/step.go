@@ -253,7 +253,11 @@ func (x *decider) openRequest(why string) {
 		x.pass(engineActor, "the strategy asks for no approval here")
 		return
 	}
-	q := approval.New(x.f.NewID, x.r.Subject(x.f, x.f.Now.Add(step.Expires)), step.Approve, x.r.Author, x.f.Now)
+	author := x.r.Author
+	if step.AuthorToo {
+		author = ""
+	}
+	q := approval.New(x.f.NewID, x.r.Subject(x.f, x.f.Now.Add(step.Expires)), step.Approve, author, x.f.Now)
 	x.d.Request, x.r.Request = &q, q.ID
 	x.say(StepWaiting, "Waits for approval: "+approval.Describe(q.Missing())+".")
 	sentence := fmt.Sprintf("Approval is asked for: %s (%s).", q.Subject.Action, approval.Describe(q.Rules))

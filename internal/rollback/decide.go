@@ -208,7 +208,11 @@ func (x *decider) waits(sentence string) {
 }
 
 func (x *decider) ask(why string) {
-	q := approval.New(x.f.NewID, x.r.Subject(x.f.Now.Add(x.r.Plan.Expires)), x.r.Plan.Approve, x.r.Author, x.f.Now)
+	author := x.r.Author
+	if x.r.Plan.AuthorToo {
+		author = ""
+	}
+	q := approval.New(x.f.NewID, x.r.Subject(x.f.Now.Add(x.r.Plan.Expires)), x.r.Plan.Approve, author, x.f.Now)
 	x.d.Request, x.r.Request = &q, q.ID
 	x.r.Sentence = "Waits for approval: " + approval.Describe(q.Missing()) + "."
 	sentence := fmt.Sprintf("Approval is asked for: %s (%s).", q.Subject.Action, approval.Describe(q.Rules))

@@ -41,6 +41,7 @@ type Plan struct {
 	Why         string                 `json:"why"`
 	Candidates  []deployment.Candidate `json:"candidates"`
 	Approve     []approval.Rule        `json:"approve"` // empty: no approval is needed here
+	AuthorToo   bool                   `json:"author_too,omitempty"`
 	Expires     time.Duration          `json:"expires"` // of the request
 	Suite       string                 `json:"suite"`   // smoke suite of the verification
 	Watch       time.Duration          `json:"watch"`   // error rate after

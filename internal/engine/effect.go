@@ -1,0 +1,237 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/approval"
+	"github.com/slipwayhq/slipway/internal/deployment"
+	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/provider"
+	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/smoke"
+	"github.com/slipwayhq/slipway/internal/store"
+)
+
+// routeOrder is what the log gives a Route effect beside its arguments.
+type routeOrder struct {
+	release.RouteArgs
+	Generation uint64 `json:"generation"`
+}
+
+// recordEffects writes effects down before they are tried. Each has its event,
+// whose number is the generation of a routing: it only rises.
+func (e *Engine) recordEffects(ctx context.Context, tx *store.Tx, list []effect.Effect, environment string) error {
+	for _, x := range list {
+		ev, err := tx.Append(ctx, e.system("effect.recorded", environment, x.Subject,
+			fmt.Sprintf("To do: %s (%s).", x.Kind, x.Key), map[string]any{"key": x.Key, "args": x.Args}))
+		if err != nil {
+			return err
+		}
+		if x.Kind == effect.Route {
+			var o routeOrder
+			if err := json.Unmarshal(x.Args, &o.RouteArgs); err != nil {
+				return fmt.Errorf("read arguments of %s: %w", x.Key, err)
+			}
+			o.Generation = uint64(ev.Seq)
+			x.Args = marshal(o)
+			if _, err := tx.SupersedeLane(ctx, x.Lane, x.Key); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.InsertEffect(ctx, &x); err != nil {
+			return err
+		}
+		if err := tx.Schedule(ctx, x.Key, workEffect, ev.At); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordRequest writes an approval request, new or changed.
+func (e *Engine) recordRequest(ctx context.Context, tx *store.Tx, q *approval.Request) error {
+	if q == nil {
+		return nil
+	}
+	if q.Row == 0 {
+		return tx.InsertApproval(ctx, q)
+	}
+	return tx.UpdateApproval(ctx, q)
+}
+
+// carryOut tries an effect and records what came of it.
+func (e *Engine) carryOut(ctx context.Context, key string) (time.Time, error) {
+	x, err := e.DB.Effect(ctx, key)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if x.State != effect.Pending {
+		return time.Time{}, nil
+	}
+	try, cancel := context.WithTimeout(ctx, e.Pace.Effect)
+	result, err := e.try(try, x)
+	cancel()
+	if ctx.Err() != nil {
+		return time.Time{}, ctx.Err() // stopped or lost the lease: whoever comes next tries again
+	}
+	now, clock := e.now(ctx)
+	if clock != nil {
+		return time.Time{}, clock
+	}
+	x.Attempts++
+	x.Result = result
+	var next time.Time
+	switch {
+	case err == nil:
+		x.State, x.Ended = effect.Done, now
+	case fault.ReasonOf(err) == "stale_generation":
+		x.State, x.Ended = effect.Superseded, now
+		x.Result = effect.Result{Sentence: "a newer routing is in force"}
+	case x.Tries > 0 && x.Attempts >= x.Tries || fault.KindOf(err) == fault.Invalid:
+		x.State, x.Ended = effect.Failed, now
+		x.Result = effect.Result{Sentence: fault.MessageOf(err)}
+	default:
+		x.Result = effect.Result{Sentence: fault.MessageOf(err)}
+		next = now.Add(min(x.Retry<<min(x.Attempts-1, 5), 30*time.Second))
+	}
+	if err != nil {
+		e.Log.Warn("carry out effect", "key", key, "attempt", x.Attempts, "error", err)
+	}
+	return next, e.recordTry(ctx, x, now)
+}
+
+// recordTry writes the outcome of a try and wakes whoever waits for it.
+func (e *Engine) recordTry(ctx context.Context, x effect.Effect, now time.Time) error {
+	return e.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.UpdateEffect(ctx, &x); err != nil {
+			return err
+		}
+		if x.State == effect.Pending && x.Attempts > 1 {
+			return nil // the first failure is in the log; repeating it tells nothing new
+		}
+		words := map[effect.State]string{effect.Done: "Done", effect.Failed: "Failed for good", effect.Superseded: "Left out", effect.Pending: "Failed, is tried again"}
+		if _, err := e.append(ctx, tx, e.system("effect."+string(x.State), "", x.Subject,
+			fmt.Sprintf("%s: %s (%s). %s", words[x.State], x.Kind, x.Key, x.Result.Sentence),
+			map[string]any{"key": x.Key, "attempts": x.Attempts, "ok": x.Result.OK})); err != nil {
+			return err
+		}
+		if x.Kind == effect.Notify {
+			return nil
+		}
+		return tx.Schedule(ctx, x.Subject, subjectKind(x.Subject), now)
+	})
+}
+
+// subjectKind tells the kind of work from an id.
+func subjectKind(id string) string {
+	if len(id) > 4 && id[:4] == "rbk_" {
+		return workRollback
+	}
+	return workRelease
+}
+
+// try carries one effect out.
+func (e *Engine) try(ctx context.Context, x effect.Effect) (effect.Result, error) {
+	switch x.Kind {
+	case effect.Route:
+		return e.tryRoute(ctx, x)
+	case effect.Deploy:
+		return e.tryDeploy(ctx, x)
+	case effect.Smoke:
+		return e.trySmoke(ctx, x)
+	case effect.Notify:
+		return e.tryNotify(ctx, x)
+	}
+	return effect.Result{}, fault.New(fault.Invalid, "effect_unknown", "Slipway does not know the effect %q.", x.Kind)
+}
+
+func (e *Engine) tryRoute(ctx context.Context, x effect.Effect) (effect.Result, error) {
+	var o routeOrder
+	if err := json.Unmarshal(x.Args, &o); err != nil {
+		return effect.Result{}, fault.Wrap(err, fault.Invalid, "effect_malformed", "The arguments of %s cannot be read.", x.Key)
+	}
+	r, err := e.routing(ctx, o)
+	if err != nil {
+		return effect.Result{}, err
+	}
+	if err := e.Provider.Route(ctx, x.Key, r); err != nil {
+		return effect.Result{}, err
+	}
+	return effect.Result{OK: true, Sentence: fmt.Sprintf("%s is stable, the canary has %g %%.", r.Stable.Version, r.Share)}, nil
+}
+
+// routing turns ids into arms, with those whose sessions are still honored.
+func (e *Engine) routing(ctx context.Context, o routeOrder) (provider.Routing, error) {
+	r := provider.Routing{App: e.app(), Generation: o.Generation, Salt: o.Salt, Share: o.Share}
+	stable, err := e.DB.Deployment(ctx, o.Stable)
+	if err != nil {
+		return r, err
+	}
+	r.Stable = arm(stable)
+	if o.Canary != "" {
+		canary, err := e.DB.Deployment(ctx, o.Canary)
+		if err != nil {
+			return r, err
+		}
+		a := arm(canary)
+		r.Canary = &a
+	}
+	all, _, err := e.DB.Deployments(ctx, e.app(), store.DeploymentFilter{Limit: 100})
+	if err != nil {
+		return r, err
+	}
+	now, err := e.now(ctx)
+	if err != nil {
+		return r, err
+	}
+	skew := e.Strategy.ReleasePlan().Timing.Skew
+	for _, d := range all {
+		if d.ID == o.Stable || d.ID == o.Canary || len(r.Retired) == 16 {
+			continue
+		}
+		a := arm(d)
+		a.Until = d.Replaced.Add(skew)
+		a.Banned = d.ID == o.Ban || d.Verdict == deployment.Bad
+		if d.ID == o.Ban || !d.Replaced.IsZero() && now.Before(a.Until) {
+			r.Retired = append(r.Retired, a)
+		}
+	}
+	return r, nil
+}
+
+func arm(d deployment.Deployment) provider.Arm {
+	return provider.Arm{ID: d.ID, Version: d.Version, URL: d.URL, BuildIDs: d.BuildIDs}
+}
+
+func (e *Engine) tryDeploy(ctx context.Context, x effect.Effect) (effect.Result, error) {
+	a, err := target(x)
+	if err != nil {
+		return effect.Result{}, err
+	}
+	id := smoke.Identity(ctx, e.Client, a.URL, a.Health)
+	if !id.OK {
+		return effect.Result{}, fault.New(fault.Unavailable, "deployment_silent", "%s does not answer well: %s", a.URL, id.Detail)
+	}
+	return effect.Result{OK: true, Sentence: fmt.Sprintf("%s answers (%s)", a.URL, id.Took.Round(time.Millisecond))}, nil
+}
+
+func (e *Engine) trySmoke(ctx context.Context, x effect.Effect) (effect.Result, error) {
+	a, err := target(x)
+	if err != nil {
+		return effect.Result{}, err
+	}
+	report := smoke.Run(ctx, e.Client, a.URL, e.Strategy.Suite(a.Suite), smoke.Options{Env: e.Env})
+	return effect.Result{OK: report.OK, Sentence: report.Sentence, Data: marshal(report)}, nil
+}
+
+func target(x effect.Effect) (release.TargetArgs, error) {
+	var a release.TargetArgs
+	if err := json.Unmarshal(x.Args, &a); err != nil {
+		return a, fault.Wrap(err, fault.Invalid, "effect_malformed", "The arguments of %s cannot be read.", x.Key)
+	}
+	return a, nil
+}

@@ -1,0 +1,114 @@
+// Package engine is the only writer of Slipway and the only thing that moves.
+//
+// It is asked by people (commands) and by time (work that is due), and always does
+// the same four things: it gathers facts, lets a pure room decide, records the
+// decision with its events and effects in one commit, and carries the effects out
+// afterwards, recording what came of them. A crash at any point leaves either
+// nothing or a recorded effect that is tried again under its key.
+//
+// Deciding, acting and measuring are separate pools of work: a hanging effect or a
+// slow probe never keeps a release from being looked at. Nodes are equal: work is
+// claimed with a lease, every update compares a version.
+package engine
+
+import (
+	"context"
+	"crypto/ed25519"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/event"
+	"github.com/slipwayhq/slipway/internal/ident"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/provider"
+	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/strategy"
+)
+
+// Options are what the engine stands on.
+type Options struct {
+	DB       *store.DB
+	Strategy *strategy.Strategy
+	Provider provider.Provider
+	Timeline *metric.Timeline
+	Client   *http.Client       // for health probes, smoke checks and webhooks
+	Key      ed25519.PrivateKey // signs votes
+	Node     string             // unique per process; made when empty
+	Log      *slog.Logger
+	Pace     Pace
+	Env      func(name string) string // resolves env:NAME references; secrets of smoke checks and webhooks
+}
+
+// Pace are the engine's own times. Zero values get defaults.
+type Pace struct {
+	Poll     time.Duration // between looks for due work; 200 ms
+	Lease    time.Duration // of claimed work; 15 s
+	Effect   time.Duration // limit of one try of an effect; 60 s
+	Roll     time.Duration // between roll-ups of observations; 1 min
+	KeepRaw  time.Duration // of batches before they are rolled up; 15 min
+	KeepRows time.Duration // of samples, probes and verdicts; 48 h
+}
+
+func (p Pace) withDefaults() Pace {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&p.Poll, 200*time.Millisecond)
+	set(&p.Lease, 15*time.Second)
+	set(&p.Effect, time.Minute)
+	set(&p.Roll, time.Minute)
+	set(&p.KeepRaw, 15*time.Minute)
+	set(&p.KeepRows, 48*time.Hour)
+	return p
+}
+
+// Engine moves releases and rollbacks.
+type Engine struct {
+	Options
+	wake  chan struct{} // capacity 1: something was committed
+	kept  sync.Mutex
+	known time.Time // batches received before this are in the timeline
+}
+
+// New returns an engine that does nothing until Run.
+func New(opts Options) *Engine {
+	opts.Pace = opts.Pace.withDefaults()
+	if opts.Node == "" {
+		opts.Node = ident.New("node", time.Now())
+	}
+	if opts.Env == nil {
+		opts.Env = func(string) string { return "" }
+	}
+	e := &Engine{Options: opts, wake: make(chan struct{}, 1)}
+	opts.DB.OnCommit(func(event.Head) { e.nudge() })
+	return e
+}
+
+// nudge wakes the loops of this node.
+func (e *Engine) nudge() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Write opens a write transaction for rooms that keep their own nouns, such as
+// people. It is the only way to one.
+func (e *Engine) Write(ctx context.Context, f func(*store.Tx) error) error { return e.DB.Write(ctx, f) }
+
+// now returns the time that claims and decisions are made by.
+func (e *Engine) now(ctx context.Context) (time.Time, error) { return e.DB.Now(ctx) }
+
+// app is the application of the strategy.
+func (e *Engine) app() string { return e.Strategy.App }
+
+// system returns a draft of an event by Slipway itself.
+func (e *Engine) system(kind, environment, subject, sentence string, data any) event.Draft {
+	return event.Draft{
+		Kind: kind, Actor: "system:engine", App: e.app(), Environment: environment, Subject: subject, Sentence: sentence, Data: data,
+	}
+}

@@ -1,0 +1,279 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/checklist"
+	"github.com/slipwayhq/slipway/internal/deployment"
+	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/ident"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/store"
+)
+
+// lookAtRelease decides, step by step, until nothing changes.
+func (e *Engine) lookAtRelease(ctx context.Context, id string) (time.Time, error) {
+	for range 100 {
+		var d release.Decision
+		err := retryConflict(ctx, func() error {
+			var err error
+			d, err = e.decideRelease(ctx, id, nil, 0)
+			return err
+		})
+		if err != nil {
+			return time.Time{}, err
+		}
+		if !d.Changed {
+			return d.Next, nil
+		}
+	}
+	return time.Time{}, fault.New(fault.Internal, "release_restless", "Release %s does not come to rest.", id)
+}
+
+// decideRelease reads, gathers, decides and records once. A revision other than 0
+// must be the one that is read.
+func (e *Engine) decideRelease(ctx context.Context, id string, c *release.Command, revision int64) (release.Decision, error) {
+	r, err := e.DB.Release(ctx, id)
+	if err != nil {
+		return release.Decision{}, err
+	}
+	if revision != 0 && r.Row != revision {
+		return release.Decision{}, fault.New(fault.Conflict, "changed_since",
+			"%s has changed since you looked: %s Read it again, then decide.", r.Version, r.Sentence)
+	}
+	f, err := e.releaseFacts(ctx, r)
+	if err != nil {
+		return release.Decision{}, fmt.Errorf("gather facts of %s: %w", id, err)
+	}
+	f.Command = c
+	d := release.Decide(r, f)
+	if d.Err != nil || !d.Changed {
+		return d, d.Err
+	}
+	err = e.DB.Write(ctx, func(tx *store.Tx) error { return e.recordRelease(ctx, tx, &d, f) })
+	return d, stale(err)
+}
+
+// releaseFacts gathers everything that Decide may know.
+func (e *Engine) releaseFacts(ctx context.Context, r release.Release) (release.Facts, error) {
+	now, err := e.now(ctx)
+	if err != nil {
+		return release.Facts{}, err
+	}
+	f := release.Facts{Now: now, Items: map[string]checklist.Item{}, Results: map[string]checklist.Result{}, NewID: ident.New("apr", now)}
+	if r.Phase.Final() {
+		return f, nil
+	}
+	for _, i := range e.Strategy.Checklist() {
+		f.Items[i.Name] = i
+	}
+	results, err := e.DB.Checks(ctx, r.App, r.Version)
+	if err != nil {
+		return f, err
+	}
+	for _, c := range results {
+		f.Results[c.Name] = c
+	}
+	if f.Effects, err = e.effectsOf(ctx, r.ID); err != nil {
+		return f, err
+	}
+	if r.Request != "" {
+		q, err := e.DB.Approval(ctx, r.Request)
+		if err != nil {
+			return f, err
+		}
+		f.Request = &q
+	}
+	state := e.Strategy.Calendar().Check(now)
+	f.Calendar = release.Calendar{Open: state.Open || r.Urgent, Sentence: state.Sentence, Until: state.Until}
+	if f.Busy, err = e.busy(ctx, r); err != nil {
+		return f, err
+	}
+	if f.Rollback, err = e.rollbackUnderWay(ctx, r); err != nil {
+		return f, err
+	}
+	f.Verdict, err = e.verdict(ctx, r, now)
+	return f, err
+}
+
+func (e *Engine) effectsOf(ctx context.Context, subject string) (map[string]effect.Effect, error) {
+	list, err := e.DB.EffectsOf(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]effect.Effect, len(list))
+	for _, x := range list {
+		out[x.Key] = x
+	}
+	return out, nil
+}
+
+// busy names the release that has the canary, if another has it. The one that was
+// routed first keeps it; among those that wait the oldest goes first.
+func (e *Engine) busy(ctx context.Context, r release.Release) (string, error) {
+	active, err := e.DB.ActiveReleases(ctx, r.App)
+	if err != nil {
+		return "", err
+	}
+	for _, o := range active {
+		if o.ID != r.ID && o.Routes > 0 && r.Routes == 0 {
+			return fmt.Sprintf("Waits for %s, which has the canary: only one version is tried at a time.", o.Version), nil
+		}
+	}
+	back, err := e.DB.ActiveRollbacks(ctx, r.App)
+	if err != nil {
+		return "", err
+	}
+	if len(back) > 0 && r.Routes == 0 {
+		return "Waits until the rollback of " + back[0].Environment + " has ended.", nil
+	}
+	return "", nil
+}
+
+func (e *Engine) rollbackUnderWay(ctx context.Context, r release.Release) (bool, error) {
+	back, err := e.DB.ActiveRollbacks(ctx, r.App)
+	for _, b := range back {
+		if b.Release == r.ID {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// recordRelease writes a decision: row, events, effects, requests and what follows
+// from it, in one commit.
+func (e *Engine) recordRelease(ctx context.Context, tx *store.Tx, d *release.Decision, f release.Facts) error {
+	r := &d.Release
+	if err := tx.UpdateRelease(ctx, r); err != nil {
+		return err
+	}
+	for _, ev := range d.Events {
+		if _, err := e.append(ctx, tx, ev); err != nil {
+			return err
+		}
+	}
+	if err := e.recordRequest(ctx, tx, d.Request); err != nil {
+		return err
+	}
+	if err := e.recordEffects(ctx, tx, d.Effects, r.Step().Environment); err != nil {
+		return err
+	}
+	if err := e.recordOutcome(ctx, tx, d, f); err != nil {
+		return err
+	}
+	if _, watched := r.Rules(); watched {
+		if err := tx.Schedule(ctx, "health/"+r.ID, workHealth, f.Now); err != nil {
+			return err
+		}
+	}
+	if d.Next.IsZero() {
+		return nil
+	}
+	return tx.Schedule(ctx, r.ID, workRelease, d.Next)
+}
+
+// recordOutcome writes what a decision means for deployments, environments,
+// rollbacks and incidents.
+func (e *Engine) recordOutcome(ctx context.Context, tx *store.Tx, d *release.Decision, f release.Facts) error {
+	r := d.Release
+	for _, p := range d.Placements {
+		s := store.EnvironmentState{App: r.App, Name: p.Environment, Deployment: p.Deployment, Since: f.Now}
+		if p.Deployment != "" {
+			s.Release = r.ID
+		}
+		if err := tx.SetEnvironment(ctx, s); err != nil {
+			return err
+		}
+	}
+	for _, j := range d.Judgements {
+		if err := e.judge(ctx, tx, j, f.Now); err != nil {
+			return err
+		}
+	}
+	if d.Rollback != nil {
+		if _, err := e.openRollback(ctx, tx, openRollback{
+			environment: r.Step().Environment, release: r, author: "system:guard", ask: *d.Rollback, now: f.Now,
+		}); err != nil {
+			return err
+		}
+	}
+	if d.Incident != nil {
+		_, err := e.openIncident(ctx, tx, openIncident{
+			title: d.Incident.Title, environment: "production", release: r.ID, deployment: r.Deployment,
+			signs: e.signs(f.Now, r.Detected, r.Deployment, r.Previous), now: f.Now,
+		})
+		return err
+	}
+	return nil
+}
+
+// judge records a verdict on a deployment.
+func (e *Engine) judge(ctx context.Context, tx *store.Tx, j release.Judgement, now time.Time) error {
+	d, err := tx.Deployment(ctx, j.Deployment)
+	if err != nil {
+		return err
+	}
+	if j.Promoted {
+		d.Promoted, d.Environment, d.Replaced = now, "production", time.Time{}
+	}
+	if j.Verdict != "" {
+		d.Verdict, d.Why = j.Verdict, j.Why
+		if j.Verdict == deployment.Good {
+			d.Verified = now
+		}
+		if _, err := e.append(ctx, tx, e.system("deployment.judged", d.Environment, d.ID,
+			fmt.Sprintf("%s is recorded as %s: %s", d.Version, d.Verdict, d.Why), j)); err != nil {
+			return err
+		}
+	}
+	if err := tx.UpdateDeployment(ctx, &d); err != nil || j.Replaces == "" || j.Replaces == j.Deployment {
+		return err
+	}
+	old, err := tx.Deployment(ctx, j.Replaces)
+	if err != nil {
+		return err
+	}
+	old.Replaced = now
+	return tx.UpdateDeployment(ctx, &old)
+}
+
+// signs reads how bad it is from the minute before at: of all requests, whichever
+// of the deployments served them.
+func (e *Engine) signs(now, at time.Time, deployments ...string) signsOf {
+	if at.IsZero() {
+		at = now
+	}
+	var b metric.Bucket
+	for _, d := range deployments {
+		b.Add(e.Timeline.Sum(d, at.Add(-time.Minute).Unix(), now.Unix()+1, metric.Compared()...))
+	}
+	rate, _ := b.ErrorRate()
+	return signsOf{rate: rate, requests: b.Requests}
+}
+
+// Evidence summarizes what a verdict was made from, for the record.
+type Evidence struct {
+	Share          float64       `json:"share"`
+	ShareSince     time.Time     `json:"share_since"`
+	Complete       int64         `json:"complete"`
+	StableRequests uint64        `json:"stable_requests"`
+	StableErrors   uint64        `json:"stable_errors"`
+	CanaryRequests uint64        `json:"canary_requests"`
+	CanaryErrors   uint64        `json:"canary_errors"`
+	StableHealth   []guard.Probe `json:"stable_health"`
+	CanaryHealth   []guard.Probe `json:"canary_health"`
+}
+
+func marshal(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return json.RawMessage("null") // callers pass plain structs; finite by construction
+	}
+	return b
+}

@@ -1,0 +1,390 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/deployment"
+	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/ident"
+	"github.com/slipwayhq/slipway/internal/incident"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/rollback"
+	"github.com/slipwayhq/slipway/internal/store"
+)
+
+// adoption is the routing of a deployment that ran before Slipway did.
+func adoption(d deployment.Deployment, o routeOrder, now time.Time) []effect.Effect {
+	return []effect.Effect{{
+		Key: d.ID + "/adopt", Subject: d.ID, Lane: "route/" + d.App, Kind: effect.Route, Args: marshal(o.RouteArgs), State: effect.Pending,
+		Retry: time.Second, Created: now,
+	}}
+}
+
+// openRollback is what a rollback is opened with.
+type openRollback struct {
+	environment string
+	release     release.Release // that it takes back; zero for none
+	author      string
+	to          string // deployment id; empty: the last known good one
+	ask         release.Ask
+	now         time.Time
+}
+
+// PlanRollback returns what a rollback of production would do now.
+func (e *Engine) PlanRollback(ctx context.Context, environment string) (rollback.Plan, error) {
+	var p rollback.Plan
+	states, err := e.DB.EnvironmentStates(ctx, e.app())
+	if err != nil {
+		return p, err
+	}
+	all, _, err := e.DB.Deployments(ctx, e.app(), store.DeploymentFilter{Limit: 1000})
+	if err != nil {
+		return p, err
+	}
+	open, _, err := e.DB.Incidents(ctx, store.IncidentFilter{App: e.app(), State: string(incident.Open), Limit: 1000})
+	if err != nil {
+		return p, err
+	}
+	return e.planRollback(environment, states, all, open, "")
+}
+
+func (e *Engine) planRollback(
+	environment string, states []store.EnvironmentState, all []deployment.Deployment, open []incident.Incident, to string,
+) (rollback.Plan, error) {
+	policy := e.Strategy.RollbackPolicy(environment)
+	p := rollback.Plan{
+		App: e.app(), Environment: environment, Approve: policy.Approve, AuthorToo: e.Strategy.Approvals().AuthorCounts, Expires: policy.Expires,
+		Suite: policy.Suite, Watch: policy.Watch, Rules: policy.Rules, Tries: policy.Tries, Retry: policy.Retry,
+	}
+	current := ""
+	for _, s := range states {
+		if s.Name == environment {
+			current = s.Deployment
+		}
+	}
+	byID := map[string]deployment.Deployment{}
+	for _, d := range all {
+		byID[d.ID] = d
+	}
+	from, ok := byID[current]
+	if !ok {
+		return p, fault.New(fault.Refused, "nothing_deployed", "Nothing is known to run in %s, so there is nothing to take back.", environment)
+	}
+	p.From = from
+	troubled := map[string]string{}
+	for _, i := range open {
+		troubled[i.Deployment] = i.Title
+	}
+	p.To, p.Candidates = deployment.LastKnownGood(all, current, troubled)
+	if len(p.Candidates) > 20 {
+		p.Candidates = p.Candidates[:20]
+	}
+	if p.To != nil {
+		p.Why = p.To.Version + ": " + p.Candidates[0].Why
+	}
+	if to != "" {
+		d, ok := byID[to]
+		if !ok || d.ID == current || d.Preview || d.Verdict == deployment.Bad {
+			return p, fault.New(fault.Refused, "target_unfit", "%s cannot be gone back to: see the candidates of slipway rollback plan.", to)
+		}
+		p.To, p.Why = &d, d.Version+": chosen by hand"
+	}
+	return p, nil
+}
+
+// openRollback records a rollback request with its plan, and the incident that
+// every rollback has.
+func (e *Engine) openRollback(ctx context.Context, tx *store.Tx, o openRollback) (rollback.Rollback, error) {
+	states, err := tx.EnvironmentStates(ctx, e.app())
+	if err != nil {
+		return rollback.Rollback{}, err
+	}
+	all, _, err := tx.Deployments(ctx, e.app(), store.DeploymentFilter{Limit: 1000})
+	if err != nil {
+		return rollback.Rollback{}, err
+	}
+	open, _, err := tx.Incidents(ctx, store.IncidentFilter{App: e.app(), State: string(incident.Open), Limit: 1000})
+	if err != nil {
+		return rollback.Rollback{}, err
+	}
+	p, err := e.planRollback(o.environment, states, all, open, o.to)
+	if err != nil {
+		return rollback.Rollback{}, err
+	}
+	b := rollback.Rollback{
+		ID: ident.New("rbk", o.now), App: e.app(), Environment: o.environment, Release: o.release.ID, Trigger: o.ask.Trigger,
+		Author: o.author, Plan: p, Phase: rollback.Requested, Detected: o.ask.Detected, Created: o.now, Updated: o.now,
+		Sentence: "Requested.", Evidence: []rollback.Proof{},
+	}
+	for _, f := range o.ask.Findings {
+		if f.Level != guard.Info {
+			b.Evidence = append(b.Evidence, rollback.Proof{Name: f.Rule + "/" + f.Arm, Says: f.Sentence})
+		}
+	}
+	b.Incident, err = e.openIncident(ctx, tx, openIncident{
+		title: o.ask.Title, environment: o.environment, release: o.release.ID, rollback: b.ID, deployment: p.From.ID,
+		signs: e.signs(o.now, o.ask.Detected, p.From.ID), now: o.now,
+	})
+	if err != nil {
+		return b, err
+	}
+	if err := tx.InsertRollback(ctx, &b); err != nil {
+		return b, err
+	}
+	to := "no known good deployment"
+	if p.To != nil {
+		to = p.To.Version
+	}
+	d := e.system("rollback.requested", o.environment, b.ID, fmt.Sprintf("A rollback of %s from %s to %s is requested: %s",
+		o.environment, p.From.Version, to, b.Trigger), map[string]any{"plan": p.Hash(), "release": b.Release, "evidence": b.Evidence})
+	d.Actor = actorOf(o.author)
+	if _, err := e.append(ctx, tx, d); err != nil {
+		return b, err
+	}
+	return b, tx.Schedule(ctx, b.ID, workRollback, o.now)
+}
+
+func actorOf(author string) string {
+	if len(author) > 7 && author[:7] == "system:" {
+		return author
+	}
+	return "user:" + author
+}
+
+// RequestRollback opens a rollback that a person asks for. Only one may be under way.
+func (e *Engine) RequestRollback(ctx context.Context, who access.Actor, environment, reason, to string) (rollback.Rollback, error) {
+	var out rollback.Rollback
+	err := e.DB.Write(ctx, func(tx *store.Tx) error {
+		active, err := tx.ActiveRollbacks(ctx, e.app())
+		if err != nil {
+			return err
+		}
+		for _, b := range active {
+			if b.Environment == environment {
+				return fault.New(fault.Conflict, "rollback_under_way", "A rollback of %s is under way already: %s", environment, b.ID)
+			}
+		}
+		running, err := e.promotedRelease(ctx, tx)
+		if err != nil {
+			return err
+		}
+		now := tx.Now()
+		out, err = e.openRollback(ctx, tx, openRollback{
+			environment: environment, release: running, author: who.User, to: to, now: now,
+			ask: release.Ask{Title: "A rollback of " + environment + " was requested", Trigger: fmt.Sprintf("requested by %s: %s", who.Name, reason), Detected: now},
+		})
+		return err
+	})
+	return out, err
+}
+
+// promotedRelease returns the release under way that production runs already, if
+// there is one.
+func (e *Engine) promotedRelease(ctx context.Context, tx *store.Tx) (release.Release, error) {
+	active, err := tx.ActiveReleases(ctx, e.app())
+	if err != nil {
+		return release.Release{}, err
+	}
+	for _, r := range active {
+		if !r.Promoted.IsZero() {
+			return r, nil
+		}
+	}
+	return release.Release{}, nil
+}
+
+// CommandRollback does what a person asks of a rollback.
+func (e *Engine) CommandRollback(ctx context.Context, id string, c rollback.Command, to string, revision int64) error {
+	if to != "" {
+		d, err := e.DB.Deployment(ctx, to)
+		if err != nil {
+			return err
+		}
+		if d.Verdict == deployment.Bad || d.Preview {
+			return fault.New(fault.Refused, "target_unfit", "%s cannot be gone back to: its verdict is %s %s", d.Version, d.Verdict, d.Why)
+		}
+		c.Target = &d
+	}
+	return retryConflict(ctx, func() error {
+		_, err := e.decideRollback(ctx, id, &c, revision)
+		return err
+	})
+}
+
+// lookAtRollback decides until nothing changes.
+func (e *Engine) lookAtRollback(ctx context.Context, id string) (time.Time, error) {
+	for range 100 {
+		var d rollback.Decision
+		err := retryConflict(ctx, func() error {
+			var err error
+			d, err = e.decideRollback(ctx, id, nil, 0)
+			return err
+		})
+		if err != nil || !d.Changed {
+			return d.Next, err
+		}
+	}
+	return time.Time{}, fault.New(fault.Internal, "rollback_restless", "Rollback %s does not come to rest.", id)
+}
+
+func (e *Engine) decideRollback(ctx context.Context, id string, c *rollback.Command, revision int64) (rollback.Decision, error) {
+	b, err := e.DB.Rollback(ctx, id)
+	if err != nil {
+		return rollback.Decision{}, err
+	}
+	if revision != 0 && b.Row != revision {
+		return rollback.Decision{}, fault.New(fault.Conflict, "changed_since", "The rollback has changed since you looked: %s", b.Sentence)
+	}
+	now, err := e.now(ctx)
+	if err != nil {
+		return rollback.Decision{}, err
+	}
+	f := rollback.Facts{Now: now, NewID: ident.New("apr", now), Command: c}
+	if f.Effects, err = e.effectsOf(ctx, b.ID); err != nil {
+		return rollback.Decision{}, err
+	}
+	if b.Request != "" {
+		q, err := e.DB.Approval(ctx, b.Request)
+		if err != nil {
+			return rollback.Decision{}, err
+		}
+		f.Request = &q
+	}
+	if !b.Executed.IsZero() && b.Plan.To != nil {
+		v := e.after(b, now)
+		f.Verdict = &v
+	}
+	d := rollback.Decide(b, f)
+	if d.Err != nil || !d.Changed {
+		return d, d.Err
+	}
+	err = e.DB.Write(ctx, func(tx *store.Tx) error { return e.recordRollback(ctx, tx, &d, f) })
+	return d, stale(err)
+}
+
+// after judges the deployment that production went back to.
+func (e *Engine) after(b rollback.Rollback, now time.Time) guard.Verdict {
+	complete := e.Timeline.Watermark(now)
+	return guard.Evaluate(b.Plan.Rules, guard.Evidence{
+		Now: now, Complete: complete, Since: b.Executed, ShareSince: b.Executed, Share: 100,
+		Canary: e.Timeline.Seconds(b.Plan.To.ID, b.Executed.Unix()+1, complete, metric.Compared()...),
+	})
+}
+
+func (e *Engine) recordRollback(ctx context.Context, tx *store.Tx, d *rollback.Decision, f rollback.Facts) error {
+	b := &d.Rollback
+	if err := tx.UpdateRollback(ctx, b); err != nil {
+		return err
+	}
+	for _, ev := range d.Events {
+		if _, err := e.append(ctx, tx, ev); err != nil {
+			return err
+		}
+	}
+	if err := e.recordRequest(ctx, tx, d.Request); err != nil {
+		return err
+	}
+	if err := e.recordEffects(ctx, tx, d.Effects, b.Environment); err != nil {
+		return err
+	}
+	if d.Switched {
+		if err := e.switched(ctx, tx, *b, f.Now); err != nil {
+			return err
+		}
+	}
+	if b.Phase.Final() && b.Release != "" {
+		if err := tx.Schedule(ctx, b.Release, workRelease, f.Now); err != nil {
+			return err
+		}
+	}
+	if d.Next.IsZero() {
+		return nil
+	}
+	return tx.Schedule(ctx, b.ID, workRollback, d.Next)
+}
+
+// switched records that production runs the target: the deployment that it was
+// taken from is bad, its release is rolled back, and a canary that ran against it
+// is aborted.
+func (e *Engine) switched(ctx context.Context, tx *store.Tx, b rollback.Rollback, now time.Time) error {
+	if err := tx.SetEnvironment(ctx, store.EnvironmentState{App: b.App, Name: b.Environment, Deployment: b.Plan.To.ID, Since: now}); err != nil {
+		return err
+	}
+	if err := e.judge(ctx, tx, release.Judgement{Deployment: b.Plan.From.ID, Verdict: deployment.Bad, Why: b.Trigger}, now); err != nil {
+		return err
+	}
+	if err := e.replaced(ctx, tx, b, now); err != nil {
+		return err
+	}
+	if err := tx.SetEnvironment(ctx, store.EnvironmentState{App: b.App, Name: "canary", Since: now}); err != nil {
+		return err
+	}
+	active, err := tx.ActiveReleases(ctx, b.App)
+	if err != nil {
+		return err
+	}
+	for _, r := range active {
+		if r.Promoted.IsZero() && r.Routes == 0 {
+			continue
+		}
+		r.Phase, r.Reason, r.Ended, r.Updated = release.Aborted, "production was rolled back while it was on trial", now, now
+		if !r.Promoted.IsZero() {
+			r.Phase, r.Reason = release.RolledBack, b.Trigger
+		}
+		r.Share, r.Restored = 0, b.Executed
+		r.Shares = append(r.Shares, release.Shift{At: b.Executed, Share: 0, By: "system:engine"})
+		r.Sentence = fmt.Sprintf("%s was taken back: %s", r.Version, r.Reason)
+		if err := tx.UpdateRelease(ctx, &r); err != nil {
+			return err
+		}
+		if _, err := e.append(ctx, tx, e.system("release."+string(r.Phase), b.Environment, r.ID, r.Sentence, map[string]any{"rollback": b.ID})); err != nil {
+			return err
+		}
+	}
+	return e.markRolledBack(ctx, tx, b, now)
+}
+
+func (e *Engine) replaced(ctx context.Context, tx *store.Tx, b rollback.Rollback, now time.Time) error {
+	from, err := tx.Deployment(ctx, b.Plan.From.ID)
+	if err != nil {
+		return err
+	}
+	from.Replaced = now
+	if err := tx.UpdateDeployment(ctx, &from); err != nil {
+		return err
+	}
+	to, err := tx.Deployment(ctx, b.Plan.To.ID)
+	if err != nil {
+		return err
+	}
+	to.Replaced, to.Promoted, to.Environment = time.Time{}, now, b.Environment
+	return tx.UpdateDeployment(ctx, &to)
+}
+
+// markRolledBack marks the completed release whose deployment production left.
+func (e *Engine) markRolledBack(ctx context.Context, tx *store.Tx, b rollback.Rollback, now time.Time) error {
+	list, _, err := tx.Releases(ctx, store.ReleaseFilter{App: b.App, Phase: []string{string(release.Completed)}, Version: b.Plan.From.Version, Limit: 10})
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		if r.Deployment != b.Plan.From.ID {
+			continue
+		}
+		r.Phase, r.Reason, r.Updated, r.Restored, r.Share = release.RolledBack, b.Trigger, now, b.Executed, 0
+		r.Sentence = fmt.Sprintf("%s was in production and was rolled back: %s", r.Version, b.Trigger)
+		if err := tx.UpdateRelease(ctx, &r); err != nil {
+			return err
+		}
+		if _, err := e.append(ctx, tx, e.system("release.rolled_back", b.Environment, r.ID, r.Sentence, map[string]any{"rollback": b.ID})); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,239 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/slipwayhq/slipway/internal/deployment"
+	"github.com/slipwayhq/slipway/internal/event"
+	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/smoke"
+	"github.com/slipwayhq/slipway/internal/store"
+)
+
+// longest is how far back evidence is read.
+const longest = 30 * time.Minute
+
+// verdict lets the guard judge a release that has visitors, and records what it
+// says. Nil when nobody is exposed.
+func (e *Engine) verdict(ctx context.Context, r release.Release, now time.Time) (*guard.Verdict, error) {
+	rules, watched := r.Rules()
+	if !watched {
+		return nil, nil
+	}
+	ev, err := e.evidence(ctx, r, rules, now)
+	if err != nil {
+		return nil, err
+	}
+	v := guard.Evaluate(rules, ev)
+	if err := e.recordVerdict(ctx, r, ev, v); err != nil {
+		e.Log.Warn("record verdict", "release", r.ID, "error", err) // judging goes on without the record
+	}
+	return &v, nil
+}
+
+// evidence reads what was measured of both versions over the same seconds.
+func (e *Engine) evidence(ctx context.Context, r release.Release, rules guard.Rules, now time.Time) (guard.Evidence, error) {
+	ev := guard.Evidence{
+		Now: now, Complete: e.Timeline.Watermark(now), Since: r.Exposed, ShareSince: r.ShareSince, Share: r.Share,
+	}
+	from := ev.Since
+	if !r.Promoted.IsZero() {
+		ev.Since, ev.ShareSince, from = r.Promoted, r.Promoted, r.Promoted
+	}
+	if now.Sub(from) > longest {
+		from = now.Add(-longest)
+	}
+	for _, s := range r.Shares {
+		ev.Shares = append(ev.Shares, guard.ShareChange{At: s.At, Share: s.Share})
+	}
+	ev.Canary = e.Timeline.Seconds(r.Deployment, from.Unix(), ev.Complete, metric.Compared()...)
+	if r.Promoted.IsZero() && r.Share < 100 {
+		ev.Stable = e.Timeline.Seconds(r.Previous, from.Unix(), ev.Complete, metric.Compared()...)
+	}
+	ev.Baseline = e.Timeline.Sum(r.Previous, r.Exposed.Add(-longest).Unix(), r.Exposed.Unix(), metric.Compared()...)
+	back := now.Add(-max(time.Minute, 20*rules.Health.Every))
+	var err error
+	if ev.CanaryHealth, err = e.DB.ProbesOf(ctx, r.Deployment, maxTime(back, from)); err != nil {
+		return ev, err
+	}
+	if r.Promoted.IsZero() {
+		ev.StableHealth, err = e.DB.ProbesOf(ctx, r.Previous, back)
+	}
+	return ev, err
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// recordVerdict keeps every evaluation with its inputs, and logs those that say
+// something new.
+func (e *Engine) recordVerdict(ctx context.Context, r release.Release, ev guard.Evidence, v guard.Verdict) error {
+	stable, canary := total(ev.Stable), total(ev.Canary)
+	inputs := Evidence{
+		Share: ev.Share, ShareSince: ev.ShareSince, Complete: ev.Complete, StableRequests: stable.Requests, StableErrors: stable.Errors,
+		CanaryRequests: canary.Requests, CanaryErrors: canary.Errors, StableHealth: last(ev.StableHealth), CanaryHealth: last(ev.CanaryHealth),
+	}
+	before, err := e.DB.LatestVerdict(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	return e.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.InsertVerdict(ctx, r.ID, v, marshal(inputs)); err != nil {
+			return err
+		}
+		if before != nil && before.Verdict.Word == v.Word && before.Verdict.Action == v.Action {
+			return nil
+		}
+		_, err := e.append(ctx, tx, event.Draft{
+			Kind: "guard.verdict", Actor: "system:guard", App: r.App, Environment: r.Step().Environment, Subject: r.ID,
+			Sentence: v.Sentence, Data: map[string]any{"verdict": v, "evidence": inputs},
+		})
+		return err
+	})
+}
+
+func total(list []metric.Bucket) metric.Bucket {
+	var b metric.Bucket
+	for _, x := range list {
+		b.Add(x)
+	}
+	return b
+}
+
+func last(list []guard.Probe) []guard.Probe { return list[max(0, len(list)-5):] }
+
+// probeHealth looks at the health of both versions of a watched release.
+func (e *Engine) probeHealth(ctx context.Context, id string) (time.Time, error) {
+	r, err := e.DB.Release(ctx, id[len("health/"):])
+	if err != nil {
+		return time.Time{}, err
+	}
+	rules, watched := r.Rules()
+	if !watched || rules.Health.Path == "" || rules.Health.Every <= 0 {
+		return time.Time{}, nil
+	}
+	started, err := e.now(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	targets := []deployment.Deployment{{ID: r.Deployment, URL: r.URL}}
+	if r.Promoted.IsZero() && r.PreviousURL != "" {
+		targets = append(targets, deployment.Deployment{ID: r.Previous, URL: r.PreviousURL})
+	}
+	probes := e.probeAll(ctx, targets, rules.Health, started)
+	err = e.DB.Write(ctx, func(tx *store.Tx) error {
+		for _, p := range probes {
+			if err := tx.InsertProbe(ctx, r.App, p); err != nil {
+				return err
+			}
+			if !p.OK {
+				if err := tx.Schedule(ctx, r.ID, workRelease, p.At); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return started.Add(rules.Health.Every), err
+}
+
+func (e *Engine) probeAll(ctx context.Context, targets []deployment.Deployment, rule guard.HealthRule, at time.Time) []guard.Probe {
+	out := make([]guard.Probe, len(targets))
+	var g errgroup.Group
+	for i, d := range targets {
+		g.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, rule.Timeout)
+			defer cancel()
+			id := smoke.Identity(ctx, e.Client, d.URL, rule.Path)
+			out[i] = guard.Probe{At: at, Deployment: d.ID, OK: id.OK, Took: id.Took, Detail: id.Detail}
+			return nil
+		})
+	}
+	_ = g.Wait() // probes report what was wrong in their result
+	return out
+}
+
+// Observe takes a batch of an edge: it is counted now, and kept so that a restart
+// and other nodes know of it.
+func (e *Engine) Observe(ctx context.Context, b metric.Batch) error {
+	now, err := e.now(ctx)
+	if err != nil {
+		return err
+	}
+	e.Timeline.Add(now, b)
+	if len(b.Buckets) == 0 && e.DB.Dialect() != "postgres" {
+		return nil // a heartbeat; no other node needs it
+	}
+	body, err := json.Marshal(b)
+	if err != nil {
+		return fmt.Errorf("marshal batch: %w", err)
+	}
+	_, err = e.DB.InsertBatch(ctx, store.Batch{Source: b.Source, Sequence: b.Sequence, Received: now, Complete: b.Complete, Body: body})
+	return err
+}
+
+// EdgeSeen records what an edge serves.
+func (e *Engine) EdgeSeen(ctx context.Context, name string, generation uint64) error {
+	now, err := e.now(ctx)
+	if err != nil {
+		return err
+	}
+	return e.DB.PutEdge(ctx, store.EdgeSeen{Name: name, Generation: generation, Seen: now})
+}
+
+// readBatches feeds the timeline with what was stored since.
+func (e *Engine) readBatches(ctx context.Context, since time.Time) error {
+	now, err := e.now(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		list, err := e.DB.Batches(ctx, since, 500)
+		if err != nil {
+			return err
+		}
+		for _, b := range list {
+			var m metric.Batch
+			if err := json.Unmarshal(b.Body, &m); err != nil {
+				return fmt.Errorf("read batch %s/%d: %w", b.Source, b.Sequence, err)
+			}
+			e.Timeline.Add(now, m)
+			since = maxTime(since, b.Received)
+		}
+		if len(list) < 500 {
+			return nil
+		}
+	}
+}
+
+// followBatches brings what edges delivered to other nodes. It reads a little of
+// the past again each time, because commits become visible out of order.
+func (e *Engine) followBatches(ctx context.Context) error {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now, err := e.now(ctx)
+		if err == nil {
+			err = e.readBatches(ctx, now.Add(-5*time.Second))
+		}
+		if err != nil && ctx.Err() == nil {
+			e.Log.Warn("follow observations", "error", err)
+		}
+	}
+}

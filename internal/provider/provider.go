@@ -1,0 +1,42 @@
+// Package provider is the contract for what moves traffic.
+//
+// A provider makes a Routing true: who is stable, who is the canary, which share of
+// visitors it gets. Route is idempotent and keyed: the same key and routing again
+// change nothing. Generations only rise: a late, older routing is refused as stale,
+// so that an undo can never be undone by a slow raise. Route returns when new
+// requests are served by it, or with an Unavailable fault when that is not known.
+package provider
+
+import (
+	"context"
+	"time"
+)
+
+// Arm is a deployment that can be routed to.
+type Arm struct {
+	ID       string
+	Version  string
+	URL      string
+	BuildIDs []string
+	Until    time.Time // for retired arms: until when pinned sessions are honored
+	Banned   bool      // nobody is sent here any more, pinned or not
+}
+
+// Routing says who gets what.
+type Routing struct {
+	App        string
+	Generation uint64
+	Salt       string // of the assignment, one per release
+	Stable     Arm
+	Canary     *Arm
+	Share      float64 // percent, for the canary
+	Retired    []Arm
+}
+
+// Provider moves the traffic of one target platform. The self-hosted edge is one;
+// Vercel's platform is to be the second.
+type Provider interface {
+	// Route makes the routing true. Faults: Conflict (stale_generation) when a newer
+	// one is in force, Unavailable when it could not be confirmed: try again.
+	Route(ctx context.Context, key string, r Routing) error
+}
