@@ -97,6 +97,7 @@ type Follower struct {
 
 	mu    sync.Mutex
 	state State
+	asked bool // control has answered, or not answered, at least once
 }
 
 // State is how the following goes.
@@ -190,13 +191,14 @@ func (f *Follower) followTables(ctx context.Context) {
 // noteConnected remembers and logs when control goes away or comes back.
 func (f *Follower) noteConnected(err error) {
 	f.mu.Lock()
-	before := f.state.Connected
+	before, first := f.state.Connected, !f.asked
+	f.asked = true
 	if before != (err == nil) {
 		f.state.Connected, f.state.Since = err == nil, time.Now()
 	}
 	f.mu.Unlock()
 	switch {
-	case before && err != nil:
+	case (before || first) && err != nil:
 		f.opts.Log.Warn("control is away; the edge keeps its table", "generation", f.generation(), "err", err)
 	case !before && err == nil:
 		f.opts.Log.Info("control answers", "generation", f.generation())
