@@ -268,9 +268,9 @@ func (x *exam) tooFew(v Verdict) string {
 // sinceWhen names the time from which the stable version breaks the limit as well,
 // seen in steps of ten seconds.
 func (x *exam) sinceWhen(top answer) string {
-	const step = 10
+	const step, longest = 10, 3600
 	from := x.end
-	for from-step >= x.start && x.breaks(top.Finding, from-step, from) {
+	for from-step >= max(x.start, x.end-longest) && x.breaks(top.Finding, from-step, from) {
 		from -= step
 	}
 	if from == x.end {

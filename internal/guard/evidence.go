@@ -64,6 +64,14 @@ func (r Rules) sane() Rules {
 	if !(r.ShareSlack > 0) {
 		r.ShareSlack = d.ShareSlack
 	}
+	for _, l := range []*Limits{&r.ErrorRate, &r.LatencyP95} {
+		for _, f := range []*float64{&l.Warn, &l.Critical, &l.Spike, &l.WorseBy} {
+			if !(*f > 0) { // also NaN: no limit
+				*f = 0
+			}
+		}
+		l.For = max(l.For, 0)
+	}
 	return r
 }
 

@@ -30,11 +30,15 @@ func newWorld(seed uint64) *world {
 }
 
 func (w *world) poisson(mean float64) int {
-	n, p := 0, math.Exp(-mean)
-	for s, u := p, w.rng.Float64(); u > s && n < 10000; {
-		n++
-		p *= mean / float64(n)
-		s += p
+	n := 0
+	for ; mean > 0; mean -= 50 { // in parts that do not underflow
+		part := min(mean, 50)
+		p := math.Exp(-part)
+		for u, s, i := w.rng.Float64(), p, 0; u > s && i < 500; n++ {
+			i++
+			p *= part / float64(i)
+			s += p
+		}
 	}
 	return n
 }

@@ -22,7 +22,7 @@ func TestBetsAreFair(t *testing.T) {
 					}
 					linear(&gain, float64(c), float64(k), w)
 					for i, g := range gain {
-						meanLinear[i] += p * math.Exp(g)
+						meanLinear[i] += p * g
 					}
 				}
 				for i := range mean {
@@ -42,7 +42,7 @@ func TestLinearBetIsFairForOneCluster(t *testing.T) {
 	linear(&on, k, k, w)
 	linear(&off, 0, k, w)
 	for i := range on {
-		if mean := w*math.Exp(on[i]) + (1-w)*math.Exp(off[i]); math.Abs(mean-1) > 1e-12 {
+		if mean := w*on[i] + (1-w)*off[i]; math.Abs(mean-1) > 1e-12 {
 			t.Errorf("account %d: mean %.15f, want 1", i, mean)
 		}
 	}
@@ -55,7 +55,7 @@ func TestOneFailureBetsAlikeBothWays(t *testing.T) {
 		likelihood(&a, c, 1, 0.06)
 		linear(&b, c, 1, 0.06)
 		for i := range a {
-			if math.Abs(a[i]-b[i]) > 1e-12 {
+			if math.Abs(math.Exp(a[i])-b[i]) > 1e-12 {
 				t.Errorf("c %g account %d: %g and %g", c, i, a[i], b[i])
 			}
 		}
@@ -66,22 +66,23 @@ func TestWealthNeverComesFromNowhere(t *testing.T) {
 	t.Parallel()
 	w := newWealth()
 	w.settle()
-	if math.Abs(w.total) > 1e-12 {
-		t.Errorf("the wealth begins with %g, want 1", math.Exp(w.total))
+	if math.Abs(w.total-1) > 1e-12 {
+		t.Errorf("the wealth begins with %g, want 1", w.total)
 	}
 	for range payments + 5 {
 		w.payIn()
-		if math.Abs(w.total) > 1e-9 {
-			t.Fatalf("paying in changed the wealth to %g", math.Exp(w.total))
+		if math.Abs(w.total-1) > 1e-9 {
+			t.Fatalf("paying in changed the wealth to %g", w.total)
 		}
 	}
 	if w.reserve != 0 {
 		t.Errorf("the reserve is %g after all instalments", w.reserve)
 	}
-	huge := [accounts]float64{1e300, 1e300}
-	w.bet(&huge)
-	if !(w.total <= maxLog) {
-		t.Errorf("the wealth is %g", w.total)
+	for range 3 {
+		w.betLog(&[accounts]float64{1e300, 500, -1e300})
+		if !(w.total > 0 && w.total <= richest) {
+			t.Errorf("the wealth is %g", w.total)
+		}
 	}
 }
 
@@ -155,5 +156,14 @@ func TestChance(t *testing.T) {
 	}
 	if got := Chance(outage); got != 1 {
 		t.Errorf("an outage at a change of the share has the chance %g, want 1", got)
+	}
+}
+
+func TestLogRatios(t *testing.T) {
+	t.Parallel()
+	for i, r := range ratios() {
+		if got := logRatios()[i]; math.Abs(got-math.Log(r)) > 1e-15 {
+			t.Errorf("ln %g is %v, want %v", r, got, math.Log(r))
+		}
 	}
 }

@@ -103,8 +103,6 @@ func Compare(ticks []Tick, c Config) Comparison {
 		out     Comparison
 		errs    = newErrorBets(c)
 		lat     = newLatencyBets(c)
-		canary  Sketch
-		stable  Sketch
 		minutes instalments
 	)
 	out.Errors.On, out.Latency.On = c.WorseErrors > 0, c.WorseLatency > 0
@@ -123,8 +121,6 @@ func Compare(ticks []Tick, c Config) Comparison {
 		out.ExpectedShare = t.Share
 		out.Canary.add(t.Canary)
 		out.Stable.add(t.Stable)
-		canary.Merge(t.Canary.Latency)
-		stable.Merge(t.Stable.Latency)
 		if out.Errors.On {
 			errs.tick(t, &out.Errors)
 		}
@@ -133,6 +129,7 @@ func Compare(ticks []Tick, c Config) Comparison {
 		}
 		out.combine()
 	}
+	canary, stable := lat.totals()
 	out.Canary.p95(canary)
 	out.Stable.p95(stable)
 	out.Ratio = errs.interval(out.Canary, out.Stable)

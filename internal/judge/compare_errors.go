@@ -55,7 +55,7 @@ func (e *errorBets) tick(t Tick, a *Account) {
 		for i := range gain {
 			gain[i] = float64(c)*e.up[i] - float64(k)*e.down[i]
 		}
-		e.intended.bet(&gain)
+		e.intended.betLog(&gain)
 		e.byMeant.add(t.Share, c, k)
 	}
 	if e.block.share != t.Share {
@@ -69,7 +69,7 @@ func (e *errorBets) tick(t Tick, a *Account) {
 	if e.block.nc+e.block.ns >= blockRequests {
 		e.close()
 	}
-	a.LogE = min(e.intended.total, e.seen.total)
+	a.LogE = math.Log(min(e.intended.total, e.seen.total))
 	a.MaxLogE = max(a.MaxLogE, a.LogE)
 }
 
@@ -84,7 +84,7 @@ func (e *errorBets) close() {
 	v := float64(b.nc) / float64(b.nc+b.ns)
 	var gain [accounts]float64
 	likelihood(&gain, float64(b.c), float64(k), null(v, e.rho))
-	e.seen.bet(&gain)
+	e.seen.betLog(&gain)
 	e.bySeen.add(math.Round(v*1000)/1000, b.c, k)
 }
 

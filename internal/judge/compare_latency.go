@@ -28,12 +28,12 @@ type latencyBets struct {
 	bound [4]int // bin above which a request is slow, stable side
 	ready bool
 
-	pool      Sketch
-	poolSince int64
-	share     float64
-	warm      int64 // Unix second from which durations are judged
-	block     latencyBlock
-	logE      float64
+	period, before struct{ canary, stable Sketch } // before: all earlier periods
+	periodSince    int64
+	share          float64
+	warm           int64 // Unix second from which durations are judged
+	block          latencyBlock
+	logE           float64
 }
 
 type latencyBlock struct {
@@ -74,16 +74,28 @@ func (l *latencyBets) watch(t Tick) {
 		l.close()
 		l.share = t.Share
 	}
-	switch {
-	case l.pool.Count() == 0:
-		l.poolSince = t.Second
-	case l.pool.Count() >= periodRequests && t.Second-l.poolSince >= periodSeconds:
+	switch n := l.period.canary.n + l.period.stable.n; {
+	case n == 0:
+		l.periodSince = t.Second
+	case n >= periodRequests && t.Second-l.periodSince >= periodSeconds:
 		l.close()
-		l.setBounds(l.pool)
-		l.pool, l.poolSince = Sketch{}, t.Second
+		pool := l.period.canary.Clone()
+		pool.Merge(l.period.stable)
+		l.setBounds(pool)
+		l.before.canary.Merge(l.period.canary)
+		l.before.stable.Merge(l.period.stable)
+		l.period.canary, l.period.stable, l.periodSince = Sketch{}, Sketch{}, t.Second
 	}
-	l.pool.Merge(t.Canary.Latency)
-	l.pool.Merge(t.Stable.Latency)
+	l.period.canary.Merge(t.Canary.Latency)
+	l.period.stable.Merge(t.Stable.Latency)
+}
+
+// totals are the durations of all ticks so far.
+func (l *latencyBets) totals() (canary, stable Sketch) {
+	canary, stable = l.before.canary.Clone(), l.before.stable.Clone()
+	canary.Merge(l.period.canary)
+	stable.Merge(l.period.stable)
+	return canary, stable
 }
 
 func (l *latencyBets) setBounds(s Sketch) {
@@ -127,16 +139,16 @@ func (l *latencyBets) close() {
 		return
 	}
 	v := float64(b.nc) / float64(b.nc+b.ns)
-	var gain [accounts]float64
-	total := math.Inf(-1)
+	var factor [accounts]float64
+	sum := 0.0
 	for i := range l.level {
 		if k := b.c[i] + b.s[i]; k > 0 {
-			linear(&gain, float64(b.c[i]), float64(k), v)
-			l.level[i].bet(&gain)
+			linear(&factor, float64(b.c[i]), float64(k), v)
+			l.level[i].bet(&factor)
 		}
-		total = logAdd(total, l.level[i].total)
+		sum += l.level[i].total
 	}
-	l.logE = total - math.Log(float64(len(l.level)))
+	l.logE = math.Log(sum / float64(len(l.level)))
 }
 
 // warmUntil says until when durations are not judged yet; 0 when they are.

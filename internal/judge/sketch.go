@@ -23,6 +23,7 @@ const (
 // empty and ready.
 type Sketch struct {
 	counts []uint32 // by bin, as long as the highest bin in use
+	from   int      // no bin below is in use
 	n      uint64
 	sum    float64 // milliseconds
 }
@@ -36,11 +37,10 @@ func (s *Sketch) Add(d time.Duration) {
 
 // Merge adds all that o counted.
 func (s *Sketch) Merge(o Sketch) {
-	if len(o.counts) > len(s.counts) {
-		s.counts = append(s.counts, make([]uint32, len(o.counts)-len(s.counts))...)
-	}
-	for i, c := range o.counts {
-		s.counts[i] += c
+	s.reach(len(o.counts), o.from)
+	into := s.counts[:len(o.counts)]
+	for i := o.from; i < len(o.counts); i++ {
+		into[i] += o.counts[i]
 	}
 	s.n += o.n
 	s.sum += o.sum
@@ -103,8 +103,8 @@ func (s Sketch) Each(f func(ms float64, count uint64)) {
 // atRank returns the middle of the bin that holds the rank-th smallest value.
 func (s Sketch) atRank(rank uint64) float64 {
 	var seen uint64
-	for i, c := range s.counts {
-		if seen += uint64(c); seen >= rank {
+	for i := s.from; i < len(s.counts); i++ {
+		if seen += uint64(s.counts[i]); seen >= rank {
 			return binValue(i)
 		}
 	}
@@ -112,11 +112,20 @@ func (s Sketch) atRank(rank uint64) float64 {
 }
 
 func (s *Sketch) addBin(i int, c uint32) {
-	if i >= len(s.counts) {
-		s.counts = append(s.counts, make([]uint32, i+1-len(s.counts))...)
-	}
+	s.reach(i+1, i)
 	s.counts[i] += c
 	s.n += uint64(c)
+}
+
+// reach makes room for bins from one up to before another.
+func (s *Sketch) reach(to, from int) {
+	if len(s.counts) == 0 {
+		s.from = from
+	}
+	s.from = min(s.from, from)
+	if to > len(s.counts) {
+		s.counts = append(s.counts, make([]uint32, to-len(s.counts))...)
+	}
 }
 
 func sketchBin(ms float64) int {

@@ -40,9 +40,7 @@ func (p Packed) Unpack() Sketch {
 // AddTo merges the packed sketch into s.
 func (p Packed) AddTo(s *Sketch) {
 	if n := len(p.bins); n > 0 {
-		if top := int(p.bins[n-1]>>22) + 1; top > len(s.counts) {
-			s.counts = append(s.counts, make([]uint32, top-len(s.counts))...)
-		}
+		s.reach(int(p.bins[n-1]>>22)+1, int(p.bins[0]>>22))
 	}
 	for _, b := range p.bins {
 		s.counts[b>>22] += b & packedCount
