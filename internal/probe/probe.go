@@ -165,7 +165,7 @@ func jsonDifferences(want map[string]any, a Answer) []string {
 		case !ok:
 			out = append(out, fmt.Sprintf("the JSON has no %s", path))
 		case !equal(got, want[path]):
-			out = append(out, fmt.Sprintf("%s is %s instead of %s", path, show(got), show(want[path])))
+			out = append(out, fmt.Sprintf("the JSON's %s is %s instead of %s", path, show(got), show(want[path])))
 		}
 	}
 	return out
