@@ -1,0 +1,260 @@
+package plot
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"errors"
+	"io"
+	"math"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/a-h/templ"
+)
+
+// sound fails the test unless the picture is well-formed, holds only what the
+// dashboard's content policy allows, and has no number that is not finite.
+func sound(t *testing.T, c templ.Component) string {
+	t.Helper()
+	out := draw(t, c)
+	numbers := []string{"x", "y", "x1", "x2", "y1", "y2", "dx", "cx", "cy", "r", "width", "height"}
+	texts := []string{"class", "id", "role", "aria-labelledby", "aria-describedby", "text-anchor", "fill", "stroke",
+		"stroke-dasharray", "stroke-opacity", "fill-opacity", "stroke-width", "stroke-linecap", "vector-effect",
+		"preserveAspectRatio", "viewBox", "overflow", "font-size", "d"}
+	elements := []string{"figure", "figcaption", "span", "svg", "g", "title", "desc", "line", "rect", "path", "text",
+		"circle"}
+	path := regexp.MustCompile(`^[MLHVZAlv0-9. -]*$`)
+	d := xml.NewDecoder(bytes.NewReader(out))
+	var words strings.Builder
+	for {
+		tok, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("not well-formed: %v\n%s", err, out)
+		}
+		switch e := tok.(type) {
+		case xml.CharData:
+			words.Write(e)
+		case xml.StartElement:
+			if !slices.Contains(elements, e.Name.Local) {
+				t.Fatalf("element %s\n%s", e.Name.Local, out)
+			}
+			for _, a := range e.Attr {
+				v, err := strconv.ParseFloat(strings.TrimSuffix(a.Value, "%"), 64)
+				switch {
+				case slices.Contains(numbers, a.Name.Local):
+					if err != nil || math.IsNaN(v) || math.IsInf(v, 0) || math.Abs(v) > 1e5 {
+						t.Fatalf("%s has %s=%q\n%s", e.Name.Local, a.Name.Local, a.Value, out)
+					}
+				case a.Name.Local == "d" && !path.MatchString(a.Value):
+					t.Fatalf("path %q", a.Value)
+				case !slices.Contains(texts, a.Name.Local):
+					t.Fatalf("attribute %s of %s\n%s", a.Name.Local, e.Name.Local, out)
+				}
+			}
+		}
+	}
+	return words.String()
+}
+
+func TestSamplesAreSound(t *testing.T) {
+	t.Parallel()
+	for _, s := range samples() {
+		if words := sound(t, s.of); strings.TrimSpace(words) == "" {
+			t.Errorf("%s says nothing", s.name)
+		}
+	}
+}
+
+func TestHostileTextStaysText(t *testing.T) {
+	t.Parallel()
+	const evil = `</title><script>alert(1)</script>"' onload=x &amp; ` + "\x00\x1b\u202e\uFFFE\xff"
+	long := evil + strings.Repeat("𓂀 very long name ", 5000)
+	for _, s := range []string{evil, long, "", "مرحبا", " "} {
+		c := Chart{
+			ID: s, Title: s, Note: s, Desc: "", Empty: s, From: minute(0), To: minute(9),
+			Series: []Series{{Name: s, Tone: Tone(s), Points: steps(0, 1, 4, 3)}},
+			Limits: []Limit{{2, s, true}}, Events: []Event{{minute(1), s}}, Shades: []Shade{{minute(3), minute(4), s}},
+		}
+		words := sound(t, c)
+		if len(words) > 12000 {
+			t.Errorf("a long name makes %d bytes", len(words))
+		}
+		if strings.ContainsAny(words, "\u202e\x1b\x00") {
+			t.Error("control characters reach the page")
+		}
+		if s == evil && !strings.Contains(words, "<script>") {
+			t.Error("the text is lost instead of escaped")
+		}
+		c.Series = nil
+		sound(t, c)
+		sound(t, Strip{
+			ID: s, Title: s, Note: s, Empty: s, From: minute(0), To: minute(9),
+			Rows: []StripRow{{s, Stable, []Mark{{minute(1), false, s}}}},
+		})
+		sound(t, Spark{Title: s, Tone: Tone(s), Points: steps(0, 1)})
+	}
+}
+
+// odd returns a number of the kinds that break pictures.
+func odd(rng *rand.Rand) float64 {
+	kinds := []float64{0, math.Copysign(0, -1), 1, -1, math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64,
+		-math.MaxFloat64, math.SmallestNonzeroFloat64, 1e-300, 1e14, -1e14,
+		rng.Float64(), rng.NormFloat64() * 1e3, 1e15, 1 + 1e-15}
+	return kinds[rng.IntN(len(kinds))]
+}
+
+func oddTime(rng *rand.Rand) time.Time {
+	kinds := []time.Time{
+		{}, start(), minute(rng.Float64() * 60), time.Unix(0, 0), time.Unix(1<<40, 0), time.Unix(-1<<40, 0),
+		minute(5).Add(time.Nanosecond), minute(-500000),
+	}
+	if rng.IntN(3) > 0 {
+		return kinds[2]
+	}
+	return kinds[rng.IntN(len(kinds))]
+}
+
+func TestAnyNumbersMakeASoundPicture(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(400) {
+		rng := rand.New(rand.NewPCG(seed, 9))
+		c := Chart{
+			ID: "c", From: oddTime(rng), To: oddTime(rng), Low: odd(rng), High: odd(rng), Log: rng.IntN(2) == 0,
+			Unit: Unit(rng.IntN(7) - 1), Height: rng.IntN(400) - 100,
+		}
+		for range rng.IntN(4) {
+			s := Series{Step: rng.IntN(2) == 0, Gap: time.Duration(rng.IntN(3)) * time.Minute}
+			for range rng.IntN(30) {
+				s.Points = append(s.Points, Point{oddTime(rng), odd(rng), odd(rng), odd(rng)})
+			}
+			c.Series = append(c.Series, s)
+			c.Limits = append(c.Limits, Limit{Value: odd(rng), Label: "l"})
+			c.Events = append(c.Events, Event{oddTime(rng), "e"})
+			c.Shades = append(c.Shades, Shade{oddTime(rng), oddTime(rng), "s"})
+		}
+		words := sound(t, c)
+		if strings.Contains(words, "NaN") || strings.Contains(words, "Inf") {
+			t.Fatalf("seed %d: %s", seed, words)
+		}
+		if len(c.Series) > 0 {
+			sound(t, Spark{Points: c.Series[0].Points, Gap: c.Series[0].Gap})
+			var marks []Mark
+			for _, q := range c.Series[0].Points {
+				marks = append(marks, Mark{q.At, q.Value > 0, "x"})
+			}
+			sound(t, Strip{From: c.From, To: c.To, Rows: []StripRow{{"r", Canary, marks}}})
+		}
+	}
+}
+
+func FuzzChart(f *testing.F) {
+	f.Add("v1", "critical", 0.5, 0.1, 0.9, int64(60), false)
+	f.Add("<b>", "\x00", math.NaN(), math.Inf(1), -1.0, int64(-1), true)
+	f.Fuzz(func(t *testing.T, name, label string, v, low, high float64, seconds int64, log bool) {
+		at := start().Add(time.Duration(seconds) * time.Second)
+		sound(t, Chart{
+			Title: name, From: start(), To: at, Log: log, Unit: Fraction, Low: low, High: high,
+			Series: []Series{{Name: name, Tone: Canary, Points: []Point{{start(), v, low, high}, {at, high, v, v}}}},
+			Limits: []Limit{{v, label, true}, {high, label, false}}, Events: []Event{{at, label}},
+			Shades: []Shade{{start(), at, label}},
+		})
+	})
+}
+
+func TestMissingDataIsAGapAndNeverZero(t *testing.T) {
+	t.Parallel()
+	nan := math.NaN()
+	s := Series{Gap: 2 * time.Minute, Points: []Point{
+		{At: minute(0), Value: 5}, {At: minute(1), Value: 6}, {At: minute(2), Value: nan}, {At: minute(3), Value: 7},
+		{At: minute(9), Value: 8}, {At: minute(10), Value: 9},
+	}}
+	got := runs(s, newAxis(minute(0), minute(10), nil), false)
+	if len(got) != 3 || len(got[0]) != 2 || len(got[1]) != 1 || len(got[2]) != 2 {
+		t.Fatalf("runs are %v", got)
+	}
+	out := string(draw(t, Chart{From: minute(0), To: minute(10), Series: []Series{s}}))
+	line := regexp.MustCompile(`plot-line[^>]* d="([^"]*)"`).FindStringSubmatch(out)
+	if len(line) != 2 || strings.Count(line[1], "M") != 3 {
+		t.Errorf("the line is not drawn in three parts: %v", line)
+	}
+	nothing := Series{Name: "v2", Points: []Point{{minute(1), nan, 0, 0}}}
+	words := sound(t, Chart{From: minute(0), To: minute(10), Empty: "Nothing yet.", Series: []Series{nothing}})
+	if !strings.Contains(words, "Nothing yet.") || !strings.Contains(words, "v2: no data.") {
+		t.Errorf("no data reads %q", words)
+	}
+}
+
+func TestUnsortedPointsAreDrawnInOrder(t *testing.T) {
+	t.Parallel()
+	s := Series{Points: []Point{{At: minute(3), Value: 3}, {At: minute(1), Value: 1}, {At: minute(2), Value: 2}}}
+	got := runs(s, newAxis(minute(0), minute(10), nil), false)[0]
+	if got[0].Value != 1 || got[2].Value != 3 || s.Points[0].Value != 3 {
+		t.Errorf("%v, and the caller's points are %v", got, s.Points)
+	}
+}
+
+func TestThinningKeepsTheExtremes(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 1))
+	var points []Point
+	for i := range 5000 {
+		points = append(points, Point{At: start().Add(time.Duration(i) * time.Second), Value: rng.Float64()})
+	}
+	points[1234].Value, points[4321].Value = 99, -99
+	got := thin(points, newAxis(points[0].At, points[4999].At, nil), maxPoints)
+	ascending := slices.IsSortedFunc(got, func(a, b Point) int { return a.At.Compare(b.At) })
+	if len(got) > maxPoints+2 || !slices.Contains(got, points[1234]) || !slices.Contains(got, points[4321]) || !ascending {
+		t.Errorf("%d of 5000 points kept, ascending %t, without an extreme", len(got), ascending)
+	}
+	if got[0] != points[0] || got[len(got)-1] != points[4999] {
+		t.Error("an end is lost")
+	}
+}
+
+func TestRenderReportsTheWriterAndTheContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := (Chart{}).Render(ctx, io.Discard); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+	r, w := io.Pipe()
+	_ = r.Close()
+	if err := (Strip{}).Render(t.Context(), w); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("closed: %v", err)
+	}
+}
+
+func TestStylesheetNamesEveryClass(t *testing.T) {
+	t.Parallel()
+	silent := []string{"plot-tick", "plot-row", "plot-rail", "plot-plane", "plot-strip", "plot-shade-area",
+		"plot-shade-edge", "plot-dashed", "plot-small"}
+	classes := regexp.MustCompile(`class="([^"]*)"`)
+	for _, s := range samples() {
+		for _, m := range classes.FindAllStringSubmatch(string(draw(t, s.of)), -1) {
+			for class := range strings.FieldsSeq(m[1]) {
+				if !slices.Contains(silent, class) && !regexp.MustCompile(`\.`+class+`[ ,]`).MatchString(Stylesheet) {
+					t.Errorf("class %s of %s is not in the stylesheet", class, s.name)
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkChart(b *testing.B) {
+	c := samples()[1].of
+	for b.Loop() {
+		if err := c.Render(b.Context(), io.Discard); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

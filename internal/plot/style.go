@@ -1,0 +1,49 @@
+package plot
+
+// Stylesheet is all CSS that the pictures need. The web room serves it as part of its
+// own sheet and may set the custom properties anew, e.g. for a chosen theme. Colors
+// have a contrast of at least 4.5 : 1 on white and on #101418 and differ for every
+// kind of color blindness.
+const Stylesheet = `
+:root {
+  --plot-stable: #1c62b0; --plot-canary: #b04a00; --plot-neutral: #5c6570; --plot-critical: #a8174e;
+  --plot-ink: #20262d; --plot-quiet: #5c6570; --plot-surface: #fff;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --plot-stable: #78b4f5; --plot-canary: #ff9f4a; --plot-neutral: #98a2ae; --plot-critical: #ff7aa8;
+    --plot-ink: #e3e8ee; --plot-quiet: #98a2ae; --plot-surface: #101418;
+  }
+}
+.plot { container-type: inline-size; margin: 0 0 20px; color: var(--plot-quiet); font-variant-numeric: tabular-nums; }
+.plot figcaption { margin: 0 0 4px; font-size: 13px; line-height: 20px; }
+.plot-title { color: var(--plot-ink); font-weight: 600; }
+.plot-note { color: var(--plot-quiet); }
+.plot-svg { display: block; box-sizing: border-box; width: calc(100% - 120px); margin-left: 48px; overflow: visible; }
+.plot-svg text { fill: currentColor; font-size: 11px; unicode-bidi: isolate; }
+.plot-stable { color: var(--plot-stable); }
+.plot-canary { color: var(--plot-canary); }
+.plot-neutral { color: var(--plot-neutral); }
+.plot-grid { color: var(--plot-quiet); shape-rendering: crispEdges; stroke-opacity: .18; }
+.plot-axis, .plot-spark { color: var(--plot-quiet); }
+.plot-base { stroke-opacity: .6; shape-rendering: crispEdges; }
+.plot-zone { opacity: .8; }
+.plot-line { stroke-linejoin: round; }
+.plot-band { fill-opacity: .16; stroke: none; }
+.plot-whisker { stroke-width: 1.5; stroke-opacity: .5; }
+.plot-dots path { stroke: var(--plot-surface); stroke-width: 1; }
+.plot-limit { color: var(--plot-quiet); }
+.plot-critical { color: var(--plot-critical); }
+.plot-event { color: var(--plot-ink); }
+.plot-shade { color: var(--plot-quiet); }
+.plot-small { font-size: 11px; }
+.plot-halo { paint-order: stroke; stroke: var(--plot-surface); stroke-width: 3px; stroke-linejoin: round; }
+.plot-end .plot-name { font-weight: 600; font-size: 12px; }
+.plot-end .plot-value { fill: var(--plot-ink); font-size: 11px; }
+.plot-ok { stroke-opacity: .55; }
+.plot-fail { color: var(--plot-critical); }
+.plot-fail .plot-knock { stroke: var(--plot-surface); stroke-width: 7px; }
+.plot-svg .plot-empty { font-size: 13px; }
+.plot-spark { display: inline-block; vertical-align: middle; }
+@container (max-width: 640px) { .plot-alt { display: none; } }
+`
