@@ -16,10 +16,13 @@ import (
 	"github.com/slipwayhq/slipway/internal/metric"
 )
 
+// nowhere is an address where nobody listens and nobody will.
+const nowhere = "http://127.0.0.1:1"
+
 func TestCanaryOutOfReach(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{ForceKey: []byte("0123456789abcdef")}, nil, nil, 100)
-	w.canary.Close()
+	w.change(func(tb *Table) { tb.Arms[1].URL = nowhere })
 	if a := w.page(randomID()); a.status != 200 || a.arm != "dep_a" {
 		t.Errorf("a document of the canary: %d from %q, want stable", a.status, a.arm)
 	}
@@ -48,7 +51,7 @@ func TestCanaryOutOfReach(t *testing.T) {
 func TestStableOutOfReachIsNotTakenOverByTheCanary(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{}, nil, nil, 0)
-	w.stable.Close()
+	w.change(func(tb *Table) { tb.Arms[0].URL = nowhere })
 	a := w.get("/", "Accept", "text/html")
 	if a.status != 502 || a.arm != "dep_a" || !strings.Contains(a.header.Get("Content-Type"), "text/html") {
 		t.Errorf("%d from %q as %s", a.status, a.arm, a.header.Get("Content-Type"))
@@ -67,12 +70,8 @@ func TestStableOutOfReachIsNotTakenOverByTheCanary(t *testing.T) {
 
 func TestBadAnswers(t *testing.T) {
 	t.Parallel()
-	hold := make(chan struct{})
-	defer close(hold)
-	w := newWorld(t, Options{ResponseHeaderTimeout: 50 * time.Millisecond}, func(rw http.ResponseWriter, r *http.Request) {
+	w := newWorld(t, Options{}, func(rw http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
-		case "/slow":
-			<-hold
 		case "/reset":
 			panic(http.ErrAbortHandler)
 		case "/500":
@@ -89,7 +88,7 @@ func TestBadAnswers(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}
 	}, nil, 0)
-	for path, want := range map[string]int{"/slow": 504, "/reset": 502, "/500": 500, "/404": 404, "/skew": 409, "/": 200} {
+	for path, want := range map[string]int{"/reset": 502, "/500": 500, "/404": 404, "/skew": 409, "/": 200} {
 		if a := w.get(path, "Accept", "text/html"); a.status != want || a.arm != "dep_a" {
 			t.Errorf("%s: %d from %q, want %d", path, a.status, a.arm, want)
 		}
@@ -103,13 +102,27 @@ func TestBadAnswers(t *testing.T) {
 	}
 	_ = resp.Body.Close()
 	got := w.totals()["dep_a"]
-	want := metric.Bucket{Requests: 7, Errors: 4, Timeouts: 1, Client: 2, Skew: 1}
-	if got.Requests != want.Requests || got.Errors != want.Errors || got.Timeouts != 1 || got.Connect != 0 ||
-		got.Client != want.Client || got.Skew != want.Skew {
+	want := metric.Bucket{Requests: 6, Errors: 3, Client: 2, Skew: 1, New: 4}
+	want.Bytes = got.Bytes
+	if !equalCounts(got, want) {
 		t.Errorf("counted %+v", got)
 	}
-	if got.Latency.Count() != 7 {
+	if got.Latency.Count() != 6 {
 		t.Errorf("%d latencies", got.Latency.Count())
+	}
+}
+
+func TestNoAnswerInTime(t *testing.T) {
+	t.Parallel()
+	hold := make(chan struct{})
+	defer close(hold)
+	w := newWorld(t, Options{ResponseHeaderTimeout: 50 * time.Millisecond},
+		func(http.ResponseWriter, *http.Request) { <-hold }, nil, 0)
+	if a := w.get("/", "Accept", "text/html"); a.status != 504 || a.arm != "dep_a" {
+		t.Errorf("%d from %q", a.status, a.arm)
+	}
+	if got := w.totals()["dep_a"]; !equalCounts(got, metric.Bucket{Requests: 1, Errors: 1, Timeouts: 1}) {
+		t.Errorf("counted %+v", got)
 	}
 }
 
@@ -337,8 +350,7 @@ func TestIdentity(t *testing.T) {
 	if _, err := CheckIdentity(t.Context(), w.stable.URL, "/", "build-b"); err == nil {
 		t.Error("the wrong build passes")
 	}
-	w.canary.Close()
-	if _, err := Identify(t.Context(), w.canary.URL, "/"); err == nil {
+	if _, err := Identify(t.Context(), nowhere, "/"); err == nil {
 		t.Error("an unreachable deployment passes")
 	}
 }
