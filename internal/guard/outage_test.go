@@ -76,6 +76,38 @@ func TestASharedOutageIsNeverHeldAgainstTheCanary(t *testing.T) {
 	}
 }
 
+// Few sticky visitors are never split as meant, and sessions follow a change of the
+// share with a delay: neither makes an outage the canary's.
+//
+// req: RB-01 CD-03 CD-17
+func TestAnOutageWithAnUnevenSplitIsNotHeldAgainstTheCanary(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(30) {
+		w := newWorld(seed + 900)
+		uneven := 0.5 + w.rng.Float64()*1.5
+		w.share = func(i int64) float64 { return []float64{5, 25, 10}[min(i/60, 2)] } // lowered by hand at the end
+		at := 5.0
+		w.real = func(i int64) float64 {
+			at += (w.share(i) - at) / 20 // sessions of some twenty seconds
+			return min(at*uneven, 90)
+		}
+		begin := int64(60 * (1 + seed%2))
+		fails := 0.05 + 0.5*w.rng.Float64()
+		w.fails = func(i int64) (float64, float64) {
+			if i >= begin && i < begin+50 {
+				return fails, fails
+			}
+			return 0.01, 0.01
+		}
+		looks(w, eager(), 180, 3, func(at int64, v Verdict) bool {
+			if v.Action == Undo {
+				t.Errorf("seed %d, second %d, split %.2f of what is meant: %s", seed, at, uneven, v.Sentence)
+			}
+			return v.Action != Undo
+		})
+	}
+}
+
 // req: RB-01 RB-02
 func TestACrashIsTakenBackWithinSeconds(t *testing.T) {
 	t.Parallel()
@@ -110,10 +142,10 @@ func TestACrashIsTakenBackWithinSeconds(t *testing.T) {
 func TestAnyHealthyCanaryIsSeldomTakenBack(t *testing.T) {
 	t.Parallel()
 	wrong := 0
-	for seed := range uint64(60) {
+	for seed := range uint64(36) {
 		w := newWorld(seed + 7000)
 		w.rate = []float64{10, 40, 100}[seed%3]
-		looks(w, eager(), 240, 4, func(at int64, v Verdict) bool {
+		looks(w, eager(), 200, 5, func(at int64, v Verdict) bool {
 			if v.Action == Undo {
 				t.Logf("seed %d, second %d: %s", seed, at, v.Sentence)
 				wrong++
@@ -121,8 +153,8 @@ func TestAnyHealthyCanaryIsSeldomTakenBack(t *testing.T) {
 			return v.Action != Undo
 		})
 	}
-	if wrong > 2 {
-		t.Errorf("%d of 60 healthy canaries were taken back", wrong)
+	if wrong > 1 {
+		t.Errorf("%d of 36 healthy canaries were taken back", wrong)
 	}
 }
 
@@ -213,10 +245,12 @@ func TestEvaluateIsPureAndItsFindingsSayWhy(t *testing.T) {
 func FuzzEvaluate(f *testing.F) {
 	f.Add([]byte(`{}`), []byte(`{}`), 1.0)
 	r, _ := json.Marshal(DefaultRules())
-	ev, _ := json.Marshal(flat{n: 3, share: 50, canary: 2, canaryErrors: 1, stable: 2, canaryProbes: "+-", stableProb: "-"}.evidence())
+	small := flat{n: 3, share: 50, canary: 2, canaryErrors: 1, stable: 2, canaryProbes: "+-", stableProb: "-"}
+	ev, _ := json.Marshal(small.evidence())
 	f.Add(r, ev, math.NaN())
 	f.Add([]byte(`{"window":1,"error_rate":{"for":-9,"critical":-1,"worse_by":1e308},"alpha":7}`),
-		[]byte(`{"complete":-9223372036854775808,"share":1e308,"canary":[{"second":9223372036854775807,"errors":9},{"requests":18446744073709551615}]}`), math.Inf(1))
+		[]byte(`{"complete":-9223372036854775808,"share":1e308,"canary":[{"second":9223372036854775807,"errors":9},`+
+			`{"requests":18446744073709551615}]}`), math.Inf(1))
 	f.Fuzz(func(t *testing.T, rules, evidence []byte, x float64) {
 		var r Rules
 		var ev Evidence

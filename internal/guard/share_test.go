@@ -26,7 +26,8 @@ func TestShareRule(t *testing.T) {
 		{"too little while sessions end", flat{n: 50, share: 10, canary: 4, stable: 96},
 			want{BetterOrEqual, Continue, "", "", ""}},
 		{"too much at once", flat{n: 50, share: 10, canary: 30, stable: 70}, want{Broken, Hold, "share", Critical, "30 %"}},
-		{"too few requests to tell", flat{n: 120, share: 1, canary: 1, stable: 40}, want{BetterOrEqual, Continue, "", "", ""}},
+		{"too few requests to tell", flat{n: 120, share: 1, canary: 1, stable: 40},
+			want{BetterOrEqual, Continue, "", "", ""}},
 		{"nearly all", flat{n: 120, share: 90, canary: 90, stable: 10}, want{BetterOrEqual, Continue, "", "", ""}},
 	}
 	for _, test := range tests {
@@ -73,9 +74,10 @@ func TestBlindRule(t *testing.T) {
 		want   want
 	}{
 		{"data arrives", func(*Evidence) {}, want{BetterOrEqual, Continue, "", "", ""}},
-		{"59 s behind", func(ev *Evidence) { ev.Now = ev.Now.Add(59 * time.Second) }, want{BetterOrEqual, Continue, "", "", ""}},
+		{"59 s behind", func(ev *Evidence) { ev.Now = ev.Now.Add(59 * time.Second) },
+			want{BetterOrEqual, Continue, "", "", ""}},
 		{"60 s behind", func(ev *Evidence) { ev.Now = ev.Now.Add(60 * time.Second) },
-			want{Broken, Hold, "blind", Critical, "The measurement is broken, so nothing is known. No complete measurement for 60 s."}},
+			want{Broken, Hold, "blind", Critical, "so nothing is known. No complete measurement for 60 s."}},
 		{"both silent", func(ev *Evidence) { ev.Canary, ev.Stable = ev.Canary[:140], ev.Stable[:140] },
 			want{Broken, Hold, "blind", Critical, "No requests at all for 60 s"}},
 		{"canary silent", func(ev *Evidence) { ev.Canary = ev.Canary[:140] },

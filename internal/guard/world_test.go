@@ -12,8 +12,9 @@ import (
 type world struct {
 	rng   *rand.Rand
 	t0    int64
-	rate  float64 // requests a second, both versions
-	share func(second int64) float64
+	rate  float64                    // requests a second, both versions
+	share func(second int64) float64 // meant, in percent
+	real  func(second int64) float64 // that requests follow; nil: as meant
 	fails func(second int64) (canary, stable float64)
 	slow  func(second int64) (canary, stable float64) // factor on 80 ms
 	ill   func(second int64) (canary, stable bool)    // of health
@@ -77,6 +78,9 @@ func (w *world) evidence(n int64) Evidence {
 }
 
 func (w *world) second(ev *Evidence, i int64, share float64) {
+	if w.real != nil {
+		share = w.real(i)
+	}
 	fc, fs := w.fails(i)
 	sc, ss := w.slow(i)
 	second := w.t0 + i

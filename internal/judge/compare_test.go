@@ -324,7 +324,8 @@ func TestIntervalHoldsTheRatio(t *testing.T) {
 
 func TestNothingIsKnownOfNothing(t *testing.T) {
 	t.Parallel()
-	if diff := cmp.Diff(Comparison{Errors: Account{On: true}, Latency: Account{On: true}}, Compare(nil, config())); diff != "" {
+	want := Comparison{Errors: Account{On: true}, Latency: Account{On: true}}
+	if diff := cmp.Diff(want, Compare(nil, config())); diff != "" {
 		t.Error(diff)
 	}
 	w := newTraffic(5)

@@ -33,7 +33,8 @@ func ExampleCompare() {
 
 func FuzzCompare(f *testing.F) {
 	f.Add(0.05, uint64(5), uint64(1), uint64(95), uint64(0), int64(3), 0.01, 0.25)
-	f.Add(math.NaN(), uint64(math.MaxUint64), uint64(math.MaxUint64), uint64(0), uint64(9), int64(math.MinInt64), -1.0, math.Inf(1))
+	const most = uint64(math.MaxUint64)
+	f.Add(math.NaN(), most, most, uint64(0), uint64(9), int64(math.MinInt64), -1.0, math.Inf(1))
 	f.Add(0.999999, uint64(1)<<40, uint64(1)<<40, uint64(1)<<40, uint64(0), int64(math.MaxInt64), 1e-300, 1e-9)
 	f.Fuzz(func(t *testing.T, share float64, n, e, ns, es uint64, step int64, alpha, worse float64) {
 		ticks := make([]judge.Tick, 20)

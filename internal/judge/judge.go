@@ -6,4 +6,8 @@
 // measurement. It never treats missing data as zero or as a pass. Its functions
 // are pure: the same counts give the same verdict, so that a verdict can be
 // recomputed from stored evidence.
+//
+// Compare bets on where failed and slow requests fall, second by second, so that
+// what hits both versions cancels. Its bound on false alarms supposes that requests
+// fail independently; failures that come in bursts of one visitor are not modeled.
 package judge

@@ -40,7 +40,8 @@ func TestTimelineCountsEachBatchOnceInAnyOrder(t *testing.T) {
 	for _, b := range batches {
 		tl.Add(at(200), b)
 	}
-	if got := tl.Sum("v2", t0, t0+200, Compared()...); got.Requests != 600 || got.Errors != 200 || got.Latency.Count() != 600 {
+	got := tl.Sum("v2", t0, t0+200, Compared()...)
+	if got.Requests != 600 || got.Errors != 200 || got.Latency.Count() != 600 {
 		t.Errorf("compared classes sum to %d requests, %d errors, %d durations; want 600, 200, 600",
 			got.Requests, got.Errors, got.Latency.Count())
 	}
