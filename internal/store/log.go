@@ -208,32 +208,37 @@ func (r reads) eachAfter(ctx context.Context, last int64, f func(event.Event) er
 }
 
 // VerifyLog walks the whole log and returns its head when the chain holds. A broken
-// chain is a fault log_broken that names the place. Events that are appended during
-// the walk are walked too.
+// chain is a fault log_broken that names the place. The head is read before the walk
+// and after it, because others may append meanwhile: the log must reach the first
+// and must not go beyond the second.
 func (r reads) VerifyLog(ctx context.Context) (event.Head, error) {
-	var v event.Verifier
-	var last int64
-	for {
-		seen, err := r.eachAfter(ctx, last, func(e event.Event) error {
-			if err := v.Next(e); err != nil {
-				return fault.Wrap(err, fault.Refused, "log_broken", "The log was tampered with: %v.", err)
-			}
-			return nil
-		})
-		if err != nil {
-			return event.Head{}, err
-		}
-		head, err := r.Head(ctx)
-		if err != nil {
-			return event.Head{}, err
-		}
-		if head.Seq > seen && seen > last { // others append while we walk
-			last = seen
-			continue
-		}
-		if err := v.End(head); err != nil {
-			return head, fault.Wrap(err, fault.Refused, "log_broken", "The log was tampered with: %v.", err)
-		}
-		return head, nil
+	head, err := r.Head(ctx)
+	if err != nil {
+		return event.Head{}, err
 	}
+	var v event.Verifier
+	var broken error
+	seen, err := r.eachAfter(ctx, 0, func(e event.Event) error {
+		if broken = v.Next(e); broken == nil && e.Seq == head.Seq {
+			broken = v.End(head)
+		}
+		return broken
+	})
+	if broken == nil && err != nil {
+		return event.Head{}, err
+	}
+	if broken == nil && seen < head.Seq {
+		broken = v.End(head)
+	}
+	after, err := r.Head(ctx)
+	if err != nil {
+		return event.Head{}, err
+	}
+	if broken == nil && seen > after.Seq {
+		broken = fmt.Errorf("the log ends at event %d but its head says %d", seen, after.Seq)
+	}
+	if broken != nil {
+		return event.Head{}, fault.New(fault.Refused, "log_broken", "The log was tampered with: %v.", broken)
+	}
+	return head, nil
 }

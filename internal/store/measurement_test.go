@@ -1,0 +1,142 @@
+package store_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/store/storetest"
+)
+
+func TestBatches(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		var want []store.Batch
+		for n := range 5 {
+			b := store.Batch{Source: "edge-1", Sequence: uint64(n), Received: at(n), Complete: int64(n), Body: []byte{0, byte(n), 255}}
+			for try, fresh := range []bool{true, false} {
+				got, err := db.InsertBatch(ctx, b)
+				if err != nil || got != fresh {
+					t.Errorf("batch %d, try %d: %t, %v", n, try, got, err)
+				}
+			}
+			want = append(want, b)
+		}
+		_, err := db.InsertBatch(ctx, store.Batch{Source: "edge-1", Sequence: 1 << 63})
+		wantFault(t, err, fault.Invalid, "number_too_large")
+		got, err := db.Batches(ctx, at(1), 3)
+		if diff := cmp.Diff(want[1:4], got); diff != "" || err != nil {
+			t.Errorf("batches %v (-want +got):\n%s", err, diff)
+		}
+		if n, err := db.PruneBatches(ctx, at(4)); err != nil || n != 4 {
+			t.Errorf("pruned %d, %v", n, err)
+		}
+		rolled := db.Write(ctx, func(tx *store.Tx) error { // in the engine's transaction too
+			if _, err := tx.InsertBatch(ctx, store.Batch{Source: "edge-2", Received: at(9)}); err != nil {
+				return err
+			}
+			return fault.New(fault.Refused, "no", "No.")
+		})
+		wantFault(t, rolled, fault.Refused, "no")
+		if got, err := db.Batches(ctx, time.Time{}, 10); err != nil || len(got) != 1 {
+			t.Errorf("left %v, %v", got, err)
+		}
+	})
+}
+
+func TestSamples(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		base := at(0).Unix()
+		for n, deployment := range []string{"dep_1", "dep_2", "dep_1", "dep_1"} {
+			s := store.Sample{App: "shop", Deployment: deployment, Class: "document", Second: base + int64(n), Span: 1,
+				Doc: json.RawMessage(`{"requests": 3}`)}
+			for _, fresh := range []bool{true, false} {
+				if got, err := db.AddSample(ctx, s); err != nil || got != fresh {
+					t.Errorf("sample %d: %t, %v", n, got, err)
+				}
+			}
+		}
+		_, err := db.AddSample(ctx, store.Sample{App: "shop", Deployment: "d", Span: 1, Doc: json.RawMessage("{")})
+		wantFault(t, err, fault.Invalid, "not_json")
+		got, err := db.SamplesOf(ctx, "shop", at(0), at(3), "dep_1", "dep_9")
+		if err != nil || len(got) != 2 || got[1].Second != base+2 || string(got[0].Doc) != `{"requests":3}` {
+			t.Errorf("samples %v, %v", got, err)
+		}
+		if got, err = db.SamplesOf(ctx, "shop", at(0), at(100)); err != nil || len(got) != 4 {
+			t.Errorf("samples of all: %v, %v", got, err)
+		}
+		if n, err := db.PruneSamples(ctx, at(2)); err != nil || n != 2 {
+			t.Errorf("pruned %d, %v", n, err)
+		}
+	})
+}
+
+func TestProbesAndVerdicts(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		for n := range 4 {
+			p := guard.Probe{At: at(n), Deployment: "dep_1", OK: n%2 == 0, Took: time.Duration(n) * time.Millisecond, Detail: "HTTP 503"}
+			v := guard.Verdict{At: at(n), Word: guard.NotEnough, Action: guard.Hold, Requests: uint64(n), Findings: []guard.Finding{}}
+			if err := db.InsertProbe(ctx, "shop", p); err != nil {
+				t.Fatal(err)
+			}
+			if err := db.InsertVerdict(ctx, "rel_1", v, json.RawMessage(`{"n":1}`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		probes, err := db.ProbesOf(ctx, "dep_1", at(2))
+		want := []guard.Probe{
+			{At: at(2), Deployment: "dep_1", OK: true, Took: 2 * time.Millisecond, Detail: "HTTP 503"},
+			{At: at(3), Deployment: "dep_1", Took: 3 * time.Millisecond, Detail: "HTTP 503"},
+		}
+		if diff := cmp.Diff(want, probes, sameInstant()); diff != "" || err != nil {
+			t.Errorf("probes %v (-want +got):\n%s", err, diff)
+		}
+		verdicts, err := db.VerdictsOf(ctx, "rel_1", at(1), 2)
+		if err != nil || len(verdicts) != 2 || verdicts[0].Verdict.Requests != 2 || verdicts[1].Verdict.Requests != 3 {
+			t.Errorf("verdicts %v, %v", verdicts, err)
+		}
+		latest, err := db.LatestVerdict(ctx, "rel_1")
+		if err != nil || latest == nil || latest.Verdict.Requests != 3 || string(latest.Evidence) != `{"n":1}` {
+			t.Errorf("latest %v, %v", latest, err)
+		}
+		if none, err := db.LatestVerdict(ctx, "rel_2"); err != nil || none != nil {
+			t.Errorf("latest of nothing: %v, %v", none, err)
+		}
+		for _, prune := range []func() (int64, error){
+			func() (int64, error) { return db.PruneProbes(ctx, at(3)) },
+			func() (int64, error) { return db.PruneVerdicts(ctx, at(3)) },
+		} {
+			if n, err := prune(); err != nil || n != 3 {
+				t.Errorf("pruned %d, %v", n, err)
+			}
+		}
+	})
+}
+
+func TestEdges(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		for n := range 2 {
+			for _, name := range []string{"b", "a"} {
+				if err := db.PutEdge(ctx, store.EdgeSeen{Name: name, Generation: uint64(n), Seen: at(n)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		got, err := db.Edges(ctx)
+		want := []store.EdgeSeen{{Name: "a", Generation: 1, Seen: at(1)}, {Name: "b", Generation: 1, Seen: at(1)}}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("edges %v (-want +got):\n%s", err, diff)
+		}
+		if n, err := db.PruneEdges(ctx, at(2)); err != nil || n != 2 {
+			t.Errorf("pruned %d, %v", n, err)
+		}
+	})
+}
