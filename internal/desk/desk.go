@@ -4,3 +4,85 @@
 // checked and a denial recorded, and the one place that turns what the store holds
 // into what the API says. It changes nothing itself: commands go to the engine.
 package desk
+
+import (
+	"context"
+	"crypto/ed25519"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/engine"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/people"
+	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/strategy"
+)
+
+// Options are what the desk stands on.
+type Options struct {
+	DB        *store.DB
+	Engine    *engine.Engine
+	People    *people.People
+	Strategy  *strategy.Strategy
+	Timeline  *metric.Timeline
+	Key       ed25519.PublicKey                       // that votes are signed with
+	Version   string                                  // of Slipway
+	LocalEdge func() (name string, generation uint64) // of the edge in this process; nil for none
+}
+
+// Desk serves people and machines.
+type Desk struct{ Options }
+
+// New returns a desk.
+func New(opts Options) *Desk { return &Desk{opts} }
+
+// check lets the actor through or records the denial and returns it.
+func (d *Desk) check(ctx context.Context, who access.Actor, p access.Permission, environment string) error {
+	err := who.Check(p, environment)
+	if err == nil {
+		return nil
+	}
+	if e := d.Engine.Denied(ctx, who, p, environment); e != nil {
+		return e // a denial that cannot be recorded is no answer at all
+	}
+	return err
+}
+
+// see is check for reading.
+func (d *Desk) see(ctx context.Context, who access.Actor, environment string) error {
+	return d.check(ctx, who, access.ViewEnvironment, environment)
+}
+
+// seeAny lets everybody through who may see at least one environment.
+func (d *Desk) seeAny(ctx context.Context, who access.Actor) error {
+	if who.MayAnywhere(access.ViewEnvironment) {
+		return nil
+	}
+	return d.check(ctx, who, access.ViewEnvironment, access.Everywhere)
+}
+
+// limited bounds a page's length: 50 by default, 200 at most.
+func limited(n int) int {
+	if n <= 0 {
+		return 50
+	}
+	return min(n, 200)
+}
+
+// instant returns nil for the zero time, as the API leaves it out.
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// ifFound turns a missing thing into false.
+func ifFound(err error) (bool, error) {
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}

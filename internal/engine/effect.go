@@ -214,7 +214,7 @@ func (e *Engine) tryDeploy(ctx context.Context, x effect.Effect) (effect.Result,
 	}
 	id := smoke.Identity(ctx, e.Client, a.URL, a.Health)
 	if !id.OK {
-		return effect.Result{}, fault.New(fault.Unavailable, "deployment_silent", "%s does not answer well: %s", a.URL, id.Detail)
+		return effect.Result{}, fault.New(fault.Unavailable, "deployment_silent", "%s does not answer well: %s", a.URL, id.Sentence)
 	}
 	return effect.Result{OK: true, Sentence: fmt.Sprintf("%s answers (%s)", a.URL, id.Took.Round(time.Millisecond))}, nil
 }
@@ -224,7 +224,7 @@ func (e *Engine) trySmoke(ctx context.Context, x effect.Effect) (effect.Result, 
 	if err != nil {
 		return effect.Result{}, err
 	}
-	report := smoke.Run(ctx, e.Client, a.URL, e.Strategy.Suite(a.Suite), smoke.Options{Env: e.Env})
+	report := smoke.Run(ctx, e.Client, a.URL, e.Strategy.Suite(a.Suite), smoke.Options{Lookup: e.Env})
 	return effect.Result{OK: report.OK, Sentence: report.Sentence, Data: marshal(report)}, nil
 }
 

@@ -38,7 +38,7 @@ type Options struct {
 	Node     string             // unique per process; made when empty
 	Log      *slog.Logger
 	Pace     Pace
-	Env      func(name string) string // resolves env:NAME references; secrets of smoke checks and webhooks
+	Env      func(name string) (string, bool) // resolves ${env:NAME}: secrets of smoke checks and webhooks
 }
 
 // Pace are the engine's own times. Zero values get defaults.
@@ -81,7 +81,7 @@ func New(opts Options) *Engine {
 		opts.Node = ident.New("node", time.Now())
 	}
 	if opts.Env == nil {
-		opts.Env = func(string) string { return "" }
+		opts.Env = func(string) (string, bool) { return "", false }
 	}
 	e := &Engine{Options: opts, wake: make(chan struct{}, 1)}
 	opts.DB.OnCommit(func(event.Head) { e.nudge() })

@@ -91,7 +91,11 @@ func (e *Engine) tryNotify(ctx context.Context, x effect.Effect) (effect.Result,
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Slipway-Event", n.Event.Kind)
 	req.Header.Set("X-Slipway-Delivery", x.Key)
-	if key := e.Env(strings.TrimPrefix(hooks[i].Secret, "env:")); hooks[i].Secret != "" && key != "" {
+	if hooks[i].Secret != "" {
+		key, ok := e.Env(strings.TrimPrefix(hooks[i].Secret, "env:"))
+		if !ok || key == "" {
+			return effect.Result{}, fault.New(fault.Unavailable, "webhook_secret_missing", "%s is not set; nothing is sent unsigned.", hooks[i].Secret)
+		}
 		mac := hmac.New(sha256.New, []byte(key))
 		mac.Write(body)
 		req.Header.Set("X-Slipway-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))

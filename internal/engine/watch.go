@@ -156,7 +156,7 @@ func (e *Engine) probeAll(ctx context.Context, targets []deployment.Deployment, 
 			ctx, cancel := context.WithTimeout(ctx, rule.Timeout)
 			defer cancel()
 			id := smoke.Identity(ctx, e.Client, d.URL, rule.Path)
-			out[i] = guard.Probe{At: at, Deployment: d.ID, OK: id.OK, Took: id.Took, Detail: id.Detail}
+			out[i] = guard.Probe{At: at, Deployment: d.ID, OK: id.OK, Took: id.Took, Detail: id.Sentence}
 			return nil
 		})
 	}

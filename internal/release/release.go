@@ -126,6 +126,7 @@ type Release struct {
 	Flags       []string  `json:"flags,omitempty"`      // names of flags that belong to it
 	Scheduled   time.Time `json:"scheduled,omitzero"`   // production not before
 	Unscheduled string    `json:"unscheduled"`          // reason of an unscheduled production release
+	Urgent      bool      `json:"urgent,omitempty"`     // goes through freeze windows
 	Plan        Plan      `json:"plan"`                 //
 	Cursor      int       `json:"cursor"`               // index into Plan.Steps
 	States      []State   `json:"states"`               // one for each step

@@ -1,0 +1,216 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/release"
+)
+
+// points is about how many intervals a canary's plots have.
+const points = 90
+
+// Canary returns both versions over the same time axis: from shortly before the
+// first share to the release's end or now.
+func (d *Desk) Canary(ctx context.Context, who access.Actor, id string) (api.Canary, error) {
+	out := api.Canary{
+		Stable: []api.CanaryPoint{}, Canary: []api.CanaryPoint{}, Shares: []api.Shift{}, Measured: []api.SharePoint{}, Health: []api.HealthPoint{},
+		Verdicts: []api.VerdictMark{},
+	}
+	r, err := d.find(ctx, id)
+	if err != nil {
+		return out, err
+	}
+	if err := d.see(ctx, who, r.Step().Environment); err != nil {
+		return out, err
+	}
+	out.Release = r.ID
+	out.Limits = limits(r)
+	now, err := d.DB.Now(ctx)
+	if err != nil {
+		return out, err
+	}
+	from, to, step := axis(r, now)
+	out.From, out.To, out.StepSecs = from.UTC(), to.UTC(), step.Seconds()
+	out.Shares = d.brief(r).Shares
+	if r.Exposed.IsZero() {
+		return out, nil
+	}
+	stable, err := d.series(ctx, r.Previous, from, to)
+	if err != nil {
+		return out, err
+	}
+	canary, err := d.series(ctx, r.Deployment, from, to)
+	if err != nil {
+		return out, err
+	}
+	d.draw(&out, r, stable, canary, from, to, step)
+	return out, d.marks(ctx, &out, r, from)
+}
+
+// axis chooses the range and the length of an interval: whole seconds, about
+// points of them.
+func axis(r release.Release, now time.Time) (from, to time.Time, step time.Duration) {
+	from, to = r.Exposed, now
+	if from.IsZero() {
+		from = r.Created
+	}
+	if !r.Ended.IsZero() {
+		to = r.Ended
+	}
+	lead := max(to.Sub(from)/10, 5*time.Second)
+	from = from.Add(-min(lead, 5*time.Minute)).Truncate(time.Second)
+	step = max((to.Sub(from) / points).Truncate(time.Second), time.Second)
+	return from, to.Add(time.Second).Truncate(time.Second), step
+}
+
+func limits(r release.Release) api.CanaryLimits {
+	for _, s := range r.Plan.Steps {
+		if s.Kind == release.KindShare {
+			return api.CanaryLimits{
+				ErrorWarn: s.Rules.ErrorRate.Warn, ErrorCritical: s.Rules.ErrorRate.Critical,
+				LatencyWarn: s.Rules.LatencyP95.Warn, LatencyCritical: s.Rules.LatencyP95.Critical,
+			}
+		}
+	}
+	return api.CanaryLimits{}
+}
+
+// series reads a deployment's seconds from memory, and older ones from what was
+// rolled up.
+func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time) ([]metric.Bucket, error) {
+	recent := d.Timeline.Seconds(deployment, from.Unix(), to.Unix(), metric.Compared()...)
+	until := to
+	if len(recent) > 0 {
+		until = time.Unix(recent[0].Second, 0)
+	}
+	samples, err := d.DB.SamplesOf(ctx, d.Strategy.App, from, until, deployment)
+	if err != nil {
+		return nil, err
+	}
+	compared := map[string]bool{}
+	for _, c := range metric.Compared() {
+		compared[string(c)] = true
+	}
+	out := []metric.Bucket{}
+	for _, s := range samples {
+		if !compared[s.Class] {
+			continue
+		}
+		var b metric.Bucket
+		if err := json.Unmarshal(s.Doc, &b); err != nil {
+			return nil, fmt.Errorf("read sample of %s at %d: %w", deployment, s.Second, err)
+		}
+		out = append(out, b)
+	}
+	return append(out, recent...), nil
+}
+
+// draw folds the seconds into intervals.
+func (d *Desk) draw(out *api.Canary, r release.Release, stable, canary []metric.Bucket, from, to time.Time, step time.Duration) {
+	n := int(to.Sub(from)/step) + 1
+	s, c := fold(stable, from, step, n), fold(canary, from, step, n)
+	for i := range n {
+		at := from.Add(time.Duration(i) * step).UTC()
+		if s[i].Requests > 0 {
+			out.Stable = append(out.Stable, point(at, s[i]))
+		}
+		if c[i].Requests > 0 {
+			out.Canary = append(out.Canary, point(at, c[i]))
+		}
+		if total := s[i].Requests + c[i].Requests; total > 0 {
+			low, high := wilson(c[i].Requests, total)
+			out.Measured = append(out.Measured, api.SharePoint{
+				At: at, Share: 100 * float64(c[i].Requests) / float64(total), Low: 100 * low, High: 100 * high, Intended: intended(r, at.Add(step/2)),
+			})
+		}
+	}
+	var all, normal metric.Bucket
+	for _, b := range canary {
+		all.Add(b)
+	}
+	for _, b := range stable {
+		normal.Add(b)
+	}
+	out.Exposed = all.New
+	if rate, ok := normal.ErrorRate(); ok {
+		out.HarmExtra = max(float64(all.Errors)-rate*float64(all.Requests), 0)
+	}
+}
+
+func fold(list []metric.Bucket, from time.Time, step time.Duration, n int) []metric.Bucket {
+	out := make([]metric.Bucket, n)
+	for _, b := range list {
+		if i := int(time.Unix(b.Second, 0).Sub(from) / step); i >= 0 && i < n {
+			out[i].Add(b)
+		}
+	}
+	return out
+}
+
+func point(at time.Time, b metric.Bucket) api.CanaryPoint {
+	p := api.CanaryPoint{At: at, Requests: b.Requests, Errors: b.Errors, Rate: float64(b.Errors) / float64(b.Requests)}
+	p.RateLow, p.RateHigh = wilson(b.Errors, b.Requests)
+	if b.Latency.Count() > 0 {
+		p.P50, p.P95 = b.Latency.Quantile(0.5), b.Latency.Quantile(0.95)
+		p.P95Low, p.P95High = b.Latency.QuantileBand(0.95, 1.96)
+	}
+	return p
+}
+
+// wilson returns the 95 % score interval of k out of n (Wilson 1927).
+func wilson(k, n uint64) (low, high float64) {
+	const z = 1.959964
+	f := float64(n)
+	p := float64(k) / f
+	mid, half := p+z*z/(2*f), z*math.Sqrt(p*(1-p)/f+z*z/(4*f*f))
+	return max((mid-half)/(1+z*z/f), 0), min((mid+half)/(1+z*z/f), 1)
+}
+
+// intended returns the share that was meant at a time.
+func intended(r release.Release, at time.Time) float64 {
+	share := 0.0
+	for _, s := range r.Shares {
+		if !s.At.After(at) {
+			share = s.Share
+		}
+	}
+	return share
+}
+
+// marks adds the health probes and the changes of the verdict.
+func (d *Desk) marks(ctx context.Context, out *api.Canary, r release.Release, from time.Time) error {
+	for arm, id := range map[string]string{"canary": r.Deployment, "stable": r.Previous} {
+		probes, err := d.DB.ProbesOf(ctx, id, from)
+		if err != nil {
+			return err
+		}
+		for _, p := range probes {
+			if p.At.After(out.To) {
+				break
+			}
+			out.Health = append(out.Health, api.HealthPoint{
+				At: p.At.UTC(), Arm: arm, OK: p.OK, Millis: float64(p.Took) / float64(time.Millisecond), Problem: p.Detail,
+			})
+		}
+	}
+	list, err := d.DB.VerdictsOf(ctx, r.ID, from, 1000)
+	if err != nil {
+		return err
+	}
+	word, action := "", ""
+	for _, j := range list {
+		if string(j.Verdict.Word) == word && string(j.Verdict.Action) == action {
+			continue
+		}
+		word, action = string(j.Verdict.Word), string(j.Verdict.Action)
+		out.Verdicts = append(out.Verdicts, api.VerdictMark{At: j.Verdict.At.UTC(), Word: word, Action: action, Sentence: j.Verdict.Sentence})
+	}
+	return nil
+}

@@ -1,0 +1,331 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/ident"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/store"
+)
+
+// ReleaseQuery selects releases.
+type ReleaseQuery struct {
+	Phase   string // of one phase; "active" for all that are under way
+	Version string
+	Cursor  string // of the page, from the page before
+	Limit   int    // 50 when 0, at most 200
+}
+
+// Releases returns a page of releases, newest first.
+func (d *Desk) Releases(ctx context.Context, who access.Actor, q ReleaseQuery) (api.ReleasePage, error) {
+	page := api.ReleasePage{Items: []api.Release{}}
+	if err := d.seeAny(ctx, who); err != nil {
+		return page, err
+	}
+	f := store.ReleaseFilter{App: d.Strategy.App, Version: q.Version, Before: q.Cursor, Limit: limited(q.Limit)}
+	switch q.Phase {
+	case "":
+	case "active":
+		f.Phase = []string{string(release.Running), string(release.Paused), string(release.Undoing)}
+	default:
+		f.Phase = []string{q.Phase}
+	}
+	list, next, err := d.DB.Releases(ctx, f)
+	if err != nil {
+		return page, err
+	}
+	for _, r := range list {
+		if who.May(access.ViewEnvironment, r.Step().Environment) {
+			page.Items = append(page.Items, d.brief(r))
+		}
+	}
+	page.Next = next
+	return page, nil
+}
+
+// Release returns a release by its id, or the newest of a version.
+func (d *Desk) Release(ctx context.Context, who access.Actor, id string) (api.Release, error) {
+	r, err := d.find(ctx, id)
+	if err != nil {
+		return api.Release{}, err
+	}
+	if err := d.see(ctx, who, r.Step().Environment); err != nil {
+		return api.Release{}, err
+	}
+	return d.release(ctx, who, r)
+}
+
+// find reads a release by id or version.
+func (d *Desk) find(ctx context.Context, id string) (release.Release, error) {
+	if ident.Valid("rel", id) {
+		return d.DB.Release(ctx, id)
+	}
+	list, _, err := d.DB.Releases(ctx, store.ReleaseFilter{App: d.Strategy.App, Version: id, Limit: 1})
+	if err != nil {
+		return release.Release{}, err
+	}
+	if len(list) == 0 {
+		return release.Release{}, fault.New(fault.NotFound, "release_not_found", "There is no release %s. List them: slipway release list.", id)
+	}
+	return list[0], nil
+}
+
+// brief is a release as lists show it.
+func (d *Desk) brief(r release.Release) api.Release {
+	out := api.Release{
+		ID: r.ID, App: r.App, Version: r.Version, Commit: r.Commit, Author: r.Author, Note: r.Note, Deployment: r.Deployment, URL: r.URL,
+		Previous: r.Previous, Phase: string(r.Phase), Stage: r.Stage(), Step: r.Step().ID, Sentence: r.Sentence, Reason: r.Reason,
+		Share: r.Share, Reached: r.Reached, Measured: -1, Scheduled: instant(r.Scheduled), Unscheduled: r.Unscheduled, Created: r.Created.UTC(),
+		Updated: r.Updated.UTC(), Ended: instant(r.Ended), Detected: instant(r.Detected), Restored: instant(r.Restored), Revision: r.Row,
+		Steps: []api.Step{}, Shares: []api.Shift{}, Actions: []api.Action{},
+	}
+	for i, s := range r.States {
+		p := r.Plan.Steps[i]
+		out.Steps = append(out.Steps, api.Step{
+			ID: p.ID, Stage: p.Stage, Environment: p.Environment, Kind: string(p.Kind), Title: p.Title, Status: string(s.Status),
+			Sentence: s.Sentence, Actor: s.Actor, Started: instant(s.Started), Ended: instant(s.Ended), Share: p.Share, BakeSeconds: p.Bake.Seconds(),
+		})
+	}
+	for _, s := range r.Shares {
+		out.Shares = append(out.Shares, api.Shift{At: s.At.UTC(), Share: s.Share, By: s.By})
+	}
+	return out
+}
+
+// release is a release with everything that belongs to it.
+func (d *Desk) release(ctx context.Context, who access.Actor, r release.Release) (api.Release, error) {
+	out := d.brief(r)
+	if dep, err := d.DB.Deployment(ctx, r.Previous); err == nil {
+		out.Previous = dep.Version
+	} else if _, err = ifFound(err); err != nil {
+		return out, err
+	}
+	out.Author = d.nameOf(ctx, r.Author)
+	latest, err := d.DB.LatestVerdict(ctx, r.ID)
+	if err != nil {
+		return out, err
+	}
+	if latest != nil {
+		v := verdict(latest.Verdict)
+		out.Verdict = &v
+		if r.Share > 0 && !r.Phase.Final() {
+			out.Measured = latest.Verdict.MeasuredShare
+			if r.Step().Kind == release.KindShare || r.Step().Kind == release.KindWatch {
+				out.Sentence = strings.TrimSpace(r.Sentence + " " + latest.Verdict.Sentence)
+			}
+		}
+	}
+	if r.Request != "" {
+		a, err := d.Approval(ctx, who, r.Request)
+		if err != nil && !fault.Is(err, fault.Denied) {
+			return out, err
+		}
+		if err == nil {
+			out.Approval = &a
+		}
+	}
+	out.Actions = d.releaseActions(who, r)
+	return out, nil
+}
+
+// nameOf returns the shown name of a user's id, or the id itself.
+func (d *Desk) nameOf(ctx context.Context, user string) string {
+	u, err := d.DB.User(ctx, user)
+	switch {
+	case err != nil:
+		return user
+	case u.Title != "":
+		return u.Title
+	}
+	return u.Name
+}
+
+func verdict(v guard.Verdict) api.Verdict {
+	out := api.Verdict{
+		At: v.At.UTC(), Word: string(v.Word), Action: string(v.Action), Sentence: v.Sentence, Requests: v.Requests, More: v.MoreRequests,
+		MoreSeconds: v.MoreTime.Seconds(), Sureness: v.Sureness, Findings: []api.Finding{},
+	}
+	for _, f := range v.Findings {
+		out.Findings = append(out.Findings, api.Finding{
+			Rule: f.Rule, Arm: f.Arm, Level: string(f.Level), Value: f.Value, Limit: f.Limit, Unit: f.Unit, Sentence: f.Sentence,
+		})
+	}
+	return out
+}
+
+// releaseActions lists what can be done to a release by somebody, with its effect.
+func (d *Desk) releaseActions(who access.Actor, r release.Release) []api.Action {
+	out := []api.Action{}
+	if r.Phase.Final() || r.Phase == release.Undoing {
+		return out
+	}
+	env := r.Step().Environment
+	add := func(p access.Permission, a api.Action) {
+		if err := who.Check(p, env); err != nil {
+			a.Disabled = fault.MessageOf(err)
+		}
+		out = append(out, a)
+	}
+	step, state := r.Step(), r.State()
+	people := d.people(r)
+	switch {
+	case r.Phase == release.Paused:
+		add(access.ControlRelease, api.Action{Name: "resume", Title: "Resume", Effect: "It goes on with " + step.Title + ".", Undo: "Pause it again.", Primary: true})
+	default:
+		if state.Status == release.StepFailed {
+			add(access.ControlRelease, api.Action{Name: "retry", Title: "Try again", Effect: step.Title + " is tried once more.", Undo: "Abort.", Primary: true})
+		}
+		if step.Kind == release.KindShare && !state.Set.IsZero() || step.Kind == release.KindWindow && r.Scheduled.IsZero() && r.Unscheduled == "" {
+			add(access.ControlRelease, api.Action{Name: "promote", Title: "Go on now", Reason: true,
+				Effect: "It goes on to the next step without waiting for the rest of this one.", Undo: "Lower the share or abort."})
+		}
+		add(access.ControlRelease, api.Action{Name: "pause", Title: "Pause", Effect: fmt.Sprintf("It stays at %g %% and nothing advances. The guard keeps watching.", r.Share), Undo: "Resume."})
+	}
+	if r.Share > 0 && r.Promoted.IsZero() {
+		add(access.ControlRelease, api.Action{Name: "share", Title: "Lower the share", Effect: "Fewer visitors see " + r.Version + "; it is paused there.", Undo: "Resume."})
+	}
+	if skippable(step) {
+		add(access.SkipStep, api.Action{Name: "skip", Title: "Skip this step", Reason: true, Dangers: true,
+			Effect: step.Title + " is left out, under your name.", Undo: "None: the log keeps who skipped it and why."})
+	}
+	if r.Promoted.IsZero() {
+		add(access.ControlRelease, api.Action{Name: "abort", Title: "Abort", Reason: true, Dangers: true,
+			Effect: fmt.Sprintf("Sends %s back to the stable version now.", people), Undo: "Start a new release."})
+	} else {
+		add(access.RequestRollback, api.Action{Name: "rollback", Title: "Request a rollback", Reason: true, Dangers: true,
+			Effect: "Asks for approval to take production back to the last known good deployment.", Undo: "Cancel it before it is approved."})
+	}
+	return out
+}
+
+func skippable(s release.Step) bool {
+	switch s.Kind {
+	case release.KindApproval, release.KindPromote, release.KindDeploy:
+		return false
+	case release.KindWatch, release.KindSmoke:
+		return !s.Production
+	}
+	return true
+}
+
+// people says in words who is exposed: the share, and how many requests that was in
+// the last minute.
+func (d *Desk) people(r release.Release) string {
+	if r.Share <= 0 {
+		return "nobody (no visitors see it yet)"
+	}
+	now := time.Now()
+	b := d.Timeline.Sum(r.Deployment, now.Add(-time.Minute).Unix(), now.Unix()+1, metric.Compared()...)
+	if b.Requests == 0 {
+		return fmt.Sprintf("%g %% of visitors", r.Share)
+	}
+	return fmt.Sprintf("%g %% of visitors (%d requests in the last minute)", r.Share, b.Requests)
+}
+
+// StartRelease begins a release.
+func (d *Desk) StartRelease(ctx context.Context, who access.Actor, in api.StartRelease) (api.Release, error) {
+	first := "staging"
+	if plan := d.Strategy.ReleasePlan(); len(plan.Steps) > 0 {
+		first = plan.Steps[0].Environment
+	}
+	if err := d.check(ctx, who, access.StartRelease, first); err != nil {
+		return api.Release{}, err
+	}
+	r := release.Release{
+		Version: in.Version, Commit: in.Commit, Note: in.Note, URL: in.Deployment, Flags: in.Flags, Unscheduled: in.Unscheduled, Urgent: in.Urgent,
+	}
+	if in.Urgent {
+		if in.Unscheduled == "" {
+			return api.Release{}, fault.New(fault.Invalid, "reason_required", "An urgent release needs unscheduled_reason: it goes into the log.")
+		}
+		if err := d.check(ctx, who, access.SkipStep, "production"); err != nil {
+			return api.Release{}, err
+		}
+	}
+	if in.Scheduled != "" {
+		at, err := time.Parse(time.RFC3339, in.Scheduled)
+		if err != nil {
+			return api.Release{}, fault.New(fault.Invalid, "scheduled_invalid", "scheduled is a time such as 2026-03-02T09:00:00Z, not %q.", in.Scheduled)
+		}
+		r.Scheduled = at
+	}
+	r, err := d.Engine.Start(ctx, who, r, in.BuildIDs)
+	if err != nil {
+		return api.Release{}, err
+	}
+	return d.release(ctx, who, r)
+}
+
+// Act does what somebody asks of a release: pause, resume, promote, abort, share,
+// skip, retry or sign.
+func (d *Desk) Act(ctx context.Context, who access.Actor, id, action string, in api.ReleaseAction) (api.Release, error) {
+	r, err := d.find(ctx, id)
+	if err != nil {
+		return api.Release{}, err
+	}
+	env := r.Step().Environment
+	if action == "sign" {
+		return d.sign(ctx, who, r, in)
+	}
+	p := access.ControlRelease
+	if action == "skip" {
+		p = access.SkipStep
+	}
+	if err := d.check(ctx, who, p, env); err != nil {
+		return api.Release{}, err
+	}
+	c := release.Command{
+		Kind: release.CommandKind(action), Actor: who.ID, User: who.User, Name: who.Name, Reason: strings.TrimSpace(in.Reason),
+		Step: in.Step, Share: in.Share, Bypass: who.May(access.SkipStep, env),
+	}
+	if err := d.Engine.Command(ctx, r.ID, c, in.Revision); err != nil {
+		return api.Release{}, err
+	}
+	if r, err = d.DB.Release(ctx, r.ID); err != nil {
+		return api.Release{}, err
+	}
+	return d.release(ctx, who, r)
+}
+
+// sign records a person's verdict on the items of a sign-off step.
+func (d *Desk) sign(ctx context.Context, who access.Actor, r release.Release, in api.ReleaseAction) (api.Release, error) {
+	step := r.Step()
+	if in.Step != "" {
+		found := false
+		for _, s := range r.Plan.Steps {
+			if s.ID == in.Step {
+				step, found = s, true
+			}
+		}
+		if !found {
+			return api.Release{}, fault.New(fault.NotFound, "step_not_found", "The release has no step %s.", in.Step)
+		}
+	}
+	if step.Kind != release.KindSignOff {
+		return api.Release{}, fault.New(fault.Refused, "not_a_sign_off", "%s is not a step that a person signs.", step.Title)
+	}
+	status := "failed"
+	if in.Passed {
+		status = "passed"
+	}
+	for _, name := range step.Checks {
+		if _, err := d.ReportCheck(ctx, who, api.ReportCheck{
+			Version: r.Version, Commit: r.Commit, Name: name, Status: status, Summary: in.Reason,
+		}); err != nil {
+			return api.Release{}, err
+		}
+	}
+	r, err := d.DB.Release(ctx, r.ID)
+	if err != nil {
+		return api.Release{}, err
+	}
+	return d.release(ctx, who, r)
+}

@@ -1,0 +1,251 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/approval"
+	"github.com/slipwayhq/slipway/internal/event"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/strategy"
+)
+
+// silent is how long after its last word an edge counts as away.
+const silent = 30 * time.Second
+
+// Status returns everything at a glance, as far as the caller may see it.
+func (d *Desk) Status(ctx context.Context, who access.Actor) (api.Status, error) {
+	out := api.Status{
+		App: d.Strategy.App, Now: time.Now().UTC(), Slipway: d.Version, Releases: []api.Release{}, Approvals: []api.Approval{},
+		Incidents: []api.Incident{}, Rollbacks: []api.Rollback{},
+	}
+	var err error
+	if out.Environments, err = d.Environments(ctx, who); err != nil {
+		return out, err
+	}
+	active, err := d.DB.ActiveReleases(ctx, d.Strategy.App)
+	if err != nil {
+		return out, err
+	}
+	for _, r := range active {
+		if who.May(access.ViewEnvironment, r.Step().Environment) {
+			x, err := d.release(ctx, who, r)
+			if err != nil {
+				return out, err
+			}
+			out.Releases = append(out.Releases, x)
+		}
+	}
+	open, err := d.Approvals(ctx, who, "")
+	if err != nil {
+		return out, err
+	}
+	for _, a := range open {
+		if a.MayDecide {
+			out.Approvals = append(out.Approvals, a)
+		}
+	}
+	page, err := d.Incidents(ctx, who, IncidentQuery{State: "open", Limit: 20})
+	if err != nil {
+		return out, err
+	}
+	out.Incidents = page.Items
+	back, err := d.DB.ActiveRollbacks(ctx, d.Strategy.App)
+	if err != nil {
+		return out, err
+	}
+	for _, b := range back {
+		if who.May(access.ViewEnvironment, b.Environment) {
+			x, err := d.rollback(ctx, who, b)
+			if err != nil {
+				return out, err
+			}
+			out.Rollbacks = append(out.Rollbacks, x)
+		}
+	}
+	if out.Edges, err = d.edges(ctx); err != nil {
+		return out, err
+	}
+	out.Sentence = summary(out)
+	return out, nil
+}
+
+// summary says the most pressing thing first.
+func summary(s api.Status) string {
+	var parts []string
+	if n := len(s.Incidents); n > 0 {
+		parts = append(parts, fmt.Sprintf("%s open.", count(n, "incident")))
+	}
+	if n := len(s.Approvals); n > 0 {
+		parts = append(parts, fmt.Sprintf("%s for you.", strings.Replace(count(n, "approval"), "approval", "approval waiting", 1)))
+	}
+	for _, r := range s.Releases {
+		parts = append(parts, r.Sentence)
+	}
+	if len(parts) == 0 {
+		for _, e := range s.Environments {
+			if e.Name == "production" && e.Deployment != nil {
+				return "All quiet: production runs " + e.Deployment.Version + "."
+			}
+		}
+		return "Nothing is under way."
+	}
+	return strings.Join(parts, " ")
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Environments lists the environments that the caller may see.
+func (d *Desk) Environments(ctx context.Context, who access.Actor) ([]api.Environment, error) {
+	if err := d.seeAny(ctx, who); err != nil {
+		return nil, err
+	}
+	states, err := d.DB.EnvironmentStates(ctx, d.Strategy.App)
+	if err != nil {
+		return nil, err
+	}
+	byName := map[string]store.EnvironmentState{}
+	for _, s := range states {
+		byName[s.Name] = s
+	}
+	active, err := d.DB.ActiveReleases(ctx, d.Strategy.App)
+	if err != nil {
+		return nil, err
+	}
+	out := []api.Environment{}
+	for _, e := range d.Strategy.Environments() {
+		if !who.May(access.ViewEnvironment, e.Name) {
+			continue
+		}
+		x, err := d.environment(ctx, e, byName[e.Name], active)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+func (d *Desk) environment(ctx context.Context, e strategy.Environment, s store.EnvironmentState, active []release.Release) (api.Environment, error) {
+	out := api.Environment{
+		Name: e.Name, Purpose: e.Purpose, Trigger: e.Trigger, Checks: append([]string{}, e.Checks...), Roles: append([]string{}, e.Roles...),
+		URL: e.URL, AutoUndo: e.AutoUndo, ErrorRate: -1, P95: -1, Sentence: "Nothing runs here.",
+	}
+	for _, r := range active {
+		if r.Step().Environment == e.Name {
+			out.Release, out.Share = r.ID, r.Share
+		}
+	}
+	if s.Deployment == "" {
+		return out, nil
+	}
+	dep, err := d.DB.Deployment(ctx, s.Deployment)
+	if err != nil {
+		return out, err
+	}
+	x := deploy(dep)
+	out.Deployment, out.Since = &x, instant(s.Since)
+	out.Sentence = dep.Version + " runs here."
+	if e.Name != "production" && e.Name != "canary" {
+		return out, nil
+	}
+	now := time.Now()
+	b := d.Timeline.Sum(dep.ID, now.Add(-time.Minute).Unix(), now.Unix(), metric.Compared()...)
+	out.Requests = b.Requests
+	if rate, ok := b.ErrorRate(); ok {
+		out.ErrorRate, out.P95 = rate, b.Latency.Quantile(0.95)
+	}
+	if e.Name == "production" {
+		out.Share = 100
+		for _, r := range active {
+			if r.Promoted.IsZero() {
+				out.Share -= r.Share
+			}
+		}
+	}
+	return out, nil
+}
+
+func (d *Desk) edges(ctx context.Context) ([]api.EdgeStatus, error) {
+	wanted, _, err := d.DB.Route(ctx, d.Strategy.App)
+	if _, err = ifFound(err); err != nil {
+		return nil, err
+	}
+	list, err := d.DB.Edges(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now, err := d.DB.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []api.EdgeStatus{}
+	if d.LocalEdge != nil {
+		name, g := d.LocalEdge()
+		list = append(slices.DeleteFunc(list, func(e store.EdgeSeen) bool { return e.Name == name }), store.EdgeSeen{Name: name, Generation: g, Seen: now})
+	}
+	for _, e := range list {
+		x := api.EdgeStatus{Name: e.Name, Generation: e.Generation, Wanted: wanted, Seen: e.Seen.UTC(), Sentence: "Serves the routing that it should."}
+		switch {
+		case now.Sub(e.Seen) > silent:
+			x.Sentence = "Silent: it keeps serving its last table, whatever that is."
+		case e.Generation < wanted:
+			x.Sentence = "Behind: it serves an older table."
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// EdgeTable returns the routing table for edges, with its generation.
+func (d *Desk) EdgeTable(ctx context.Context, who access.Actor) (uint64, json.RawMessage, error) {
+	if err := d.check(ctx, who, access.OperateEdge, "production"); err != nil {
+		return 0, nil, err
+	}
+	return d.DB.Route(ctx, d.Strategy.App)
+}
+
+// EdgeObserve takes an edge's observations and what it serves.
+func (d *Desk) EdgeObserve(ctx context.Context, who access.Actor, edge string, generation uint64, b metric.Batch) error {
+	if err := d.check(ctx, who, access.OperateEdge, "production"); err != nil {
+		return err
+	}
+	if edge != "" {
+		if err := d.Engine.EdgeSeen(ctx, edge, generation); err != nil {
+			return err
+		}
+	}
+	if b.Source == "" {
+		return nil
+	}
+	return d.Engine.Observe(ctx, b)
+}
+
+// verifyVote checks the signature that a recorded vote carries.
+func (d *Desk) verifyVote(e event.Event, out *api.LogReport) {
+	var data struct {
+		Request string        `json:"request"`
+		Vote    approval.Vote `json:"vote"`
+	}
+	out.Votes++
+	if json.Unmarshal(e.Data, &data) != nil || !data.Vote.Genuine(data.Request, d.Key) {
+		out.BadVotes++
+	}
+}
+
+func sortEvents(list []api.Event) {
+	slices.SortFunc(list, func(a, b api.Event) int { return int(a.Seq - b.Seq) })
+}
