@@ -1,12 +1,158 @@
 package page
 
-import "github.com/slipwayhq/slipway/api"
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/plot"
+)
 
 // exposureLine says who has seen the new version and what it cost them so far.
 func exposureLine(c api.Canary) string {
-	s := count(c.Exposed) + " visitors have been on it"
+	return count(c.Exposed) + " visitors have been on it; " + lowerFirst(harmLine(c)) + "."
+}
+
+// harmLine says what the new version cost its visitors so far.
+func harmLine(c api.Canary) string {
 	if c.HarmExtra >= 0.5 {
-		return s + "; about " + plural(int(c.HarmExtra+0.5), "request") + " failed that would not have failed on the stable version."
+		return "About " + plural(int(c.HarmExtra+0.5), "request") + " failed that would not have failed on the stable version"
 	}
-	return s + "; no request failed beyond the stable version’s rate."
+	return "No request failed beyond the stable version’s rate"
+}
+
+// canaryLead is the sentence of the canary's page: the verdict while there is one.
+func canaryLead(r api.Release) string {
+	if r.Verdict != nil && r.Ended == nil {
+		return r.Verdict.Sentence
+	}
+	return r.Sentence
+}
+
+func canaryMark(r api.Release) mark {
+	if r.Verdict != nil {
+		return verdictMark(r.Verdict.Word)
+	}
+	return phaseMark(r.Phase)
+}
+
+// gap is how far apart two points may lie to be joined.
+func gap(c api.Canary) time.Duration {
+	return time.Duration(c.StepSecs * 2.5 * float64(time.Second))
+}
+
+// shareChart draws what share was meant and what was measured.
+func shareChart(f Frame, c api.Canary) plot.Chart {
+	intended := plot.Series{Name: "intended", Tone: plot.Neutral, Step: true, Dashed: true}
+	for _, s := range c.Shares {
+		intended.Points = append(intended.Points, plot.Point{At: s.At, Value: s.Share})
+	}
+	measured := plot.Series{Name: "measured", Tone: plot.Canary, Gap: gap(c)}
+	for _, m := range c.Measured {
+		measured.Points = append(measured.Points, plot.Point{At: m.At, Value: m.Share, Low: m.Low, High: m.High})
+	}
+	return plot.Chart{
+		ID: "share", Title: "Share", Note: "of requests, measured against intended", Unit: plot.Percent, From: c.From, To: c.To,
+		Location: f.Zone, Series: []plot.Series{intended, measured}, Events: marks(c), Height: 160,
+		Empty: "No visitor has been on the new version yet.",
+	}
+}
+
+// errorChart draws the error rate of both versions with 95 % intervals.
+func errorChart(f Frame, c api.Canary, id string, height int) plot.Chart {
+	value := func(p api.CanaryPoint) plot.Point {
+		return plot.Point{At: p.At, Value: p.Rate, Low: p.RateLow, High: p.RateHigh}
+	}
+	ch := both(f, c, id, value)
+	ch.Title, ch.Note, ch.Unit, ch.Height = "Error rate", "band: 95 % interval", plot.Fraction, height
+	ch.Limits = limits(c.Limits.ErrorWarn, c.Limits.ErrorCritical)
+	return ch
+}
+
+// latencyChart draws the 95th percentile of both versions with its interval.
+func latencyChart(f Frame, c api.Canary, id string, height int) plot.Chart {
+	value := func(p api.CanaryPoint) plot.Point {
+		return plot.Point{At: p.At, Value: p.P95, Low: p.P95Low, High: p.P95High}
+	}
+	ch := both(f, c, id, value)
+	ch.Title, ch.Note, ch.Unit, ch.Height = "Latency", "95th percentile", plot.Milliseconds, height
+	ch.Limits = limits(c.Limits.LatencyWarn, c.Limits.LatencyCritical)
+	return ch
+}
+
+// both returns a chart with a line for each version. An interval without requests is a
+// gap, never a zero.
+func both(f Frame, c api.Canary, id string, value func(api.CanaryPoint) plot.Point) plot.Chart {
+	line := func(name string, tone plot.Tone, points []api.CanaryPoint) plot.Series {
+		s := plot.Series{Name: name, Tone: tone, Gap: gap(c)}
+		for _, p := range points {
+			q := value(p)
+			if p.Requests == 0 {
+				q = plot.Point{At: p.At, Value: math.NaN()}
+			}
+			s.Points = append(s.Points, q)
+		}
+		return s
+	}
+	return plot.Chart{
+		ID: id, From: c.From, To: c.To, Location: f.Zone, Events: marks(c),
+		Series: []plot.Series{line("stable", plot.Stable, c.Stable), line("canary", plot.Canary, c.Canary)},
+		Empty:  "No requests have been measured yet.",
+	}
+}
+
+func limits(warn, critical float64) []plot.Limit {
+	var out []plot.Limit
+	if warn > 0 {
+		out = append(out, plot.Limit{Value: warn, Label: "warn"})
+	}
+	if critical > 0 {
+		out = append(out, plot.Limit{Value: critical, Label: "critical", Critical: true})
+	}
+	return out
+}
+
+// marks are the moments at which the guard's word changed.
+func marks(c api.Canary) []plot.Event {
+	var out []plot.Event
+	last := ""
+	inOrder := slices.Clone(c.Verdicts)
+	slices.SortStableFunc(inOrder, func(a, b api.VerdictMark) int { return a.At.Compare(b.At) })
+	for _, v := range inOrder {
+		if v.Word != last {
+			out = append(out, plot.Event{At: v.At, Label: shortVerdict(v.Word)})
+		}
+		last = v.Word
+	}
+	return out
+}
+
+// shortVerdict is a verdict's word as it fits above a picture.
+func shortVerdict(word string) string {
+	switch word {
+	case "better_or_equal":
+		return "equal"
+	case "not_enough_evidence":
+		return "unsure"
+	case "broken_measurement":
+		return "broken"
+	}
+	return human(word)
+}
+
+// healthStrip draws the health checks of both versions.
+func healthStrip(f Frame, c api.Canary) plot.Strip {
+	rows := []plot.StripRow{{Name: "stable", Tone: plot.Stable}, {Name: "canary", Tone: plot.Canary}}
+	for _, h := range c.Health {
+		i := 0
+		if h.Arm == "canary" {
+			i = 1
+		}
+		rows[i].Marks = append(rows[i].Marks, plot.Mark{At: h.At, OK: h.OK, Detail: h.Problem})
+	}
+	return plot.Strip{
+		ID: "health", Title: "Health", Note: "a tick answered, a cross did not", From: c.From, To: c.To, Location: f.Zone, Rows: rows,
+		Empty: "No health check has run yet.",
+	}
 }

@@ -177,3 +177,12 @@ func checkSummary(all []api.Check) string {
 	}
 	return fmt.Sprintf("%d of %d satisfied", done, required)
 }
+
+// shareLine says what share was meant and what was measured.
+func shareLine(r api.Release) string {
+	s := percent(r.Share) + " intended"
+	if r.Measured >= 0 {
+		s += ", " + percent(r.Measured) + " measured"
+	}
+	return s
+}

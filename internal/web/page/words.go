@@ -95,20 +95,17 @@ func twoUnits(d, big time.Duration, bigName string, small time.Duration, smallNa
 	return s
 }
 
-// brief writes a duration short, for columns: "42 s", "3 m 10 s", "2 h 5 m", "3 d".
+// brief writes a duration short, with one unit, for columns: "42 s", "12 m", "3 h".
 func brief(d time.Duration) string {
-	d = d.Round(time.Second)
 	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", d/time.Second)
-	case d < time.Hour && d%time.Minute != 0:
-		return fmt.Sprintf("%d m %d s", d/time.Minute, d%time.Minute/time.Second)
-	case d < time.Hour:
-		return fmt.Sprintf("%d m", d/time.Minute)
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%d h %d m", d/time.Hour, d%time.Hour/time.Minute)
+	case d < 100*time.Second:
+		return fmt.Sprintf("%d\u00a0s", (d+time.Second/2)/time.Second)
+	case d < 100*time.Minute:
+		return fmt.Sprintf("%d\u00a0m", (d+time.Minute/2)/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d\u00a0h", (d+time.Hour/2)/time.Hour)
 	default:
-		return fmt.Sprintf("%d d", d/(24*time.Hour))
+		return fmt.Sprintf("%d\u00a0d", (d+12*time.Hour)/(24*time.Hour))
 	}
 }
 

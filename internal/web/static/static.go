@@ -1,18 +1,18 @@
-// Package static holds the dashboard's files: one stylesheet, one script and the morph
-// library it uses, unchanged, with its license beside it. They are embedded and served
-// under the hash of their content, so that a browser keeps each for ever and never
-// shows an old one.
+// Package static holds the dashboard's files: one stylesheet and that of the pictures,
+// one script, and the morph library it uses, unchanged, with its license beside it. They
+// are embedded and served under the hash of their content, so that a browser keeps each
+// for ever and never shows an old one.
 package static
 
 import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"strings"
+
+	"github.com/slipwayhq/slipway/internal/plot"
 )
 
 //go:embed app.css app.js icon.svg idiomorph.js idiomorph.LICENSE
@@ -35,7 +35,8 @@ type file struct {
 // Load reads the embedded files and computes their addresses.
 func Load() (*Files, error) {
 	s := &Files{byAddress: map[string]file{}, address: map[string]string{}}
-	entries, err := fs.ReadDir(files, ".")
+	s.add("plot.css", []byte(plot.Stylesheet))
+	entries, err := files.ReadDir(".")
 	if err != nil {
 		return nil, err
 	}
@@ -44,17 +45,31 @@ func Load() (*Files, error) {
 		if err != nil {
 			return nil, err
 		}
-		sum := sha256.Sum256(data)
-		ext := path.Ext(e.Name())
-		addr := Prefix + strings.TrimSuffix(e.Name(), ext) + "." + hex.EncodeToString(sum[:6]) + ext
-		kind := mime.TypeByExtension(ext)
-		if kind == "" {
-			kind = "text/plain; charset=utf-8"
-		}
-		s.byAddress[addr] = file{kind, data}
-		s.address[e.Name()] = addr
+		s.add(e.Name(), data)
 	}
 	return s, nil
+}
+
+// add puts a file under an address that holds its hash.
+func (s *Files) add(name string, data []byte) {
+	sum := sha256.Sum256(data)
+	ext := path.Ext(name)
+	addr := Prefix + strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
+	s.byAddress[addr] = file{kindOf(ext), data}
+	s.address[name] = addr
+}
+
+// kindOf returns a file's media type; the machine's own table may say otherwise.
+func kindOf(ext string) string {
+	switch ext {
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	}
+	return "text/plain; charset=utf-8"
 }
 
 // Address returns where the file of this name is served.

@@ -17,7 +17,7 @@ func releaseStories() []Story {
 			return page.Release(f, r, parts)
 		}}
 	}
-	all := page.ReleaseParts{Checks: checks(), Events: events()}
+	all := page.ReleaseParts{Checks: checks(), Events: events(), Canary: ptr(canary(0))}
 	running := release("canary/share-10", "running", baking)
 	running.Verdict = verdict("not_enough_evidence", "hold", "Nothing is worse so far, but a rise of the error rate by 25 % cannot be ruled out yet.")
 	waiting := release("production/approval", "waiting", "v2 waits for approval: 1 of product and 1 more of devops; max approved 3 minutes ago.")
@@ -25,7 +25,7 @@ func releaseStories() []Story {
 	waiting.Actions = waiting.Actions[4:]
 	return []Story{
 		rel("running", running, all), rel("waiting", waiting, all), rel("started", started(), page.ReleaseParts{Checks: checks()}),
-		rel("aborted", aborted(), all), rel("rolled-back", rolledBack(), all), rel("failed", failed(), all),
+		rel("aborted", aborted(), page.ReleaseParts{Checks: checks(), Events: events(), Canary: ptr(canary(1))}), rel("rolled-back", rolledBack(), all), rel("failed", failed(), page.ReleaseParts{Checks: checks(), Events: events()}),
 		rel("completed", completed(), all), rel("paused", paused(), all), rel("hostile", named(hostile), all), rel("long", named(long), all),
 		rel("right-to-left", named("إصدار-٢"), all), stale(running, all),
 		releaseList("some", []api.Release{running, waiting, aborted(), rolledBack(), completed()}, ""),

@@ -44,6 +44,12 @@ func serve(addr string) error {
 			_ = s.Page(f).Render(r.Context(), w)
 		})
 	}
+	mux.HandleFunc("GET /live", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = w.Write([]byte(": nothing ever moves here\n\n"))
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_ = index(names, r.URL.Query().Get("theme")).Render(r.Context(), w)

@@ -1,0 +1,44 @@
+package page
+
+import (
+	"slices"
+
+	"github.com/slipwayhq/slipway/api"
+)
+
+// rollbackTick is how often the page of a rollback looks again by itself.
+func rollbackTick(r api.Rollback) string {
+	if slices.Contains([]string{"done", "rejected", "canceled"}, r.Phase) {
+		return "60"
+	}
+	return "3"
+}
+
+func eligibleMark(ok bool) mark {
+	if ok {
+		return mark{"done", "good", "Can be used"}
+	}
+	return mark{"skip", "quiet", "Not used"}
+}
+
+// requestLead says what a rollback would do.
+func requestLead(p api.RollbackPlan) string {
+	if p.To == nil {
+		return "There is no deployment to go back to: none in " + p.Environment + " is known to be good."
+	}
+	return title(p.Environment) + " would go from " + p.From.Version + " back to " + p.To.Version + "."
+}
+
+// requestEffect says what the button does.
+func requestEffect(p api.RollbackPlan) string {
+	s := "Asks for a rollback of " + p.Environment + ". Nothing moves before it is approved, where the strategy wants that"
+	return s + "; then all visitors go back at once and an incident is opened. You can cancel the request until it runs."
+}
+
+// chosen says whether a candidate is the one that is marked when the form opens.
+func chosen(p api.RollbackPlan, in api.RequestRollback, deployment string) bool {
+	if in.To != "" {
+		return in.To == deployment
+	}
+	return p.To != nil && p.To.ID == deployment
+}

@@ -1,0 +1,42 @@
+package story
+
+import (
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/web/page"
+)
+
+func approvalStories() []Story {
+	one := func(name string, a api.Approval) Story {
+		return Story{Name: "approval/" + name, Page: func(f page.Frame) templ.Component {
+			f.Path = "/approvals/" + a.ID
+			return page.Approval(f, a)
+		}}
+	}
+	many := func(name, state string, all ...api.Approval) Story {
+		return Story{Name: "approvals/" + name, Page: func(f page.Frame) templ.Component {
+			f.Path = "/approvals"
+			f.Waiting = len(all)
+			return page.ApprovalList(f, all, state)
+		}}
+	}
+	author := approval()
+	author.MayDecide, author.WhyNot = false, "You started this release: its author never counts."
+	voided := approval()
+	voided.State, voided.Why, voided.Closed, voided.MayDecide = "voided", "The deployment changed after it was opened; a new request was made.", ptr(before(time.Minute)), false
+	rejected := approval()
+	rejected.State, rejected.Why, rejected.Closed, rejected.MayDecide = "rejected", "kim (product) rejected it: the sale starts tonight.", ptr(before(time.Minute)), false
+	rejected.Votes = append(rejected.Votes, api.Vote{Name: "kim", Role: "product", Reason: "The sale starts tonight.", At: before(time.Minute), Signature: hash})
+	rejected.Missing = nil
+	again := approval()
+	again.Changed = map[string]string{"commit": "9f1c2d7e4a → 3be81a90c7", "evidence": "Canary: was “not enough evidence”, is “better or equal”"}
+	bad := approval()
+	bad.Version, bad.Author, bad.App, bad.Votes[0].Reason = hostile, hostile, hostile, hostile
+	return []Story{
+		many("open", "open", approval()), many("none", "open"), many("all", "all", approval(), voided, rejected),
+		one("open", approval()), one("author", author), one("voided", voided), one("rejected", rejected), one("changed", again), one("hostile", bad),
+	}
+}
