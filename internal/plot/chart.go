@@ -80,7 +80,10 @@ func (c Chart) frame(p *pen) *frame {
 		l := line{Series: s, runs: runs(s, f.axis, c.Log)}
 		if n := len(l.runs); n > 0 {
 			f.alone = false
-			l.last = l.runs[n-1][len(l.runs[n-1])-1]
+			last := l.runs[n-1]
+			if l.last = last[len(last)-1]; l.last.At.After(f.to) && len(last) > 1 {
+				l.last = last[len(last)-2]
+			}
 		}
 		f.lines = append(f.lines, l)
 	}
@@ -134,8 +137,11 @@ func runs(s Series, a axis, log bool) [][]Point {
 			run[0] = q // of what lies before the axis only the last point matters
 			continue
 		}
-		run = append(run, q)
-		if q.At.After(a.to) {
+		after := q.At.After(a.to)
+		if !after || !s.Step && len(run) > 0 { // a line needs the point beyond the axis to reach its end
+			run = append(run, q)
+		}
+		if after {
 			break
 		}
 	}
@@ -180,9 +186,8 @@ func thin(run []Point, a axis, most int) []Point {
 	return append(out, run[len(run)-1])
 }
 
-// scale returns the value axis. It holds every value; bands widen it to twice the
-// values at most, so that three early requests do not flatten the rest, and limits
-// to two and a half times: one that lies farther is named with an arrow.
+// scale returns the value axis. It holds every value. Limits widen it to two and a
+// half times the values at most: one that lies farther is named with an arrow.
 func (c Chart) scale(f *frame) scale {
 	low, high := math.Inf(1), math.Inf(-1)
 	each(f.lines, func(q Point) { low, high = min(low, q.Value), max(high, q.Value) })
@@ -205,17 +210,30 @@ func (c Chart) scale(f *frame) scale {
 			high = max(high, l.Value*1.08)
 		}
 	}
-	bandCap := max(high, 0) * 2
-	each(f.lines, func(q Point) {
-		if q.banded() {
-			high = max(high, min(q.High, bandCap))
-			low = min(low, max(q.Low, low*2))
-		}
-	})
+	low, high = widen(f.lines, low, high)
 	if !(high > low) {
 		high = low + [...]float64{Count: 1, Fraction: 0.01, Percent: 1, Milliseconds: 100, Times: 1}[c.Unit.known()]
 	}
 	return linear(low, high, int(f.h/34))
+}
+
+// widen makes room for nine of ten bands, and for all that stay below twice the
+// values: three early requests, of which anything may be true, must not flatten the
+// rest. A wider band runs out of the plane.
+func widen(lines []line, low, high float64) (float64, float64) {
+	var tops, feet []float64
+	each(lines, func(q Point) {
+		if q.banded() {
+			tops, feet = append(tops, q.High), append(feet, q.Low)
+		}
+	})
+	if len(tops) == 0 {
+		return low, high
+	}
+	slices.Sort(tops)
+	slices.Sort(feet)
+	n := len(tops) - 1
+	return min(low, max(feet[0], min(low*2, feet[n/10]))), max(high, min(tops[n], max(high*2, tops[n-n/10])))
 }
 
 func (c Chart) logScale(f *frame, low, high float64) scale {

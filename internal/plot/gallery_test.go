@@ -102,12 +102,13 @@ func samples() []sample {
 	calm := errors
 	calm.ID, calm.Title, calm.Shades, calm.Series = "calm", "Error rate, all well", nil, errors.Series[:1]
 	calm.Limits = []Limit{{0.2, "warn", false}, {0.5, "critical", true}}
-	sparse := Chart{ID: "sparse", Title: "Error rate, few visitors", Unit: Fraction, From: from, To: to, Series: []Series{
+	sparse := Chart{ID: "sparse", Title: "Error rate, few visitors", Unit: Fraction, From: from, To: to}
+	sparse.Series = []Series{
 		{Name: "v2 canary", Tone: Canary, Gap: 5 * time.Minute, Points: []Point{
 			{minute(3), 0, 0, 0.02}, {minute(6), 0.01, 0.001, 0.04}, {minute(9), 0.008, 0.002, 0.03},
 			{minute(22), 0.02, 0.01, 0.05},
 		}},
-	}}
+	}
 	return []sample{
 		{"share", Chart{
 			ID: "share", Title: "Share of visitors", Note: "on v2", Unit: Percent, High: 100, From: from, To: to,

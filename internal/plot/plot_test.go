@@ -202,6 +202,42 @@ func TestUnsortedPointsAreDrawnInOrder(t *testing.T) {
 	}
 }
 
+// A few early requests of which anything may be true do not flatten the rest, but a
+// picture that is uncertain throughout shows how much.
+func TestBandsAreNotHidden(t *testing.T) {
+	t.Parallel()
+	var wide, early []Point
+	for i := range 40 {
+		q := Point{At: minute(float64(i)), Value: 0.01, Low: 0.001, High: 0.09}
+		wide = append(wide, q)
+		if i > 2 {
+			q.High = 0.012
+		}
+		early = append(early, q)
+	}
+	for _, tt := range []struct {
+		name      string
+		points    []Point
+		low, high float64
+	}{{"wide throughout", wide, 0.09, 0.11}, {"wide at first", early, 0.01, 0.025}} {
+		c := Chart{Unit: Fraction, Series: []Series{{Points: tt.points}}}
+		if top := c.frame(&pen{}).scale.high; top < tt.low || top > tt.high {
+			t.Errorf("%s: the axis ends at %g, want %g to %g", tt.name, top, tt.low, tt.high)
+		}
+	}
+}
+
+func TestALineEndsWithTheLastPointOnTheAxis(t *testing.T) {
+	t.Parallel()
+	for _, step := range []bool{true, false} {
+		s := Series{Name: "v2", Step: step, Points: steps(0, 5, 8, 10, 12, 99)}
+		words := sound(t, Chart{Unit: Percent, From: minute(2), To: minute(9), Series: []Series{s}})
+		if !strings.Contains(words, "v2: 10\u00a0% at") {
+			t.Errorf("step %t: %s", step, words)
+		}
+	}
+}
+
 func TestThinningKeepsTheExtremes(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -212,7 +248,8 @@ func TestThinningKeepsTheExtremes(t *testing.T) {
 	points[1234].Value, points[4321].Value = 99, -99
 	got := thin(points, newAxis(points[0].At, points[4999].At, nil), maxPoints)
 	ascending := slices.IsSortedFunc(got, func(a, b Point) int { return a.At.Compare(b.At) })
-	if len(got) > maxPoints+2 || !slices.Contains(got, points[1234]) || !slices.Contains(got, points[4321]) || !ascending {
+	kept := slices.Contains(got, points[1234]) && slices.Contains(got, points[4321])
+	if len(got) > maxPoints+2 || !kept || !ascending {
 		t.Errorf("%d of 5000 points kept, ascending %t, without an extreme", len(got), ascending)
 	}
 	if got[0] != points[0] || got[len(got)-1] != points[4999] {
@@ -248,6 +285,49 @@ func TestStylesheetNamesEveryClass(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestColorsAreLegible(t *testing.T) {
+	t.Parallel()
+	light, dark, _ := strings.Cut(Stylesheet, "@media")
+	dark, _, _ = strings.Cut(dark, "}")
+	for name, sheet := range map[string]string{"light": light[:strings.Index(light, "}")], "dark": dark} {
+		colors := map[string]float64{}
+		for _, m := range regexp.MustCompile(`--plot-(\w+): #(\w+);`).FindAllStringSubmatch(sheet, -1) {
+			colors[m[1]] = luminance(t, m[2])
+		}
+		if len(colors) != 7 {
+			t.Fatalf("%s: colors %v", name, colors)
+		}
+		for color, l := range colors {
+			a, b := max(l, colors["surface"]), min(l, colors["surface"])
+			if ratio := (a + 0.05) / (b + 0.05); color != "surface" && ratio < 4.5 {
+				t.Errorf("%s: %s has a contrast of %.2f : 1", name, color, ratio)
+			}
+		}
+	}
+}
+
+// luminance is the relative luminance of WCAG 2.
+func luminance(t *testing.T, hex string) float64 {
+	t.Helper()
+	if len(hex) == 3 {
+		hex = string([]byte{hex[0], hex[0], hex[1], hex[1], hex[2], hex[2]})
+	}
+	sum := 0.0
+	for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
+		v, err := strconv.ParseUint(hex[2*i:2*i+2], 16, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := float64(v) / 255
+		if c <= 0.04045 {
+			sum += weight * c / 12.92
+			continue
+		}
+		sum += weight * math.Pow((c+0.055)/1.055, 2.4)
+	}
+	return sum
 }
 
 func BenchmarkChart(b *testing.B) {

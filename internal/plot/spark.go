@@ -35,7 +35,8 @@ func (s Spark) draw(p *pen) {
 	}
 	f.scale = scale{low: low, high: high}
 	l.last = l.runs[len(l.runs)-1][len(l.runs[len(l.runs)-1])-1]
-	p.text(clip(series.Name, 120) + ": " + s.Unit.write(l.last.Value, 0) + " at the end, highest " + s.Unit.write(high, 0))
+	p.text(clip(series.Name, 120) + ": " + s.Unit.write(l.last.Value, 0) + " at the end, ")
+	p.text("highest " + s.Unit.write(high, 0))
 	p.raw("</title><g")
 	p.attr("class", "plot-line "+toneClass(s.Tone))
 	p.raw(`><path fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" d="`)

@@ -79,8 +79,8 @@ func (f *frame) row(r StripRow, top float64) {
 	f.px("y2", middle)
 	f.raw(`/><svg class="plot-plane" width="100%" preserveAspectRatio="none" viewBox="0 0 1000 14" height="14"`)
 	f.px("y", middle-7)
-	f.raw(` overflow="visible"><path class="plot-ok" fill="none" stroke="currentColor" stroke-width="1.5" stroke-opacity=".55"`)
-	f.raw(` vector-effect="non-scaling-stroke" d="`)
+	f.raw(` overflow="visible"><path class="plot-ok" fill="none" stroke="currentColor" stroke-width="1.5"`)
+	f.raw(` stroke-opacity=".55" vector-effect="non-scaling-stroke" d="`)
 	last := math.Inf(-1)
 	for _, m := range r.Marks {
 		x := math.Round(f.axis.at(m.At) * 1000)

@@ -2,8 +2,8 @@ package plot
 
 // Stylesheet is all CSS that the pictures need. The web room serves it as part of its
 // own sheet and may set the custom properties anew, e.g. for a chosen theme. Colors
-// have a contrast of at least 4.5 : 1 on white and on #101418 and differ for every
-// kind of color blindness.
+// have a contrast of at least 4.5 : 1 on their surface; blue and orange stay apart for
+// the color-blind, and the shapes of the marks for everybody.
 const Stylesheet = `
 :root {
   --plot-stable: #1c62b0; --plot-canary: #b04a00; --plot-neutral: #5c6570; --plot-critical: #a8174e;
