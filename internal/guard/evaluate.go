@@ -102,6 +102,7 @@ func (x *exam) pair(c, s Finding, chance func(Finding) float64) {
 	case c.Level == Critical && s.Level == Critical:
 		m, ms = shared, shared
 		c.Arm = "both"
+		c.Sentence += " " + s.Sentence
 	case c.Level == Critical && c.Chance <= blame:
 		m = worse
 	case c.Level == Critical:
@@ -251,7 +252,7 @@ func (x *exam) missing(v *Verdict, top answer) {
 			v.MoreTime = time.Duration(min(math.Ceil(s), 1e9)) * time.Second
 		}
 	}
-	if warm := x.warmFrom() - x.end; top.means == waiting && top.Rule == "latency_p95" && warm > 0 {
+	if warm := x.warmFrom() + 1 - x.end; top.means == waiting && top.Rule == "latency_p95" && warm > 0 {
 		v.MoreTime = max(v.MoreTime, time.Duration(min(warm, 1e9))*time.Second)
 	}
 }
@@ -298,11 +299,13 @@ func (x *exam) waits() bool {
 	return slices.ContainsFunc(x.answers, func(a answer) bool { return a.means == waiting })
 }
 
-// top is the weightiest answer; of equals the first.
+// top is the weightiest answer; of equals the one that speaks of both versions, or
+// the first.
 func (x *exam) top() answer {
 	var top answer
 	for _, a := range x.answers {
-		if a.means > top.means || top.Rule == "" {
+		both := a.means == top.means && a.Arm == "both" && top.Arm != "both"
+		if a.means > top.means || both && a.means == shared || top.Rule == "" {
 			top = a
 		}
 	}

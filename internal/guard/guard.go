@@ -98,7 +98,8 @@ type Probe struct {
 	Detail     string        `json:"detail"` // what was wrong, e.g. "HTTP 503"
 }
 
-// Evidence is what was measured, up to Complete.
+// Evidence is what was measured, up to Complete. Both versions' seconds must begin at Since: the comparison's bound
+// on false alarms does not hold over a sliding window.
 type Evidence struct {
 	Now          time.Time       `json:"now"`
 	Complete     int64           `json:"complete"`    // Unix second: what lies before is final

@@ -22,8 +22,9 @@ const (
 // visitor come together, so they are counted in visitors: measured ones when the
 // source counts new visitors, otherwise perVisitor requests each.
 const (
-	shareDoubt = 1e-4
-	perVisitor = 5
+	shareDoubt     = 1e-4
+	perVisitor     = 5
+	mostPerVisitor = 25 // visitors who returned are not counted as new: without a bound nothing would be noticed
 )
 
 // measuredShare returns the canary's percent of the requests since the share was
@@ -116,7 +117,7 @@ func (x *exam) requestsPerVisitor() float64 {
 	if visitors == 0 {
 		return 2 * perVisitor
 	}
-	return 2 * max(requests/visitors, 1)
+	return 2 * min(max(requests/visitors, 1), mostPerVisitor)
 }
 
 // swings says whether in most half minutes the share is off although it is right

@@ -52,6 +52,18 @@ func TestASwingingShareIsInconsistent(t *testing.T) {
 	check(t, Evaluate(absolute(), ev), want{Broken, Hold, "share", Critical, "swings from minute to minute"})
 }
 
+// Returning visitors are not new: of 20,000 requests ten came from new ones.
+//
+// req: CD-17
+func TestSilenceIsNoticedThoughFewVisitorsAreNew(t *testing.T) {
+	t.Parallel()
+	ev := flat{n: 200, share: 10, canary: 0, stable: 100}.evidence()
+	for i := range 10 {
+		ev.Stable[i].New = 1
+	}
+	check(t, Evaluate(absolute(), ev), want{Broken, Hold, "blind", Critical, "No requests on v2"})
+}
+
 func TestMeasuredShare(t *testing.T) {
 	t.Parallel()
 	ev := flat{n: 60, share: 10, canary: 12, stable: 88}.evidence()
