@@ -66,6 +66,9 @@ func TestStableOutOfReachIsNotTakenOverByTheCanary(t *testing.T) {
 		a.header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("%v: %s", err, a.body)
 	}
+	if b := w.totals()["dep_a"]; b.Requests != 2 || b.Connect != 2 || w.edge.Stats().Failovers != 0 {
+		t.Errorf("%d requests, %d not reached", b.Requests, b.Connect)
+	}
 }
 
 func TestBadAnswers(t *testing.T) {
@@ -142,25 +145,30 @@ func TestClientThatLeavesIsNobodysError(t *testing.T) {
 	for _, path := range []string{"/header", "/body"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, w.server.URL+path, nil)
-		done := make(chan struct{})
+		done, started := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(done)
 			if resp, err := http.DefaultTransport.RoundTrip(req); err == nil {
+				_, _ = io.ReadFull(resp.Body, make([]byte, len("start")))
+				close(started)
 				_, _ = io.Copy(io.Discard, resp.Body)
 				_ = resp.Body.Close()
 			}
 		}()
 		<-entered
+		if path == "/body" {
+			<-started
+		}
 		cancel()
 		<-left // the deployment learns that the client left
 		<-done
 	}
 	w.server.Close() // waits for the handlers
 	b := w.totals()["dep_a"]
-	if b.Errors != 0 || b.Requests > 1 {
-		t.Errorf("%d errors of %d requests", b.Errors, b.Requests)
+	if b.Errors != 0 || b.Requests != 1 {
+		t.Errorf("%d errors of %d requests, want the one that had begun", b.Errors, b.Requests)
 	}
-	if n := w.edge.Stats().Aborted; n < 1 {
+	if n := w.edge.Stats().Aborted; n != 1 {
 		t.Errorf("%d aborted", n)
 	}
 }
@@ -246,6 +254,9 @@ func TestHostileRequests(t *testing.T) {
 	}
 	if r.Header.Get("X-Forwarded-For") != "127.0.0.1" || r.Header.Get("X-Forwarded-Host") != "shop" {
 		t.Errorf("forwarded: %v", r.Header)
+	}
+	if v, ok := r.Header["Accept-Encoding"]; ok {
+		t.Errorf("the edge asks for %v where the client did not", v)
 	}
 	for name := range r.Header {
 		if strings.HasPrefix(name, "X-Slipway-") {

@@ -212,7 +212,7 @@ func (e *Edge) finish(resp *http.Response) error {
 	} else {
 		resp.Header[DeploymentHeader] = []string{x.arm.ID}
 	}
-	if x.visitor.fresh && x.class == metric.Document && resp.StatusCode != http.StatusSwitchingProtocols {
+	if x.visitor.fresh && resp.StatusCode != http.StatusSwitchingProtocols {
 		resp.Header.Add("Set-Cookie", stickyCookie(x.routes.cookie, x.visitor.id, x.secure))
 	}
 	return nil

@@ -244,6 +244,10 @@ func TestLearnsBuildIDs(t *testing.T) {
 	if a := w.get("/_next/static/x.js?dpl=build-b"); a.arm != "dep_b" {
 		t.Fatalf("a new table forgot what was learned: from %q", a.arm)
 	}
+	w.change(func(tb *Table) { tb.Arms[1].URL = nowhere })
+	if got := w.edge.Builds(); got["dep_b"] != nil || got["dep_a"] == nil {
+		t.Fatalf("another address may be another build, and yet it is still %v", got)
+	}
 }
 
 func TestSameBuildInTwoArmsTellsNothing(t *testing.T) {
