@@ -37,16 +37,30 @@ func (s *Strategy) check(d *decoder) {
 	s.calendar = c.dates()
 }
 
-// at records a problem at a path, unless something is wrong there already: then
-// the value is not what was written, and whatever follows from it is noise.
+// at records a problem at a path.
 func (c checker) at(path []string, message, remedy string) {
-	full := join(path)
-	for _, p := range c.d.List {
-		if p.Path != "" && (p.Path == full || strings.HasPrefix(full, p.Path+".") || strings.HasPrefix(p.Path, full+".")) {
-			return
-		}
+	where, isDefault := c.tree.find(path)
+	if !c.noise(path, isDefault) {
+		c.d.addAt(where, join(path), message, remedy)
 	}
-	c.d.addAt(c.tree.find(path), full, message, remedy)
+}
+
+// atKey records a problem at the key that a path ends in.
+func (c checker) atKey(path []string, message, remedy string) {
+	_, isDefault := c.tree.find(path)
+	if !c.noise(path, isDefault) {
+		c.d.addAt(c.tree.key(path), join(path), message, remedy)
+	}
+}
+
+// noise reports whether a problem follows from another: something is wrong at the
+// place already, so the value is not what was written; or what is wrong is a
+// default, which fits when everything it leans on could be read.
+func (c checker) noise(path []string, isDefault bool) bool {
+	full := join(path)
+	return isDefault && len(c.d.List) > 0 || slices.ContainsFunc(c.d.List, func(p Problem) bool {
+		return p.Path != "" && (p.Path == full || strings.HasPrefix(full, p.Path+".") || strings.HasPrefix(p.Path, full+"."))
+	})
 }
 
 // known complains when name is none of names; what says what it should be.
@@ -55,6 +69,16 @@ func (c checker) known(path []string, what, name string, names []string) bool {
 		return true
 	}
 	c.at(path, fmt.Sprintf("there is no %s %q", what, name), choose(name, names))
+	return false
+}
+
+// knownKey is known for a name that is a key.
+func (c checker) knownKey(path []string, what string, names []string) bool {
+	name := path[len(path)-1]
+	if slices.Contains(names, name) {
+		return true
+	}
+	c.atKey(path, fmt.Sprintf("there is no %s %q", what, name), choose(name, names))
 	return false
 }
 
@@ -80,7 +104,7 @@ func (c checker) target() {
 			fmt.Sprintf("names have 1 to %d lower-case letters, digits, _ and -, a letter first", maxName))
 	}
 	if f.Target.Vercel != nil || c.tree.get("target").get("vercel") != nil {
-		c.at(at("target", "vercel"), "deployments on Vercel are not in this version",
+		c.atKey(at("target", "vercel"), "deployments on Vercel are not in this version",
 			"run the application yourself: target: {selfhost: {stable: URL}}")
 		return
 	}
@@ -88,6 +112,8 @@ func (c checker) target() {
 	if own == nil || own.Stable == "" {
 		c.at(at("target", "selfhost", "stable"), "the address of the version that runs now is missing",
 			"add target: {selfhost: {stable: http://127.0.0.1:3001}}")
+	}
+	if own == nil {
 		return
 	}
 	if _, port, err := net.SplitHostPort(own.Listen); err != nil || !validPort(port) {
@@ -155,13 +181,28 @@ func (c checker) suite(path []string, name string) {
 // role complains about a role that is not there, or that may not see the
 // environment in which it is asked for something.
 func (c checker) role(path []string, name, env string) {
-	if name == "" || !c.known(path, "role", name, c.order("roles")) {
+	if name == "" {
 		return
 	}
-	if roles := c.file.Environments[env].Roles; !slices.Contains(roles, name) {
-		c.at(path, fmt.Sprintf("the role %q is asked, but may not see %s", name, env),
-			fmt.Sprintf("add it to environments.%s.roles", env))
+	if !slices.Contains(c.order("roles"), name) {
+		if path[len(path)-1] == name {
+			c.knownKey(path, "role", c.order("roles"))
+		} else {
+			c.known(path, "role", name, c.order("roles"))
+		}
+		return
 	}
+	if slices.Contains(c.file.Environments[env].Roles, name) {
+		return
+	}
+	if _, isDefault := c.tree.find(path); isDefault {
+		list := at("environments", env, "roles") // where the role was left out is where it is wrong
+		where, _ := c.tree.find(list)
+		c.d.addAt(where, join(list), fmt.Sprintf("the role %q is missing, but %s asks for it", name, join(path)),
+			fmt.Sprintf("add %s, or name another role in %s", name, join(path)))
+		return
+	}
+	c.at(path, fmt.Sprintf("the role %q is asked, but may not see %s", name, env), fmt.Sprintf("add it to environments.%s.roles", env))
 }
 
 func (c checker) canary() {
@@ -243,7 +284,7 @@ func (c checker) rollback() {
 		if !ok {
 			continue
 		}
-		if !c.known(at("rollback", env), "environment", env, c.order("environments")) {
+		if !c.knownKey(at("rollback", env), "environment", c.order("environments")) {
 			continue
 		}
 		switch {
@@ -272,17 +313,17 @@ func (c checker) roles() {
 	}
 	for _, name := range c.order("roles") {
 		if name == admin {
-			c.at(at("roles", admin), "the role admin holds everything and cannot be changed", "give it another name")
+			c.atKey(at("roles", admin), "the role admin holds everything and cannot be changed", "give it another name")
 			continue
 		}
 		r := c.file.Roles[name]
 		for _, p := range c.order("roles", name, "may") {
 			here := at("roles", name, "may", p)
-			if !c.known(here, "permission", p, permissions) {
+			if !c.knownKey(here, "permission", permissions) {
 				continue
 			}
 			if global(access.Permission(p)) {
-				c.at(here, p+" belongs to no environment", "move it to everywhere")
+				c.atKey(here, p+" belongs to no environment", "move it to everywhere")
 			}
 			for i, env := range r.May[p] {
 				if env != everywhere {

@@ -47,7 +47,7 @@ func (c checker) checklist() {
 	}
 	for name, least := range ch.Coverage {
 		here := at("checks", "coverage", name)
-		if c.known(here, "checklist item", name, items) && least > 1 {
+		if c.knownKey(here, "checklist item", items) && least > 1 {
 			c.at(here, "nothing covers more than 100%", "write for example 80%")
 		}
 	}
@@ -131,7 +131,7 @@ func (c checker) suites() {
 
 func (c checker) header(path []string, name, value string) {
 	if !isToken(name) || strings.ContainsAny(value, "\r\n") {
-		c.at(path, fmt.Sprintf("%q cannot be a header", name), "use letters, digits and -, and a value of one line")
+		c.atKey(path, fmt.Sprintf("%q cannot be a header", name), "use letters, digits and -, and a value of one line")
 	}
 }
 

@@ -77,7 +77,11 @@ func (d *decoder) isScalar(path []string, n *node, want string) bool {
 	if n.form == scalar {
 		return true
 	}
-	d.wrong(n, path, "want "+want+", got "+n.form.String(), "write a single value here")
+	remedy := "write a single value here"
+	if n.form == mapping && len(n.keys) == 1 {
+		remedy = "put quotes around a text with a colon"
+	}
+	d.wrong(n, path, "want "+want+", got "+n.form.String(), remedy)
 	return false
 }
 
@@ -279,10 +283,10 @@ func merge(t reflect.Type, under, over *node) *node {
 	under, over = expand(t, under), expand(t, over)
 	switch {
 	case over == nil || over.form == null:
-		if over != nil && under == nil {
+		if under == nil {
 			return over
 		}
-		return under
+		return merge(t, nil, under) // brings what is written short into its long form
 	case isReader(t):
 		return over
 	case t.Kind() == reflect.Slice && over.form == list:

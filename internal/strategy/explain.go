@@ -48,6 +48,9 @@ func (s *Strategy) lines(out *[]line, n *node, depth int) {
 	pad := strings.Repeat("  ", depth)
 	for _, e := range n.keys {
 		key := pad + quote(e.name) + ":"
+		if isPermission(e.name) {
+			key = pad + e.name + ":"
+		}
 		v := e.value
 		switch {
 		case v == nil || v.form == null:
@@ -102,9 +105,13 @@ func (n *node) flow() string {
 	return quote(n.text)
 }
 
+// isPermission reports whether s reads like release:start, which as a key at the
+// beginning of a line needs no quotes, but does in braces.
+func isPermission(s string) bool { return regexp.MustCompile(`^[a-z]+:[a-z]+$`).MatchString(s) }
+
 // quote writes a text so that YAML reads the same text.
 func quote(s string) string {
-	if regexp.MustCompile(`^[A-Za-z_/][A-Za-z0-9_./:-]*$`).MatchString(s) && !strings.HasSuffix(s, ":") && len(s) > 0 {
+	if regexp.MustCompile(`^[A-Za-z_/][A-Za-z0-9_./-]*$`).MatchString(s) {
 		switch strings.ToLower(s) {
 		case "true", "false", "null", "yes", "no", "on", "off", "y", "n":
 		default:

@@ -3,6 +3,7 @@ package strategy
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -18,6 +19,7 @@ const (
 	maxDepth = 24        // of nesting
 	maxName  = 64        // characters of a name
 	maxIn    = 400       // columns of indentation
+	maxToken = 20_000    // words and marks: the parser's time grows with their square
 )
 
 // form is what kind of value a node is.
@@ -78,35 +80,21 @@ func (n *node) set(name string, p place, v *node) {
 	n.keys = append(n.keys, entry{name, p, v})
 }
 
-// find follows a path of keys and indexes and returns the place of what it leads
-// to, or of the last part of the way that stands in the file.
-func (n *node) find(path []string) place {
-	best := place{1, 1, 1}
+// find follows a path of keys and indexes. It returns the place of what it leads
+// to, or of the last part of the way that stands in the file, and whether the path
+// ends in a default: something that is there, but that nobody wrote.
+func (n *node) find(path []string) (best place, isDefault bool) {
+	best = place{1, 1, 1}
 	if n == nil {
-		return best
+		return best, false
 	}
 	if n.form == mapping && n.place.line > 0 {
 		best = n.place
 	}
 	for _, part := range path {
-		var next *node
-		at := place{}
-		switch n.form {
-		case mapping:
-			for _, e := range n.keys {
-				if e.name == part {
-					next, at = e.value, e.place
-				}
-			}
-		case list:
-			i := 0
-			if _, err := fmt.Sscanf(part, "%d", &i); err == nil && i >= 0 && i < len(n.items) {
-				next = n.items[i]
-				at = next.place
-			}
-		}
+		next, at := n.step(part)
 		if next == nil {
-			return best
+			return best, false
 		}
 		if next.form == scalar || next.form == list {
 			at = next.place
@@ -114,9 +102,40 @@ func (n *node) find(path []string) place {
 		if at.line > 0 {
 			best = at
 		}
+		n, isDefault = next, at.line == 0
+	}
+	return best, isDefault
+}
+
+// step follows one part of a path; at is where the key or the item stands.
+func (n *node) step(part string) (next *node, at place) {
+	switch n.form {
+	case mapping:
+		if e := n.has(part); e != nil {
+			return e.value, e.place
+		}
+	case list:
+		if i, err := strconv.Atoi(part); err == nil && i >= 0 && i < len(n.items) {
+			return n.items[i], n.items[i].place
+		}
+	}
+	return nil, place{}
+}
+
+// key returns the place of the key that a path ends in.
+func (n *node) key(path []string) place {
+	at, _ := n.find(path)
+	for i, part := range path {
+		next, here := n.step(part)
+		if next == nil {
+			break
+		}
+		if i == len(path)-1 && here.line > 0 {
+			return here
+		}
 		n = next
 	}
-	return best
+	return at
 }
 
 // read turns the source into a tree. Everything that is wrong is added to p; the
@@ -131,11 +150,14 @@ func read(p *Problems) *node {
 		p.addAt(place{1, 1, 1}, "", "the file is not UTF-8 text", "save it as UTF-8")
 		return nil
 	}
-	tokens := lexer.Tokenize(string(p.src))
-	if !admissible(p, tokens) {
+	tokens, err := guarded(func() (token.Tokens, error) { return lexer.Tokenize(string(p.src)), nil })
+	if err == nil && !admissible(p, tokens) {
 		return nil
 	}
-	f, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	var f *ast.File
+	if err == nil {
+		f, err = guarded(func() (*ast.File, error) { return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey()) })
+	}
 	if err != nil {
 		p.addSyntax(err)
 		return nil
@@ -163,9 +185,25 @@ func read(p *Problems) *node {
 	return root
 }
 
+// guarded runs the parser. It is somebody else's code on somebody's text: should it
+// panic, the file is refused and the program goes on.
+func guarded[T any](run func() (T, error)) (out T, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			err = fmt.Errorf("the parser gave up: %v", e)
+		}
+	}()
+	return run()
+}
+
 // admissible looks at the tokens before the parser does: it recurses, so depth is
 // bounded here, and what could multiply the document's size is refused.
 func admissible(p *Problems, tokens token.Tokens) bool {
+	if len(tokens) > maxToken {
+		p.addAt(place{1, 1, 1}, "", fmt.Sprintf("the file has %d words and marks; at most %d are read", len(tokens), maxToken),
+			"a strategy is a page of text: is this the right file?")
+		return false
+	}
 	flow, line, dashes := 0, 0, 0
 	for _, t := range tokens {
 		if t.Position == nil {
@@ -197,7 +235,11 @@ func admissible(p *Problems, tokens token.Tokens) bool {
 		case token.DirectiveType:
 			what = "directives (%)"
 		case token.InvalidType:
-			p.addAt(placeOf(t), "", orElse(t.Error, "this is not YAML"), "correct it")
+			message, remedy := "this is not YAML: "+orElse(t.Error, "an unknown mark"), "look at indentation, quotes and brackets here"
+			if strings.Contains(t.Error, "'\t'") {
+				message, remedy = "this is not YAML: a tab begins here", "indent with spaces"
+			}
+			p.addAt(placeOf(t), "", message, remedy)
 			return false
 		}
 		if what != "" {

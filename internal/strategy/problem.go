@@ -196,7 +196,7 @@ func choose(got string, names []string) string {
 		return fmt.Sprintf("did you mean %q?", n)
 	}
 	if len(names) == 0 {
-		return "there is none to name"
+		return "remove it"
 	}
 	return "there are: " + strings.Join(names, ", ")
 }

@@ -165,12 +165,13 @@ func (x *address) read(d *decoder, path []string, n *node) {
 
 // badURL says why s is no http address of a host, or nothing.
 func badURL(s string) string {
+	if !strings.HasPrefix(s, "http://") && !strings.HasPrefix(s, "https://") {
+		return "it does not begin with http:// or https://"
+	}
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
 		return "it cannot be read"
-	case u.Scheme != "http" && u.Scheme != "https":
-		return "it does not begin with http:// or https://"
 	case u.Hostname() == "":
 		return "it names no host"
 	case u.User != nil:

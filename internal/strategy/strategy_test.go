@@ -11,8 +11,8 @@ import (
 // least is the shortest file there is.
 const least = "app: shop\ntarget: {selfhost: {stable: http://127.0.0.1:3001}}\n"
 
-// parse reads a file that is meant to be right.
-func parse(t testing.TB, src string) *Strategy {
+// mustParse reads a file that is meant to be right.
+func mustParse(t testing.TB, src string) *Strategy {
 	t.Helper()
 	s, err := Parse("slipway.yaml", []byte(src))
 	if err != nil {
@@ -33,14 +33,14 @@ func ids(p release.Plan) string {
 // req: WF-03 WF-04 WF-05 CD-06 CD-07
 func TestPlanOfTheShortestFile(t *testing.T) {
 	t.Parallel()
-	p := parse(t, least).ReleasePlan()
+	p := mustParse(t, least).ReleasePlan()
 	want := "development/checks staging/checks staging/deploy staging/smoke staging/load staging/sign-off staging/flags " +
 		"canary/deploy canary/smoke canary/share-5 canary/share-10 canary/share-25 canary/share-50 canary/share-100 " +
 		"production/window production/approval production/promote production/verify production/watch"
 	if got := ids(p); got != want {
 		t.Errorf("steps\n got %s\nwant %s", got, want)
 	}
-	own := parse(t, least+"stages: {canary: {steps: [1, {share: 20%, bake: 2h}], bake: 5m}}\n").ReleasePlan()
+	own := mustParse(t, least+"stages: {canary: {steps: [1, {share: 20%, bake: 2h}], bake: 5m}}\n").ReleasePlan()
 	var shares []release.Step
 	for _, s := range own.Steps {
 		if s.Kind == release.KindShare {
