@@ -48,6 +48,9 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 			return
 		}
 		ctx := context.WithValue(r.Context(), actorKey{}, who)
+		if who.cookie != "" {
+			ctx = people.WithSession(ctx, who.cookie)
+		}
 		next.ServeHTTP(w, r.WithContext(telemetry.With(ctx, telemetry.Actor, who.actor.ID)))
 	})
 }

@@ -136,6 +136,7 @@ func (f *feed) run(r *http.Request) {
 	f.w.Header().Set("Content-Type", "text/event-stream")
 	f.w.Header().Set("Cache-Control", "no-store")
 	f.w.Header().Set("X-Accel-Buffering", "no")
+	f.w.Header().Set("X-Slipway-Seq", strconv.FormatInt(f.after, 10)) // where a new reader begins, to come back to
 	f.w.WriteHeader(http.StatusOK)
 	beat := time.NewTicker(f.s.heartbeat)
 	defer beat.Stop()

@@ -12,6 +12,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/desk"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/people"
 )
 
 func (s *Server) placeOperations(h huma.API) {
@@ -206,15 +207,21 @@ func (s *Server) sessionOperations(h huma.API) {
 			writeJSON(w, http.StatusCreated, api.Session{User: session.Actor.Name, CSRF: session.CSRF, Expires: session.Expires})
 		}, nil
 	})
-	register(s, h, endpoint{
+	gone := func(o *huma.Operation) {
+		o.Responses = map[string]*huma.Response{"204": {Description: "The session has ended."}}
+	}
+	registerStream(s, h, endpoint{
 		ID: "logout", Method: http.MethodDelete, Path: "/sessions", Tag: "People", Summary: "Sign out",
-		About: "Ends the session whose cookie the request carries.",
-	}, func(ctx context.Context, _ access.Actor, _ *none) (struct{}, error) {
+		About: "Ends the session whose cookie the request carries.", Status: http.StatusNoContent,
+	}, gone, func(ctx context.Context, _ access.Actor, _ *none) (func(http.ResponseWriter, *http.Request), error) {
 		c, _ := ctx.Value(actorKey{}).(*caller)
 		if c == nil || c.cookie == "" {
-			return struct{}{}, fault.New(fault.Invalid, "no_session", "There is no session to end: a token is revoked instead.")
+			return nil, fault.New(fault.Invalid, "no_session", "There is no session to end: a token is revoked instead.")
 		}
-		return struct{}{}, s.People.Logout(ctx, c.cookie)
+		return func(w http.ResponseWriter, _ *http.Request) {
+			http.SetCookie(w, people.EndCookie(clientOf(ctx).secure))
+			w.WriteHeader(http.StatusNoContent)
+		}, s.People.Logout(ctx, c.cookie)
 	})
 	register(s, h, endpoint{
 		ID: "setup", Method: http.MethodPost, Path: "/setup", Tag: "People", Summary: "Make the first administrator",

@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/client"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/strategy"
+)
+
+// strategyFile is the strategy's name in a repository.
+const strategyFile = "slipway.yaml"
+
+func (c *cli) check() *cobra.Command {
+	var explain, schema bool
+	cmd := &cobra.Command{
+		Use: "check [FILE]", Short: "Check the strategy file; or report and read a version's checks", Args: cobra.MaximumNArgs(1),
+		Long: "Check the strategy file (" + strategyFile + " by default): every problem with its line, column and remedy.\n\n" +
+			"`check report` and `check list` are about the checks of a version, such as its tests.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			if schema {
+				_, err := c.Out.Write(strategy.Schema())
+				return err
+			}
+			name := cmp.Or(append(args, strategyFile)[0], strategyFile)
+			s, err := strategy.Load(name)
+			if err != nil {
+				return err
+			}
+			if explain {
+				_, err := fmt.Fprint(c.Out, s.Explain())
+				return err
+			}
+			plan := s.ReleasePlan()
+			return c.print(map[string]any{"file": name, "app": s.App, "hash": s.Hash(), "steps": len(plan.Steps)}, func() {
+				c.say("%s is good: %s goes to production in %d steps.\n", name, s.App, len(plan.Steps))
+				for _, step := range plan.Steps {
+					c.say("  %s  %s\n", step.ID, step.Title)
+				}
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&explain, "explain", false, "print the whole strategy with every default and where each value comes from")
+	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the file, for editors")
+	cmd.AddCommand(c.checkReport(), c.checkList())
+	return cmd
+}
+
+func (c *cli) checkReport() *cobra.Command {
+	var in api.ReportCheck
+	var coverage float64
+	cmd := &cobra.Command{
+		Use: "report VERSION CHECK STATUS", Short: "Report a check's result, as a CI does", Args: cobra.ExactArgs(3),
+		Long:    "Report a check's result, as a CI does.\n\nSTATUS is running, passed, failed or not_applicable.",
+		Example: "  slipway check report v2 unit passed --url https://ci.example.com/42 --coverage 87.5",
+		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
+			in.Version, in.Name, in.Status = args[0], args[1], args[2]
+			if cmd.Flags().Changed("coverage") {
+				in.Coverage = &coverage
+			}
+			out, err := to.ReportCheck(cmd.Context(), in)
+			if err != nil {
+				return err
+			}
+			return c.print(out, func() { c.say("%s of %s: %s.\n", out.Title, out.Version, out.Status) })
+		}),
+	}
+	f := cmd.Flags()
+	f.StringVar(&in.Commit, "commit", "", "commit that was checked")
+	f.StringVar(&in.Summary, "summary", "", "the result in words")
+	f.StringVar(&in.URL, "evidence", "", "address of the evidence")
+	f.Float64Var(&coverage, "coverage", 0, "percent, where the check measures it")
+	return cmd
+}
+
+func (c *cli) checkList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list VERSION", Short: "Show a version's checklist", Args: cobra.ExactArgs(1),
+		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
+			list, err := to.Checks(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return c.print(list, func() {
+				rows := make([][]string, 0, len(list))
+				for _, k := range list {
+					needed := ""
+					for i, stage := range k.Required {
+						if i > 0 {
+							needed += ", "
+						}
+						needed += stage
+					}
+					rows = append(rows, []string{mark(k.Status), k.Name, k.Title, k.Status, needed, k.Actor, whenPtr(k.At), k.URL})
+				}
+				c.table("The strategy has no checks.", []string{"", "CHECK", "WHAT", "STATUS", "NEEDED IN", "BY", "AT", "EVIDENCE"}, rows)
+			})
+		}),
+	}
+}
+
+func (c *cli) initialize() *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use: "init [DIR]", Short: "Write a strategy file for the Next.js project in a folder", Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir := append(args, ".")[0]
+			src, notes, err := strategy.Detect(dir)
+			if err != nil {
+				return err
+			}
+			path := filepath.Join(dir, strategyFile)
+			mode := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+			if force {
+				mode = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+			}
+			f, err := os.OpenFile(path, mode, 0o644) //nolint:gosec // it belongs into the repository
+			if errors.Is(err, fs.ErrExist) {
+				return fault.New(fault.Refused, "file_exists", "%s is there already. Check it with `slipway check %s`, or replace it with --force.", path, path)
+			}
+			if err == nil {
+				_, err = f.Write(src)
+				err = errors.Join(err, f.Close())
+			}
+			if err != nil {
+				return fault.Wrap(err, fault.Invalid, "file_not_written", "%s cannot be written: %v.", path, err)
+			}
+			return c.print(map[string]any{"file": path, "notes": append([]string{}, notes...)}, func() {
+				for _, n := range notes {
+					c.say("  %s\n", n)
+				}
+				c.say("%s is written. Read it, then run: slipway check %s\n", path, path)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "replace the file that is there")
+	return cmd
+}

@@ -1,0 +1,152 @@
+// Package cli is the command line: one command for each thing people do, one file
+// for each noun.
+//
+// Commands speak to a running Slipway through the public client and to nothing
+// else; only `check FILE` and `init` work on files. People get tables and sentences,
+// programs get the API's own types with --json. An error says what to do next, and
+// its exit code comes from the one error table. Secrets are read from standard
+// input or asked for, never taken from arguments. There is no state: every command
+// is made by a function and gets its streams handed in.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipwayhq/slipway/client"
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+// DefaultURL is where a Slipway on this machine listens.
+const DefaultURL = "http://127.0.0.1:4400"
+
+// Options are what the command line is made of.
+type Options struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Env      func(string) string                 // os.Getenv
+	Terminal bool                                // Out is a terminal: progress may be drawn over
+	Ask      func(prompt string) (string, error) // asks without showing what is typed; nil: read a line of In
+	// Interactive says that a person answers at In.
+	Interactive bool
+	ConfigDir   string // where login keeps its file, e.g. os.UserConfigDir
+	Version     string
+	Commands    []*cobra.Command // more commands: up, demo, edge
+}
+
+// cli is what all commands share.
+type cli struct {
+	Options
+	url, token string
+	json       bool
+}
+
+// New returns the root command.
+func New(o Options) *cobra.Command {
+	c := &cli{Options: o}
+	if c.Env == nil {
+		c.Env = func(string) string { return "" }
+	}
+	root := &cobra.Command{
+		Use:   "slipway",
+		Short: "Run your deployment strategy",
+		Long: "Slipway runs a team's whole deployment strategy for a Next.js application:\n" +
+			"staging, canary, production, and the way back.\n\n" + exitCodes(),
+		Version: o.Version, SilenceUsage: true, SilenceErrors: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(o.In)
+	root.SetOut(o.Out)
+	root.SetErr(o.Err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	f := root.PersistentFlags()
+	f.StringVar(&c.url, "url", "", "address of Slipway (or SLIPWAY_URL; default "+DefaultURL+")")
+	f.StringVar(&c.token, "token", "", "token to use; others on this machine can see it, SLIPWAY_TOKEN they cannot")
+	f.BoolVar(&c.json, "json", false, "print the API's answer as JSON")
+	root.AddCommand(c.release(), c.rollback(), c.check(), c.approval(), c.deployment(), c.incident(), c.issue(), c.status(),
+		c.logs(), c.user(), c.tokens(), c.login(), c.logout(), c.initialize())
+	root.AddCommand(o.Commands...)
+	checkArgs(root)
+	return root
+}
+
+// checkArgs makes every command's complaint about its arguments a usage error, and
+// refuses words that a command with subcommands does not know.
+func checkArgs(cmd *cobra.Command) {
+	check := cmd.Args
+	if check == nil {
+		check = cobra.NoArgs
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usage(cmd, err)
+		}
+		return nil
+	}
+	for _, sub := range cmd.Commands() {
+		checkArgs(sub)
+	}
+}
+
+// usage is the error of somebody who used a command wrongly.
+func usage(cmd *cobra.Command, err error) error {
+	return fault.Wrap(nil, fault.Invalid, "usage", "%s. Use it so: %s (see %s --help)",
+		strings.TrimSuffix(err.Error(), "."), strings.TrimSpace(cmd.UseLine()), cmd.CommandPath())
+}
+
+// exitCodes is the error table for the help text.
+func exitCodes() string {
+	var b strings.Builder
+	b.WriteString("Exit codes:\n  0  done\n")
+	for _, row := range fault.Table() {
+		fmt.Fprintf(&b, "  %d  %s: %s\n", row.Exit, strings.ReplaceAll(string(row.Kind), "_", " "), row.Remedy)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Run runs one command line and returns the exit code. Errors go to o.Err.
+func Run(ctx context.Context, o Options, args []string) int {
+	root := New(o)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	return Report(o.Err, err)
+}
+
+// Report writes an error for people and returns its exit code.
+func Report(w io.Writer, err error) int {
+	if p, ok := errors.AsType[*client.Problem](err); ok {
+		say(w, "slipway: %s\n", p.Message)
+		for _, f := range p.Fields {
+			say(w, "  %s: %s\n", f.Location, f.Message)
+		}
+		if p.Remedy != "" {
+			say(w, "What to do: %s.\n", p.Remedy)
+		}
+		if p.Request != "" && (p.Kind == "internal" || p.Kind == "unavailable") {
+			say(w, "Slipway's log has more under %s.\n", p.Request)
+		}
+		return max(p.ExitCode, 1)
+	}
+	if errors.Is(err, context.Canceled) {
+		say(w, "slipway: interrupted\n")
+		return 130
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		say(w, "slipway: %s\n", f.Message)
+		return fault.RowOf(f.Kind).Exit
+	}
+	if e := err.Error(); strings.HasPrefix(e, "unknown command") {
+		say(w, "slipway: %s\n", e)
+		return fault.RowOf(fault.Invalid).Exit
+	}
+	say(w, "slipway: %s\n", err.Error())
+	return fault.RowOf(fault.Internal).Exit
+}

@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+// clean takes away what would control a terminal or reorder a line: names and notes
+// come from strangers.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case unicode.IsControl(r), r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069', r == '\u2028', r == '\u2029':
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}
+
+// say prints like fmt.Fprintf, with every text argument cleaned, line by line.
+func say(w io.Writer, format string, args ...any) {
+	for i, a := range args {
+		if s, ok := a.(string); ok {
+			lines := strings.Split(s, "\n")
+			for j := range lines {
+				lines[j] = clean(lines[j])
+			}
+			args[i] = strings.Join(lines, "\n")
+		}
+	}
+	_, _ = fmt.Fprintf(w, format, args...)
+}
+
+// say prints to people on standard output.
+func (c *cli) say(format string, args ...any) { say(c.Out, format, args...) }
+
+// print writes v as JSON when that was asked for, and as people want it otherwise.
+func (c *cli) print(v any, people func()) error {
+	if !c.json {
+		people()
+		return nil
+	}
+	enc := json.NewEncoder(c.Out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	return nil
+}
+
+// table prints rows under a head, or a sentence when there is none.
+func (c *cli) table(empty string, head []string, rows [][]string) {
+	if len(rows) == 0 {
+		c.say("%s\n", empty)
+		return
+	}
+	w := tabwriter.NewWriter(c.Out, 0, 0, 3, ' ', 0)
+	for _, row := range append([][]string{head}, rows...) {
+		for i, cell := range row {
+			if cell = clean(cell); cell == "" {
+				cell = "-"
+			}
+			if i < len(row)-1 {
+				cell += "\t"
+			}
+			_, _ = io.WriteString(w, cell)
+		}
+		_, _ = io.WriteString(w, "\n")
+	}
+	_ = w.Flush()
+}
+
+// facts prints names and values under one another; empty values are left out.
+func (c *cli) facts(pairs ...string) {
+	w := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			_, _ = fmt.Fprintf(w, "  %s\t%s\n", pairs[i], clean(pairs[i+1]))
+		}
+	}
+	_ = w.Flush()
+}
+
+// when shows an instant in the reader's zone.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Local().Format("2006-01-02 15:04:05")
+}
+
+func whenPtr(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return when(*t)
+}
+
+func percent(v float64) string { return fmt.Sprintf("%g %%", v) }
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// line reads one line of standard input.
+func (c *cli) line() (string, error) {
+	var out []byte
+	b := make([]byte, 1)
+	for len(out) < 4096 { // by single bytes: what follows belongs to the next question
+		n, err := c.In.Read(b)
+		if n == 1 {
+			if b[0] == '\n' {
+				break
+			}
+			out = append(out, b[0])
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return "", fmt.Errorf("read standard input: %w", err)
+		}
+	}
+	return strings.TrimSuffix(string(out), "\r"), nil
+}
+
+// secret asks for something that must not be shown.
+func (c *cli) secret(prompt string) (string, error) {
+	var s string
+	var err error
+	if c.Interactive && c.Ask != nil {
+		s, err = c.Ask(prompt)
+	} else {
+		s, err = c.line()
+	}
+	if err == nil && s == "" {
+		err = fault.New(fault.Invalid, "input_missing", "Nothing was given for %q: type it, or send it to standard input.", prompt)
+	}
+	return s, err
+}
+
+// newPassword asks for a new password, twice when a person types it.
+func (c *cli) newPassword() (string, error) {
+	p, err := c.secret("New password")
+	if err != nil || !c.Interactive {
+		return p, err
+	}
+	again, err := c.secret("The same again")
+	if err == nil && again != p {
+		err = fault.New(fault.Invalid, "passwords_differ", "The two passwords differ.")
+	}
+	return p, err
+}
+
+// confirm asks before something that cannot be taken back lightly.
+func (c *cli) confirm(sure bool, question string) error {
+	if sure {
+		return nil
+	}
+	if !c.Interactive {
+		return fault.New(fault.Refused, "not_confirmed", "This must be confirmed: read what is above, then repeat the command with --yes.")
+	}
+	say(c.Err, "%s Type yes: ", question)
+	answer, err := c.line()
+	if err == nil && !strings.EqualFold(strings.TrimSpace(answer), "yes") {
+		err = fault.New(fault.Refused, "not_confirmed", "Nothing was done.")
+	}
+	return err
+}
