@@ -3,10 +3,7 @@ package page
 import "github.com/slipwayhq/slipway/api"
 
 // approvalLead says how many requests wait for the viewer.
-func approvalLead(f Frame, all []api.Approval, state string) string {
-	if state != "open" {
-		return ""
-	}
+func approvalLead(f Frame, all []api.Approval) string {
 	switch {
 	case len(all) == 0:
 		return "Nothing waits for approval."

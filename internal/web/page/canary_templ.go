@@ -107,7 +107,7 @@ func Canary(f Frame, r api.Release, c api.Canary) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = actions(f, to("releases", r.ID), r.Revision, r.Actions).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = actions(f, to("releases", r.ID), looked{r.Revision, r.Step}, releaseActions(f, r)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -66,3 +66,18 @@ func edgeMark(e api.EdgeStatus) mark {
 	}
 	return mark{"alert", "bad", "Behind"}
 }
+
+// looked is what the viewer saw when a form was shown: a command about something that has
+// changed since is refused.
+type looked struct {
+	revision int64
+	step     string
+}
+
+// reasonLabel names the field for the reason of an action.
+func reasonLabel(a api.Action) string {
+	if a.Reason {
+		return "Reason, for the log"
+	}
+	return "Note"
+}

@@ -186,3 +186,24 @@ func shareLine(r api.Release) string {
 	}
 	return s
 }
+
+// releaseActions are what the viewer may do. A sign-off is offered at the step that waits
+// for one: whether the viewer holds its role is checked when it is recorded.
+func releaseActions(f Frame, r api.Release) []api.Action {
+	for _, a := range r.Actions {
+		if a.Name == "sign" {
+			return r.Actions
+		}
+	}
+	for _, s := range r.Steps {
+		if s.ID == r.Step && s.Kind == "sign_off" && s.Status == "waiting" && r.Ended == nil && f.May("check:sign") {
+			sign := api.Action{
+				Name: "sign", Title: "Record your verdict", Primary: true,
+				Effect: s.Title + ": your name and verdict are recorded. When it passed, the release goes on; when it failed, it waits.",
+				Undo:   "Record another verdict.",
+			}
+			return append([]api.Action{sign}, r.Actions...)
+		}
+	}
+	return r.Actions
+}

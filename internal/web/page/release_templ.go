@@ -237,7 +237,7 @@ func Release(f Frame, r api.Release, parts ReleaseParts) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = actions(f, to("releases", r.ID), r.Revision, r.Actions).Render(templ.WithChildren(ctx, templ_7745c5c3_Var8), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = actions(f, to("releases", r.ID), looked{r.Revision, r.Step}, releaseActions(f, r)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var8), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -240,7 +240,7 @@ func Rollback(f Frame, r api.Rollback) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = actions(f, to("rollbacks", r.ID), r.Revision, r.Actions).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = actions(f, to("rollbacks", r.ID), looked{revision: r.Revision}, r.Actions).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -94,3 +94,16 @@ func peopleSentence(users []api.User) string {
 	}
 	return count(n) + " people can sign in."
 }
+
+// settingsTabs are the pages of the settings that the viewer can open.
+func (f Frame) settingsTabs() []crumb {
+	tabs := []crumb{{"You", "/settings"}}
+	if f.May("user:manage") {
+		tabs = append(tabs, crumb{"People", "/settings/people"})
+	}
+	tabs = append(tabs, crumb{"Tokens", "/settings/tokens"})
+	if f.May("environment:view") {
+		tabs = append(tabs, crumb{"Roles", "/settings/roles"})
+	}
+	return tabs
+}

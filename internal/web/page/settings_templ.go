@@ -55,7 +55,7 @@ func settings(f Frame, name, sentence string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			for _, c := range []crumb{{"You", "/settings"}, {"People", "/settings/people"}, {"Tokens", "/settings/tokens"}, {"Roles", "/settings/roles"}} {
+			for _, c := range f.settingsTabs() {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<a href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -16,11 +16,11 @@ func approvalStories() []Story {
 			return page.Approval(f, a)
 		}}
 	}
-	many := func(name, state string, all ...api.Approval) Story {
+	many := func(name string, all ...api.Approval) Story {
 		return Story{Name: "approvals/" + name, Page: func(f page.Frame) templ.Component {
 			f.Path = "/approvals"
 			f.Waiting = len(all)
-			return page.ApprovalList(f, all, state)
+			return page.ApprovalList(f, all)
 		}}
 	}
 	author := approval()
@@ -36,7 +36,7 @@ func approvalStories() []Story {
 	bad := approval()
 	bad.Version, bad.Author, bad.App, bad.Votes[0].Reason = hostile, hostile, hostile, hostile
 	return []Story{
-		many("open", "open", approval()), many("none", "open"), many("all", "all", approval(), voided, rejected),
+		many("open", approval()), many("none"), many("two", approval(), author),
 		one("open", approval()), one("author", author), one("voided", voided), one("rejected", rejected), one("changed", again), one("hostile", bad),
 	}
 }

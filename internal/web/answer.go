@@ -1,0 +1,152 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/ident"
+	"github.com/slipwayhq/slipway/internal/web/page"
+)
+
+// show renders a page.
+func (v *visit) show(c templ.Component) error { return v.render(http.StatusOK, c) }
+
+// render renders a page with a status. Nothing is sent before all of it is there, so
+// that a failure on the way is still shown as one.
+func (v *visit) render(status int, c templ.Component) error {
+	b := templ.GetBuffer()
+	defer templ.ReleaseBuffer(b)
+	if err := c.Render(v.r.Context(), b); err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.WriteHeader(status)
+	if v.r.Method != http.MethodHead {
+		_, _ = b.WriteTo(v.w) // the reader has gone: nobody is left to be told
+	}
+	return nil
+}
+
+// done redirects after a form was accepted. The code becomes a sentence on the next page.
+func (v *visit) done(path, code string) error {
+	if code != "" {
+		path += "?done=" + url.QueryEscape(code)
+	}
+	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
+	return nil
+}
+
+// refused puts the reason onto the page that the form came from, which the caller then
+// renders with the status that is returned. Of an internal error only an id is shown.
+func (v *visit) refused(err error) int {
+	status := fault.RowOf(fault.KindOf(err)).Status
+	p := &page.Problem{Title: refusal(fault.KindOf(err)), Message: fault.MessageOf(err)}
+	if fault.Is(err, fault.Internal) {
+		p.Message += " Its id is " + v.record(err) + "."
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		for _, x := range f.Fields {
+			p.Fields = append(p.Fields, page.Complaint{Path: strings.TrimPrefix(x.Path, "body."), Message: x.Message})
+		}
+	}
+	v.frame.Problem, v.frame.Done = p, ""
+	return status
+}
+
+// again shows the page that a form came from with the reason why it was refused.
+func (v *visit) again(err error, load func() (templ.Component, error)) error {
+	status := v.refused(err)
+	c, lost := load()
+	if lost != nil {
+		return err // the page itself cannot be shown: the first reason matters more
+	}
+	return v.render(status, c)
+}
+
+// fail shows a page that says why another cannot be shown.
+func (v *visit) fail(err error) {
+	kind, id := fault.KindOf(err), ""
+	if kind == fault.Unknown {
+		v.signInFirst()
+		return
+	}
+	if kind == fault.Internal {
+		id = v.record(err)
+	}
+	message := fault.MessageOf(err)
+	if kind == fault.Denied && len(v.frame.Me.Roles) > 0 {
+		message += " Your roles: " + strings.Join(v.frame.Me.Roles, ", ") + ". An admin can give another."
+	}
+	if e := v.render(fault.RowOf(kind).Status, page.Failure(v.frame, refusal(kind), message, id)); e != nil {
+		_ = v.record(e)
+		http.Error(v.w, fault.MessageOf(e), http.StatusInternalServerError)
+	}
+}
+
+// record logs an internal error and returns the id that leads to it.
+func (v *visit) record(err error) string {
+	id := v.w.Header().Get("X-Request-Id")
+	if id == "" {
+		id = ident.New("req", now())
+	}
+	v.web.Log.ErrorContext(v.r.Context(), "a page failed", "request", id, "path", v.r.URL.Path, "error", err.Error())
+	return id
+}
+
+// refusal is the heading above a reason.
+func refusal(k fault.Kind) string {
+	switch k {
+	case fault.Invalid:
+		return "Something in it is not right"
+	case fault.NotFound:
+		return "There is no such page"
+	case fault.Conflict:
+		return "Nothing was done: it has changed"
+	case fault.Denied:
+		return "That is not yours to do"
+	case fault.Refused:
+		return "Not now"
+	case fault.Limited:
+		return "Too many at once"
+	case fault.Unavailable:
+		return "Something needed is away"
+	case fault.Unknown:
+		return "Not signed in"
+	}
+	return "Something went wrong"
+}
+
+// doneSentence says what was done. Only what stands here is ever shown: an address
+// cannot put words into the page.
+func doneSentence(code string) string {
+	return map[string]string{
+		"pause":    "Paused. The share stays where it is; “Resume” goes on.",
+		"resume":   "Resumed.",
+		"promote":  "It goes on to the next step. To take it back, lower the share or abort.",
+		"abort":    "Aborted. All visitors are being sent back to the stable version.",
+		"share":    "The share is being set. It is shown as soon as the edges confirm it.",
+		"skip":     "Skipped. Your name and reason are in the log.",
+		"retry":    "Trying again.",
+		"sign":     "Your verdict is recorded.",
+		"started":  "Started. Nothing reaches a visitor before the first checks have passed.",
+		"check":    "Recorded.",
+		"approved": "Approved with your name. Any change of the content voids it.",
+		"rejected": "Rejected. Whoever waits for it sees your reason.",
+		"rollback": "Requested. It can be canceled until it runs.",
+		"run":      "It runs now.",
+		"cancel":   "Canceled. Nothing moved.",
+		"retarget": "The target is changed; it is approved anew.",
+		"reported": "Reported.",
+		"resolved": "Resolved.",
+		"person":   "Saved.",
+		"password": "Your password is changed. Your other sessions have ended.",
+		"revoked":  "Revoked. Whatever uses it is refused from now on.",
+		"signed":   "You are signed in.",
+		"setup":    "You are the first admin. Sign in.",
+	}[code]
+}

@@ -1,0 +1,139 @@
+// Package web is the dashboard: pages that people read and forms that they send, over
+// the same desk as the HTTP API.
+//
+// A request is answered in one way: who asks is found out from the session's cookie, the
+// desk is asked for wire types, a page of web/page renders them. Forms post and are
+// redirected, so that a reload repeats nothing; what was refused is shown on the page it
+// came from, with what was typed. Pages work without script. With it, an open page keeps
+// itself current: /live says that the log has moved, the page is fetched again, and its
+// live parts are morphed. Permissions are never decided here.
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/desk"
+	"github.com/slipwayhq/slipway/internal/live"
+	"github.com/slipwayhq/slipway/internal/people"
+	"github.com/slipwayhq/slipway/internal/web/static"
+)
+
+// Options are what the dashboard is made of.
+type Options struct {
+	Desk    *desk.Desk
+	People  *people.People
+	Live    *live.Live
+	Log     *slog.Logger // nil discards
+	App     string       // name of the application
+	Slipway string       // version of Slipway
+
+	// Client says where a request comes from: its address, and whether it came over TLS.
+	// Nil takes the connection's, which is right when no proxy stands before Slipway.
+	Client func(*http.Request) (address string, secure bool)
+	// Stop ends the streams of open pages when the server stops; nil is never.
+	Stop context.Context //nolint:containedctx // it outlives every request
+}
+
+// Web answers requests for pages.
+type Web struct {
+	Options
+	files *static.Files
+	mux   *http.ServeMux
+}
+
+// New returns the dashboard's handler.
+func New(o Options) (*Web, error) {
+	if o.Desk == nil || o.People == nil || o.Live == nil {
+		return nil, errors.New("web needs a desk, people and live")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Client == nil {
+		o.Client = connection
+	}
+	if o.Stop == nil {
+		o.Stop = context.Background()
+	}
+	files, err := static.Load()
+	if err != nil {
+		return nil, err
+	}
+	s := &Web{Options: o, files: files, mux: http.NewServeMux()}
+	s.routes()
+	return s, nil
+}
+
+// ServeHTTP answers a request.
+func (s *Web) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// routes is every address of the dashboard.
+func (s *Web) routes() {
+	open := func(pattern string, h func(*visit) error) { s.mux.Handle(pattern, s.page(h, false)) }
+	page := func(pattern string, h func(*visit) error) { s.mux.Handle(pattern, s.page(h, true)) }
+
+	s.mux.Handle("GET "+static.Prefix, s.files)
+	open("GET /login", s.login)
+	open("POST /login", s.signIn)
+	open("GET /setup", s.setup)
+	open("POST /setup", s.setUp)
+	open("POST /theme", s.theme)
+	open("GET /status", s.status)
+
+	page("POST /logout", s.logout)
+	page("GET /live", s.live)
+	page("GET /keys", s.keys)
+	page("GET /{$}", s.home)
+	page("GET /releases", s.releases)
+	page("GET /releases/new", s.releaseNew)
+	page("POST /releases", s.releaseStart)
+	page("GET /releases/{id}", s.release)
+	page("GET /releases/{id}/canary", s.canary)
+	page("POST /releases/{id}/{action}", s.releaseAct)
+	page("GET /checks/{version}", s.checks)
+	page("POST /checks/{version}", s.checkReport)
+	page("GET /approvals", s.approvals)
+	page("GET /approvals/{id}", s.approval)
+	page("POST /approvals/{id}/{decision}", s.approvalDecide)
+	page("GET /rollbacks", s.rollbacks)
+	page("GET /rollbacks/new", s.rollbackNew)
+	page("POST /rollbacks", s.rollbackRequest)
+	page("GET /rollbacks/{id}", s.rollback)
+	page("POST /rollbacks/{id}/{action}", s.rollbackAct)
+	page("GET /incidents", s.incidents)
+	page("GET /incidents/new", s.incidentNew)
+	page("POST /incidents", s.incidentReport)
+	page("GET /incidents/{id}", s.incident)
+	page("POST /incidents/{id}/resolve", s.incidentResolve)
+	page("GET /log", s.events)
+	page("POST /log/verify", s.eventsVerify)
+	page("GET /log/{seq}", s.event)
+	page("GET /settings", s.settings)
+	page("POST /settings/password", s.password)
+	page("GET /settings/people", s.people)
+	page("POST /settings/people", s.personAdd)
+	page("GET /settings/people/{id}", s.person)
+	page("POST /settings/people/{id}", s.personChange)
+	page("GET /settings/tokens", s.tokens)
+	page("POST /settings/tokens", s.tokenMake)
+	page("POST /settings/tokens/{id}/revoke", s.tokenRevoke)
+	page("GET /settings/roles", s.roles)
+	page("/", s.missing)
+}
+
+// connection says where a request comes from by its connection.
+func connection(r *http.Request) (string, bool) {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	return host, r.TLS != nil
+}
+
+// now is the time of an answer.
+func now() time.Time { return time.Now() }
