@@ -111,7 +111,7 @@ func isPermission(s string) bool { return regexp.MustCompile(`^[a-z]+:[a-z]+$`).
 
 // quote writes a text so that YAML reads the same text.
 func quote(s string) string {
-	if regexp.MustCompile(`^[A-Za-z_/][A-Za-z0-9_./-]*$`).MatchString(s) {
+	if regexp.MustCompile(`^\.?[A-Za-z_/][A-Za-z0-9_./-]*$`).MatchString(s) {
 		switch strings.ToLower(s) {
 		case "true", "false", "null", "yes", "no", "on", "off", "y", "n":
 		default:

@@ -92,6 +92,11 @@ func isVariable(s string) bool {
 // never appear in what it says: they may be secrets.
 func ValidateVariables(manifest []Variable, environment string, values map[string]string) []Problem {
 	var out []Problem
+	if mode := values["NODE_ENV"]; environment == prodStage && mode != "" && mode != "production" {
+		out = append(out, Problem{
+			File: environment, Path: "NODE_ENV", Message: fmt.Sprintf("is %q in production", clean(mode)), Remedy: "set it to production",
+		})
+	}
 	for _, v := range manifest {
 		value, there := values[v.Name]
 		message, remedy := "", ""
