@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -43,8 +42,8 @@ func (tx *Tx) Append(ctx context.Context, d event.Draft) (event.Event, error) {
 		return event.Event{}, err
 	}
 	at := tx.now
-	if at.Before(tx.at) {
-		at = tx.at
+	if at.Before(tx.head.at) {
+		at = tx.head.at
 	}
 	e, err := d.Seal(tx.head.Seq+1, at, tx.head.Hash)
 	if err != nil {
@@ -61,7 +60,8 @@ func (tx *Tx) Append(ctx context.Context, d event.Draft) (event.Event, error) {
 	if err != nil || n != 1 {
 		return event.Event{}, fmt.Errorf("move the log's head from %d: %d rows: %w", tx.head.Seq, n, err)
 	}
-	tx.head, tx.at = &event.Head{Seq: e.Seq, Hash: e.Hash}, e.At
+	tx.end = &event.Head{Seq: e.Seq, Hash: e.Hash}
+	tx.head = headRow{Head: *tx.end, at: e.At}
 	return e, nil
 }
 
@@ -81,96 +81,6 @@ func (r reads) Head(ctx context.Context) (event.Head, error) {
 		return event.Head{}, fault.New(fault.Internal, "log_head_missing", "The log has no head: its row was deleted.")
 	}
 	return row.Head, nil
-}
-
-// EventFilter says which events of the log are asked for. Empty fields ask for all.
-type EventFilter struct {
-	After       int64 // numbers above
-	Before      int64 // numbers below; 0 for no bound
-	Subject     string
-	Kind        string // exact, or a prefix that ends with a dot: "release."
-	Actor       string
-	Environment string
-	App         string
-	Text        string    // whole words that the sentence holds, in any order, in any case
-	From, To    time.Time // at or after From, before To
-	Limit       int       // 50 when 0, at most 1,000
-	Descending  bool      // newest first
-}
-
-// Events returns the events that the filter asks for, oldest first or descending.
-func (r reads) Events(ctx context.Context, f EventFilter) ([]event.Event, error) {
-	query, args := f.query()
-	got, err := all(ctx, r.run, scanEvent, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read events: %w", err)
-	}
-	return got, nil
-}
-
-// query makes the statement. One condition is left to the indexes: that which lets
-// the fewest events through as a rule. The others are hidden from the planner by
-// an empty concatenation, because SQLite, which keeps no statistics here, picks the
-// wrong one as readily as the right one.
-func (f EventFilter) query() (string, []any) {
-	var c clause
-	from, seq, driven := "events e", "e.seq", false
-	column := func(name, text string) {
-		switch {
-		case text == "":
-		case driven:
-			c.and("e."+name+" || '' = ?", text)
-		default:
-			c.and("e."+name+" = ?", text)
-			driven = true
-		}
-	}
-	column("subject", f.Subject)
-	for _, w := range words(f.Text) {
-		if driven {
-			c.and("EXISTS (SELECT 1 FROM event_words x WHERE x.word = ? AND x.seq = e.seq)", w)
-			continue
-		}
-		from, seq, driven = "event_words w JOIN events e ON e.seq = w.seq", "w.seq", true
-		c.and("w.word = ?", w)
-	}
-	column("actor", f.Actor)
-	if prefix, ok := strings.CutSuffix(f.Kind, "."); ok {
-		column("family", family(prefix))
-		if strings.Contains(prefix, ".") {
-			c.and("e.kind || '' >= ? AND e.kind || '' < ?", f.Kind, prefix+"/") // '/' follows '.'
-		}
-	} else {
-		column("kind", f.Kind)
-	}
-	column("environment", f.Environment)
-	column("app", f.App)
-	f.bounds(&c, seq)
-	order := " ORDER BY " + seq
-	if f.Descending {
-		order += " DESC"
-	}
-	c.args = append(c.args, limited(f.Limit))
-	return "SELECT " + eventColumns + " FROM " + from + c.String() + order + " LIMIT $" + strconv.Itoa(len(c.args)), c.args
-}
-
-// bounds adds the limits of number and time. Time never runs backward along the
-// log, so that a time is a number.
-func (f EventFilter) bounds(c *clause, seq string) {
-	if f.After > 0 {
-		c.and(seq+" > ?", f.After)
-	}
-	if f.Before > 0 {
-		c.and(seq+" < ?", f.Before)
-	}
-	if !f.From.IsZero() {
-		c.and(seq+" >= COALESCE((SELECT s.seq FROM events s WHERE s.at >= ? ORDER BY s.at, s.seq LIMIT 1), "+
-			"9223372036854775807)", Time{f.From})
-	}
-	if !f.To.IsZero() {
-		c.and(seq+" <= COALESCE((SELECT s.seq FROM events s WHERE s.at < ? ORDER BY s.at DESC, s.seq DESC LIMIT 1), 0)",
-			Time{f.To})
-	}
 }
 
 func scanEvent(rows *sql.Rows, e *event.Event) error {

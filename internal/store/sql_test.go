@@ -92,8 +92,11 @@ func built(t *testing.T) map[string]string {
 		if mask&(1<<7) != 0 && f.Kind != "" {
 			f.Kind = "release.started"
 		}
-		query, _ := f.query()
-		add("events", query)
+		conditions := f.conditions()
+		for driver := range max(len(conditions), 1) {
+			query, _ := f.query(conditions, driver)
+			add("events", query)
+		}
 	}
 	for table, c := range map[string]clause{
 		"releases":    ReleaseFilter{App: "a", Version: "v", Phase: []string{"x", "y"}}.clause(),
@@ -110,6 +113,9 @@ func built(t *testing.T) map[string]string {
 				add(table, query)
 			}
 		}
+	}
+	for _, column := range []string{"subject", "actor", "kind", "family", "environment", word} {
+		add("count", countQuery(column))
 	}
 	query, _ := claimQuery("n", []string{"a", "b"}, 1, 1, time.Unix(1, 0))
 	add("claim", query)

@@ -21,8 +21,9 @@ import (
 	"sync"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // registers "pgx"
-	_ "modernc.org/sqlite"             // registers "sqlite"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // registers "sqlite"
 
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -80,11 +81,20 @@ func connect(address string) (*DB, error) {
 	return connectSQLite(path)
 }
 
+// idleTimeout ends the transaction of a node that hangs: all others wait for it.
+const idleTimeout = "idle_in_transaction_session_timeout"
+
 func connectPostgres(address string) (*DB, error) {
-	pool, err := sql.Open("pgx", address)
+	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "bad_database", "The database address cannot be read.")
 	}
+	for name, value := range map[string]string{"application_name": "slipway", idleTimeout: "30s"} {
+		if config.RuntimeParams[name] == "" {
+			config.RuntimeParams[name] = value
+		}
+	}
+	pool := stdlib.OpenDB(*config)
 	pool.SetMaxOpenConns(postgresClients)
 	pool.SetMaxIdleConns(postgresClients / 2)
 	return &DB{dialect: PostgreSQL, write: pool, read: pool}, nil

@@ -27,8 +27,8 @@ type Tx struct {
 	notes
 	run  runner
 	now  time.Time
-	head *event.Head // of the log, once this transaction holds it
-	at   time.Time   // of the head
+	head headRow     // of the log; zero until this transaction holds it
+	end  *event.Head // of the log, once this transaction has appended to it
 	undo []func()    // gives the arguments of updates their versions back
 }
 
@@ -92,6 +92,11 @@ func (db *DB) writeOnce(ctx context.Context, f func(*Tx) error) (*event.Head, er
 			tx.undo[i]()
 		}
 	}()
+	if db.dialect == PostgreSQL {
+		if err := tx.lockHead(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := f(tx); err != nil {
 		return nil, err
 	}
@@ -101,7 +106,7 @@ func (db *DB) writeOnce(ctx context.Context, f func(*Tx) error) (*event.Head, er
 		return nil, fmt.Errorf("commit: %w", errors.Join(ctx.Err(), err))
 	}
 	committed = true
-	return tx.head, nil
+	return tx.end, nil
 }
 
 // retry calls try until it does not collide any more, a few times at most.
@@ -133,10 +138,12 @@ func (tx *Tx) bump(row *int64, version int64) {
 	*row = version
 }
 
-// lockHead takes the log's counter row for this transaction: whoever appends next
-// waits until it ends, so that numbers have no gaps and are seen in their order.
+// lockHead takes the log's counter row for this transaction: whoever else writes
+// waits until it ends, so that numbers have no gaps and are seen in their order. On
+// PostgreSQL Write takes it first of all: nearly every transaction needs it sooner or
+// later, and those that took it after other rows met in deadlocks, a second each.
 func (tx *Tx) lockHead(ctx context.Context) error {
-	if tx.head != nil {
+	if tx.head.Hash != "" {
 		return nil
 	}
 	row, err := one(ctx, tx.run, scanHead, sqlLockHead)
@@ -146,6 +153,6 @@ func (tx *Tx) lockHead(ctx context.Context) error {
 	if row == nil {
 		return fault.New(fault.Internal, "log_head_missing", "The log has no head: its row was deleted.")
 	}
-	tx.head, tx.at = &row.Head, row.at
+	tx.head = *row
 	return nil
 }

@@ -30,6 +30,9 @@ CREATE INDEX events_actor ON events (actor, seq);
 CREATE INDEX events_app ON events (app, seq);
 CREATE INDEX events_environment ON events (environment, seq);
 CREATE INDEX events_subject ON events (subject, seq);
+CREATE INDEX events_actor_environment ON events (actor, environment, seq);
+CREATE INDEX events_actor_family ON events (actor, family, seq);
+CREATE INDEX events_family_environment ON events (family, environment, seq);
 
 CREATE TABLE event_words (
     word TEXT NOT NULL CHECK (word <> ''),
@@ -108,6 +111,7 @@ CREATE TABLE deployments (
     doc         TEXT NOT NULL CHECK (doc <> '')
 );
 CREATE UNIQUE INDEX deployments_place ON deployments (app, label, url);
+CREATE INDEX deployments_created ON deployments (created, id);
 CREATE INDEX deployments_app ON deployments (app, created, id);
 CREATE INDEX deployments_promoted ON deployments (app, created, id) WHERE promoted > 0;
 
