@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -235,6 +236,38 @@ func TestTextThatCannotBeKept(t *testing.T) {
 			if !strings.Contains(err.Error(), "text") {
 				t.Errorf("%v does not say what is wrong", err)
 			}
+		}
+	})
+}
+
+// TestFakeClock shows that a whole database lives inside a bubble: stories rely on it.
+func TestFakeClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := storetest.Open(t, store.SQLite)
+		start := time.Now()
+		for n := range 100 {
+			time.Sleep(15 * time.Minute)
+			e := appendAll(t, db, draft(n))[0]
+			if want := start.Add(time.Duration(n+1) * 15 * time.Minute); !e.At.Equal(want) {
+				t.Fatalf("event at %v, want the fake %v", e.At, want)
+			}
+		}
+		if head, err := db.VerifyLog(t.Context()); err != nil || head.Seq != 100 {
+			t.Errorf("log %v, %v", head, err)
+		}
+	})
+}
+
+// TestTimeNeverRunsBackward appends with a clock that goes back between two events.
+func TestTimeNeverRunsBackward(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	db := storetest.OpenAt(t, path)
+	late := appendAll(t, db, draft(0))[0]
+	synctest.Test(t, func(t *testing.T) { // whose clock begins in the year 2000
+		early := storetest.OpenAt(t, path)
+		e := appendAll(t, early, draft(1))[0]
+		if e.Seq != 2 || !e.At.Equal(late.At) {
+			t.Errorf("event %d at %v, want 2 at %v", e.Seq, e.At, late.At)
 		}
 	})
 }
