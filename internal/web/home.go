@@ -8,7 +8,7 @@ import (
 )
 
 func (s *Web) home(v *visit) error {
-	st := api.Status{App: s.App, Sentence: "You have no role that lets you see anything here yet. Ask an admin."}
+	st := api.Status{App: s.app, Sentence: "You have no role that lets you see anything here yet. Ask an admin."}
 	if v.who.MayAnywhere(access.ViewEnvironment) {
 		var err error
 		if st, err = s.Desk.Status(v.r.Context(), v.who); err != nil {

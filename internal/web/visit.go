@@ -78,7 +78,7 @@ func (v *visit) headers() {
 // identify finds out who it is and fills the frame.
 func (v *visit) identify() error {
 	v.frame = page.Frame{
-		App: v.web.App, Slipway: v.web.Slipway, Path: v.r.URL.RequestURI(), Theme: v.theme(), Zone: v.zone(), Now: now(),
+		App: v.web.app, Slipway: v.web.Desk.Version, Path: v.r.URL.RequestURI(), Theme: v.theme(), Zone: v.zone(), Now: now(),
 		Asset: v.web.files.Address, Done: doneSentence(v.r.URL.Query().Get("done")),
 	}
 	if c, err := v.r.Cookie(people.CookieName); err == nil && c.Value != "" {

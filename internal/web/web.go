@@ -25,12 +25,10 @@ import (
 
 // Options are what the dashboard is made of.
 type Options struct {
-	Desk    *desk.Desk
-	People  *people.People
-	Live    *live.Live
-	Log     *slog.Logger // nil discards
-	App     string       // name of the application
-	Slipway string       // version of Slipway
+	Desk   *desk.Desk
+	People *people.People
+	Live   *live.Live
+	Log    *slog.Logger // nil discards
 
 	// Client says where a request comes from: its address, and whether it came over TLS.
 	// Nil takes the connection's, which is right when no proxy stands before Slipway.
@@ -42,6 +40,7 @@ type Options struct {
 // Web answers requests for pages.
 type Web struct {
 	Options
+	app   string // name of the application
 	files *static.Files
 	mux   *http.ServeMux
 }
@@ -64,7 +63,7 @@ func New(o Options) (*Web, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Web{Options: o, files: files, mux: http.NewServeMux()}
+	s := &Web{Options: o, app: o.Desk.Strategy.App, files: files, mux: http.NewServeMux()}
 	s.routes()
 	return s, nil
 }

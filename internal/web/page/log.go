@@ -3,6 +3,8 @@ package page
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/slipwayhq/slipway/api"
 )
 
 // logTick is how often the log looks again: only its newest page moves.
@@ -40,4 +42,17 @@ func indent(data json.RawMessage) string {
 		return string(data)
 	}
 	return b.String()
+}
+
+// logLead says what is looked at.
+func logLead(f Frame, p api.EventPage, q LogFilter) string {
+	switch {
+	case len(p.Items) == 0:
+		return ""
+	case q.Before != "":
+		return "Records up to " + count(p.Items[0].Seq) + "."
+	case q != (LogFilter{}):
+		return "The newest record that matches: " + ago(p.Items[0].At, f.Now) + "."
+	}
+	return count(p.Items[0].Seq) + " records. The newest: " + ago(p.Items[0].At, f.Now) + "."
 }

@@ -79,9 +79,9 @@ func (f Frame) at(path string) bool {
 	return p == path || strings.HasPrefix(p, path+"/")
 }
 
-// frames of a page's head
+// head is what a page's frame shows of it.
 type head struct {
-	title string // of the window, and the page's h1 when lead is not it
+	title string // of the window
 	tick  string // seconds between looks while the page is open; empty: the page does not move
 	plain bool   // without the navigation: sign-in, set-up, public pages
 }
@@ -128,4 +128,12 @@ func to(segments ...string) string {
 func Policy() string {
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+}
+
+// windowTitle names the page in a browser's tab: the most particular first.
+func windowTitle(f Frame, h head) string {
+	if f.App == "" || h.plain {
+		return h.title + " · Slipway"
+	}
+	return h.title + " · " + f.App + " · Slipway"
 }

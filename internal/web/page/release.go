@@ -207,3 +207,23 @@ func releaseActions(f Frame, r api.Release) []api.Action {
 	}
 	return r.Actions
 }
+
+// releasesLead says how many releases are on their way.
+func releasesLead(p api.ReleasePage, phase string) string {
+	if phase != "" || len(p.Items) == 0 {
+		return ""
+	}
+	n := 0
+	for _, r := range p.Items {
+		if r.Ended == nil {
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return "No release is on its way."
+	case 1:
+		return "One release is on its way."
+	}
+	return count(n) + " releases are on their way."
+}

@@ -44,7 +44,7 @@ func ReleaseList(f Frame, p api.ReleasePage, phase string) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = heading(f, nil, "Releases", "", mark{}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = heading(f, nil, "Releases", releasesLead(p, phase), mark{}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

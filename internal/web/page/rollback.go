@@ -42,3 +42,22 @@ func chosen(p api.RollbackPlan, in api.RequestRollback, deployment string) bool 
 	}
 	return p.To != nil && p.To.ID == deployment
 }
+
+// rollbacksLead says how many rollbacks are under way or have failed.
+func rollbacksLead(p api.RollbackPage) string {
+	n := 0
+	for _, r := range p.Items {
+		if r.Ended == nil {
+			n++
+		}
+	}
+	switch {
+	case len(p.Items) == 0:
+		return ""
+	case n == 0:
+		return "No rollback is under way."
+	case n == 1:
+		return "One rollback is under way."
+	}
+	return count(n) + " rollbacks are under way."
+}

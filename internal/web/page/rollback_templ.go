@@ -44,7 +44,7 @@ func RollbackList(f Frame, p api.RollbackPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = heading(f, nil, "Rollbacks", "", mark{}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = heading(f, nil, "Rollbacks", rollbacksLead(p), mark{}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

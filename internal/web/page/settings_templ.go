@@ -204,7 +204,7 @@ func SettingsMe(f Frame) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = section("password", "Password").Render(templ.WithChildren(ctx, templ_7745c5c3_Var7), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = section("change-password", "Password").Render(templ.WithChildren(ctx, templ_7745c5c3_Var7), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -6,6 +6,9 @@
   if (!document.cookie.includes("slipway_zone=" + encodeURIComponent(zone)))
     document.cookie = "slipway_zone=" + encodeURIComponent(zone) + "; path=/; max-age=31536000; samesite=lax";
 
+  const here = $(".top nav [aria-current]");
+  if (here) here.scrollIntoView({ block: "nearest", inline: "center" });
+
   // live: when the log moved, fetch this page again and morph its live parts.
   const tick = document.body.dataset.tick, lost = $("#lost");
   let stream, busy = false, again = false, asOf = $("#asof") && $("#asof").textContent;

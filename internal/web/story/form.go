@@ -24,7 +24,7 @@ func formStories() []Story {
 		at("start/refused", "/releases/new", func(f page.Frame) templ.Component {
 			f.Problem = &page.Problem{
 				Title: "The release was not started", Message: "Two things are not right.",
-				Fields: []page.Complaint{{Path: "body.version", Message: "holds a space"}, {Path: "body.deployment_url", Message: "is not an address"}},
+				Fields: []page.Complaint{{Path: "version", Message: "holds a space"}, {Path: "deployment_url", Message: "is not an address"}},
 			}
 			return page.ReleaseStart(f, api.StartRelease{Version: "v 2", Deployment: hostile, Note: hostile})
 		}),

@@ -58,7 +58,7 @@ func settingsStories() []Story {
 		at("you", page.SettingsMe),
 		at("people", func(f page.Frame) templ.Component { return page.SettingsPeople(f, users(), roles(), api.NewUser{}) }),
 		at("people-refused", func(f page.Frame) templ.Component {
-			f.Problem = &page.Problem{Title: "Nothing was changed", Message: "The input is not right.", Fields: []page.Complaint{{Path: "body.password", Message: "has fewer than 12 characters"}}}
+			f.Problem = &page.Problem{Title: "Nothing was changed", Message: "The input is not right.", Fields: []page.Complaint{{Path: "password", Message: "has fewer than 12 characters"}}}
 			return page.SettingsPeople(f, users()[:1], roles(), api.NewUser{Name: "lin", Roles: []string{"qa"}})
 		}),
 		at("person", func(f page.Frame) templ.Component { return page.SettingsPerson(f, users()[0], roles()) }),
