@@ -74,9 +74,9 @@ func (c *Client) ReportCheck(ctx context.Context, in api.ReportCheck) (api.Check
 	return post[api.Check](ctx, c, "checks", in)
 }
 
-// Approvals returns the approval requests in a state; open ones for "", "all" for every one.
-func (c *Client) Approvals(ctx context.Context, state string) ([]api.Approval, error) {
-	return get[[]api.Approval](ctx, c, "approvals", query("state", state))
+// Approvals returns the open approval requests.
+func (c *Client) Approvals(ctx context.Context) ([]api.Approval, error) {
+	return get[[]api.Approval](ctx, c, "approvals", nil)
 }
 
 // Approval returns an approval request.

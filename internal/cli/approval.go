@@ -18,11 +18,10 @@ func (c *cli) approval() *cobra.Command {
 		Use: "approval", Short: "See what waits for people's approval",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	var state string
 	list := &cobra.Command{
-		Use: "list", Short: "List approval requests", Args: cobra.NoArgs,
+		Use: "list", Short: "List open approval requests", Args: cobra.NoArgs,
 		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
-			list, err := to.Approvals(cmd.Context(), state)
+			list, err := to.Approvals(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -35,7 +34,6 @@ func (c *cli) approval() *cobra.Command {
 			})
 		}),
 	}
-	list.Flags().StringVar(&state, "state", "open", "open, approved, rejected, voided, expired or all")
 	show := &cobra.Command{
 		Use: "show APPROVAL", Short: "Show what exactly is to be approved, and the evidence", Args: cobra.ExactArgs(1),
 		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -144,9 +145,11 @@ func (w *watcher) events(ctx context.Context, r api.Release) {
 				w.say("%s  %s\n", e.At.Local().Format("15:04:05"), e.Sentence)
 			}
 		}
-		if page.Next == "" || len(page.Items) == 0 {
+		next, err := strconv.ParseInt(page.Next, 10, 64)
+		if err != nil || next <= w.seq && len(page.Items) == 0 {
 			return
 		}
+		w.seq = max(w.seq, next)
 	}
 }
 

@@ -95,6 +95,15 @@ func (p *People) record(ctx context.Context, tx *store.Tx, kind string, who acce
 	return err
 }
 
+// denied records that somebody tried what they may not do, and returns why.
+func (p *People) denied(ctx context.Context, who access.Actor, subject string, why error) error {
+	err := p.Write(ctx, func(tx *store.Tx) error {
+		return p.record(ctx, tx, "access.denied", who, subject, who.Name+" was denied: "+fault.MessageOf(why),
+			map[string]any{"reason": fault.ReasonOf(why)})
+	})
+	return orElse(err, why)
+}
+
 // Users returns everybody, by name.
 func (p *People) Users(ctx context.Context, _ access.Actor) ([]api.User, error) {
 	users, err := p.DB.Users(ctx)
@@ -151,7 +160,7 @@ func (p *People) newUser(ctx context.Context, who access.Actor, in api.NewUser) 
 	if err := checkTitle(in.Title); err != nil {
 		return store.User{}, err
 	}
-	roles, err := p.checkRoles(who, in.Roles)
+	roles, err := p.checkRoles(ctx, who, in.Roles)
 	if err != nil {
 		return store.User{}, err
 	}
@@ -184,7 +193,7 @@ func checkTitle(title string) error {
 }
 
 // checkRoles returns the roles sorted, when they exist and are no wider than who's.
-func (p *People) checkRoles(who access.Actor, names []string) ([]string, error) {
+func (p *People) checkRoles(ctx context.Context, who access.Actor, names []string) ([]string, error) {
 	known := p.Roles()
 	for i, name := range names {
 		if name != access.Admin && !slices.ContainsFunc(known, func(r access.Role) bool { return r.Name == name }) {
@@ -194,8 +203,8 @@ func (p *People) checkRoles(who access.Actor, names []string) ([]string, error) 
 		}
 	}
 	if missing, ok := covers(who.Grants, access.Resolve(known, names)); !ok {
-		return nil, fault.New(fault.Denied, "role_wider",
-			"%s cannot give roles that are wider than their own: %s@%s is missing.", who.Name, missing.Permission, missing.Environment)
+		return nil, p.denied(ctx, who, who.ID, fault.New(fault.Denied, "role_wider",
+			"%s cannot give roles that are wider than their own: %s@%s is missing.", who.Name, missing.Permission, missing.Environment))
 	}
 	out := append([]string{}, names...)
 	slices.Sort(out)

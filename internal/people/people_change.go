@@ -72,11 +72,11 @@ func (p *People) mayChange(ctx context.Context, who access.Actor, u store.User, 
 	self := who.User == u.ID && strings.HasPrefix(who.ID, "user:")
 	if !self || in.Roles != nil || in.Disabled != nil {
 		if err := who.Check(access.ManageUsers, ""); err != nil {
-			return err
+			return p.denied(ctx, who, u.ID, err)
 		}
 		if missing, ok := covers(who.Grants, access.Resolve(p.Roles(), u.Roles)); !ok {
-			return fault.New(fault.Denied, "role_wider", "%s cannot change %s, who may do more: %s@%s.",
-				who.Name, u.Name, missing.Permission, missing.Environment)
+			return p.denied(ctx, who, u.ID, fault.New(fault.Denied, "role_wider", "%s cannot change %s, who may do more: %s@%s.",
+				who.Name, u.Name, missing.Permission, missing.Environment))
 		}
 	}
 	if !self || in.Password == nil {
@@ -87,7 +87,7 @@ func (p *People) mayChange(ctx context.Context, who access.Actor, u store.User, 
 	}
 	ok, err := p.verify(ctx, u, *in.Current)
 	if err == nil && !ok {
-		err = fault.New(fault.Denied, "current_password_wrong", "The present password is wrong.")
+		err = p.denied(ctx, who, u.ID, fault.New(fault.Denied, "current_password_wrong", "The present password is wrong."))
 	}
 	return err
 }
@@ -122,7 +122,7 @@ func (p *People) change(ctx context.Context, who access.Actor, u *store.User, in
 		c.words, c.data["title"] = append(c.words, "name"), u.Title
 	}
 	if in.Roles != nil {
-		roles, err := p.checkRoles(who, *in.Roles)
+		roles, err := p.checkRoles(ctx, who, *in.Roles)
 		if err != nil {
 			return c, err
 		}

@@ -98,7 +98,7 @@ func tokenOf(t store.Token, owner string) api.Token {
 // CreateToken makes a token for the caller. Its secret is in the answer and nowhere
 // else. One that is made by a token is no wider than that, for good.
 func (p *People) CreateToken(ctx context.Context, who access.Actor, in api.NewToken) (api.Token, error) {
-	scopes, err := p.checkToken(who, in)
+	scopes, err := p.checkToken(ctx, who, in)
 	if err != nil {
 		return api.Token{}, err
 	}
@@ -142,7 +142,7 @@ func (p *People) CreateToken(ctx context.Context, who access.Actor, in api.NewTo
 }
 
 // checkToken checks what was asked for and returns the scopes to keep.
-func (p *People) checkToken(who access.Actor, in api.NewToken) ([]access.Scope, error) {
+func (p *People) checkToken(ctx context.Context, who access.Actor, in api.NewToken) ([]access.Scope, error) {
 	if who.User == "" {
 		return nil, fault.New(fault.Denied, "no_owner", "A token belongs to a user: %s is none.", who.Name)
 	}
@@ -161,8 +161,8 @@ func (p *People) checkToken(who access.Actor, in api.NewToken) ([]access.Scope, 
 		return nil, fault.New(fault.Invalid, "scopes_missing", "A token needs at least one scope, e.g. check:report.")
 	}
 	if idle := access.Idle(who.Grants, scopes); len(idle) > 0 {
-		return nil, fault.New(fault.Denied, "scope_wider", "%s may not %s, so a token cannot either.",
-			who.Name, strings.Join(access.FormatScopes(idle), ", "))
+		return nil, p.denied(ctx, who, who.ID, fault.New(fault.Denied, "scope_wider", "%s may not %s, so a token cannot either.",
+			who.Name, strings.Join(access.FormatScopes(idle), ", ")))
 	}
 	if !strings.HasPrefix(who.ID, "token:") {
 		return scopes, nil
@@ -182,7 +182,7 @@ func (p *People) RevokeToken(ctx context.Context, who access.Actor, id string) (
 	}
 	if t.Owner != who.User || who.User == "" {
 		if err := who.Check(access.ManageTokens, ""); err != nil {
-			return api.Token{}, err
+			return api.Token{}, p.denied(ctx, who, t.ID, err)
 		}
 	}
 	owner, err := p.DB.User(ctx, t.Owner)

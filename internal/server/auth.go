@@ -34,6 +34,9 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 			err = s.limitActor(who, r)
 		}
 		if err == nil {
+			err = s.admit(r, who)
+		}
+		if err == nil {
 			limit := int64(maxBody)
 			if r.URL.Path == observationsPath {
 				limit = maxObservation
@@ -53,6 +56,23 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r.WithContext(telemetry.With(ctx, telemetry.Actor, who.actor.ID)))
 	})
+}
+
+// admit refuses, before anything of the request is read, who has an operation's
+// permission nowhere: they learn nothing about what there is. Whether somebody has
+// it where it is needed, the desk checks.
+func (s *Server) admit(r *http.Request, who *caller) error {
+	e := s.endpoint(r)
+	if e.Permission == "" || who.actor.MayAnywhere(e.Permission) || e.Or != "" && who.actor.MayAnywhere(e.Or) {
+		return nil
+	}
+	if err := s.throttle(s.actors, "denied", who.actor.ID, 10); err != nil { // each denial is an event
+		return err
+	}
+	if err := s.Desk.Engine.Denied(r.Context(), who.actor, e.Permission, ""); err != nil {
+		return err
+	}
+	return who.actor.Check(e.Permission, access.Everywhere)
 }
 
 // isPublic reports whether the table has the request's operation for everybody.

@@ -181,10 +181,12 @@ func (f *feed) catchUp(ctx context.Context) error {
 				return err
 			}
 		}
-		if page.Next == "" || len(page.Items) == 0 {
-			f.after = max(f.after, head) // the rest was not for this reader
+		next, err := strconv.ParseInt(page.Next, 10, 64)
+		if err != nil || next <= f.after && len(page.Items) == 0 {
+			f.after = max(f.after, head) // what was left out was not for this reader
 			return nil
 		}
+		f.after = max(f.after, next)
 	}
 }
 

@@ -48,7 +48,9 @@ func (s *Server) newAPI(mux *http.ServeMux) huma.API {
 				},
 			},
 		},
-		Formats:                      map[string]huma.Format{"application/json": {Marshal: marshal, Unmarshal: unmarshal}},
+		Formats: map[string]huma.Format{ // the second is for application/problem+json
+			"application/json": {Marshal: marshal, Unmarshal: unmarshal}, "json": {Marshal: marshal, Unmarshal: unmarshal},
+		},
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 		Transformers:                 []huma.Transformer{complaint},
@@ -117,6 +119,7 @@ type endpoint struct {
 	Tag, Summary     string
 	About            string            // more than the summary says
 	Permission       access.Permission // empty: everybody who is signed in
+	Or               access.Permission // lets in too: which of the two it needs depends on the thing
 	Public           bool              // nobody needs to be signed in
 	Secret           bool              // its bodies hold secrets: neither is kept for repeated requests
 	Replays          bool              // a repeated POST does no harm by itself: Idempotency-Key is not looked at
@@ -139,6 +142,9 @@ func (e endpoint) operation() huma.Operation {
 		needs = "Nobody needs to be signed in."
 	case e.Permission != "":
 		needs = "Needs the permission " + string(e.Permission) + "."
+		if e.Or != "" {
+			needs = "Needs the permission " + string(e.Permission) + " or " + string(e.Or) + "."
+		}
 	}
 	about := strings.TrimSpace(e.About + " " + needs)
 	op := huma.Operation{

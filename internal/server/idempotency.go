@@ -36,8 +36,12 @@ func (s *Server) idempotent(next http.Handler) http.Handler {
 
 // endpoint finds the request's line in the table; the zero endpoint when there is none.
 func (s *Server) endpoint(r *http.Request) endpoint {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
 	for _, e := range s.table {
-		if e.Method == r.Method && matches("/api/v1"+e.Path, r.URL.Path) {
+		if e.Method == method && matches("/api/v1"+e.Path, r.URL.Path) {
 			return e
 		}
 	}

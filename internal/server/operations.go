@@ -108,17 +108,13 @@ func (s *Server) releaseActions(h huma.API) {
 
 func (s *Server) approvalOperations(h huma.API) {
 	type query struct {
-		State string `query:"state" enum:"open,approved,rejected,voided,expired,all" default:"open" doc:"Only those in this state."`
+		State string `query:"state" enum:"open" default:"open" doc:"Closed ones are read by their id, or in the log."`
 	}
 	register(s, h, endpoint{
-		ID: "list-approvals", Method: http.MethodGet, Path: "/approvals", Tag: "Approvals", Summary: "List approval requests",
+		ID: "list-approvals", Method: http.MethodGet, Path: "/approvals", Tag: "Approvals", Summary: "List open approval requests",
 		Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, in *query) ([]api.Approval, error) {
-		state := in.State
-		if state == "all" {
-			state = ""
-		}
-		return s.Desk.Approvals(ctx, who, state)
+		return s.Desk.Approvals(ctx, who, in.State)
 	})
 	register(s, h, endpoint{
 		ID: "get-approval", Method: http.MethodGet, Path: "/approvals/{id}", Tag: "Approvals", Summary: "Read an approval request",
@@ -131,7 +127,7 @@ func (s *Server) approvalOperations(h huma.API) {
 			ID: "approve", Method: http.MethodPost, Path: "/approvals/{id}/approve", Tag: "Approvals", Summary: "Approve a request",
 			About: "The decision names the hash of what was read: when that has changed since, it is refused. " +
 				"Requests of releases need release:approve, those of rollbacks rollback:approve.",
-			Permission: access.ApproveRelease,
+			Permission: access.ApproveRelease, Or: access.ApproveRollback,
 		}
 		if !approve {
 			e.ID, e.Path, e.Summary = "reject", "/approvals/{id}/reject", "Reject a request"
@@ -156,7 +152,8 @@ func (s *Server) checkOperations(h huma.API) {
 	})
 	register(s, h, endpoint{
 		ID: "report-check", Method: http.MethodPost, Path: "/checks", Tag: "Checks", Summary: "Report a check's result",
-		About: "As a CI does after its tests. The newest result counts.", Permission: access.ReportCheck,
+		About:      "As a CI does after its tests. The newest result counts. Items that people sign need check:sign and the item's role.",
+		Permission: access.ReportCheck, Or: access.SignCheck,
 	}, func(ctx context.Context, who access.Actor, in *with[api.ReportCheck]) (api.Check, error) {
 		return s.Desk.ReportCheck(ctx, who, in.Body)
 	})

@@ -21,6 +21,7 @@ func (s *Server) placeOperations(h huma.API) {
 	}
 	register(s, h, endpoint{
 		ID: "get-status", Method: http.MethodGet, Path: "/status", Tag: "Overview", Summary: "See everything at a glance",
+		Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, _ *none) (api.Status, error) {
 		return s.Desk.Status(ctx, who)
 	})
@@ -88,7 +89,7 @@ type filters struct {
 type logQuery struct {
 	filters
 	Cursor    string    `query:"cursor" maxLength:"20" pattern:"^[0-9]*$" doc:"next of the page before."`
-	Limit     int       `query:"limit" minimum:"1" maximum:"1000" default:"50"`
+	Limit     int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
 	Before    int64     `query:"before" minimum:"0" doc:"Only events before this number."`
 	After     int64     `query:"after" minimum:"0" doc:"Only events after this number."`
 	Ascending bool      `query:"ascending" doc:"Oldest first."`
@@ -135,6 +136,7 @@ func (s *Server) peopleOperations(h huma.API) {
 	}, func(ctx context.Context, who access.Actor, _ *none) (api.Me, error) { return s.Desk.Me(ctx, who) })
 	register(s, h, endpoint{
 		ID: "list-roles", Method: http.MethodGet, Path: "/roles", Tag: "People", Summary: "List the roles and what each may do where",
+		Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, _ *none) ([]api.Role, error) {
 		return s.Desk.Roles(ctx, who)
 	})

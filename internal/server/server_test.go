@@ -2,22 +2,28 @@ package server
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"flag"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/desk"
+	"github.com/slipwayhq/slipway/internal/engine"
 	"github.com/slipwayhq/slipway/internal/live"
+	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/people"
 	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/strategy"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -57,10 +63,8 @@ func openOn(t *testing.T, db *store.DB, change ...func(*Options)) *world {
 	t.Helper()
 	ctx := t.Context()
 	w := &world{db: db, hub: live.New(db, nil)}
-	o := Options{
-		Desk: newDesk(t, db), DB: db, Live: w.hub, Version: "test",
-		People: people.New(people.Options{DB: db, Write: db.Write, Roles: roles, App: "shop"}),
-	}
+	who := people.New(people.Options{DB: db, Write: db.Write, Roles: roles, App: "shop"})
+	o := Options{Desk: newDesk(t, db, who), DB: db, Live: w.hub, Version: "test", People: who}
 	for _, c := range change {
 		c(&o)
 	}
@@ -186,7 +190,26 @@ func golden(t *testing.T, path, got string) {
 	}
 }
 
-func newDesk(t *testing.T, _ *store.DB) *desk.Desk {
+const shop = `
+app: shop
+target: {selfhost: {stable: http://127.0.0.1:3001}}
+`
+
+// newDesk makes a desk over an engine that does not run: what is asked for is
+// recorded, nothing moves by itself.
+func newDesk(t *testing.T, db *store.DB, who *people.People) *desk.Desk {
 	t.Helper()
-	return &desk.Desk{}
+	plan, err := strategy.Parse("slipway.yaml", []byte(shop))
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	timeline := metric.NewTimeline(time.Hour, time.Minute)
+	e := engine.New(engine.Options{DB: db, Strategy: plan, Timeline: timeline, Key: private, Log: slog.New(slog.DiscardHandler)})
+	return desk.New(desk.Options{
+		DB: db, Engine: e, People: who, Strategy: plan, Timeline: timeline, Key: public, Version: "test",
+	})
 }
