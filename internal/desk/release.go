@@ -118,9 +118,7 @@ func (d *Desk) release(ctx context.Context, who access.Actor, r release.Release)
 		out.Verdict = &v
 		if r.Share > 0 && !r.Phase.Final() {
 			out.Measured = latest.Verdict.MeasuredShare
-			if r.Step().Kind == release.KindShare || r.Step().Kind == release.KindWatch {
-				out.Sentence = strings.TrimSpace(r.Sentence + " " + latest.Verdict.Sentence)
-			}
+			out.Sentence = d.sentence(r, latest.Verdict)
 		}
 	}
 	if r.Request != "" {
@@ -134,6 +132,21 @@ func (d *Desk) release(ctx context.Context, who access.Actor, r release.Release)
 	}
 	out.Actions = d.releaseActions(who, r)
 	return out, nil
+}
+
+// sentence is the state in words: what the release recorded, and while it bakes or
+// is watched, where it stands and what the guard says now.
+func (d *Desk) sentence(r release.Release, v guard.Verdict) string {
+	baking := r.Phase == release.Running && r.State().Status == release.StepRunning
+	switch {
+	case baking && r.Step().Kind == release.KindShare && !r.State().Set.IsZero():
+		return fmt.Sprintf("%s is at %g %%. %s", r.Version, r.Share, v.Sentence)
+	case baking && r.Step().Kind == release.KindWatch:
+		return fmt.Sprintf("%s is in production and watched. %s", r.Version, v.Sentence)
+	case r.Phase == release.Paused:
+		return r.Sentence + " " + v.Sentence
+	}
+	return r.Sentence
 }
 
 // nameOf returns the shown name of a user's id, or the id itself.

@@ -17,8 +17,9 @@ import (
 	"github.com/slipwayhq/slipway/internal/store"
 )
 
-// longest is how far back evidence is read.
-const longest = 30 * time.Minute
+// longest is how far back evidence is read. The comparison's bound on false verdicts
+// holds for one pass over everything since the first visitor, so this is long.
+const longest = 2 * time.Hour
 
 // verdict lets the guard judge a release that has visitors, and records what it
 // says. Nil when nobody is exposed.
@@ -41,8 +42,13 @@ func (e *Engine) verdict(ctx context.Context, r release.Release, now time.Time) 
 // evidence reads what was measured of both versions over the same seconds.
 func (e *Engine) evidence(ctx context.Context, r release.Release, rules guard.Rules, now time.Time) (guard.Evidence, error) {
 	ev := guard.Evidence{
-		Now: now, Complete: e.Timeline.Watermark(now), Since: r.Exposed, ShareSince: r.ShareSince, Share: r.Share,
+		Now: now, Complete: e.Timeline.Watermark(now), Since: r.Exposed, ShareSince: r.ShareSince, Share: r.Share, Version: r.Version,
 	}
+	stable, err := e.DB.Deployment(ctx, r.Previous)
+	if err != nil {
+		return ev, err
+	}
+	ev.StableVersion = stable.Version
 	from := ev.Since
 	if !r.Promoted.IsZero() {
 		ev.Since, ev.ShareSince, from = r.Promoted, r.Promoted, r.Promoted
@@ -59,7 +65,6 @@ func (e *Engine) evidence(ctx context.Context, r release.Release, rules guard.Ru
 	}
 	ev.Baseline = e.Timeline.Sum(r.Previous, r.Exposed.Add(-longest).Unix(), r.Exposed.Unix(), metric.Compared()...)
 	back := now.Add(-max(time.Minute, 20*rules.Health.Every))
-	var err error
 	if ev.CanaryHealth, err = e.DB.ProbesOf(ctx, r.Deployment, maxTime(back, from)); err != nil {
 		return ev, err
 	}

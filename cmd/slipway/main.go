@@ -1,0 +1,54 @@
+// Command slipway runs a team's deployment strategy: see slipway --help.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipwayhq/slipway/internal/app"
+	"github.com/slipwayhq/slipway/internal/cli"
+	"github.com/slipwayhq/slipway/internal/demo"
+)
+
+func main() { os.Exit(run()) }
+
+// run builds the command line, runs it and returns its exit code. The first
+// interrupt asks everything to stop in order, the second ends the process.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go func() {
+		<-ctx.Done()
+		stop()
+	}()
+	config, _ := os.UserConfigDir()
+	version := version()
+	return cli.Run(ctx, cli.Options{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Terminal: isTerminal(os.Stdout), Interactive: isTerminal(os.Stdin),
+		ConfigDir: config, Version: version,
+		Commands: []*cobra.Command{
+			app.UpCommand(os.Stdout, os.Stderr, version),
+			app.EdgeCommand(os.Stdout, os.Stderr),
+			demo.Command(os.Stdout, os.Stderr, version),
+		},
+	}, os.Args[1:])
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// version is the module's version, or the commit that was built.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "devel"
+	}
+	return info.Main.Version
+}

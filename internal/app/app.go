@@ -1,0 +1,265 @@
+// Package app builds the whole program by hand, runs it and stops it in order.
+//
+// Everything that the program is made of is constructed here, once, from options;
+// nothing registers itself. Run starts the listeners, the engine, the edge of this
+// process and whatever follows the log, in one group, and ends when its context
+// does: listeners stop taking requests first, the store closes last.
+package app
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/slipwayhq/slipway/internal/credential"
+	"github.com/slipwayhq/slipway/internal/desk"
+	"github.com/slipwayhq/slipway/internal/edge"
+	"github.com/slipwayhq/slipway/internal/engine"
+	"github.com/slipwayhq/slipway/internal/event"
+	"github.com/slipwayhq/slipway/internal/live"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/people"
+	"github.com/slipwayhq/slipway/internal/provider/selfhost"
+	"github.com/slipwayhq/slipway/internal/server"
+	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/strategy"
+	"github.com/slipwayhq/slipway/internal/telemetry"
+	"github.com/slipwayhq/slipway/internal/web"
+)
+
+// Options say what to build.
+type Options struct {
+	Database     string             // path of a SQLite file, or postgres://…
+	Strategy     *strategy.Strategy // what it runs
+	Control      net.Listener       // dashboard and API
+	Edge         net.Listener       // visitors; nil: no edge in this process
+	Log          *slog.Logger
+	Version      string
+	Adopt        string // version name of what runs in production already, at first start
+	MetricsToken string
+	Pace         engine.Pace
+	OnCommit     func(event.Head) // told of every commit with events; tests stop the process here
+	Stop         time.Duration    // how long a stop may take; 20 s
+}
+
+// App is the program.
+type App struct {
+	opts   Options
+	DB     *store.DB
+	Engine *engine.Engine
+	People *people.People
+	Desk   *desk.Desk
+	Edge   *edge.Edge // nil when this process has none
+
+	live     *live.Live
+	server   *server.Server
+	timeline *metric.Timeline
+	stop     context.Context //nolint:containedctx // told to long answers when the program stops
+	stopping func()
+}
+
+// Open builds the program: it opens and migrates the store and constructs every
+// part. Nothing runs yet.
+func Open(ctx context.Context, opts Options) (*App, error) {
+	if opts.Stop == 0 {
+		opts.Stop = 20 * time.Second
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	db, err := store.Open(ctx, opts.Database)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{opts: opts, DB: db}
+	a.stop, a.stopping = context.WithCancel(context.WithoutCancel(ctx))
+	if err := a.build(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return a, nil
+}
+
+func (a *App) build(ctx context.Context) error {
+	o := a.opts
+	if o.OnCommit != nil {
+		a.DB.OnCommit(o.OnCommit)
+	}
+	a.timeline = metric.NewTimeline(40*time.Minute, 15*time.Second)
+	if o.Edge != nil {
+		var err error
+		if a.Edge, err = edge.New(edge.Options{Log: o.Log}); err != nil {
+			return fmt.Errorf("make the edge: %w", err)
+		}
+	}
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+		DialContext: (&net.Dialer{Timeout: 3 * time.Second}).DialContext, MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute,
+		TLSHandshakeTimeout: 5 * time.Second,
+	}}
+	moves := selfhost.New(selfhost.Options{
+		Sticky:  edge.Sticky{Cookie: o.Strategy.Sticky.Cookie, UserHeader: o.Strategy.Sticky.UserHeader, UserCookie: o.Strategy.Sticky.UserCookie},
+		Publish: a.publish, Edges: a.edges, Silent: 15 * time.Second, Confirm: 3 * time.Second, Poll: 20 * time.Millisecond,
+	})
+	a.Engine = engine.New(engine.Options{
+		DB: a.DB, Strategy: o.Strategy, Provider: moves, Timeline: a.timeline, Client: client, Log: o.Log, Pace: o.Pace, Env: os.LookupEnv,
+	})
+	key, err := a.signingKey(ctx)
+	if err != nil {
+		return err
+	}
+	a.Engine.Key = key
+	a.People = people.New(people.Options{DB: a.DB, Write: a.Engine.Write, Roles: o.Strategy.Roles, App: o.Strategy.App})
+	a.Desk = desk.New(desk.Options{
+		DB: a.DB, Engine: a.Engine, People: a.People, Strategy: o.Strategy, Timeline: a.timeline,
+		Key: key.Public().(ed25519.PublicKey), Version: o.Version, //nolint:forcetypeassert // Ed25519 says so
+	})
+	a.live = live.New(a.DB, o.Log)
+	pages, err := web.New(web.Options{Desk: a.Desk, People: a.People, Live: a.live, Log: o.Log, Stop: a.stop})
+	if err != nil {
+		return fmt.Errorf("make the pages: %w", err)
+	}
+	a.server, err = server.New(server.Options{
+		Desk: a.Desk, People: a.People, DB: a.DB, Live: a.live, Log: o.Log, Metrics: telemetry.NewMetrics(o.Version), Web: pages,
+		Version: o.Version, MetricsToken: o.MetricsToken, Stop: a.stop,
+	})
+	if err != nil {
+		return fmt.Errorf("make the server: %w", err)
+	}
+	return nil
+}
+
+// signingKey returns the key that votes are signed with, made at first start.
+func (a *App) signingKey(ctx context.Context) (ed25519.PrivateKey, error) {
+	var seed []byte
+	err := a.DB.Write(ctx, func(tx *store.Tx) error {
+		var err error
+		seed, err = tx.PutSecretOnce(ctx, "signing-key", credential.NewKey())
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the signing key: %w", err)
+	}
+	return credential.SigningKey(seed)
+}
+
+// publish stores a table for every edge and applies it to the one in this process.
+func (a *App) publish(ctx context.Context, t edge.Table) error {
+	doc, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("marshal edge table: %w", err)
+	}
+	if doc, err = a.Engine.PublishRoute(ctx, t.App, t.Generation, doc); err != nil {
+		return err
+	}
+	return a.apply(doc)
+}
+
+// apply gives a stored table to the edge in this process.
+func (a *App) apply(doc json.RawMessage) error {
+	if a.Edge == nil {
+		return nil
+	}
+	t, err := edge.DecodeTable(doc)
+	if err != nil {
+		return err
+	}
+	return a.Edge.Apply(t)
+}
+
+// edgeName names the edge of this process; it is the same after a restart.
+func (a *App) edgeName() string { return "edge at " + a.opts.Edge.Addr().String() }
+
+// edges returns every edge that was ever heard of.
+func (a *App) edges(ctx context.Context) (time.Time, []selfhost.Seen, error) {
+	now, err := a.DB.Now(ctx)
+	if err != nil {
+		return now, nil, err
+	}
+	list, err := a.DB.Edges(ctx)
+	if err != nil {
+		return now, nil, err
+	}
+	out := []selfhost.Seen{}
+	for _, e := range list {
+		if a.Edge != nil && e.Name == a.edgeName() {
+			continue // it is here, and known for certain
+		}
+		out = append(out, selfhost.Seen{Name: e.Name, Generation: e.Generation, At: e.Seen})
+	}
+	if a.Edge != nil {
+		out = append(out, selfhost.Seen{Name: a.edgeName(), Generation: a.Edge.Table().Generation, At: now})
+	}
+	return now, out, nil
+}
+
+// SetupLink returns the address at which the first user is made, while there is none.
+// It is told once: a later start makes no new link unless the old one was never used.
+func (a *App) SetupLink(ctx context.Context) (string, error) {
+	secret, _, err := a.People.SetupSecret(ctx)
+	if err != nil || secret == "" {
+		return "", err
+	}
+	return a.URL() + "/setup?secret=" + secret, nil
+}
+
+// URL is where the dashboard and the API are.
+func (a *App) URL() string { return "http://" + a.opts.Control.Addr().String() }
+
+// EdgeURL is where visitors come in; empty when this process has no edge.
+func (a *App) EdgeURL() string {
+	if a.opts.Edge == nil {
+		return ""
+	}
+	return "http://" + a.opts.Edge.Addr().String()
+}
+
+// Handler answers the dashboard and the API.
+func (a *App) Handler() http.Handler { return a.server }
+
+// Run runs the program until ctx ends, then stops it in order and closes the store.
+func (a *App) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, a.DB.Close()) }()
+	defer a.stopping()
+	if a.opts.Strategy.Stable != "" {
+		if err := a.Engine.Adopt(ctx, a.opts.Adopt, a.opts.Strategy.Stable); err != nil {
+			return fmt.Errorf("adopt what runs in production: %w", err)
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.serve(ctx) })
+	g.Go(func() error { return a.live.Run(ctx) })
+	g.Go(func() error { return a.Engine.Run(ctx) })
+	if a.Edge != nil {
+		g.Go(func() error { return a.Edge.Serve(ctx, a.opts.Edge) })
+		g.Go(func() error { return a.followRoute(ctx) })
+		g.Go(func() error { return a.collect(ctx) })
+	}
+	return g.Wait()
+}
+
+// serve answers the control listener and stops gracefully.
+func (a *App) serve(ctx context.Context) error {
+	srv := server.HTTPServer(a.server, a.opts.Log)
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(a.opts.Control) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve %s: %w", a.URL(), err)
+	case <-ctx.Done():
+	}
+	a.stopping() // long answers end now
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.opts.Stop)
+	defer cancel()
+	if err := srv.Shutdown(bounded); err != nil {
+		_ = srv.Close()
+	}
+	return nil
+}

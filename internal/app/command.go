@@ -1,0 +1,187 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipwayhq/slipway/internal/edge"
+	"github.com/slipwayhq/slipway/internal/edge/follow"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/strategy"
+	"github.com/slipwayhq/slipway/internal/telemetry"
+)
+
+// upFlags are the flags of `slipway up`.
+type upFlags struct {
+	strategy, database, listen, edgeListen, adopt, level string
+	noEdge, jsonLog                                      bool
+}
+
+// UpCommand returns `slipway up`.
+func UpCommand(out, errs io.Writer, version string) *cobra.Command {
+	var f upFlags
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run Slipway for an application",
+		Long: "Runs the control plane (dashboard, API, engine) and the edge that visitors come\n" +
+			"through, for the application of a strategy file. State is kept in one SQLite file,\n" +
+			"or in PostgreSQL with --database-url; then any number of nodes may run.\n\n" +
+			"At the first start it prints a one-time link to make the first administrator.\n" +
+			"Secrets come from the environment: SLIPWAY_METRICS_TOKEN opens /metrics to others\n" +
+			"than this machine.",
+		Example: "  slipway init && slipway up\n  slipway up --database-url postgres://slipway@db/slipway --listen 0.0.0.0:4400",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return up(cmd.Context(), f, out, errs, version)
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.strategy, "strategy", "slipway.yaml", "strategy file")
+	fl.StringVar(&f.database, "database-url", envOr("SLIPWAY_DATABASE_URL", "slipway.db"), "SQLite file, or postgres://… (or SLIPWAY_DATABASE_URL)")
+	fl.StringVar(&f.listen, "listen", "127.0.0.1:4400", "address of the dashboard and the API")
+	fl.StringVar(&f.edgeListen, "edge-listen", "", "address for visitors; the strategy's target.selfhost.listen when empty")
+	fl.BoolVar(&f.noEdge, "no-edge", false, "run no edge in this process: visitors come through slipway edge")
+	fl.StringVar(&f.adopt, "adopt-version", "current", "name of the version that production runs at the first start")
+	fl.StringVar(&f.level, "log-level", "info", "debug, info, warn or error")
+	fl.BoolVar(&f.jsonLog, "log-json", false, "write the log as JSON")
+	return cmd
+}
+
+func envOr(name, otherwise string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+// listen opens a listener, with a remedy in the error.
+func listen(address, what, flag string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "address_taken", "%s cannot listen on %s. Choose another with %s.", what, address, flag)
+	}
+	return ln, nil
+}
+
+func logger(errs io.Writer, level string, json bool) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fault.New(fault.Invalid, "log_level_invalid", "--log-level is debug, info, warn or error, not %q.", level)
+	}
+	return telemetry.NewLogger(errs, l, json), nil
+}
+
+func up(ctx context.Context, f upFlags, out, errs io.Writer, version string) error {
+	log, err := logger(errs, f.level, f.jsonLog)
+	if err != nil {
+		return err
+	}
+	s, err := strategy.Load(f.strategy)
+	if err != nil {
+		return err
+	}
+	o := Options{Database: f.database, Strategy: s, Log: log, Version: version, Adopt: f.adopt, MetricsToken: os.Getenv("SLIPWAY_METRICS_TOKEN")}
+	if o.Control, err = listen(f.listen, "Slipway", "--listen"); err != nil {
+		return err
+	}
+	if !f.noEdge {
+		if f.edgeListen == "" {
+			f.edgeListen = s.Listen
+		}
+		if o.Edge, err = listen(f.edgeListen, "The edge", "--edge-listen"); err != nil {
+			return errors.Join(err, o.Control.Close())
+		}
+	}
+	a, err := Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	if err := announce(ctx, a, f, out); err != nil {
+		return errors.Join(err, a.DB.Close())
+	}
+	return a.Run(ctx)
+}
+
+// announce says where everything is, and how to begin.
+func announce(ctx context.Context, a *App, f upFlags, out io.Writer) error {
+	link, err := a.SetupLink(ctx)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "Slipway runs the strategy of %s (%s).\n  dashboard  %s\n", a.opts.Strategy.App, f.strategy, a.URL())
+	if a.EdgeURL() != "" {
+		_, _ = fmt.Fprintf(out, "  visitors   %s\n", a.EdgeURL())
+	}
+	if link != "" {
+		_, _ = fmt.Fprintf(out, "\nNobody can sign in yet. Make the first administrator here (the link works once):\n  %s\n", link)
+	}
+	return nil
+}
+
+// edgeFlags are the flags of `slipway edge`.
+type edgeFlags struct {
+	control, listen, name, file, level string
+	jsonLog                            bool
+}
+
+// EdgeCommand returns `slipway edge`.
+func EdgeCommand(out, errs io.Writer) *cobra.Command {
+	var f edgeFlags
+	cmd := &cobra.Command{
+		Use:   "edge",
+		Short: "Run an edge as its own process",
+		Long: "Runs the proxy that visitors come through. It follows the routing table of a\n" +
+			"control node, keeps the last one in a file, and goes on serving it when no control\n" +
+			"node answers. The token needs the scope edge:operate and is read from SLIPWAY_TOKEN.",
+		Example: "  SLIPWAY_TOKEN=slp_… slipway edge --control http://127.0.0.1:4400 --listen 0.0.0.0:8080",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runEdge(cmd.Context(), f, out, errs)
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.control, "control", "http://127.0.0.1:4400", "address of a control node")
+	fl.StringVar(&f.listen, "listen", "127.0.0.1:8080", "address for visitors")
+	fl.StringVar(&f.name, "name", "", "name of this edge; its host and address when empty")
+	fl.StringVar(&f.file, "snapshot", "slipway-edge.json", "file that keeps the last routing table")
+	fl.StringVar(&f.level, "log-level", "info", "debug, info, warn or error")
+	fl.BoolVar(&f.jsonLog, "log-json", false, "write the log as JSON")
+	return cmd
+}
+
+func runEdge(ctx context.Context, f edgeFlags, out, errs io.Writer) error {
+	log, err := logger(errs, f.level, f.jsonLog)
+	if err != nil {
+		return err
+	}
+	e, err := edge.New(edge.Options{Log: log})
+	if err != nil {
+		return err
+	}
+	ln, err := listen(f.listen, "The edge", "--listen")
+	if err != nil {
+		return err
+	}
+	if f.name == "" {
+		host, _ := os.Hostname()
+		f.name = host + " " + ln.Addr().String()
+	}
+	file, err := filepath.Abs(f.file)
+	if err != nil {
+		return errors.Join(fmt.Errorf("find the snapshot file: %w", err), ln.Close())
+	}
+	follower, err := follow.New(e, follow.Options{Control: f.control, Token: os.Getenv("SLIPWAY_TOKEN"), Name: f.name, File: file, Log: log})
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	_, _ = fmt.Fprintf(out, "The edge %q serves visitors on http://%s and follows %s.\n", f.name, ln.Addr(), f.control)
+	return runBoth(ctx, func(ctx context.Context) error { return e.Serve(ctx, ln) }, follower.Run)
+}

@@ -1,0 +1,79 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+// followRoute brings the edge of this process what any node published: at start, so
+// that it serves at once what it served before, and then as the store changes.
+func (a *App) followRoute(ctx context.Context) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		generation, doc, err := a.DB.Route(ctx, a.opts.Strategy.App)
+		if err == nil && generation > a.Edge.Table().Generation {
+			err = a.apply(doc)
+		}
+		if err != nil && ctx.Err() == nil && !fault.Is(err, fault.NotFound) {
+			a.opts.Log.Warn("follow the routing table", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// collect hands the edge's observations to the engine, and says every few seconds
+// what it serves, for the other nodes.
+func (a *App) collect(ctx context.Context) error {
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	var told time.Time
+	var serves uint64
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			a.deliver(ctx, now)
+			if g := a.Edge.Table().Generation; g != serves || now.Sub(told) > 5*time.Second {
+				if err := a.Engine.EdgeSeen(ctx, a.edgeName(), g); err != nil {
+					a.opts.Log.Debug("tell what the edge serves", "error", err)
+					continue
+				}
+				told, serves = now, g
+			}
+		}
+	}
+}
+
+func (a *App) deliver(ctx context.Context, now time.Time) {
+	for {
+		b, ok := a.Edge.Observer().Collect(now)
+		if !ok {
+			return
+		}
+		if err := a.Engine.Observe(ctx, b); err != nil && ctx.Err() == nil {
+			a.opts.Log.Warn("keep observations", "error", err)
+			return
+		}
+		if len(b.Buckets) == 0 {
+			return
+		}
+	}
+}
+
+// runBoth runs two parts until ctx ends or one fails.
+func runBoth(ctx context.Context, a, b func(context.Context) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a(ctx) })
+	g.Go(func() error { return b(ctx) })
+	return g.Wait()
+}
