@@ -62,8 +62,17 @@ func TestSamples(t *testing.T) {
 				}
 			}
 		}
-		_, err := db.AddSample(ctx, store.Sample{App: "shop", Deployment: "d", Span: 1, Doc: json.RawMessage("{")})
+		sum := store.Sample{App: "shop", Deployment: "dep_2", Class: "document", Second: base + 1, Span: 1, Doc: json.RawMessage(`{"n":9}`)}
+		if err := db.PutSample(ctx, sum); err != nil {
+			t.Fatal(err)
+		}
+		put, err := db.SamplesOf(ctx, "shop", at(1), at(2))
+		if err != nil || len(put) != 1 || string(put[0].Doc) != `{"n":9}` {
+			t.Errorf("put %v, %v", put, err)
+		}
+		_, err = db.AddSample(ctx, store.Sample{App: "shop", Deployment: "d", Span: 1, Doc: json.RawMessage("{")})
 		wantFault(t, err, fault.Invalid, "not_json")
+		wantFault(t, db.PutSample(ctx, store.Sample{Doc: json.RawMessage("{")}), fault.Invalid, "not_json")
 		got, err := db.SamplesOf(ctx, "shop", at(0), at(3), "dep_1", "dep_9")
 		if err != nil || len(got) != 2 || got[1].Second != base+2 || string(got[0].Doc) != `{"requests":3}` {
 			t.Errorf("samples %v, %v", got, err)

@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/store"
@@ -83,4 +85,29 @@ func TestPutSecretOnceOnTwoNodes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReadsInsideQueuedWrites lets more transactions queue than there are connections
+// for them, while the one whose turn it is reads beside its own transaction.
+func TestReadsInsideQueuedWrites(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		var group sync.WaitGroup
+		for n := range 30 {
+			group.Go(func() {
+				err := db.Write(ctx, func(tx *store.Tx) error {
+					if _, err := db.Events(ctx, store.EventFilter{App: "shop"}); err != nil {
+						return err
+					}
+					_, err := tx.Append(ctx, draft(n))
+					return err
+				})
+				if err != nil {
+					t.Errorf("write: %v", err)
+				}
+			})
+		}
+		group.Wait()
+	})
 }

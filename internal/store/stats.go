@@ -54,18 +54,11 @@ func (db *DB) Stats(ctx context.Context) (Stats, error) {
 		return Stats{}, fmt.Errorf("measure the database: %w", err)
 	}
 	got.Bytes = *size
-	for _, pool := range db.pools() {
+	for _, pool := range []*sql.DB{db.read, db.write} {
 		p := pool.Stats()
 		got.OpenConnections += p.OpenConnections
 		got.BusyConnections += p.InUse
 		got.WaitedForConnect += p.WaitCount
 	}
 	return *got, nil
-}
-
-func (db *DB) pools() []*sql.DB {
-	if db.read == db.write {
-		return []*sql.DB{db.write}
-	}
-	return []*sql.DB{db.read, db.write}
 }

@@ -35,10 +35,13 @@ const (
 	PostgreSQL = "postgres"
 )
 
-// Connections to the database. SQLite has one writer, because it can have no more.
+// Connections to the database. SQLite has one writer, because it can have no more. On
+// PostgreSQL writers queue for the log's head: they have a pool of their own, so that
+// all of them waiting leave connections for everybody else.
 const (
 	sqliteReaders   = 8
-	postgresClients = 16
+	postgresWriters = 6
+	postgresReaders = 12
 )
 
 // DB is an open database. It is safe for use by many goroutines.
@@ -46,8 +49,8 @@ type DB struct {
 	reads
 	notes
 	dialect string
-	write   *sql.DB // SQLite: one connection; PostgreSQL: the pool
-	read    *sql.DB // SQLite: readers; PostgreSQL: the same pool
+	write   *sql.DB // transactions; SQLite: one connection, for notes too
+	read    *sql.DB // reads; PostgreSQL: notes too
 
 	mu       sync.Mutex
 	hooks    []func(event.Head)
@@ -63,7 +66,6 @@ func Open(ctx context.Context, address string) (*DB, error) {
 		return nil, err
 	}
 	db.reads = reads{run: runner{db.read}}
-	db.notes = notes{run: runner{db.write}}
 	if err := db.migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -94,10 +96,11 @@ func connectPostgres(address string) (*DB, error) {
 			config.RuntimeParams[name] = value
 		}
 	}
-	pool := stdlib.OpenDB(*config)
-	pool.SetMaxOpenConns(postgresClients)
-	pool.SetMaxIdleConns(postgresClients / 2)
-	return &DB{dialect: PostgreSQL, write: pool, read: pool}, nil
+	write, read := stdlib.OpenDB(*config), stdlib.OpenDB(*config)
+	write.SetMaxOpenConns(postgresWriters)
+	read.SetMaxOpenConns(postgresReaders)
+	read.SetMaxIdleConns(postgresReaders / 2)
+	return &DB{dialect: PostgreSQL, write: write, read: read, notes: notes{runner{read}}}, nil
 }
 
 // connectSQLite opens the file, which only its owner may read: it holds password
@@ -123,16 +126,11 @@ func connectSQLite(path string) (*DB, error) {
 	}
 	read.SetMaxOpenConns(sqliteReaders)
 	read.SetMaxIdleConns(sqliteReaders)
-	return &DB{dialect: SQLite, write: write, read: read}, nil
+	return &DB{dialect: SQLite, write: write, read: read, notes: notes{runner{write}}}, nil
 }
 
 // Close closes every connection. What runs ends with an error.
-func (db *DB) Close() error {
-	if db.read == db.write {
-		return db.write.Close()
-	}
-	return errors.Join(db.read.Close(), db.write.Close())
-}
+func (db *DB) Close() error { return errors.Join(db.read.Close(), db.write.Close()) }
 
 // Dialect returns SQLite or PostgreSQL.
 func (db *DB) Dialect() string { return db.dialect }
@@ -155,34 +153,37 @@ const postgresClock = `SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 10000
 // minute; when a later measurement fails, the one before stays in use.
 func (db *DB) Now(ctx context.Context) (time.Time, error) {
 	if db.dialect == SQLite {
-		return time.Now().UTC().Truncate(time.Microsecond), nil
+		return db.clock(), nil
 	}
 	db.mu.Lock()
-	offset, measured := db.offset, db.measured
+	measured := db.measured
 	db.mu.Unlock()
 	if measured.IsZero() || time.Since(measured) > clockEvery {
-		fresh, err := db.measureClock(ctx)
-		switch {
-		case err == nil:
-			offset = fresh
-		case measured.IsZero():
+		if err := db.measureClock(ctx); err != nil && measured.IsZero() {
 			return time.Time{}, fmt.Errorf("measure the database's clock: %w", err)
 		}
 	}
-	return time.Now().Add(offset).UTC().Truncate(time.Microsecond), nil
+	return db.clock(), nil
+}
+
+// clock is Now by the offset that was measured last.
+func (db *DB) clock() time.Time {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return time.Now().Add(db.offset).UTC().Truncate(time.Microsecond)
 }
 
 // measureClock takes the middle of the question's time as the moment of the answer.
-func (db *DB) measureClock(ctx context.Context) (time.Duration, error) {
+func (db *DB) measureClock(ctx context.Context) error {
 	var micro int64
 	asked := time.Now()
 	if err := db.read.QueryRowContext(ctx, postgresClock).Scan(&micro); err != nil {
-		return 0, translate(err)
+		return translate(err)
 	}
 	now := time.Now()
 	offset := time.UnixMicro(micro).Sub(asked.Add(now.Sub(asked) / 2))
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	db.offset, db.measured = offset, now
-	return offset, nil
+	return nil
 }

@@ -72,8 +72,7 @@ func (db *DB) OnCommit(hook func(head event.Head)) {
 
 // writeOnce is one try. It returns the log's new head when f appended events.
 func (db *DB) writeOnce(ctx context.Context, f func(*Tx) error) (*event.Head, error) {
-	now, err := db.Now(ctx)
-	if err != nil {
+	if _, err := db.Now(ctx); err != nil { // measures the clock while no lock is held
 		return nil, err
 	}
 	sqltx, err := db.write.BeginTx(ctx, nil)
@@ -81,7 +80,7 @@ func (db *DB) writeOnce(ctx context.Context, f func(*Tx) error) (*event.Head, er
 		return nil, translate(err)
 	}
 	run := runner{sqltx}
-	tx := &Tx{reads: reads{run}, notes: notes{run}, run: run, now: now}
+	tx := &Tx{reads: reads{run}, notes: notes{run}, run: run}
 	committed := false
 	defer func() { // also when f panics
 		if committed {
@@ -97,6 +96,7 @@ func (db *DB) writeOnce(ctx context.Context, f func(*Tx) error) (*event.Head, er
 			return nil, err
 		}
 	}
+	tx.now = db.clock()
 	if err := f(tx); err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (db *DB) retry(ctx context.Context, try func() error) error {
 	}
 }
 
-// Now returns the time at which the transaction began, by the clock of DB.Now.
+// Now returns the time at which its turn to write came, by the clock of DB.Now.
 func (tx *Tx) Now() time.Time { return tx.now }
 
 // bump sets the version of an argument, until the transaction is rolled back.
