@@ -122,7 +122,13 @@ func (x *decider) await(kind effect.Kind, key string, args any, doing string) (e
 }
 
 func (x *decider) target() TargetArgs {
-	return TargetArgs{Deployment: x.r.Deployment, URL: x.r.URL, Suite: x.r.Step().Suite, Health: x.r.Step().Rules.Health.Path}
+	a := TargetArgs{Deployment: x.r.Deployment, URL: x.r.URL, Suite: x.r.Step().Suite}
+	for _, s := range x.r.Plan.Steps {
+		if a.Health = s.Rules.Health.Path; a.Health != "" {
+			break
+		}
+	}
+	return a
 }
 
 // deploy puts the deployment into the environment once it answers as itself.
