@@ -59,7 +59,7 @@ func (s *streams) close(actor string) {
 
 func (s *Server) eventOperation(h huma.API) {
 	type query struct {
-		filters
+		Filters
 		After       string `query:"after" maxLength:"20" doc:"Begin after this event. Without it and without Last-Event-ID: after the newest."`
 		LastEventID string `header:"Last-Event-ID" maxLength:"20" doc:"What a browser sends when it comes back: begin after this event."`
 	}

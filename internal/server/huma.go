@@ -267,6 +267,23 @@ func fill(v reflect.Value) {
 func (s *Server) describe(mux *http.ServeMux) ([]byte, error) {
 	h := s.newAPI(mux)
 	s.operations(h)
+	doc := corrected(h)
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		return nil, fmt.Errorf("marshal openapi.json: %w", err)
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, raw, "", "  "); err != nil {
+		return nil, fmt.Errorf("indent openapi.json: %w", err)
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+// corrected returns h's description with our problems as its errors and without
+// null in lists. The schemas are those that requests are checked against, so this
+// must happen before the first one.
+func corrected(h huma.API) *huma.OpenAPI {
 	doc := h.OpenAPI()
 	schemas := doc.Components.Schemas
 	wrong := schemas.Schema(reflect.TypeFor[api.Problem](), true, "Problem")
@@ -297,16 +314,7 @@ func (s *Server) describe(mux *http.ServeMux) ([]byte, error) {
 	for _, schema := range all {
 		solid(schema)
 	}
-	raw, err := json.Marshal(doc)
-	if err != nil {
-		return nil, fmt.Errorf("marshal openapi.json: %w", err)
-	}
-	var out bytes.Buffer
-	if err := json.Indent(&out, raw, "", "  "); err != nil {
-		return nil, fmt.Errorf("indent openapi.json: %w", err)
-	}
-	out.WriteByte('\n')
-	return out.Bytes(), nil
+	return doc
 }
 
 // solid takes null away from every array that the schema describes.

@@ -28,7 +28,7 @@ func small(t *testing.T) (*Server, http.Handler) {
 		"slow":    fmt.Errorf("read hunter2: %w", context.DeadlineExceeded),
 	}
 	register(s, h, endpoint{ID: "fail", Method: http.MethodGet, Path: "/fail/{id}", Tag: "T", Summary: "S"},
-		func(_ context.Context, _ access.Actor, in *byID) (api.Release, error) {
+		func(_ context.Context, _ access.Actor, in *ByID) (api.Release, error) {
 			return api.Release{}, failing[in.ID]
 		})
 	register(s, h, endpoint{ID: "lists", Method: http.MethodGet, Path: "/lists", Tag: "T", Summary: "S"},
@@ -37,6 +37,7 @@ func small(t *testing.T) (*Server, http.Handler) {
 		func(context.Context, access.Actor, *none) (api.Release, error) { panic("hunter2") })
 	register(s, h, endpoint{ID: "user", Method: http.MethodPost, Path: "/user", Tag: "T", Summary: "S"},
 		func(context.Context, access.Actor, *with[api.NewUser]) (api.User, error) { return api.User{}, nil })
+	corrected(h)
 	return s, s.around(mux)
 }
 

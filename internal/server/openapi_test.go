@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -24,6 +25,7 @@ func TestEveryOperationIsDescribedAndOpenAPIIsGolden(t *testing.T) {
 		Paths   map[string]map[string]struct {
 			OperationID string `json:"operationId"`
 			Description string
+			Parameters  []struct{ Name, In string }
 			Responses   map[string]any
 		}
 	}
@@ -36,6 +38,9 @@ func TestEveryOperationIsDescribedAndOpenAPIIsGolden(t *testing.T) {
 			n++
 			if op.Description == "" || op.OperationID == "" || op.Responses["default"] == nil {
 				t.Errorf("%s %s lacks a description or its problem", method, path)
+			}
+			if n := strings.Count(path, "{"); n > 0 && !slices.ContainsFunc(op.Parameters, func(p struct{ Name, In string }) bool { return p.Name == "id" && p.In == "path" }) {
+				t.Errorf("%s %s does not read its path", method, path)
 			}
 		}
 	}

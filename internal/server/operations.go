@@ -25,11 +25,13 @@ func (s *Server) operations(h huma.API) {
 
 type none struct{}
 
-type byID struct {
+// ByID names a thing in the path. It is exported because huma fills nothing else.
+type ByID struct {
 	ID string `path:"id" maxLength:"128" doc:"Id of the thing. A release can be named by its version too: the newest of that name is meant."`
 }
 
-type paged struct {
+// Paged are the parameters of a list that comes in pages.
+type Paged struct {
 	Cursor string `query:"cursor" maxLength:"256" doc:"next of the page before."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many at most."`
 }
@@ -41,13 +43,13 @@ type with[T any] struct {
 
 // withID is a body and the id of the thing it is about.
 type withID[T any] struct {
-	byID
+	ByID
 	Body T
 }
 
 func (s *Server) releaseOperations(h huma.API) {
 	type query struct {
-		paged
+		Paged
 		Phase   string `query:"phase" maxLength:"64" doc:"Only those in this phase."`
 		Version string `query:"version" maxLength:"64" doc:"Only those of this version."`
 	}
@@ -69,13 +71,13 @@ func (s *Server) releaseOperations(h huma.API) {
 	register(s, h, endpoint{
 		ID: "get-release", Method: http.MethodGet, Path: "/releases/{id}", Tag: "Releases", Summary: "Read a release",
 		Permission: access.ViewEnvironment,
-	}, func(ctx context.Context, who access.Actor, in *byID) (api.Release, error) {
+	}, func(ctx context.Context, who access.Actor, in *ByID) (api.Release, error) {
 		return s.Desk.Release(ctx, who, in.ID)
 	})
 	register(s, h, endpoint{
 		ID: "get-canary", Method: http.MethodGet, Path: "/releases/{id}/canary", Tag: "Releases",
 		Summary: "Read the comparison of canary and stable", Permission: access.ViewEnvironment,
-	}, func(ctx context.Context, who access.Actor, in *byID) (api.Canary, error) {
+	}, func(ctx context.Context, who access.Actor, in *ByID) (api.Canary, error) {
 		return s.Desk.Canary(ctx, who, in.ID)
 	})
 	s.releaseActions(h)
@@ -119,7 +121,7 @@ func (s *Server) approvalOperations(h huma.API) {
 	register(s, h, endpoint{
 		ID: "get-approval", Method: http.MethodGet, Path: "/approvals/{id}", Tag: "Approvals", Summary: "Read an approval request",
 		Permission: access.ViewEnvironment,
-	}, func(ctx context.Context, who access.Actor, in *byID) (api.Approval, error) {
+	}, func(ctx context.Context, who access.Actor, in *ByID) (api.Approval, error) {
 		return s.Desk.Approval(ctx, who, in.ID)
 	})
 	for _, approve := range []bool{true, false} {
@@ -163,7 +165,7 @@ func (s *Server) rollbackOperations(h huma.API) {
 	register(s, h, endpoint{
 		ID: "list-rollbacks", Method: http.MethodGet, Path: "/rollbacks", Tag: "Rollbacks", Summary: "List rollbacks, newest first",
 		Permission: access.ViewEnvironment,
-	}, func(ctx context.Context, who access.Actor, in *paged) (api.RollbackPage, error) {
+	}, func(ctx context.Context, who access.Actor, in *Paged) (api.RollbackPage, error) {
 		return s.Desk.Rollbacks(ctx, who, in.Cursor, in.Limit)
 	})
 	register(s, h, endpoint{
@@ -176,7 +178,7 @@ func (s *Server) rollbackOperations(h huma.API) {
 	register(s, h, endpoint{
 		ID: "get-rollback", Method: http.MethodGet, Path: "/rollbacks/{id}", Tag: "Rollbacks", Summary: "Read a rollback",
 		Permission: access.ViewEnvironment,
-	}, func(ctx context.Context, who access.Actor, in *byID) (api.Rollback, error) {
+	}, func(ctx context.Context, who access.Actor, in *ByID) (api.Rollback, error) {
 		return s.Desk.Rollback(ctx, who, in.ID)
 	})
 	for _, a := range []struct {

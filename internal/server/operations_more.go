@@ -48,7 +48,7 @@ func (s *Server) placeOperations(h huma.API) {
 
 func (s *Server) incidentOperations(h huma.API) {
 	type query struct {
-		paged
+		Paged
 		State string `query:"state" enum:"open,resolved" doc:"Only those in this state."`
 	}
 	register(s, h, endpoint{
@@ -60,7 +60,7 @@ func (s *Server) incidentOperations(h huma.API) {
 	register(s, h, endpoint{
 		ID: "get-incident", Method: http.MethodGet, Path: "/incidents/{id}", Tag: "Incidents", Summary: "Read an incident",
 		Permission: access.ViewEnvironment,
-	}, func(ctx context.Context, who access.Actor, in *byID) (api.Incident, error) {
+	}, func(ctx context.Context, who access.Actor, in *ByID) (api.Incident, error) {
 		return s.Desk.Incident(ctx, who, in.ID)
 	})
 	register(s, h, endpoint{
@@ -78,8 +78,8 @@ func (s *Server) incidentOperations(h huma.API) {
 	})
 }
 
-// filters select events of the log.
-type filters struct {
+// Filters select events of the log.
+type Filters struct {
 	Kind        string `query:"kind" maxLength:"64" doc:"Kind, or its beginning with a dot: release. means all of release."`
 	Subject     string `query:"subject" maxLength:"128" doc:"Id of the thing they are about."`
 	Actor       string `query:"actor" maxLength:"128" doc:"Who did it, e.g. user:… or system:guard."`
@@ -87,7 +87,7 @@ type filters struct {
 }
 
 type logQuery struct {
-	filters
+	Filters
 	Cursor    string    `query:"cursor" maxLength:"20" pattern:"^[0-9]*$" doc:"next of the page before."`
 	Limit     int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
 	Before    int64     `query:"before" minimum:"0" doc:"Only events before this number."`
@@ -173,7 +173,7 @@ func (s *Server) peopleOperations(h huma.API) {
 	register(s, h, endpoint{
 		ID: "revoke-token", Method: http.MethodDelete, Path: "/tokens/{id}", Tag: "People", Summary: "Revoke a token",
 		About: "At once and for good. Those of others need token:manage.",
-	}, func(ctx context.Context, who access.Actor, in *byID) (api.Token, error) {
+	}, func(ctx context.Context, who access.Actor, in *ByID) (api.Token, error) {
 		return s.Desk.RevokeToken(ctx, who, in.ID)
 	})
 	s.sessionOperations(h)
