@@ -81,9 +81,10 @@ func (f Frame) at(path string) bool {
 
 // head is what a page's frame shows of it.
 type head struct {
-	title string // of the window
-	tick  string // seconds between looks while the page is open; empty: the page does not move
-	plain bool   // without the navigation: sign-in, set-up, public pages
+	title   string // of the window
+	tick    string // seconds between looks while the page is open; empty: the page does not move
+	refresh string // seconds until the page is loaded anew; for pages that nobody has to sign in for
+	plain   bool   // without the navigation: sign-in, set-up, public pages
 }
 
 // tab is an entry of the navigation.

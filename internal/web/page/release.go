@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
@@ -44,7 +45,7 @@ func trackOf(r api.Release) []stageView {
 // failure or a person's decision keeps its sentence.
 func stepOf(s api.Step, now bool) stepView {
 	v := stepView{title: s.Title, mark: stepMark(s.Status), now: now}
-	if s.Status != "passed" || s.Actor != "" {
+	if s.Status != "passed" || s.Actor != "" && !strings.HasPrefix(s.Actor, "system:") {
 		v.sentence = s.Sentence
 	}
 	if s.Started != nil && s.Ended != nil && s.Status != "skipped" {

@@ -3,6 +3,7 @@ package story_test
 import (
 	"bytes"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,5 +100,24 @@ func TestExamine(t *testing.T) {
 				t.Errorf("problems %q do not name %q", problems, test.want)
 			}
 		})
+	}
+}
+
+// BenchmarkPage is the time to render a release with its pictures.
+func BenchmarkPage(b *testing.B) {
+	for _, name := range []string{"home/running", "release/running", "canary/running", "log/many"} {
+		for _, s := range story.All() {
+			if s.Name != name {
+				continue
+			}
+			b.Run(name, func(b *testing.B) {
+				c := s.Page(story.Frame(asset))
+				for b.Loop() {
+					if err := c.Render(b.Context(), io.Discard); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
 	}
 }
