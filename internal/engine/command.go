@@ -190,7 +190,7 @@ func (e *Engine) Vote(ctx context.Context, who access.Actor, id string, approve 
 			return err
 		}
 		out = next
-		return tx.Schedule(ctx, q.Subject.ID, subjectKind(q.Subject.ID), now)
+		return wakeSubject(ctx, tx, q.Subject.ID, now)
 	})
 	return out, err
 }

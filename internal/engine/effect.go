@@ -10,6 +10,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/effect"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/ident"
 	"github.com/slipwayhq/slipway/internal/provider"
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/smoke"
@@ -122,16 +123,20 @@ func (e *Engine) recordTry(ctx context.Context, x effect.Effect, now time.Time) 
 		if x.Kind == effect.Notify {
 			return nil
 		}
-		return tx.Schedule(ctx, x.Subject, subjectKind(x.Subject), now)
+		return wakeSubject(ctx, tx, x.Subject, now)
 	})
 }
 
-// subjectKind tells the kind of work from an id.
-func subjectKind(id string) string {
-	if len(id) > 4 && id[:4] == "rbk_" {
-		return workRollback
+// wakeSubject has the release or rollback with the id looked at; other things, such
+// as a deployment that was adopted, wait for nothing.
+func wakeSubject(ctx context.Context, tx *store.Tx, id string, at time.Time) error {
+	switch {
+	case ident.Valid("rel", id):
+		return tx.Schedule(ctx, id, workRelease, at)
+	case ident.Valid("rbk", id):
+		return tx.Schedule(ctx, id, workRollback, at)
 	}
-	return workRelease
+	return nil
 }
 
 // try carries one effect out.
