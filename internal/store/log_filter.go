@@ -110,30 +110,33 @@ func paired(a, b string) bool {
 }
 
 // query makes the statement. The driver's condition, and one that shares an index
-// with it, are left to the planner; the others are hidden from it by an empty
-// concatenation, because SQLite, which keeps no statistics here, picks the wrong index
-// as readily as the right one.
+// with it, are left to the planner; the others are hidden from it by COALESCE,
+// because SQLite, which keeps no statistics here, picks the wrong index as readily as
+// the right one. PostgreSQL likes to walk the whole log backward until it
+// has found enough: the zero that is added to the number, in the indexes too, keeps
+// the primary key from offering that.
 func (f EventFilter) query(conditions []condition, driver int) (string, []any) {
 	var c clause
 	from, seq, pair := "events e", "e.seq", false
 	for i, k := range conditions {
 		switch {
 		case i == driver && k.column == word:
-			from, seq = "event_words w JOIN events e ON e.seq = w.seq", "w.seq"
+			from, seq = "event_words w JOIN events e ON e.seq = w.seq + 0", "w.seq"
 			c.and("w.word = ?", k.text)
 		case k.column == word:
 			c.and("EXISTS (SELECT 1 FROM event_words x WHERE x.word = ? AND x.seq = e.seq)", k.text)
 		case i == driver:
+			seq = "e.seq + 0"
 			c.and("e."+k.column+" = ?", k.text)
 		case !pair && paired(k.column, conditions[driver].column):
 			pair = true
 			c.and("e."+k.column+" = ?", k.text)
 		default:
-			c.and("e."+k.column+" || '' = ?", k.text)
+			c.and("COALESCE(e."+k.column+" = ?, FALSE)", k.text)
 		}
 	}
 	if prefix, ok := strings.CutSuffix(f.Kind, "."); ok && strings.Contains(prefix, ".") {
-		c.and("e.kind || '' >= ? AND e.kind || '' < ?", f.Kind, prefix+"/") // '/' follows '.'
+		c.and("COALESCE(e.kind >= ? AND e.kind < ?, FALSE)", f.Kind, prefix+"/") // '/' follows '.'
 	}
 	f.bounds(&c, seq)
 	order := " ORDER BY " + seq

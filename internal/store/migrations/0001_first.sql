@@ -24,15 +24,15 @@ CREATE TABLE events (
     hash        TEXT NOT NULL CHECK (hash <> '')
 );
 CREATE INDEX events_at ON events (at, seq);
-CREATE INDEX events_family ON events (family, seq);
-CREATE INDEX events_kind ON events (kind, seq);
-CREATE INDEX events_actor ON events (actor, seq);
-CREATE INDEX events_app ON events (app, seq);
-CREATE INDEX events_environment ON events (environment, seq);
-CREATE INDEX events_subject ON events (subject, seq);
-CREATE INDEX events_actor_environment ON events (actor, environment, seq);
-CREATE INDEX events_actor_family ON events (actor, family, seq);
-CREATE INDEX events_family_environment ON events (family, environment, seq);
+CREATE INDEX events_family ON events (family, (seq + 0));
+CREATE INDEX events_kind ON events (kind, (seq + 0));
+CREATE INDEX events_actor ON events (actor, (seq + 0));
+CREATE INDEX events_app ON events (app, (seq + 0));
+CREATE INDEX events_environment ON events (environment, (seq + 0));
+CREATE INDEX events_subject ON events (subject, (seq + 0));
+CREATE INDEX events_actor_environment ON events (actor, environment, (seq + 0));
+CREATE INDEX events_actor_family ON events (actor, family, (seq + 0));
+CREATE INDEX events_family_environment ON events (family, environment, (seq + 0));
 
 CREATE TABLE event_words (
     word TEXT NOT NULL CHECK (word <> ''),
