@@ -35,7 +35,7 @@ type Want struct {
 	Status  []int             `json:"status,omitempty"`   // one of these; 200 when empty
 	Text    string            `json:"text,omitempty"`     // the body contains it
 	NotText string            `json:"not_text,omitempty"` // the body does not contain it
-	Header  map[string]string `json:"header,omitempty"`   // header contains the value; an empty value asks only for the header
+	Header  map[string]string `json:"header,omitempty"`   // contains the value; an empty one asks for the header
 	Within  time.Duration     `json:"within,omitempty"`   // to the end of the body
 	JSON    map[string]any    `json:"json,omitempty"`     // value at a path such as db.ok or items.0.id
 }

@@ -171,7 +171,8 @@ func (r *runner) fill(c probe.Check) (probe.Check, []string, error) {
 	}
 	c.Headers, c.Body = headers, fill(c.Body)
 	if missing != "" {
-		return c, nil, fault.New(fault.Refused, "variable_missing", "the variable %s, which the check needs, is not set", missing)
+		return c, nil, fault.New(fault.Refused, "variable_missing", "the variable %s, which the check needs, is not set",
+			missing)
 	}
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // a part of another comes after it
 	return c, secrets, nil

@@ -42,9 +42,18 @@ func shop(t *testing.T) *httptest.Server {
 	mux.HandleFunc("/logout", func(w http.ResponseWriter, _ *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "session", Value: "", Path: "/", MaxAge: -1})
 	})
-	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) })
-	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/loop", http.StatusFound) })
-	mux.HandleFunc("/once", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/health", http.StatusFound) })
+	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL,
+			http.StatusFound)
+	})
+	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/loop",
+			http.StatusFound)
+	})
+	mux.HandleFunc("/once", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/health",
+			http.StatusFound)
+	})
 	mux.HandleFunc("/big", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, strings.Repeat("x", 2*smoke.MaxBody))
 	})
@@ -74,7 +83,8 @@ func TestASuiteSignsInLooksAndSignsOut(t *testing.T) {
 		{Name: "sign out", Path: "/logout"},
 		{Name: "nobody again", Path: "/me", Want: probe.Want{Status: []int{401}}},
 	}}
-	r := smoke.Run(t.Context(), s.Client(), s.URL, suite, smoke.Options{Lookup: vars(map[string]string{"PASSWORD": "opensesame"})})
+	r := smoke.Run(t.Context(), s.Client(), s.URL, suite,
+		smoke.Options{Lookup: vars(map[string]string{"PASSWORD": "opensesame"})})
 	if !r.OK || len(r.Results) != 5 {
 		t.Fatalf("report: %+v", r)
 	}
@@ -89,7 +99,8 @@ func TestASecretIsNeverPrinted(t *testing.T) {
 		Want: probe.Want{Header: map[string]string{"X-Echo": "nothing like it"}},
 	}}}
 	r := smoke.Run(t.Context(), s.Client(), s.URL, suite, smoke.Options{Lookup: vars(map[string]string{"KEY": "tiger7"})})
-	if r.OK || strings.Contains(r.Sentence+r.Results[0].Sentence, "tiger7") || !strings.Contains(r.Results[0].Sentence, "•••") {
+	if r.OK || strings.Contains(r.Sentence+r.Results[0].Sentence, "tiger7") || !strings.Contains(r.Results[0].Sentence,
+		"•••") {
 		t.Errorf("report: %+v", r)
 	}
 	r = smoke.Run(t.Context(), s.Client(), s.URL, suite, smoke.Options{Lookup: vars(nil)})
@@ -110,9 +121,11 @@ func TestWhatComesBack(t *testing.T) {
 	}{
 		{"another host is not followed", probe.Check{Path: "/away"}, false, 302, "HTTP 302 instead of 200"},
 		{"a redirect is followed", probe.Check{Path: "/once", Want: probe.Want{Text: "ok"}}, true, 200, ""},
-		{"a wanted redirect is not followed", probe.Check{Path: "/once", Want: probe.Want{Status: []int{302}}}, true, 302, ""},
+		{"a wanted redirect is not followed", probe.Check{Path: "/once", Want: probe.Want{Status: []int{302}}}, true, 302,
+			""},
 		{"redirects end", probe.Check{Path: "/loop"}, false, 302, "HTTP 302"},
-		{"a large body is cut", probe.Check{Path: "/big", Want: probe.Want{Text: "y"}}, false, 200, "in the first 1048576 bytes"},
+		{"a large body is cut", probe.Check{Path: "/big", Want: probe.Want{Text: "y"}}, false, 200,
+			"in the first 1048576 bytes"},
 		{"no answer in time", probe.Check{Path: "/slow"}, false, 0, "nothing within 300ms"},
 		{"a path of another host", probe.Check{Path: "//example.com/"}, false, 0, "cannot be built"},
 		{"headers and agent", probe.Check{Path: "/echo", Want: probe.Want{Text: "slipway-smoke/1 canary"}}, true, 200, ""},
@@ -174,7 +187,8 @@ func TestAStoppedRunEnds(t *testing.T) {
 	s := shop(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r := smoke.Run(ctx, s.Client(), s.URL, probe.Suite{Name: "core", Checks: []probe.Check{{Path: "/health"}}}, smoke.Options{})
+	r := smoke.Run(ctx, s.Client(), s.URL, probe.Suite{Name: "core", Checks: []probe.Check{{Path: "/health"}}},
+		smoke.Options{})
 	if r.OK || !strings.Contains(r.Results[0].Sentence, "stopped") {
 		t.Errorf("report: %+v", r)
 	}
@@ -190,7 +204,8 @@ func TestIdentity(t *testing.T) {
 	if got := smoke.Identity(t.Context(), s.Client(), s.URL, "/loop"); got.OK || got.Status != 302 {
 		t.Errorf("an endpoint that sends elsewhere: %+v", got)
 	}
-	if got := smoke.Identity(t.Context(), s.Client(), s.URL, "/me"); got.OK || !strings.Contains(got.Sentence, "HTTP 401") {
+	if got := smoke.Identity(t.Context(), s.Client(), s.URL, "/me"); got.OK || !strings.Contains(got.Sentence,
+		"HTTP 401") {
 		t.Errorf("refused: %+v", got)
 	}
 }

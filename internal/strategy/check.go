@@ -12,16 +12,17 @@ import (
 
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/approval"
+	"github.com/slipwayhq/slipway/internal/strategy/document"
 )
 
 // checker looks for mistakes of meaning, in values that have the right form.
 type checker struct {
 	*Strategy
-	d *decoder
+	d *document.Decoder
 }
 
 // check finds every mistake of meaning.
-func (s *Strategy) check(d *decoder) {
+func (s *Strategy) check(d *document.Decoder) {
 	c := checker{s, d}
 	c.target()
 	c.environments()
@@ -39,17 +40,17 @@ func (s *Strategy) check(d *decoder) {
 
 // at records a problem at a path.
 func (c checker) at(path []string, message, remedy string) {
-	where, isDefault := c.tree.find(path)
+	where, isDefault := c.tree.Find(path)
 	if !c.noise(path, isDefault) {
-		c.d.addAt(where, join(path), message, remedy)
+		c.d.AddAt(where, document.Join(path), message, remedy)
 	}
 }
 
 // atKey records a problem at the key that a path ends in.
 func (c checker) atKey(path []string, message, remedy string) {
-	_, isDefault := c.tree.find(path)
+	_, isDefault := c.tree.Find(path)
 	if !c.noise(path, isDefault) {
-		c.d.addAt(c.tree.key(path), join(path), message, remedy)
+		c.d.AddAt(c.tree.Key(path), document.Join(path), message, remedy)
 	}
 }
 
@@ -57,7 +58,7 @@ func (c checker) atKey(path []string, message, remedy string) {
 // place already, so the value is not what was written; or what is wrong is a
 // default, which fits when everything it leans on could be read.
 func (c checker) noise(path []string, isDefault bool) bool {
-	full := join(path)
+	full := document.Join(path)
 	return isDefault && len(c.d.List) > 0 || slices.ContainsFunc(c.d.List, func(p Problem) bool {
 		return p.Path != "" && (p.Path == full || strings.HasPrefix(full, p.Path+".") || strings.HasPrefix(p.Path, full+"."))
 	})
@@ -68,7 +69,7 @@ func (c checker) known(path []string, what, name string, names []string) bool {
 	if slices.Contains(names, name) {
 		return true
 	}
-	c.at(path, fmt.Sprintf("there is no %s %q", what, name), choose(name, names))
+	c.at(path, fmt.Sprintf("there is no %s %q", what, name), document.Choose(name, names))
 	return false
 }
 
@@ -78,15 +79,15 @@ func (c checker) knownKey(path []string, what string, names []string) bool {
 	if slices.Contains(names, name) {
 		return true
 	}
-	c.atKey(path, fmt.Sprintf("there is no %s %q", what, name), choose(name, names))
+	c.atKey(path, fmt.Sprintf("there is no %s %q", what, name), document.Choose(name, names))
 	return false
 }
 
 // in complains when a duration is outside its bounds.
-func (c checker) in(path []string, d duration, least, most time.Duration) {
+func (c checker) in(path []string, d document.Duration, least, most time.Duration) {
 	if v := time.Duration(d); v < least || v > most {
-		c.at(path, fmt.Sprintf("%s is out of range", writeDuration(v)),
-			fmt.Sprintf("write a duration from %s to %s", writeDuration(least), writeDuration(most)))
+		c.at(path, fmt.Sprintf("%s is out of range", document.WriteDuration(v)),
+			fmt.Sprintf("write a duration from %s to %s", document.WriteDuration(least), document.WriteDuration(most)))
 	}
 }
 
@@ -99,11 +100,11 @@ func (c checker) target() {
 	switch {
 	case f.App == "":
 		c.at(at("app"), "the application's name is missing", `add "app: NAME"`)
-	case !isName(f.App):
+	case !document.IsName(f.App):
 		c.at(at("app"), fmt.Sprintf("%q cannot be a name", f.App),
-			fmt.Sprintf("names have 1 to %d lower-case letters, digits, _ and -, a letter first", maxName))
+			fmt.Sprintf("names have 1 to %d lower-case letters, digits, _ and -, a letter first", document.MaxName))
 	}
-	if f.Target.Vercel != nil || c.tree.get("target").get("vercel") != nil {
+	if f.Target.Vercel != nil || c.tree.Get("target").Get("vercel") != nil {
 		c.atKey(at("target", "vercel"), "deployments on Vercel are not in this version",
 			"run the application yourself: target: {selfhost: {stable: URL}}")
 		return
@@ -117,7 +118,8 @@ func (c checker) target() {
 		return
 	}
 	if _, port, err := net.SplitHostPort(own.Listen); err != nil || !validPort(port) {
-		c.at(at("target", "selfhost", "listen"), fmt.Sprintf("%q is no address to listen on", own.Listen), "write HOST:PORT, for example 127.0.0.1:8080")
+		c.at(at("target", "selfhost", "listen"), fmt.Sprintf("%q is no address to listen on", own.Listen),
+			"write HOST:PORT, for example 127.0.0.1:8080")
 	}
 	if own.Sticky.Cookie == "" {
 		c.at(at("target", "selfhost", "sticky", "cookie"), "the cookie's name is missing", "leave the key out for slipway_id")
@@ -152,7 +154,8 @@ func (c checker) environments() {
 		}
 		for i, pattern := range e.Branches {
 			if _, err := path.Match(pattern, "main"); err != nil || pattern == "" {
-				c.at(here("branches", strconv.Itoa(i)), fmt.Sprintf("%q is no pattern for branches", pattern), "write for example release/*")
+				c.at(here("branches", strconv.Itoa(i)), fmt.Sprintf("%q is no pattern for branches", pattern),
+					"write for example release/*")
 			}
 		}
 	}
@@ -163,11 +166,11 @@ func (c checker) stages() {
 	here := func(key string) []string { return at("stages", stgStage, key) }
 	c.suite(here("smoke"), string(s.Smoke))
 	if s.Load != "" {
-		c.known(here("load"), "tier of the load test", string(s.Load), []string{"light", "medium", "heavy", off})
+		c.known(here("load"), "tier of the load test", string(s.Load), []string{"light", "medium", "heavy", document.Off})
 	}
 	c.role(here("sign_off"), string(s.SignOff), stgStage)
 	if s.Flags != "" {
-		c.known(here("flags"), "word for flags", string(s.Flags), []string{"tested", off})
+		c.known(here("flags"), "word for flags", string(s.Flags), []string{"tested", document.Off})
 	}
 }
 
@@ -195,14 +198,16 @@ func (c checker) role(path []string, name, env string) {
 	if slices.Contains(c.file.Environments[env].Roles, name) {
 		return
 	}
-	if _, isDefault := c.tree.find(path); isDefault {
+	if _, isDefault := c.tree.Find(path); isDefault {
 		list := at("environments", env, "roles") // where the role was left out is where it is wrong
-		where, _ := c.tree.find(list)
-		c.d.addAt(where, join(list), fmt.Sprintf("the role %q is missing, but %s asks for it", name, join(path)),
-			fmt.Sprintf("add %s, or name another role in %s", name, join(path)))
+		where, _ := c.tree.Find(list)
+		c.d.AddAt(where, document.Join(list),
+			fmt.Sprintf("the role %q is missing, but %s asks for it", name, document.Join(path)),
+			fmt.Sprintf("add %s, or name another role in %s", name, document.Join(path)))
 		return
 	}
-	c.at(path, fmt.Sprintf("the role %q is asked, but may not see %s", name, env), fmt.Sprintf("add it to environments.%s.roles", env))
+	c.at(path, fmt.Sprintf("the role %q is asked, but may not see %s", name, env),
+		fmt.Sprintf("add it to environments.%s.roles", env))
 }
 
 func (c checker) canary() {
@@ -240,15 +245,17 @@ func (c checker) production() {
 		c.at(here("approve"), "nobody approves production", "name a role, for example approve: [product]")
 	}
 	c.approvers(here("approve"), p.Approve, prodStage)
-	if p.Verify == "" || p.Verify == off {
-		c.at(here("verify"), "a release is not complete before it is verified in production", "name a smoke suite, for example verify: core")
+	if p.Verify == "" || p.Verify == document.Off {
+		c.at(here("verify"), "a release is not complete before it is verified in production",
+			"name a smoke suite, for example verify: core")
 	}
 	c.suite(here("verify"), p.Verify)
 	c.in(here("watch"), p.Watch, time.Millisecond, month)
 	c.known(here("guard"), "guard", p.Guard, c.order("guards"))
 	for i, flag := range p.EnableFlags {
-		if flag == "" || len(flag) > maxName || slices.Contains(p.EnableFlags[:i], flag) {
-			c.at(here("enable_flags", strconv.Itoa(i)), fmt.Sprintf("%q is no flag, or is there twice", flag), "name every flag once")
+		if flag == "" || len(flag) > document.MaxName || slices.Contains(p.EnableFlags[:i], flag) {
+			c.at(here("enable_flags", strconv.Itoa(i)), fmt.Sprintf("%q is no flag, or is there twice", flag),
+				"name every flag once")
 		}
 	}
 	if len(p.EnableFlags) > 0 {
@@ -272,9 +279,9 @@ func (c checker) approvers(path []string, rules []approval.Rule, env string) {
 func (c checker) find(path []string, key string) bool {
 	n := c.tree
 	for _, part := range path {
-		n = n.get(part)
+		n = n.Get(part)
 	}
-	return n.get(key) != nil
+	return n.Get(key) != nil
 }
 
 func (c checker) rollback() {
@@ -298,8 +305,9 @@ func (c checker) rollback() {
 	if len(r.Approvers) == 0 {
 		c.at(at("rollback", "approvers"), "nobody approves rollbacks", "name a role, for example approvers: [incident]")
 	}
-	if r.Verify == "" || r.Verify == off {
-		c.at(at("rollback", "verify"), "a rollback is not done before it is verified", "name a smoke suite, for example verify: core")
+	if r.Verify == "" || r.Verify == document.Off {
+		c.at(at("rollback", "verify"), "a rollback is not done before it is verified",
+			"name a smoke suite, for example verify: core")
 	}
 	c.suite(at("rollback", "verify"), r.Verify)
 	c.in(at("rollback", "watch"), r.Watch, 0, month)

@@ -51,9 +51,11 @@ func (c checker) checklist() {
 			c.at(here, "nothing covers more than 100%", "write for example 80%")
 		}
 	}
-	product := slices.ContainsFunc(c.file.Stages.Production.Approve, func(r approval.Rule) bool { return r.Role == flagOwner })
+	product := slices.ContainsFunc(c.file.Stages.Production.Approve,
+		func(r approval.Rule) bool { return r.Role == flagOwner })
 	if ch.Set == "full" && !product {
-		c.at(at("stages", prodStage, "approve"), "the full set asks that product approves production", "add product, or choose the set starter")
+		c.at(at("stages", prodStage, "approve"), "the full set asks that product approves production",
+			"add product, or choose the set starter")
 	}
 }
 
@@ -167,7 +169,8 @@ func (c checker) rest() {
 		}
 		for k, e := range w.Events {
 			if !regexp.MustCompile(`^(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?)$`).MatchString(e) {
-				c.at(here("events", strconv.Itoa(k)), fmt.Sprintf("%q is no kind of event", e), "write for example release.* or rollback.requested")
+				c.at(here("events", strconv.Itoa(k)), fmt.Sprintf("%q is no kind of event", e),
+					"write for example release.* or rollback.requested")
 			}
 		}
 	}

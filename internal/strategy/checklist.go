@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/slipwayhq/slipway/internal/checklist"
+	"github.com/slipwayhq/slipway/internal/strategy/document"
 )
 
 // Items that steps of their own ask for.
@@ -56,7 +57,7 @@ func (s *Strategy) Checklist() []checklist.Item {
 // madeItems are the items that stages bring with them.
 func (s *Strategy) madeItems() []checklist.Item {
 	var out []checklist.Item
-	sign := func(role toggle, stage string) {
+	sign := func(role document.Toggle, stage string) {
 		if role != "" {
 			out = append(out, checklist.Item{
 				Name: signOffItem(string(role), stage), Title: s.roleTitle(string(role)) + " signs off " + stage,
@@ -82,14 +83,14 @@ const flagOwner = "product"
 func (s *Strategy) order(path ...string) []string {
 	n := s.tree
 	for _, key := range path {
-		n = n.get(key)
+		n = n.Get(key)
 	}
 	if n == nil {
 		return nil
 	}
-	out := make([]string, 0, len(n.keys))
-	for _, e := range n.keys {
-		out = append(out, e.name)
+	out := make([]string, 0, len(n.Keys))
+	for _, e := range n.Keys {
+		out = append(out, e.Name)
 	}
 	return out
 }

@@ -29,7 +29,8 @@ func TestFullAsksForEverything(t *testing.T) {
 	t.Parallel()
 	s := mustParse(t, least+"checks: full\n")
 	items := itemsOf(s)
-	names := "unit integration e2e review lint security flags_declared flags_configured flags_tested migrations_reviewed " +
+	names := "unit integration e2e review lint security flags_declared flags_configured flags_tested " +
+		"migrations_reviewed " +
 		"migrations_down backup api_docs feature_docs notes product_owner tech_lead security_approval rollback_plan " +
 		"critical_paths performance rollback_tested"
 	asked := map[string]bool{}
@@ -55,7 +56,8 @@ func TestFullAsksForEverything(t *testing.T) {
 	if d := cmp.Diff([]approval.Rule{{Role: "product", Count: 1}}, environmentOf(t, s, "production").Approve); d != "" {
 		t.Errorf("product approves production:\n%s", d)
 	}
-	for name, role := range map[string]string{"product_owner": "product", "flags_tested": "qa", "backup": "devops", "unit": "", "review": ""} {
+	for name, role := range map[string]string{"product_owner": "product", "flags_tested": "qa", "backup": "devops",
+		"unit": "", "review": ""} {
 		if items[name].Role != role {
 			t.Errorf("%s is signed by %q, want %q", name, items[name].Role, role)
 		}
@@ -79,7 +81,8 @@ stages: {staging: {load: off, flags: off, sign_off: off, smoke: off}, canary: {s
 		t.Errorf("steps\n got %s\nwant %s", got, want)
 	}
 	items := itemsOf(s)
-	if i := items["licenses"]; i.Role != "product" || i.Group != "quality" || !slices.Equal(i.Stages, []string{"staging"}) {
+	if i := items["licenses"]; i.Role != "product" || i.Group != "quality" || !slices.Equal(i.Stages,
+		[]string{"staging"}) {
 		t.Errorf("an own item: %+v", i)
 	}
 	if items["unit"].Coverage != 92.5 || len(items["lint"].Stages) != 0 {
@@ -113,13 +116,15 @@ func TestQASignsTheCanaryBeforeItsFirstVisitor(t *testing.T) {
 func TestAnUnfinishedItemBlocks(t *testing.T) {
 	t.Parallel()
 	for _, i := range mustParse(t, least+"checks: full\n").Checklist() {
-		r := checklist.Result{Name: i.Name, Commit: "c1", Status: checklist.Passed, Actor: "user:a", At: time.Unix(1, 0), URL: "https://ci.example/1"}
+		r := checklist.Result{Name: i.Name, Commit: "c1", Status: checklist.Passed, Actor: "user:a", At: time.Unix(1, 0),
+			URL: "https://ci.example/1"}
 		full := 100.0
 		r.Coverage = &full
 		if why := i.Open(&r, "c1"); why != "" {
 			t.Errorf("%s passed, but: %s", i.Name, why)
 		}
-		for _, status := range []checklist.Status{checklist.Missing, checklist.Running, checklist.Failed, checklist.NotApplicable} {
+		for _, status := range []checklist.Status{checklist.Missing, checklist.Running, checklist.Failed,
+			checklist.NotApplicable} {
 			r.Status = status
 			if i.Open(&r, "c1") == "" {
 				t.Errorf("%s does not block as %s without a note", i.Name, status)

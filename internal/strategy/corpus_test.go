@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/strategy/document"
 )
 
 // golden compares got with a file, or writes it with -update.
@@ -91,7 +92,8 @@ func TestGoodFiles(t *testing.T) {
 			golden(t, strings.TrimSuffix(name, ".yaml")+".want", full)
 			again := mustParse(t, full)
 			if again.Hash() != s.Hash() {
-				t.Errorf("the explained file means something else:\n%s", cmp.Diff(s.write(false), again.write(false)))
+				t.Errorf("the explained file means something else:\n%s", cmp.Diff(document.Write(s.tree, ""),
+					document.Write(again.tree, "")))
 			}
 			if d := cmp.Diff(s.ReleasePlan(), again.ReleasePlan()); d != "" {
 				t.Errorf("the explained file has another plan:\n%s", d)
@@ -113,14 +115,14 @@ func TestTheExampleIsRight(t *testing.T) {
 func TestHugeAndHostileFilesEndSoon(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
-		"too large":     strings.Repeat("#", MaxSize+1),
+		"too large":     strings.Repeat("#", document.MaxSize+1),
 		"flow":          "a: " + strings.Repeat("[", 200_000),
 		"braces":        strings.Repeat("{", 200_000),
 		"dashes":        strings.Repeat("- ", 100_000),
 		"questions":     strings.Repeat("? ", 100_000),
 		"steps":         steps(1000),
 		"many keys":     strings.Repeat("k: v\n", 50_000),
-		"one line":      "a: " + strings.Repeat("x", MaxSize-10),
+		"one line":      "a: " + strings.Repeat("x", document.MaxSize-10),
 		"quotes":        `a: "` + strings.Repeat(`\"`, 100_000),
 		"block":         "a: |\n" + strings.Repeat("  x\n", 60_000),
 		"folded":        "a: >\n" + strings.Repeat("  x\n\n", 50_000),
@@ -176,7 +178,8 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("the explained file is refused: %v\n%s", err, s.Explain())
 		}
 		if again.Hash() != s.Hash() {
-			t.Fatalf("the explained file means something else:\n%s", cmp.Diff(s.write(false), again.write(false)))
+			t.Fatalf("the explained file means something else:\n%s", cmp.Diff(document.Write(s.tree, ""),
+				document.Write(again.tree, "")))
 		}
 	})
 }

@@ -90,7 +90,8 @@ func (c checker) moment(path []string, s string, z *time.Location) time.Time {
 			return t
 		}
 	}
-	c.at(path, fmt.Sprintf("want a date, got %q", s), "write for example 2026-12-20 or 2026-12-20 18:00; or name days for what repeats")
+	c.at(path, fmt.Sprintf("want a date, got %q", s),
+		"write for example 2026-12-20 or 2026-12-20 18:00; or name days for what repeats")
 	return time.Time{}
 }
 

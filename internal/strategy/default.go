@@ -2,8 +2,9 @@ package strategy
 
 import (
 	"reflect"
-	"slices"
 	"time"
+
+	"github.com/slipwayhq/slipway/internal/strategy/document"
 )
 
 // defaults is the strategy of a file that says nothing: the user's file is laid
@@ -44,9 +45,9 @@ checks:
     review: {title: "The code is reviewed and approved, with the reviewers' names", group: quality, role: ""}
     lint: {title: The code meets the development standards, group: quality, role: ""}
     security: {title: "No known vulnerability: the dependency audit is attached", group: quality, role: ""}
-    performance: {title: "The effect on performance is assessed: load result against baseline", group: quality, role: ""}
+    performance: {title: "Performance is assessed: load result against baseline", group: quality, role: ""}
     flags_declared: {title: New features sit behind declared flags, group: flags, role: development}
-    flags_configured: {title: The flags exist in the target environment with a recorded initial state, group: flags, role: development}
+    flags_configured: {title: The flags exist in the target with a recorded state, group: flags, role: development}
     flags_tested: {title: The flags have been tested, group: flags, role: qa}
     migrations_reviewed: {title: The migrations are reviewed, group: database, role: development}
     migrations_down: {title: Every migration has a way down, group: database, role: ""}
@@ -56,7 +57,7 @@ checks:
     notes: {title: Deployment notes are prepared, group: documents, role: development}
     product_owner: {title: The product owner approves, group: approvals, role: product}
     tech_lead: {title: The technical lead approves, group: approvals, role: devops}
-    security_approval: {title: "Security approves, or it is recorded why that does not apply", group: approvals, role: devops}
+    security_approval: {title: "Security approves, or it is recorded why not", group: approvals, role: devops}
     rollback_plan: {title: The way back is described and attached, group: rollback, role: devops}
     rollback_tested: {title: The way back was tried outside production for this release, group: rollback, role: devops}
 guards:
@@ -154,7 +155,8 @@ staging:
   migrations_reviewed, migrations_down, api_docs, feature_docs]
 canary: []
 production:
-  [flags_tested, performance, notes, rollback_plan, rollback_tested, backup, product_owner, tech_lead, security_approval]
+  [flags_tested, performance, notes, rollback_plan, rollback_tested, backup, product_owner, tech_lead,
+  security_approval]
 `
 	none         = `{development: [], staging: [], canary: [], production: []}`
 	fullCoverage = `{unit: 80%, integration: 70%}`
@@ -162,149 +164,98 @@ production:
 
 // effective lays the user's tree over the defaults, also over those that follow
 // from other values.
-func effective(user *node) *node {
+func effective(user *document.Node) *document.Node {
 	t := reflect.TypeFor[file]()
-	tree := merge(t, parseText(defaults), user)
+	tree := document.Merge(t, document.ParseText(defaults), user)
 	checkSet(tree, user)
 	guards(tree, user)
 	core(tree)
 	maxBake(tree)
-	arrange(t, tree)
+	document.Arrange(t, tree)
 	return tree
 }
 
-// arrange brings keys into the order of the file's shape, so that the order in
-// which somebody wrote them means nothing. Names in a mapping keep theirs.
-func arrange(t reflect.Type, n *node) {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if n == nil || isReader(t) {
-		return
-	}
-	if t.Kind() == reflect.Slice {
-		for _, item := range n.items {
-			arrange(t.Elem(), item)
-		}
-		return
-	}
-	if t.Kind() == reflect.Struct {
-		slices.SortStableFunc(n.keys, func(a, b entry) int { return rank(t, a.name) - rank(t, b.name) })
-	}
-	if t.Kind() == reflect.Struct || t.Kind() == reflect.Map {
-		for _, e := range n.keys {
-			arrange(elementType(t, e.name), e.value)
-		}
-	}
-}
-
-// rank is where a key stands in its struct; those that are no field come first.
-func rank(t reflect.Type, name string) int { return fieldOf(t, name) }
-
 // checkSet fills in what the chosen set of checks asks for.
-func checkSet(tree, user *node) {
-	c := tree.get("checks")
-	if c == nil || c.form != mapping {
+func checkSet(tree, user *document.Node) {
+	c := tree.Get("checks")
+	if c == nil || c.Form != document.Mapping {
 		return
 	}
 	set, coverage := starter, ""
-	if s := c.get("set"); s != nil {
-		switch s.text {
+	if s := c.Get("set"); s != nil {
+		switch s.Text {
 		case "full":
 			set, coverage = full, fullCoverage
 		case "none":
 			set = none
 		}
 	}
-	own := expand(reflect.TypeFor[checks](), user.get("checks"))
-	c.set("required", placeIn(own, "required"), merge(reflect.TypeFor[required](), parseText(set), own.get("required")))
+	own := user.Get("checks")
+	if own != nil {
+		own = (*checks)(nil).Expand(own)
+	}
+	c.Set("required", own.PlaceOf("required"), document.Merge(reflect.TypeFor[required](), document.ParseText(set),
+		own.Get("required")))
 	if coverage != "" {
-		c.set("coverage", placeIn(own, "coverage"),
-			merge(reflect.TypeFor[map[string]percent](), parseText(coverage), own.get("coverage")))
+		c.Set("coverage", own.PlaceOf("coverage"),
+			document.Merge(reflect.TypeFor[map[string]document.Percent](), document.ParseText(coverage), own.Get("coverage")))
 	}
 }
 
 // guards lays every other guard over the default one: a team says once what is
 // normal, and where it is stricter.
-func guards(tree, user *node) {
-	all := tree.get("guards")
-	base := all.get("default")
-	if all == nil || all.form != mapping || base == nil {
+func guards(tree, user *document.Node) {
+	all := tree.Get("guards")
+	base := all.Get("default")
+	if all == nil || all.Form != document.Mapping || base == nil {
 		return
 	}
-	for i, e := range all.keys {
-		if e.name == "default" {
+	for i, e := range all.Keys {
+		if e.Name == "default" {
 			continue
 		}
-		under := base.copy()
-		under.forget()
-		all.keys[i].value = merge(reflect.TypeFor[guardSpec](), under, user.get("guards").get(e.name))
+		under := base.Copy()
+		under.Forget()
+		all.Keys[i].Value = document.Merge(reflect.TypeFor[guardSpec](), under, user.Get("guards").Get(e.Name))
 	}
 }
 
 // core gives the suite core its checks, the start page and the health path, when
 // the file does not define it.
-func core(tree *node) {
-	suites := tree.get("smoke")
-	if suites == nil || suites.form != mapping || suites.get("core") != nil {
+func core(tree *document.Node) {
+	suites := tree.Get("smoke")
+	if suites == nil || suites.Form != document.Mapping || suites.Get("core") != nil {
 		return
 	}
-	path := tree.get("guards").get("default").get("health").get("path")
-	if path == nil || path.form != scalar {
+	path := tree.Get("guards").Get("default").Get("health").Get("path")
+	if path == nil || path.Form != document.Scalar {
 		return
 	}
 	text := "core: [{name: start page, path: /, method: GET, status: 200, within: 10s}, " +
-		"{name: health, path: " + quote(path.text) + ", method: GET, status: 200, within: 10s}]"
-	suites.set("core", place{}, parseText(text).get("core"))
+		"{name: health, path: " + document.Quote(path.Text) + ", method: GET, status: 200, within: 10s}]"
+	suites.Set("core", document.Place{}, document.ParseText(text).Get("core"))
 }
 
 // maxBake is six times the longest bake, an hour at least.
-func maxBake(tree *node) {
-	c := tree.get("stages").get("canary")
-	bake := c.get("bake")
-	if bake == nil || c.get("max_bake") != nil {
+func maxBake(tree *document.Node) {
+	c := tree.Get("stages").Get("canary")
+	bake := c.Get("bake")
+	if bake == nil || c.Get("max_bake") != nil {
 		return
 	}
-	longest, err := parseDuration(bake.text)
+	longest, err := document.ParseDuration(bake.Text)
 	if err != nil {
 		longest = 0 // it is complained about where it stands
 	}
-	if steps := c.get("steps"); steps != nil {
-		for _, s := range steps.items {
-			if own := s.get("bake"); own != nil {
-				if d, err := parseDuration(own.text); err == nil {
+	if steps := c.Get("steps"); steps != nil {
+		for _, s := range steps.Items {
+			if own := s.Get("bake"); own != nil {
+				if d, err := document.ParseDuration(own.Text); err == nil {
 					longest = max(longest, d)
 				}
 			}
 		}
 	}
-	c.set("max_bake", place{}, parseText("max_bake: "+writeDuration(max(time.Hour, 6*longest))).get("max_bake"))
-}
-
-// placeIn returns the place of a key in n.
-func placeIn(n *node, key string) place {
-	if n == nil {
-		return place{}
-	}
-	if e := n.has(key); e != nil {
-		return e.place
-	}
-	return place{}
-}
-
-// copy returns a deep copy.
-func (n *node) copy() *node {
-	if n == nil {
-		return nil
-	}
-	out := *n
-	out.keys = make([]entry, len(n.keys))
-	for i, e := range n.keys {
-		out.keys[i] = entry{e.name, e.place, e.value.copy()}
-	}
-	out.items = make([]*node, len(n.items))
-	for i, item := range n.items {
-		out.items[i] = item.copy()
-	}
-	return &out
+	c.Set("max_bake", document.Place{}, document.ParseText("max_bake: "+document.WriteDuration(max(time.Hour,
+		6*longest))).Get("max_bake"))
 }

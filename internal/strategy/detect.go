@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/strategy/document"
 )
 
 // Detect looks at a Next.js project and writes a strategy for its first day. notes
@@ -92,7 +93,7 @@ func readSome(project fs.FS, name string) string {
 		return ""
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	b, err := io.ReadAll(io.LimitReader(f, MaxSize))
+	b, err := io.ReadAll(io.LimitReader(f, document.MaxSize))
 	if err != nil {
 		return ""
 	}
@@ -104,8 +105,8 @@ func nameOf(s string) string {
 	_, s = path.Split(strings.ToLower(s))
 	s = strings.Trim(regexp.MustCompile(`[^a-z0-9_-]+`).ReplaceAllString(s, "-"), "-_")
 	s = strings.TrimLeft(s, "0123456789-_")
-	if len(s) > maxName {
-		s = strings.TrimRight(s[:maxName], "-_")
+	if len(s) > document.MaxName {
+		s = strings.TrimRight(s[:document.MaxName], "-_")
 	}
 	return orElse(s, "app")
 }
@@ -124,7 +125,7 @@ func (f *findings) readPackage(src string) {
 		f.app = nameOf(pkg.Name)
 	}
 	if v := pkg.Dependencies["next"]; v != "" {
-		f.note("Next.js %s was found in package.json.", clean(v))
+		f.note("Next.js %s was found in package.json.", document.Clean(v))
 	} else {
 		f.note("package.json names no dependency on next: Slipway is made for Next.js, though any HTTP application works.")
 	}
@@ -147,7 +148,7 @@ func (f *findings) readConfig(project fs.FS) {
 			f.note(`next.config.%s does not set output: "standalone", the form that runs without the project's directory.`, ext)
 		}
 		if !regexp.MustCompile(`\bdeploymentId\b`).MatchString(src) {
-			f.note("next.config.%s sets no deploymentId: without it, Slipway cannot keep a page and its scripts on one version.", ext)
+			f.note("next.config.%s sets no deploymentId, which keeps a page and its scripts on one version.", ext)
 		}
 		return
 	}
@@ -176,13 +177,14 @@ func (f *findings) readRoutes(project fs.FS) {
 	})
 	f.pages = slices.Compact(f.pages)
 	if len(f.pages) > 0 {
-		f.note("%d pages without parameters were found; the smoke suite asks for the first %d.", len(f.pages), min(5, len(f.pages)))
+		f.note("%d pages without parameters were found; the smoke suite asks for the first %d.", len(f.pages), min(5,
+			len(f.pages)))
 	}
 	f.pages = f.pages[:min(5, len(f.pages))]
 	if f.health != "" {
 		f.note("The health endpoint %s was found.", f.health)
 	} else {
-		f.note("No health endpoint was found, so the start page is looked at instead: add app/api/health/route.ts and name it in guards.")
+		f.note("No health endpoint was found, so the start page is looked at: app/api/health/route.ts would be better.")
 	}
 }
 
@@ -241,6 +243,14 @@ func (f *findings) readWorkflows(project fs.FS, pkg string) {
 	}
 	f.load = regexp.MustCompile(`\b(k6|artillery|autocannon|locust|gatling|vegeta)\b`).MatchString(all)
 	f.flags = regexp.MustCompile(
-		`"(flags|@vercel/flags|@openfeature/[a-z-]+|launchdarkly[a-z-]*|unleash[a-z-]*|@growthbook/[a-z-]+|posthog[a-z-]*|statsig[a-z-]*)"`,
+		`"(flags|@(vercel/flags|openfeature/[a-z-]+|growthbook/[a-z-]+)|(launchdarkly|unleash|posthog|statsig)[a-z-]*)"`,
 	).MatchString(pkg)
+}
+
+// orElse returns s, or the other when s is empty.
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
 }

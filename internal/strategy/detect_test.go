@@ -28,6 +28,9 @@ func project(t *testing.T, files map[string]string) string {
 	return dir
 }
 
+// hostilePackage tries to write keys and a terminal escape into the file.
+const hostilePackage = `{"name": "9: [x]\nroles: {}", "dependencies": {"next": "1\u001b[31m"}}`
+
 func TestDetect(t *testing.T) {
 	t.Parallel()
 	route := "export function GET() {}"
@@ -37,24 +40,32 @@ func TestDetect(t *testing.T) {
 		file  []string // the strategy contains
 		notes []string // the notes contain
 	}{
-		{"an empty directory", nil, []string{"app: my-shop", "stable: http://127.0.0.1:3000", "load: off", "{path: /, critical", "    - /\n"},
+		{"an empty directory", nil, []string{"app: my-shop", "stable: http://127.0.0.1:3000", "load: off",
+			"{path: /, critical", "    - /\n"},
 			[]string{"no package.json", "No health endpoint", "No CI workflow", "No .env.example"}},
 		{"an app router", map[string]string{
-			"package.json":   `{"name": "@acme/Web Shop", "scripts": {"start": "next start -p 4000"}, "dependencies": {"next": "16.0.1"}, "devDependencies": {"flags": "4"}}`,
+			"package.json": `{"name": "@acme/Web Shop", "scripts": {"start": "next start -p 4000"},
+"dependencies": {"next": "16.0.1"},
+"devDependencies": {"flags": "4"}}`,
 			"next.config.ts": `export default { output: "standalone", deploymentId: id }`, ".env.example": "A=1\n",
-			"src/app/page.tsx": "", "src/app/(shop)/cart/page.tsx": "", "src/app/products/[id]/page.tsx": "", "src/app/@modal/x/page.tsx": "",
-			"src/app/_lib/page.tsx": "", "src/app/api/health/route.ts": route, "src/app/api/status/route.ts": route,
+			"src/app/page.tsx": "", "src/app/(shop)/cart/page.tsx": "", "src/app/products/[id]/page.tsx": "",
+			"src/app/@modal/x/page.tsx": "",
+			"src/app/_lib/page.tsx":     "", "src/app/api/health/route.ts": route, "src/app/api/status/route.ts": route,
 			".github/workflows/ci.yml": "run: k6 run load.js", ".git/refs/heads/master": "0",
-		}, []string{"app: web-shop", ":4000", "load: medium", "flags: tested", "    - /\n    - /cart\n    - {path: /api/health,", "[master, \"release/*\"]", "variables: .env.example"},
-			[]string{"Next.js 16.0.1", "2 pages without parameters", "health endpoint /api/health was", "1 workflows", "master"}},
+		}, []string{"app: web-shop", ":4000", "load: medium", "flags: tested",
+			"    - /\n    - /cart\n    - {path: /api/health,", "[master, \"release/*\"]", "variables: .env.example"},
+			[]string{"Next.js 16.0.1", "2 pages without parameters", "health endpoint /api/health was", "1 workflows",
+				"master"}},
 		{"a pages router", map[string]string{
 			"package.json": `{"name": "old", "dependencies": {}}`, "next.config.js": "module.exports = {}", "vercel.json": "{}",
-			"pages/index.jsx": "", "pages/_app.jsx": "", "pages/404.jsx": "", "pages/blog/[slug].jsx": "", "pages/about/index.js": "",
+			"pages/index.jsx": "", "pages/_app.jsx": "", "pages/404.jsx": "", "pages/blog/[slug].jsx": "",
+			"pages/about/index.js": "",
 			"pages/api/healthz.js": "", "pages/style.css": "",
 		}, []string{"app: old", "    - /\n    - /about\n", "{path: /api/healthz, critical"},
 			[]string{"no dependency on next", "does not set output", "sets no deploymentId", "vercel.json was found"}},
-		{"what is broken", map[string]string{"package.json": "{", "app/a b/page.tsx": "", "app/page.tsx": ""}, []string{"    - /\n"}, []string{"no package.json that can be read"}},
-		{"hostile names", map[string]string{"package.json": `{"name": "9: [x]\nroles: {}", "dependencies": {"next": "1\u001b[31m"}}`}, []string{"app: "}, []string{"Next.js"}},
+		{"what is broken", map[string]string{"package.json": "{", "app/a b/page.tsx": "", "app/page.tsx": ""},
+			[]string{"    - /\n"}, []string{"no package.json that can be read"}},
+		{"hostile names", map[string]string{"package.json": hostilePackage}, []string{"app: "}, []string{"Next.js"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

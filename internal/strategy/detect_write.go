@@ -3,6 +3,8 @@ package strategy
 import (
 	"fmt"
 	"strings"
+
+	"github.com/slipwayhq/slipway/internal/strategy/document"
 )
 
 // strategy writes the file for what was found. Everything that was guessed says so,
@@ -43,7 +45,7 @@ func (f *findings) strategy() []byte {
 	add("    error_rate:  {warn: 2%%, critical: 5%%, spike: 10x, compare: {worse_by: 25%%}}")
 	add("    latency_p95: {warn: 500ms, critical: 1000ms, compare: {worse_by: 10%%}}")
 	if f.health != "" {
-		add("    health:      {path: %s, critical: 3 in a row}", quote(f.health))
+		add("    health:      {path: %s, critical: 3 in a row}", document.Quote(f.health))
 	} else {
 		add("    health:      {path: /, critical: 3 in a row}   # no health endpoint was found")
 	}
@@ -65,11 +67,11 @@ func (f *findings) environments(add func(string, ...any)) {
 	}
 	add("environments:")
 	if f.manifest != "" {
-		add("  staging: {variables: %s}", quote(f.manifest))
+		add("  staging: {variables: %s}", document.Quote(f.manifest))
 	}
 	var keys []string
 	if f.manifest != "" {
-		keys = append(keys, "variables: "+quote(f.manifest))
+		keys = append(keys, "variables: "+document.Quote(f.manifest))
 	}
 	if f.branch != "main" {
 		keys = append(keys, fmt.Sprintf("branches: [%s, \"release/*\"]", f.branch))
@@ -86,10 +88,10 @@ func (f *findings) suite(add func(string, ...any)) {
 	add("smoke:")
 	add("  core:")
 	for _, p := range pages {
-		add("    - %s", quote(p))
+		add("    - %s", document.Quote(p))
 	}
 	if f.health != "" {
-		add("    - {path: %s, status: 200, within: 2s}", quote(f.health))
+		add("    - {path: %s, status: 200, within: 2s}", document.Quote(f.health))
 	}
 	add("")
 }

@@ -73,7 +73,8 @@ func (s *Strategy) checksOf(env string) []string {
 	case prodStage:
 		out = append(out, s.file.Checks.Required.Production...)
 		add(st.Production.Window, "schedule and calendar")
-		out = append(out, "approval: "+approval.Describe(st.Production.Approve), "verification: "+st.Production.Verify, "watch")
+		out = append(out, "approval: "+approval.Describe(st.Production.Approve), "verification: "+st.Production.Verify,
+			"watch")
 	}
 	return out
 }

@@ -69,7 +69,8 @@ guards:
 stages: {canary: {guard: strict}}
 rollback: {staging: approve}
 `)
-	staging, canary, production := environmentOf(t, s, "staging"), environmentOf(t, s, "canary"), environmentOf(t, s, "production")
+	staging, canary, production := environmentOf(t, s, "staging"), environmentOf(t, s, "canary"), environmentOf(t, s,
+		"production")
 	if staging.Rules.ErrorRate.Critical != 0.2 || staging.Rules.LatencyP95.Critical != 0 || staging.AutoUndo {
 		t.Errorf("staging: %+v", staging)
 	}
@@ -103,7 +104,8 @@ func TestTheDefaultGuardIsTheAlertTable(t *testing.T) {
 func TestHealthThresholdsAreConfigurable(t *testing.T) {
 	t.Parallel()
 	s := mustParse(t, least+"guards: {default: {health: {every: 1s, timeout: 250ms, warn: 2 in a row, critical: 5}}}\n")
-	want := guard.HealthRule{Path: "/api/health", Every: time.Second, Timeout: 250 * time.Millisecond, Warn: 2, Critical: 5}
+	want := guard.HealthRule{Path: "/api/health", Every: time.Second, Timeout: 250 * time.Millisecond, Warn: 2,
+		Critical: 5}
 	if d := cmp.Diff(want, environmentOf(t, s, "canary").Rules.Health); d != "" {
 		t.Error(d)
 	}
@@ -113,7 +115,8 @@ func TestHealthThresholdsAreConfigurable(t *testing.T) {
 func TestProductionIsNeverUndoneWithoutAsking(t *testing.T) {
 	t.Parallel()
 	s := mustParse(t, least)
-	for env, auto := range map[string]bool{"development": true, "staging": true, "canary": true, "production": false, "elsewhere": false} {
+	for env, auto := range map[string]bool{"development": true, "staging": true, "canary": true, "production": false,
+		"elsewhere": false} {
 		p := s.RollbackPolicy(env)
 		if p.Auto != auto || auto == (len(p.Approve) > 0) {
 			t.Errorf("%s: %+v", env, p)
@@ -136,7 +139,8 @@ func TestProductionIsNeverUndoneWithoutAsking(t *testing.T) {
 func TestBranches(t *testing.T) {
 	t.Parallel()
 	s := mustParse(t, least)
-	own := mustParse(t, least+"environments: {development: {branches: [trunk, \"feature/*\"]}, production: {branches: [\"release/*\"]}, hotfix: {branches: [release/v9]}}\n")
+	own := mustParse(t, least+"environments: {development: {branches: [trunk, \"feature/*\"]}, "+
+		"production: {branches: [\"release/*\"]}, hotfix: {branches: [release/v9]}}\n")
 	tests := []struct {
 		s      *Strategy
 		branch string
@@ -162,9 +166,12 @@ func TestBranches(t *testing.T) {
 // req: EN-17
 func TestURLDatabaseVariablesAndFlags(t *testing.T) {
 	t.Parallel()
-	s := mustParse(t, least+"environments: {staging: {url: https://s.example, database: shop_s, variables: .env.staging}, production: {url: https://p.example, database: shop}}\n")
+	s := mustParse(t, least+"environments: {"+
+		"staging: {url: https://s.example, database: shop_s, variables: .env.staging}, "+
+		"production: {url: https://p.example, database: shop}}\n")
 	a, b := environmentOf(t, s, "staging"), environmentOf(t, s, "production")
-	if a.URL != "https://s.example" || a.Database != "shop_s" || a.Variables != ".env.staging" || b.URL != "https://p.example" || b.Database != "shop" {
+	if a.URL != "https://s.example" || a.Database != "shop_s" || a.Variables != ".env.staging" ||
+		b.URL != "https://p.example" || b.Database != "shop" {
 		t.Errorf("staging %+v, production %+v", a, b)
 	}
 	if !a.FlagsOn || b.FlagsOn || environmentOf(t, s, "canary").FlagsOn {

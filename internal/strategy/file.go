@@ -1,5 +1,7 @@
 package strategy
 
+import "github.com/slipwayhq/slipway/internal/strategy/document"
+
 // The shape of slipway.yaml. Every key has a doc tag, from which the JSON Schema
 // takes its description; what it is when it is left out stands in default.go.
 
@@ -53,7 +55,8 @@ type environment struct {
 	Flags     bool     `yaml:"flags" doc:"Whether new feature flags start on in it."`
 }
 
-func (*environment) template() string {
+// Template returns what environment is where nothing is written.
+func (*environment) Template() string {
 	return `{purpose: "", trigger: release, branches: [], url: "", database: "", variables: "",
   roles: [development], guard: default, flags: off}`
 }
@@ -68,59 +71,63 @@ type stages struct {
 type development struct{}
 
 type staging struct {
-	Smoke   toggle `yaml:"smoke" doc:"Suite that runs after the deployment, or off."`
-	Load    toggle `yaml:"load" doc:"Tier of the load test whose result is asked for as the check load: light, medium, heavy or off."`
-	SignOff toggle `yaml:"sign_off" doc:"Role that signs it off, or off."`
-	Flags   toggle `yaml:"flags" doc:"tested: somebody signs that flags were tested; or off."`
+	Smoke   document.Toggle `yaml:"smoke" doc:"Suite that runs after the deployment, or off."`
+	Load    document.Toggle `yaml:"load" doc:"Load test, reported as the check load: light, medium, heavy or off."`
+	SignOff document.Toggle `yaml:"sign_off" doc:"Role that signs it off, or off."`
+	Flags   document.Toggle `yaml:"flags" doc:"tested: somebody signs that flags were tested; or off."`
 }
 
 type canary struct {
-	Smoke   toggle   `yaml:"smoke" doc:"Suite that runs before the first visitor, or off."`
-	SignOff toggle   `yaml:"sign_off" doc:"Role that signs it off before the first visitor, or off."`
-	Steps   []step   `yaml:"steps" doc:"Shares of visitors in percent, rising."`
-	Bake    duration `yaml:"bake" doc:"How long each share is watched before the next."`
-	MaxBake duration `yaml:"max_bake" doc:"After this long without enough evidence a person is asked; six times bake, an hour at least, when left out."`
-	Guard   string   `yaml:"guard" doc:"Guard that watches it."`
+	Smoke   document.Toggle   `yaml:"smoke" doc:"Suite that runs before the first visitor, or off."`
+	SignOff document.Toggle   `yaml:"sign_off" doc:"Role that signs it off before the first visitor, or off."`
+	Steps   []step            `yaml:"steps" doc:"Shares of visitors in percent, rising."`
+	Bake    document.Duration `yaml:"bake" doc:"How long each share is watched before the next."`
+	MaxBake document.Duration `yaml:"max_bake" doc:"After this long a person is asked; six times bake, an hour at least."`
+	Guard   string            `yaml:"guard" doc:"Guard that watches it."`
 }
 
 type step struct {
-	Share amount   `yaml:"share" doc:"Percent of visitors."`
-	Bake  duration `yaml:"bake" doc:"How long this share is watched, when it differs."`
+	Share amount            `yaml:"share" doc:"Percent of visitors."`
+	Bake  document.Duration `yaml:"bake" doc:"How long this share is watched, when it differs."`
 }
 
-func (*step) expand(n *node) *node {
-	if n.form == scalar {
-		return wrap("share", n)
+// Expand returns the long form of step.
+func (*step) Expand(n *document.Node) *document.Node {
+	if n.Form == document.Scalar {
+		return document.Wrap("share", n)
 	}
 	return n
 }
 
-func (*step) short() map[string]any { return (*amount)(nil).schema() }
+// Short describes the short form of step.
+func (*step) Short() map[string]any { return (*amount)(nil).Schema() }
 
 type production struct {
-	Approve     quorum   `yaml:"approve" doc:"Roles that approve, or how many of each."`
-	Window      bool     `yaml:"window" doc:"Whether releases wait for their schedule and the calendar."`
-	EnableFlags []string `yaml:"enable_flags" doc:"Feature flags to be enabled once the version is in production."`
-	Verify      string   `yaml:"verify" doc:"Suite that runs after the promotion."`
-	Watch       duration `yaml:"watch" doc:"How long production is watched before the release is complete."`
-	Guard       string   `yaml:"guard" doc:"Guard that watches it."`
+	Approve     quorum            `yaml:"approve" doc:"Roles that approve, or how many of each."`
+	Window      bool              `yaml:"window" doc:"Whether releases wait for their schedule and the calendar."`
+	EnableFlags []string          `yaml:"enable_flags" doc:"Feature flags to be enabled in production."`
+	Verify      string            `yaml:"verify" doc:"Suite that runs after the promotion."`
+	Watch       document.Duration `yaml:"watch" doc:"How long production is watched before the release is complete."`
+	Guard       string            `yaml:"guard" doc:"Guard that watches it."`
 }
 
 type checks struct {
-	Set      string             `yaml:"set" doc:"Which items are asked for unless required says otherwise: starter, full or none." enum:"starter,full,none"`
-	Required required           `yaml:"required" doc:"Items asked for, by stage."`
-	Coverage map[string]percent `yaml:"coverage" doc:"Least coverage that an item must report."`
-	Items    map[string]item    `yaml:"items" doc:"The items there are; your own may be added."`
+	Set      string                      `yaml:"set" doc:"Items asked for, unless required differs." enum:"starter,full,none"`
+	Required required                    `yaml:"required" doc:"Items asked for, by stage."`
+	Coverage map[string]document.Percent `yaml:"coverage" doc:"Least coverage that an item must report."`
+	Items    map[string]item             `yaml:"items" doc:"The items there are; your own may be added."`
 }
 
-func (*checks) expand(n *node) *node {
-	if n.form == scalar {
-		return wrap("set", n)
+// Expand returns the long form of checks.
+func (*checks) Expand(n *document.Node) *document.Node {
+	if n.Form == document.Scalar {
+		return document.Wrap("set", n)
 	}
 	return n
 }
 
-func (*checks) short() map[string]any {
+// Short describes the short form of checks.
+func (*checks) Short() map[string]any {
 	return map[string]any{"type": "string", "enum": []any{"starter", "full", "none"}}
 }
 
@@ -137,54 +144,57 @@ type item struct {
 	Role  string `yaml:"role" doc:"Role that signs it; empty when an outside check reports it."`
 }
 
-func (*item) template() string { return `{title: "", group: quality, role: ""}` }
+// Template returns what item is where nothing is written.
+func (*item) Template() string { return `{title: "", group: quality, role: ""}` }
 
 type guardSpec struct {
-	ErrorRate   rateLimits    `yaml:"error_rate" doc:"Share of requests that fail."`
-	LatencyP95  latencyLimits `yaml:"latency_p95" doc:"Time within which 95 of 100 answers begin."`
-	Health      health        `yaml:"health" doc:"The application's own health endpoint."`
-	MinRequests int           `yaml:"min_requests" doc:"Requests to a version before it can pass."`
-	Window      duration      `yaml:"window" doc:"Time over which rates are taken."`
-	Blind       duration      `yaml:"blind" doc:"Time without data after which the measurement counts as broken."`
-	Alpha       percent       `yaml:"alpha" doc:"How often at most the comparison may call a good version worse."`
-	ShareSlack  percent       `yaml:"share_slack" doc:"How far the measured share may be from the intended one."`
-	ColdStart   duration      `yaml:"cold_start" doc:"Time after each rise of the share in which durations are not judged, because caches are cold."`
+	ErrorRate   rateLimits        `yaml:"error_rate" doc:"Share of requests that fail."`
+	LatencyP95  latencyLimits     `yaml:"latency_p95" doc:"Time within which 95 of 100 answers begin."`
+	Health      health            `yaml:"health" doc:"The application's own health endpoint."`
+	MinRequests int               `yaml:"min_requests" doc:"Requests to a version before it can pass."`
+	Window      document.Duration `yaml:"window" doc:"Time over which rates are taken."`
+	Blind       document.Duration `yaml:"blind" doc:"Time without data after which the measurement counts as broken."`
+	Alpha       document.Percent  `yaml:"alpha" doc:"How often at most the comparison may call a good version worse."`
+	ShareSlack  document.Percent  `yaml:"share_slack" doc:"How far the measured share may be from the intended one."`
+	ColdStart   document.Duration `yaml:"cold_start" doc:"Time after each rise of the share in which durations are not judged."`
 }
 
 type rateLimits struct {
-	Warn     percent  `yaml:"warn" doc:"Limit of a warning."`
-	Critical percent  `yaml:"critical" doc:"Limit above which the version is taken back."`
-	For      duration `yaml:"for" doc:"How long critical must hold before it counts."`
-	Spike    factor   `yaml:"spike" doc:"Critical at this many times the normal rate."`
-	Compare  compare  `yaml:"compare" doc:"Comparison with the stable version over the same minutes."`
+	Warn     document.Percent  `yaml:"warn" doc:"Limit of a warning."`
+	Critical document.Percent  `yaml:"critical" doc:"Limit above which the version is taken back."`
+	For      document.Duration `yaml:"for" doc:"How long critical must hold before it counts."`
+	Spike    document.Factor   `yaml:"spike" doc:"Critical at this many times the normal rate."`
+	Compare  compare           `yaml:"compare" doc:"Comparison with the stable version over the same minutes."`
 }
 
 type latencyLimits struct {
-	Warn     duration `yaml:"warn" doc:"Limit of a warning."`
-	Critical duration `yaml:"critical" doc:"Limit above which the version is taken back."`
-	For      duration `yaml:"for" doc:"How long critical must hold before it counts."`
-	Compare  compare  `yaml:"compare" doc:"Comparison with the stable version over the same minutes."`
+	Warn     document.Duration `yaml:"warn" doc:"Limit of a warning."`
+	Critical document.Duration `yaml:"critical" doc:"Limit above which the version is taken back."`
+	For      document.Duration `yaml:"for" doc:"How long critical must hold before it counts."`
+	Compare  compare           `yaml:"compare" doc:"Comparison with the stable version over the same minutes."`
 }
 
 type compare struct {
-	WorseBy percent `yaml:"worse_by" doc:"How much worse is tolerated."`
+	WorseBy document.Percent `yaml:"worse_by" doc:"How much worse is tolerated."`
 }
 
-func (*compare) expand(n *node) *node {
-	if n.form == scalar {
-		return wrap("worse_by", n)
+// Expand returns the long form of compare.
+func (*compare) Expand(n *document.Node) *document.Node {
+	if n.Form == document.Scalar {
+		return document.Wrap("worse_by", n)
 	}
 	return n
 }
 
-func (*compare) short() map[string]any { return (*percent)(nil).schema() }
+// Short describes the short form of compare.
+func (*compare) Short() map[string]any { return (*document.Percent)(nil).Schema() }
 
 type health struct {
-	Path     string   `yaml:"path" doc:"Its path."`
-	Every    duration `yaml:"every" doc:"Between two looks."`
-	Timeout  duration `yaml:"timeout" doc:"After which a look has failed."`
-	Warn     row      `yaml:"warn" doc:"Failures in a row that warn."`
-	Critical row      `yaml:"critical" doc:"Failures in a row that take the version back."`
+	Path     string            `yaml:"path" doc:"Its path."`
+	Every    document.Duration `yaml:"every" doc:"Between two looks."`
+	Timeout  document.Duration `yaml:"timeout" doc:"After which a look has failed."`
+	Warn     document.Row      `yaml:"warn" doc:"Failures in a row that warn."`
+	Critical document.Row      `yaml:"critical" doc:"Failures in a row that take the version back."`
 }
 
 type smoke struct {
@@ -197,26 +207,29 @@ type smoke struct {
 	Text    string            `yaml:"text" doc:"Text that the answer must contain."`
 	NotText string            `yaml:"not_text" doc:"Text that the answer must not contain."`
 	Header  map[string]string `yaml:"header" doc:"Answer headers and what they must contain."`
-	Within  duration          `yaml:"within" doc:"Time in which the whole answer must be there."`
+	Within  document.Duration `yaml:"within" doc:"Time in which the whole answer must be there."`
 	JSON    map[string]any    `yaml:"json" doc:"Values at paths of a JSON answer, such as db.ok: true."`
 }
 
-func (*smoke) expand(n *node) *node {
-	if n.form == scalar {
-		return wrap("path", n)
+// Expand returns the long form of smoke.
+func (*smoke) Expand(n *document.Node) *document.Node {
+	if n.Form == document.Scalar {
+		return document.Wrap("path", n)
 	}
 	return n
 }
 
-func (*smoke) short() map[string]any { return text("^/", "/api/health") }
+// Short describes the short form of smoke.
+func (*smoke) Short() map[string]any { return document.TextSchema("^/", "/api/health") }
 
-func (*smoke) template() string { return `{method: GET, status: 200, within: 10s}` }
+// Template returns what smoke is where nothing is written.
+func (*smoke) Template() string { return `{method: GET, status: 200, within: 10s}` }
 
 type rollback struct {
 	Environments map[string]string `yaml:"*" doc:"auto or approve, by environment." enum:"auto,approve"`
 	Approvers    quorum            `yaml:"approvers" doc:"Roles that approve a rollback, or how many of each."`
 	Verify       string            `yaml:"verify" doc:"Suite that runs after it."`
-	Watch        duration          `yaml:"watch" doc:"How long the error rate is watched after it."`
+	Watch        document.Duration `yaml:"watch" doc:"How long the error rate is watched after it."`
 	Guard        string            `yaml:"guard" doc:"Guard that watches it."`
 }
 
@@ -227,8 +240,8 @@ type role struct {
 }
 
 type approvals struct {
-	Expires      duration `yaml:"expires" doc:"How long a request stands."`
-	AuthorCounts bool     `yaml:"author_counts" doc:"Whether the yes of a release's author counts."`
+	Expires      document.Duration `yaml:"expires" doc:"How long a request stands."`
+	AuthorCounts bool              `yaml:"author_counts" doc:"Whether the yes of a release's author counts."`
 }
 
 type calendarSpec struct {
@@ -263,18 +276,20 @@ type webhook struct {
 	Events []string `yaml:"events" doc:"Kinds of event, such as release.completed or rollback.*; all when left out."`
 }
 
-func (*webhook) expand(n *node) *node {
-	if n.form == scalar {
-		return wrap("url", n)
+// Expand returns the long form of webhook.
+func (*webhook) Expand(n *document.Node) *document.Node {
+	if n.Form == document.Scalar {
+		return document.Wrap("url", n)
 	}
 	return n
 }
 
-func (*webhook) short() map[string]any { return (*address)(nil).schema() }
+// Short describes the short form of webhook.
+func (*webhook) Short() map[string]any { return (*address)(nil).Schema() }
 
 type timing struct {
-	Look  duration `yaml:"look" doc:"Between two looks of a guard."`
-	Skew  duration `yaml:"skew" doc:"How long a replaced version stays up for the sessions that began on it."`
-	Retry duration `yaml:"retry" doc:"Between two tries of something that failed."`
-	Tries int      `yaml:"tries" doc:"Tries before it has failed."`
+	Look  document.Duration `yaml:"look" doc:"Between two looks of a guard."`
+	Skew  document.Duration `yaml:"skew" doc:"How long a replaced version stays up for the sessions that began on it."`
+	Retry document.Duration `yaml:"retry" doc:"Between two tries of something that failed."`
+	Tries int               `yaml:"tries" doc:"Tries before it has failed."`
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/approval"
+	"github.com/slipwayhq/slipway/internal/strategy/document"
 )
 
 // admin holds everything and cannot be changed: somebody must be able to mend a
@@ -19,28 +20,32 @@ const everywhere = "all"
 // places are the environments in which a permission holds: all, or a list.
 type places []string
 
-func (x *places) read(d *decoder, path []string, n *node) {
+// Read reads places in the form that people write.
+func (x *places) Read(d *document.Decoder, path []string, n *document.Node) {
 	*x = places{}
-	switch n.form {
-	case scalar:
-		if n.text != everywhere {
-			d.wrong(n, path, fmt.Sprintf("want all or a list of environments, got %q", n.text), "write all, or [staging, production]")
+	switch n.Form {
+	case document.Scalar:
+		if n.Text != everywhere {
+			d.Wrong(n, path, fmt.Sprintf("want all or a list of environments, got %q", n.Text),
+				"write all, or [staging, production]")
 			return
 		}
 		*x = places{everywhere}
-	case list:
-		for i, item := range n.items {
-			if d.isScalar(append(slices.Clone(path), strconv.Itoa(i)), item, "an environment") {
-				*x = append(*x, item.text)
+	case document.List:
+		for i, item := range n.Items {
+			if d.IsScalar(append(slices.Clone(path), strconv.Itoa(i)), item, "an environment") {
+				*x = append(*x, item.Text)
 			}
 		}
 	default:
-		d.wrong(n, path, "want all or a list of environments, got "+n.form.String(), "write all, or [staging, production]")
+		d.Wrong(n, path, "want all or a list of environments, got "+n.Form.String(), "write all, or [staging, production]")
 	}
 }
 
-func (*places) schema() map[string]any {
-	return anyOf(map[string]any{"const": everywhere}, map[string]any{"type": "array", "items": map[string]any{"type": "string"}})
+// Schema describes the form of places.
+func (*places) Schema() map[string]any {
+	return document.AnyOf(map[string]any{"const": everywhere}, map[string]any{"type": "array",
+		"items": map[string]any{"type": "string"}})
 }
 
 // global reports whether a permission belongs to no environment.

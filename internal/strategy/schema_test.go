@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+
+	"github.com/slipwayhq/slipway/internal/strategy/document"
 )
 
 // TestSchema pins what editors get, and that every key has words.
@@ -47,12 +49,12 @@ func described(t *testing.T, path string, s map[string]any) {
 func TestEveryKeyHasADefault(t *testing.T) {
 	t.Parallel()
 	only := map[string]bool{"target.vercel": true}
-	var walk func(path string, typ reflect.Type, n *node)
-	walk = func(path string, typ reflect.Type, n *node) {
+	var walk func(path string, typ reflect.Type, n *document.Node)
+	walk = func(path string, typ reflect.Type, n *document.Node) {
 		for typ.Kind() == reflect.Pointer {
 			typ = typ.Elem()
 		}
-		if typ.Kind() != reflect.Struct || isReader(typ) {
+		if typ.Kind() != reflect.Struct {
 			return
 		}
 		for i := range typ.NumField() {
@@ -61,7 +63,7 @@ func TestEveryKeyHasADefault(t *testing.T) {
 			if name == "*" || only[here[1:]] {
 				continue
 			}
-			v := n.get(name)
+			v := n.Get(name)
 			if v == nil {
 				t.Errorf("%s has no default", here[1:])
 				continue
@@ -75,7 +77,8 @@ func TestEveryKeyHasADefault(t *testing.T) {
 func TestHashIsOfTheMeaning(t *testing.T) {
 	t.Parallel()
 	a := mustParse(t, least)
-	same := mustParse(t, "# a remark\ntarget:\n  selfhost:\n    stable: \"http://127.0.0.1:3001\"\napp: shop\nstages: {canary: {bake: 10m}}\n")
+	same := mustParse(t, "# a remark\ntarget:\n  selfhost:\n    stable: \"http://127.0.0.1:3001\"\n"+
+		"app: shop\nstages: {canary: {bake: 10m}}\n")
 	other := mustParse(t, least+"stages: {canary: {bake: 11m}}\n")
 	if a.Hash() != same.Hash() || a.Hash() == other.Hash() || len(a.Hash()) != 64 {
 		t.Errorf("hashes %s, %s, %s", a.Hash(), same.Hash(), other.Hash())

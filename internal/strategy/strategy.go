@@ -20,13 +20,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"reflect"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/calendar"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/strategy/document"
 )
 
 // Strategy is a file that was read and found right.
@@ -37,10 +37,17 @@ type Strategy struct {
 	Sticky Sticky // what a visitor is recognized by
 
 	file     file
-	tree     *node
+	tree     *document.Node
 	name     string
 	calendar calendar.Calendar
 }
+
+// Problem is one thing that is wrong with a strategy file.
+type Problem = document.Problem
+
+// Problems is everything that is wrong with a strategy file. It is an error, and
+// the fault strategy_invalid.
+type Problems = document.Problems
 
 // Sticky is what a visitor is recognized by: the user's id where the application
 // gives one, or a cookie that the edge sets.
@@ -83,7 +90,7 @@ func Load(path string) (*Strategy, error) {
 			`There is no strategy file at %s that can be read. "slipway init" writes one.`, path)
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	src, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	src, err := io.ReadAll(io.LimitReader(f, document.MaxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("read strategy %s: %w", path, err)
 	}
@@ -93,17 +100,17 @@ func Load(path string) (*Strategy, error) {
 // Parse reads a strategy. name is what the file is called in messages. The error
 // is a *Problems with everything that is wrong.
 func Parse(name string, src []byte) (*Strategy, error) {
-	p := &Problems{Name: name, src: src}
-	user := read(p)
-	if user == nil || user.form != mapping {
+	user, p := document.Read(name, src)
+	p.Reason = "strategy_invalid"
+	if user == nil {
 		return nil, p
 	}
 	s := &Strategy{name: name, tree: effective(user)}
-	d := &decoder{p}
-	d.decode(nil, s.tree, reflect.ValueOf(&s.file).Elem())
+	d := &document.Decoder{Problems: p}
+	d.Decode(s.tree, &s.file)
 	s.check(d)
 	if len(p.List) > 0 {
-		p.sort()
+		p.Sort()
 		return nil, p
 	}
 	s.App = s.file.App
@@ -116,7 +123,7 @@ func Parse(name string, src []byte) (*Strategy, error) {
 // Hash names what the strategy says: comments, order of spelling and spacing do not
 // change it, defaults do.
 func (s *Strategy) Hash() string {
-	sum := sha256.Sum256([]byte(s.write(false)))
+	sum := sha256.Sum256([]byte(document.Write(s.tree, "")))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -143,7 +150,8 @@ func (s *Strategy) RollbackPolicy(env string) Policy {
 	r := s.file.Rollback
 	p := Policy{
 		Auto: r.Environments[env] == auto, Expires: time.Duration(s.file.Approvals.Expires), Suite: r.Verify,
-		Watch: time.Duration(r.Watch), Rules: s.rules(r.Guard), Tries: s.file.Timing.Tries, Retry: time.Duration(s.file.Timing.Retry),
+		Watch: time.Duration(r.Watch), Rules: s.rules(r.Guard), Tries: s.file.Timing.Tries,
+		Retry: time.Duration(s.file.Timing.Retry),
 	}
 	if !p.Auto {
 		p.Approve = append([]approval.Rule{}, r.Approvers...)
@@ -174,4 +182,4 @@ func (s *Strategy) rules(name string) guard.Rules {
 	return r
 }
 
-func milliseconds(d duration) float64 { return float64(d) / float64(time.Millisecond) }
+func milliseconds(d document.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,4 +1,4 @@
-package strategy
+package manifest
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-const manifest = `# Where orders are kept.
+const example = `# Where orders are kept.
 DATABASE_URL=postgres://localhost/shop
 PORT=3000
 export API_TOKEN="change-me" # for the warehouse
@@ -19,9 +19,9 @@ GREETING='hello # world'
 `
 
 // req: EN-20
-func TestManifest(t *testing.T) {
+func TestRead(t *testing.T) {
 	t.Parallel()
-	vars, wrong := Manifest(".env.example", manifest)
+	vars, wrong := Read(".env.example", example)
 	if len(wrong) != 0 || len(vars) != 6 {
 		t.Fatalf("got %+v, %v", vars, wrong)
 	}
@@ -31,16 +31,16 @@ func TestManifest(t *testing.T) {
 	if !vars[3].Optional || !vars[4].Development || vars[5].Development || vars[5].Example != "hello # world" {
 		t.Errorf("marks: %+v", vars)
 	}
-	_, wrong = Manifest(".env.example", "A=1\nno variable\n9X=1\n=2\n")
+	_, wrong = Read(".env.example", "A=1\nno variable\n9X=1\n=2\n")
 	if len(wrong) != 3 || wrong[0].Line != 2 {
 		t.Errorf("wrong lines: %v", wrong)
 	}
 }
 
 // req: EN-19 EN-20
-func TestValidateVariables(t *testing.T) {
+func TestCheck(t *testing.T) {
 	t.Parallel()
-	vars, _ := Manifest(".env.example", manifest)
+	vars, _ := Read(".env.example", example)
 	good := func() map[string]string {
 		return map[string]string{
 			"DATABASE_URL": "postgres://db.internal:5432/shop", "PORT": "3001", "API_TOKEN": "s3cr3t", "GREETING": "hi",
@@ -55,23 +55,29 @@ func TestValidateVariables(t *testing.T) {
 		{"all is well", "production", func(map[string]string) {}, ""},
 		{"missing", "staging", func(m map[string]string) { delete(m, "GREETING") }, "GREETING: is not set"},
 		{"empty", "staging", func(m map[string]string) { m["GREETING"] = "  " }, "GREETING: is empty"},
-		{"no address", "production", func(m map[string]string) { m["DATABASE_URL"] = "db.internal" }, "DATABASE_URL: is no address"},
-		{"an address with a wrong port", "production", func(m map[string]string) { m["DATABASE_URL"] = "postgres://h:70000/x" }, "DATABASE_URL: is no address"},
+		{"no address", "production", func(m map[string]string) { m["DATABASE_URL"] = "db.internal" },
+			"DATABASE_URL: is no address"},
+		{"an address with a wrong port", "production",
+			func(m map[string]string) { m["DATABASE_URL"] = "postgres://h:70000/x" }, "DATABASE_URL: is no address"},
 		{"no port", "production", func(m map[string]string) { m["PORT"] = "0" }, "PORT: is no port"},
-		{"development only", "production", func(m map[string]string) { m["MAIL_CATCHER_URL"] = "http://x:1" }, "MAIL_CATCHER_URL: is for development only"},
+		{"development only", "production", func(m map[string]string) { m["MAIL_CATCHER_URL"] = "http://x:1" },
+			"MAIL_CATCHER_URL: is for development only"},
 		{"development needs its own", "development", func(map[string]string) {}, "MAIL_CATCHER_URL: is not set"},
 		{"optional and there must be well formed", "production", func(m map[string]string) { m["SENTRY_DSN"] = "" }, ""},
-		{"the example's secret", "production", func(m map[string]string) { m["API_TOKEN"] = "change-me" }, "API_TOKEN: still has the value"},
+		{"the example's secret", "production", func(m map[string]string) { m["API_TOKEN"] = "change-me" },
+			"API_TOKEN: still has the value"},
 		{"the example's secret in staging", "staging", func(m map[string]string) { m["API_TOKEN"] = "change-me" }, ""},
-		{"a development build", "production", func(m map[string]string) { m["NODE_ENV"] = "development" }, "NODE_ENV: is \"development\" in production"},
+		{"a development build", "production", func(m map[string]string) { m["NODE_ENV"] = "development" },
+			"NODE_ENV: is \"development\" in production"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			values := good()
 			tt.change(values)
-			got := ValidateVariables(vars, tt.env, values)
-			if (tt.says == "") != (len(got) == 0) || tt.says != "" && !strings.Contains(got[0].String(), tt.says) || len(got) > 1 {
+			got := Check(vars, tt.env, values)
+			if (tt.says == "") != (len(got) == 0) || tt.says != "" && !strings.Contains(got[0].String(), tt.says) ||
+				len(got) > 1 {
 				t.Errorf("got %v", got)
 			}
 			if all := fmt.Sprint(got); strings.Contains(all, "s3cr3t") || strings.Contains(all, "change-me") {

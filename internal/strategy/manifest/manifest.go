@@ -1,4 +1,9 @@
-package strategy
+// Package manifest checks an environment's variables before a deployment.
+//
+// The manifest is the list of required variables in the style of .env.example, with
+// an example value each. Check compares an environment's variables with it. Values
+// may be secrets, so they never appear in what is said.
+package manifest
 
 import (
 	"bufio"
@@ -6,7 +11,10 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/slipwayhq/slipway/internal/strategy/document"
 )
 
 // Variable is a line of a manifest of required variables, in the style of
@@ -26,14 +34,14 @@ type Variable struct {
 	Development bool // the comment says "development only"
 }
 
-// Manifest reads a list of required variables. What is no comment and no
+// Read reads a list of required variables. What is no comment and no
 // NAME=value is a problem.
-func Manifest(name, src string) ([]Variable, []Problem) {
+func Read(name, src string) ([]Variable, []document.Problem) {
 	var vars []Variable
-	var wrong []Problem
+	var wrong []document.Problem
 	var remark string
 	lines := bufio.NewScanner(strings.NewReader(src))
-	lines.Buffer(nil, MaxSize)
+	lines.Buffer(nil, document.MaxSize)
 	for n := 1; lines.Scan(); n++ {
 		text := strings.TrimSpace(lines.Text())
 		if after, ok := strings.CutPrefix(text, "#"); ok {
@@ -47,7 +55,7 @@ func Manifest(name, src string) ([]Variable, []Problem) {
 		key, value, ok := strings.Cut(strings.TrimPrefix(text, "export "), "=")
 		key = strings.TrimSpace(key)
 		if !ok || !isVariable(key) {
-			wrong = append(wrong, Problem{
+			wrong = append(wrong, document.Problem{
 				File: name, Line: n, Column: 1, Width: len([]rune(text)), Path: key, Message: "this is no variable",
 				Remedy: "write NAME=example, and # before a comment",
 			})
@@ -62,10 +70,17 @@ func Manifest(name, src string) ([]Variable, []Problem) {
 		remark = ""
 	}
 	if err := lines.Err(); err != nil {
-		wrong = append(wrong, Problem{File: name, Message: "the manifest cannot be read to its end", Remedy: "shorten its lines"})
+		wrong = append(wrong, document.Problem{File: name, Message: "the manifest cannot be read to its end",
+			Remedy: "shorten its lines"})
 	}
 	return vars, wrong
 }
+
+// The environments with rules of their own.
+const (
+	development = "development"
+	production  = "production"
+)
 
 // cutRemark splits a value from a comment behind it, and takes quotes away.
 func cutRemark(s string) (value, remark string) {
@@ -86,26 +101,27 @@ func isVariable(s string) bool {
 	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`).MatchString(s)
 }
 
-// ValidateVariables compares an environment's variables with the manifest before a
+// Check compares an environment's variables with the manifest before a
 // deployment: every required one is there and not empty, addresses and ports are
 // well formed, and nothing that is for development only is in production. Values
 // never appear in what it says: they may be secrets.
-func ValidateVariables(manifest []Variable, environment string, values map[string]string) []Problem {
-	var out []Problem
-	if mode := values["NODE_ENV"]; environment == prodStage && mode != "" && mode != "production" {
-		out = append(out, Problem{
-			File: environment, Path: "NODE_ENV", Message: fmt.Sprintf("is %q in production", clean(mode)), Remedy: "set it to production",
+func Check(manifest []Variable, environment string, values map[string]string) []document.Problem {
+	var out []document.Problem
+	if mode := values["NODE_ENV"]; environment == production && mode != "" && mode != production {
+		out = append(out, document.Problem{
+			File: environment, Path: "NODE_ENV", Message: fmt.Sprintf("is %q in production", document.Clean(mode)),
+			Remedy: "set it to production",
 		})
 	}
 	for _, v := range manifest {
 		value, there := values[v.Name]
 		message, remedy := "", ""
 		switch {
-		case v.Development && environment == prodStage:
+		case v.Development && environment == production:
 			if there {
 				message, remedy = "is for development only, but is set in production", "remove it from production"
 			}
-		case v.Development && environment != devStage:
+		case v.Development && environment != development:
 		case !there && !v.Optional:
 			message, remedy = "is not set", "set it for "+environment+", or mark it optional in the manifest"
 		case there && strings.TrimSpace(value) == "" && !v.Optional:
@@ -114,7 +130,7 @@ func ValidateVariables(manifest []Variable, environment string, values map[strin
 			message, remedy = malformed(v, value, environment)
 		}
 		if message != "" {
-			out = append(out, Problem{
+			out = append(out, document.Problem{
 				File: environment, Path: v.Name, Message: message,
 				Remedy: fmt.Sprintf("%s (line %d of the manifest)", remedy, v.Line),
 			})
@@ -137,18 +153,24 @@ func malformed(v Variable, value, environment string) (message, remedy string) {
 			return "is no address", "write it with its scheme, for example https://…"
 		}
 	}
-	if environment == prodStage && value == v.Example && looksSecret(v.Name) {
+	if environment == production && value == v.Example && looksSecret(v.Name) {
 		return "still has the value of the manifest's example", "put a secret of its own there"
 	}
 	return "", ""
 }
 
 func isAddressName(name string) bool {
-	return slices.ContainsFunc([]string{"_URL", "_URI", "_ENDPOINT"}, func(s string) bool { return strings.HasSuffix(name, s) })
+	return slices.ContainsFunc([]string{"_URL", "_URI", "_ENDPOINT"},
+		func(s string) bool { return strings.HasSuffix(name, s) })
 }
 
 func looksSecret(name string) bool {
 	return slices.ContainsFunc([]string{"SECRET", "PASSWORD", "TOKEN", "PRIVATE", "API_KEY"}, func(s string) bool {
 		return strings.Contains(name, s)
 	})
+}
+
+func validPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
 }

@@ -1,4 +1,4 @@
-package strategy
+package document
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 // maxProblems bounds how many problems one reading reports.
 const maxProblems = 50
 
-// Problem is one thing that is wrong with a strategy file.
+// Problem is one thing that is wrong with a file.
 type Problem struct {
 	File    string
 	Line    int    // from 1; 0 when the problem is in no line
@@ -40,12 +40,13 @@ func (p Problem) String() string {
 	return where + ": " + s
 }
 
-// Problems is everything that is wrong with a strategy file. It is an error, and
-// the fault strategy_invalid.
+// Problems is everything that is wrong with a file. It is an error, and a fault of
+// the kind Invalid.
 type Problems struct {
-	Name string
-	List []Problem
-	src  []byte
+	Name   string
+	Reason string // of the fault; document_invalid when empty
+	List   []Problem
+	src    []byte
 }
 
 // Error returns every problem with its place, a picture of the line and a remedy.
@@ -70,7 +71,11 @@ func (p *Problems) Error() string {
 
 // Unwrap returns the fault that the problems are.
 func (p *Problems) Unwrap() error {
-	f := fault.New(fault.Invalid, "strategy_invalid", "%s", p.Error())
+	reason := p.Reason
+	if reason == "" {
+		reason = "document_invalid"
+	}
+	f := fault.New(fault.Invalid, reason, "%s", p.Error())
 	for _, one := range p.List {
 		f.Fields = append(f.Fields, fault.Field{Path: one.Path, Message: one.String()})
 	}
@@ -92,9 +97,9 @@ func (p *Problems) Picture(one Problem) string {
 			if n == one.Line {
 				mark = ">"
 			}
-			fmt.Fprintf(&b, "%s %4d | %s\n", mark, n, clean(lines[n-1]))
+			fmt.Fprintf(&b, "%s %4d | %s\n", mark, n, Clean(lines[n-1]))
 		}
-		room := len([]rune(clean(lines[one.Line-1])))
+		room := len([]rune(Clean(lines[one.Line-1])))
 		column := min(one.Column, room+1)
 		width := max(1, min(one.Width, room-column+1))
 		fmt.Fprintf(&b, "       | %s%s\n", strings.Repeat(" ", column-1), strings.Repeat("^", width))
@@ -105,8 +110,8 @@ func (p *Problems) Picture(one Problem) string {
 	return b.String()
 }
 
-// clean makes a line of the file safe for a terminal and bounds its length.
-func clean(s string) string {
+// Clean makes a line of the file safe for a terminal and bounds its length.
+func Clean(s string) string {
 	r := []rune(strings.Map(func(r rune) rune {
 		if r == '\t' {
 			return ' '
@@ -122,22 +127,22 @@ func clean(s string) string {
 	return string(r)
 }
 
-// addAt records a problem at a place.
-func (p *Problems) addAt(at place, path, message, remedy string) {
+// AddAt records a problem at a place.
+func (p *Problems) AddAt(at Place, path, message, remedy string) {
 	if len(p.List) >= maxProblems {
 		return
 	}
 	one := Problem{
-		File: p.Name, Line: at.line, Column: at.column, Width: at.width, Path: path,
-		Message: clean(message), Remedy: clean(remedy),
+		File: p.Name, Line: at.Line, Column: at.Column, Width: at.Width, Path: path,
+		Message: Clean(message), Remedy: Clean(remedy),
 	}
 	if !slices.Contains(p.List, one) {
 		p.List = append(p.List, one)
 	}
 }
 
-// sort brings the problems into the order of the file.
-func (p *Problems) sort() {
+// Sort brings the problems into the order of the file.
+func (p *Problems) Sort() {
 	slices.SortStableFunc(p.List, func(a, b Problem) int {
 		if a.Line != b.Line {
 			return a.Line - b.Line
@@ -146,8 +151,8 @@ func (p *Problems) sort() {
 	})
 }
 
-// join writes a path for people.
-func join(path []string) string { return strings.Join(path, ".") }
+// Join writes a path for people.
+func Join(path []string) string { return strings.Join(path, ".") }
 
 // isText reports whether src is UTF-8 without NUL.
 func isText(src []byte) bool { return utf8.Valid(src) && bytes.IndexByte(src, 0) < 0 }
@@ -165,8 +170,8 @@ func nearest(got string, names []string) string {
 
 // distance is the number of letters to add, remove, change or swap.
 func distance(a, b string) int {
-	if len(a) > maxName || len(b) > maxName {
-		return maxName
+	if len(a) > MaxName || len(b) > MaxName {
+		return MaxName
 	}
 	two, one := make([]int, len(b)+1), make([]int, len(b)+1)
 	row := make([]int, len(b)+1)
@@ -190,8 +195,8 @@ func distance(a, b string) int {
 	return one[len(b)]
 }
 
-// choose writes the remedy for a word that is none of the known ones.
-func choose(got string, names []string) string {
+// Choose writes the remedy for a word that is none of the known ones.
+func Choose(got string, names []string) string {
 	if n := nearest(got, names); n != "" {
 		return fmt.Sprintf("did you mean %q?", n)
 	}
