@@ -183,3 +183,28 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestTheReferenceIsTrue reads every example of docs/strategy.md.
+func TestTheReferenceIsTrue(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile(filepath.Join("..", "..", "docs", "strategy.md"))
+	if err != nil {
+		t.Fatalf("read reference: %v", err)
+	}
+	blocks := strings.Split(string(doc), "```yaml\n")[1:]
+	if len(blocks) < 10 {
+		t.Fatalf("%d examples", len(blocks))
+	}
+	for _, b := range blocks {
+		src, _, _ := strings.Cut(b, "```")
+		if !strings.Contains(src, "app:") {
+			src = "app: shop\n" + src
+		}
+		if !strings.Contains(src, "target:") {
+			src = "target: {selfhost: {stable: http://127.0.0.1:3001}}\n" + src
+		}
+		if _, err := Parse("strategy.md", []byte(src)); err != nil {
+			t.Errorf("%v\n%s", err, src)
+		}
+	}
+}
