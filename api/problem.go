@@ -7,7 +7,7 @@ type Problem struct {
 	Status   int            `json:"status" doc:"HTTP status."`
 	Detail   string         `json:"detail" doc:"What is wrong and how to mend it, for people."`
 	Instance string         `json:"instance" doc:"Id of the request, also in X-Request-Id and in Slipway's log."`
-	Kind     string         `json:"kind" enum:"invalid,not_found,conflict,unknown,denied,refused,limited,unavailable,internal" doc:"What the caller can do about it."`
+	Kind     string         `json:"kind" doc:"What the caller can do about it: invalid, not_found, conflict, denied …"`
 	Reason   string         `json:"reason" doc:"Stable word for the cause."`
 	Remedy   string         `json:"remedy" doc:"What to do about this kind of problem."`
 	ExitCode int            `json:"exit_code" doc:"Exit code of the command line for this kind."`

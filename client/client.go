@@ -48,14 +48,16 @@ type Client struct {
 // New returns a client for the Slipway at an address such as http://127.0.0.1:4400.
 func New(address string, o Options) (*Client, error) {
 	u, err := url.Parse(strings.TrimRight(address, "/"))
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" ||
+		u.Fragment != "" {
 		return nil, &Problem{
 			Kind: "invalid", Reason: "address_malformed", ExitCode: 2,
 			Message: fmt.Sprintf("%q is no address of a Slipway: it looks like https://slipway.example.com.", address),
 		}
 	}
 	if strings.ContainsAny(o.Token, "\r\n ") {
-		return nil, &Problem{Kind: "invalid", Reason: "token_malformed", ExitCode: 2, Message: "The token holds spaces or line breaks."}
+		return nil, &Problem{Kind: "invalid", Reason: "token_malformed", ExitCode: 2,
+			Message: "The token holds spaces or line breaks."}
 	}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{CheckRedirect: noRedirect, Transport: &http.Transport{
@@ -81,7 +83,8 @@ func (c *Client) Address() string { return c.base.String() }
 
 // Problem is why a request failed.
 type Problem struct {
-	Kind     string // what the caller can do: invalid, not_found, conflict, unknown, denied, refused, limited, unavailable, internal
+	// what the caller can do: invalid, not_found, conflict, unknown, denied, refused, limited, unavailable, internal
+	Kind     string
 	Reason   string // stable word for the cause
 	Message  string // for people
 	Remedy   string // what to do about this kind of problem; may be empty
@@ -264,13 +267,15 @@ func problemOf(resp *http.Response) *Problem {
 	}
 	var p api.Problem
 	if err := json.Unmarshal(raw, &p); err == nil && p.Kind != "" {
-		out.Kind, out.Reason, out.Message, out.Remedy, out.ExitCode, out.Fields = p.Kind, p.Reason, p.Detail, p.Remedy, p.ExitCode, p.Errors
+		out.Kind, out.Reason, out.Message = p.Kind, p.Reason, p.Detail
+		out.Remedy, out.ExitCode, out.Fields = p.Remedy, p.ExitCode, p.Errors
 		return out
 	}
 	out.Kind, out.Reason, out.ExitCode = "internal", "answer_unexpected", 1
 	if resp.StatusCode >= http.StatusBadGateway {
 		out.Kind, out.Reason, out.ExitCode = "unavailable", "gateway", 7
 	}
-	out.Message = fmt.Sprintf("%s answered %s, which is not Slipway's way: is there a proxy in between?", resp.Request.URL.Host, resp.Status)
+	out.Message = fmt.Sprintf("%s answered %s, which is not Slipway's way: is there a proxy in between?",
+		resp.Request.URL.Host, resp.Status)
 	return out
 }

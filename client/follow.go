@@ -85,7 +85,8 @@ func (c *Client) Follow(ctx context.Context, f Follow) iter.Seq2[api.Event, erro
 }
 
 // stream reads one connection until it ends or take wants no more.
-func (c *Client) stream(ctx context.Context, f Follow, after int64, take func(api.Event) bool, begun func(int64)) error {
+func (c *Client) stream(ctx context.Context, f Follow, after int64, take func(api.Event) bool,
+	begun func(int64)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	in := call{
@@ -144,7 +145,8 @@ func streamProblem(data []byte) error {
 		return fmt.Errorf("unmarshal the stream's problem: %w", err)
 	}
 	return &Problem{
-		Kind: p.Kind, Reason: p.Reason, Message: p.Detail, Remedy: p.Remedy, Request: p.Instance, Status: p.Status, ExitCode: p.ExitCode,
-		Fields: p.Errors,
+		Kind: p.Kind, Reason: p.Reason, Message: p.Detail, Remedy: p.Remedy, Request: p.Instance, Status: p.Status,
+		ExitCode: p.ExitCode,
+		Fields:   p.Errors,
 	}
 }

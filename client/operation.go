@@ -171,7 +171,8 @@ type EventQuery struct {
 
 // Events returns a page of the log, newest first.
 func (c *Client) Events(ctx context.Context, q EventQuery) (api.EventPage, error) {
-	v := query("after", number(q.After), "before", number(q.Before), "kind", q.Kind, "subject", q.Subject, "actor", q.Actor,
+	v := query("after", number(q.After), "before", number(q.Before), "kind", q.Kind, "subject", q.Subject, "actor",
+		q.Actor,
 		"environment", q.Environment, "text", q.Text, "cursor", q.Cursor, "limit", number(q.Limit))
 	if !q.From.IsZero() {
 		v.Set("from", q.From.UTC().Format(time.RFC3339Nano))

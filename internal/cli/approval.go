@@ -28,9 +28,11 @@ func (c *cli) approval() *cobra.Command {
 			return c.print(list, func() {
 				rows := make([][]string, 0, len(list))
 				for _, a := range list {
-					rows = append(rows, []string{a.ID, a.Kind, a.Version, a.Environment, a.State, rules(a.Missing), yes(a.MayDecide), when(a.Expires)})
+					rows = append(rows, []string{a.ID, a.Kind, a.Version, a.Environment, a.State, rules(a.Missing), yes(a.MayDecide),
+						when(a.Expires)})
 				}
-				c.table("No approval is waited for.", []string{"ID", "KIND", "VERSION", "WHERE", "STATE", "MISSING", "YOU", "EXPIRES"}, rows)
+				c.table("No approval is waited for.",
+					[]string{"ID", "KIND", "VERSION", "WHERE", "STATE", "MISSING", "YOU", "EXPIRES"}, rows)
 			})
 		}),
 	}
@@ -58,9 +60,11 @@ func rules(list []api.ApprovalRule) string {
 
 // showApproval prints exactly what a decision is about.
 func (c *cli) showApproval(a api.Approval) {
-	c.say("%s %s in %s\n\n", strings.ToUpper(a.Action[:min(1, len(a.Action))])+a.Action[min(1, len(a.Action)):], a.Version, a.Environment)
+	c.say("%s %s in %s\n\n", strings.ToUpper(a.Action[:min(1, len(a.Action))])+a.Action[min(1, len(a.Action)):], a.Version,
+		a.Environment)
 	c.facts("request", a.ID, "application", a.App, "version", a.Version, "commit", a.Commit, "deployment", a.Deployment,
-		"plan", a.Plan, "asked by", a.Author, "opened", when(a.Opened), "expires", when(a.Expires), "state", strings.TrimSpace(a.State+" "+a.Why),
+		"plan", a.Plan, "asked by", a.Author, "opened", when(a.Opened), "expires", when(a.Expires), "state",
+		strings.TrimSpace(a.State+" "+a.Why),
 		"needed", rules(a.Rules), "missing", rules(a.Missing), "hash", a.Hash)
 	c.say("\nEvidence\n")
 	for _, e := range a.Evidence {
@@ -105,7 +109,8 @@ func (c *cli) decide(noun string, approve bool) *cobra.Command {
 				c.showApproval(a)
 			}
 			if hash != "" && hash != a.Hash {
-				return fault.New(fault.Conflict, "hash_differs", "What is to be approved has another hash: %s. Look at it again.", a.Hash)
+				return fault.New(fault.Conflict, "hash_differs", "What is to be approved has another hash: %s. Look at it again.",
+					a.Hash)
 			}
 			if err := c.confirm(sure, "\n"+strings.ToUpper(verb[:1])+verb[1:]+" this?"); err != nil {
 				return err
@@ -154,7 +159,8 @@ func pending(cmd *cobra.Command, to *client.Client, noun, ref string) (api.Appro
 		a, state = r.Approval, r.Sentence
 	}
 	if a == nil || a.State != "open" {
-		return api.Approval{}, fault.New(fault.Refused, "nothing_to_decide", "This %s waits for no approval now. %s", noun, state)
+		return api.Approval{}, fault.New(fault.Refused, "nothing_to_decide", "This %s waits for no approval now. %s", noun,
+			state)
 	}
 	return to.Approval(cmd.Context(), a.ID) // with what differs from the last request
 }

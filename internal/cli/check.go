@@ -22,8 +22,10 @@ const strategyFile = "slipway.yaml"
 func (c *cli) check() *cobra.Command {
 	var explain, schema bool
 	cmd := &cobra.Command{
-		Use: "check [FILE]", Short: "Check the strategy file; or report and read a version's checks", Args: cobra.MaximumNArgs(1),
-		Long: "Check the strategy file (" + strategyFile + " by default): every problem with its line, column and remedy.\n\n" +
+		Use: "check [FILE]", Short: "Check the strategy file; or report and read a version's checks",
+		Args: cobra.MaximumNArgs(1),
+		Long: "Check the strategy file (" + strategyFile +
+			" by default): every problem with its line, column and remedy.\n\n" +
 			"`check report` and `check list` are about the checks of a version, such as its tests.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if schema {
@@ -48,7 +50,8 @@ func (c *cli) check() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&explain, "explain", false, "print the whole strategy with every default and where each value comes from")
+	cmd.Flags().BoolVar(&explain, "explain", false,
+		"print the whole strategy with every default and where each value comes from")
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the file, for editors")
 	cmd.AddCommand(c.checkReport(), c.checkList())
 	return cmd
@@ -101,7 +104,8 @@ func (c *cli) checkList() *cobra.Command {
 					}
 					rows = append(rows, []string{mark(k.Status), k.Name, k.Title, k.Status, needed, k.Actor, whenPtr(k.At), k.URL})
 				}
-				c.table("The strategy has no checks.", []string{"", "CHECK", "WHAT", "STATUS", "NEEDED IN", "BY", "AT", "EVIDENCE"}, rows)
+				c.table("The strategy has no checks.", []string{"", "CHECK", "WHAT", "STATUS", "NEEDED IN", "BY", "AT", "EVIDENCE"},
+					rows)
 			})
 		}),
 	}
@@ -124,7 +128,8 @@ func (c *cli) initialize() *cobra.Command {
 			}
 			f, err := os.OpenFile(path, mode, 0o644) //nolint:gosec // it belongs into the repository
 			if errors.Is(err, fs.ErrExist) {
-				return fault.New(fault.Refused, "file_exists", "%s is there already. Check it with `slipway check %s`, or replace it with --force.", path, path)
+				return fault.New(fault.Refused, "file_exists",
+					"%s is there already. Check it with `slipway check %s`, or replace it with --force.", path, path)
 			}
 			if err == nil {
 				_, err = f.Write(src)

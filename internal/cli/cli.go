@@ -68,7 +68,8 @@ func New(o Options) *cobra.Command {
 	f.StringVar(&c.url, "url", "", "address of Slipway (or SLIPWAY_URL; default "+DefaultURL+")")
 	f.StringVar(&c.token, "token", "", "token to use; others on this machine can see it, SLIPWAY_TOKEN they cannot")
 	f.BoolVar(&c.json, "json", false, "print the API's answer as JSON")
-	root.AddCommand(c.release(), c.rollback(), c.check(), c.approval(), c.deployment(), c.incident(), c.issue(), c.status(),
+	root.AddCommand(c.release(), c.rollback(), c.check(), c.approval(), c.deployment(), c.incident(), c.issue(),
+		c.status(),
 		c.logs(), c.user(), c.tokens(), c.login(), c.logout(), c.initialize())
 	root.AddCommand(o.Commands...)
 	checkArgs(root)

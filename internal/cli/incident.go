@@ -56,7 +56,8 @@ func (c *cli) incidentShow() *cobra.Command {
 
 func (c *cli) showIncident(i api.Incident) {
 	c.say("%s: %s\n%s\n\n", i.Severity, i.Title, i.Sentence)
-	c.facts("incident", i.ID, "state", i.State, "severity by", i.Criterion, "opened", when(i.Opened), "resolved", whenPtr(i.Resolved),
+	c.facts("incident", i.ID, "state", i.State, "severity by", i.Criterion, "opened", when(i.Opened), "resolved",
+		whenPtr(i.Resolved),
 		"release", i.Release, "rollback", i.Rollback, "review due", whenPtr(i.ReviewDue))
 	c.say("\n")
 	for _, e := range i.Timeline {
@@ -126,14 +127,16 @@ func (c *cli) deployment() *cobra.Command {
 				for _, d := range all {
 					rows = append(rows, []string{d.ID, d.Version, d.Environment, d.Verdict, d.URL, d.Commit, when(d.Created)})
 				}
-				c.table("There is no deployment yet.", []string{"ID", "VERSION", "WHERE", "VERDICT", "ADDRESS", "COMMIT", "SINCE"}, rows)
+				c.table("There is no deployment yet.", []string{"ID", "VERSION", "WHERE", "VERDICT", "ADDRESS", "COMMIT", "SINCE"},
+					rows)
 			})
 		}),
 	}
 	list.Flags().StringVar(&environment, "environment", "", "only those of this environment")
 	var in api.NewDeployment
 	register := &cobra.Command{
-		Use: "register --version VERSION --address URL --branch BRANCH", Short: "Record a deployment, as a push to a branch makes one", Args: cobra.NoArgs,
+		Use: "register --version VERSION --address URL --branch BRANCH", Short: "Record a deployment, as a push to a " +
+			"branch makes one", Args: cobra.NoArgs,
 		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
 			d, err := to.RegisterDeployment(cmd.Context(), in)
 			if err != nil {

@@ -19,7 +19,8 @@ func clean(s string) string {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
-		case unicode.IsControl(r), r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069', r == '\u2028', r == '\u2029':
+		case unicode.IsControl(r), r >= '\u202a' && r <= '\u202e', r >= '\u2066' &&
+			r <= '\u2069', r == '\u2028', r == '\u2029':
 			return '\ufffd'
 		}
 		return r
@@ -147,7 +148,8 @@ func (c *cli) secret(prompt string) (string, error) {
 		s, err = c.line()
 	}
 	if err == nil && s == "" {
-		err = fault.New(fault.Invalid, "input_missing", "Nothing was given for %q: type it, or send it to standard input.", prompt)
+		err = fault.New(fault.Invalid, "input_missing", "Nothing was given for %q: type it, or send it to standard input.",
+			prompt)
 	}
 	return s, err
 }
@@ -171,7 +173,8 @@ func (c *cli) confirm(sure bool, question string) error {
 		return nil
 	}
 	if !c.Interactive {
-		return fault.New(fault.Refused, "not_confirmed", "This must be confirmed: read what is above, then repeat the command with --yes.")
+		return fault.New(fault.Refused, "not_confirmed",
+			"This must be confirmed: read what is above, then repeat the command with --yes.")
 	}
 	say(c.Err, "%s Type yes: ", question)
 	answer, err := c.line()

@@ -14,10 +14,12 @@ import (
 func (c *cli) release() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "release", Short: "Take a version through staging and canary into production",
-		Long: "Take a version through staging and canary into production.\n\nRELEASE is an id or a version: the newest release of it is meant.",
+		Long: "Take a version through staging and canary into production.\n\nRELEASE is an id or a version: the newest " +
+			"release of it is meant.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.releaseStart(), c.releaseList(), c.releaseStatus(), c.releaseWatch(), c.decide("release", true), c.decide("release", false))
+	cmd.AddCommand(c.releaseStart(), c.releaseList(), c.releaseStatus(), c.releaseWatch(), c.decide("release", true),
+		c.decide("release", false))
 	for _, a := range []action{
 		{name: "pause", short: "Hold a release where it is"},
 		{name: "resume", short: "Let a paused release go on"},
@@ -25,7 +27,8 @@ func (c *cli) release() *cobra.Command {
 		{name: "abort", short: "Take a release back: the canary's share goes to 0 at once", confirm: "Take it back?"},
 		{name: "retry", short: "Try a failed step again"},
 		{name: "share", short: "Set the canary's share by hand", arg: "PERCENT"},
-		{name: "skip", short: "Skip a step: your name and the reason are recorded", arg: "STEP", reason: true, confirm: "Skip it?"},
+		{name: "skip", short: "Skip a step: your name and the reason are recorded", arg: "STEP", reason: true,
+			confirm: "Skip it?"},
 	} {
 		cmd.AddCommand(c.releaseAction(a))
 	}
@@ -46,7 +49,8 @@ func (c *cli) releaseStart() *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
 		Use: "start --version VERSION --deployment URL [--commit SHA]", Short: "Start a release", Args: cobra.NoArgs,
-		Example: "  slipway release start --version v2 --deployment http://127.0.0.1:3002 --commit 4f2a9c1 --unscheduled \"fixes the cart\"",
+		Example: "  slipway release start --version v2 --deployment http://127.0.0.1:3002 --commit 4f2a9c1 --unscheduled " +
+			"\"fixes the cart\"",
 		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
 			r, err := to.StartRelease(cmd.Context(), in)
 			if err != nil {
@@ -89,7 +93,8 @@ func (c *cli) releaseList() *cobra.Command {
 			return c.print(page, func() {
 				rows := make([][]string, 0, len(page.Items))
 				for _, r := range page.Items {
-					rows = append(rows, []string{r.ID, r.Version, r.Phase, r.Stage, percent(r.Share), when(r.Created), r.Author, r.Sentence})
+					rows = append(rows, []string{r.ID, r.Version, r.Phase, r.Stage, percent(r.Share), when(r.Created), r.Author,
+						r.Sentence})
 				}
 				c.table("There is no release yet. Start one: slipway release start --version v1 --deployment URL",
 					[]string{"ID", "VERSION", "PHASE", "STAGE", "SHARE", "STARTED", "BY", "STATE"}, rows)
@@ -117,7 +122,8 @@ func (c *cli) more(next string) {
 
 func (c *cli) releaseStatus() *cobra.Command {
 	return &cobra.Command{
-		Use: "status RELEASE", Short: "Show where a release is, what it waits for and what can be done", Args: cobra.ExactArgs(1),
+		Use: "status RELEASE", Short: "Show where a release is, what it waits for and what can be done",
+		Args: cobra.ExactArgs(1),
 		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
 			r, err := to.Release(cmd.Context(), args[0])
 			if err != nil {
@@ -134,8 +140,10 @@ func (c *cli) showRelease(r api.Release) {
 	if r.Measured >= 0 && r.Share > 0 {
 		measured = fmt.Sprintf(" (measured %.1f %%)", r.Measured)
 	}
-	c.facts("release", r.ID, "version", r.Version, "commit", r.Commit, "deployment", strings.TrimSpace(r.Deployment+" "+r.URL),
-		"before it", r.Previous, "started", when(r.Created)+" by "+r.Author, "note", r.Note, "share", percent(r.Share)+measured,
+	c.facts("release", r.ID, "version", r.Version, "commit", r.Commit, "deployment",
+		strings.TrimSpace(r.Deployment+" "+r.URL),
+		"before it", r.Previous, "started", when(r.Created)+" by "+r.Author, "note", r.Note, "share",
+		percent(r.Share)+measured,
 		"ended", whenPtr(r.Ended), "reason", r.Reason)
 	if r.Verdict != nil {
 		c.say("\nGuard: %s\n", r.Verdict.Sentence)
@@ -207,7 +215,8 @@ func (c *cli) releaseAction(a action) *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&in.Reason, "reason", "", "why")
-	cmd.Flags().Int64Var(&in.Revision, "revision", 0, "refuse when the release is at another revision (default: the present one)")
+	cmd.Flags().Int64Var(&in.Revision, "revision", 0,
+		"refuse when the release is at another revision (default: the present one)")
 	if a.reason {
 		_ = cmd.MarkFlagRequired("reason")
 	}

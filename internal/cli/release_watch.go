@@ -198,7 +198,8 @@ func (w *watcher) connection(err error) error {
 	case err != nil && !w.lost:
 		w.lost = true
 		w.erase()
-		say(w.Err, "Slipway does not answer since %s; the release goes on without us watching.\n", time.Now().Format("15:04:05"))
+		say(w.Err, "Slipway does not answer since %s; the release goes on without us watching.\n",
+			time.Now().Format("15:04:05"))
 	}
 	return nil
 }
@@ -215,5 +216,6 @@ func (w *watcher) end(r api.Release) error {
 	case "failed":
 		return fault.New(fault.Internal, "release_failed", "The release of %s failed: %s", r.Version, r.Reason)
 	}
-	return fault.New(fault.Refused, "release_"+r.Phase, "The release of %s was %s: %s", r.Version, strings.ReplaceAll(r.Phase, "_", " "), r.Reason)
+	return fault.New(fault.Refused, "release_"+r.Phase, "The release of %s was %s: %s", r.Version,
+		strings.ReplaceAll(r.Phase, "_", " "), r.Reason)
 }

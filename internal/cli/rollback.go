@@ -151,7 +151,8 @@ func (c *cli) rollbackStatus() *cobra.Command {
 func (c *cli) showRollback(r api.Rollback) {
 	c.say("%s\n\n", r.Sentence)
 	c.facts("rollback", r.ID, "where", r.Environment, "from", r.From, "to", r.To, "phase", r.Phase, "because", r.Trigger,
-		"asked by", r.Requested, "asked", when(r.Created), "traffic back", whenPtr(r.Executed), "ended", whenPtr(r.Ended), "incident", r.Incident)
+		"asked by", r.Requested, "asked", when(r.Created), "traffic back", whenPtr(r.Executed), "ended", whenPtr(r.Ended),
+		"incident", r.Incident)
 	rows := make([][]string, 0, len(r.Steps))
 	for _, s := range r.Steps {
 		rows = append(rows, []string{mark(s.Status), s.Title, s.Status, s.Sentence})

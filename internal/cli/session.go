@@ -43,7 +43,8 @@ func (c *cli) load() (credentials, error) {
 		err = json.Unmarshal(raw, &k)
 	}
 	if err != nil {
-		return k, fault.Wrap(err, fault.Invalid, "credentials_unreadable", "%s cannot be read: %v. Delete it and log in again.", c.credentialsPath(), err)
+		return k, fault.Wrap(err, fault.Invalid, "credentials_unreadable",
+			"%s cannot be read: %v. Delete it and log in again.", c.credentialsPath(), err)
 	}
 	return k, nil
 }
@@ -118,7 +119,8 @@ func (c *cli) login() *cobra.Command {
 	var days int
 	var name string
 	cmd := &cobra.Command{
-		Use: "login [USER]", Short: "Log in with a password and keep a token for the next commands", Args: cobra.MaximumNArgs(1),
+		Use: "login [USER]", Short: "Log in with a password and keep a token for the next commands",
+		Args: cobra.MaximumNArgs(1),
 		Long: "Log in with a password and keep a token for the next commands.\n\n" +
 			"The password is asked for, or read from standard input. The token may do what you may;\n" +
 			"it is kept in a file that only you can read. `slipway logout` revokes it.",
@@ -149,7 +151,8 @@ func (c *cli) login() *cobra.Command {
 				host = "unknown-host"
 			}
 			label := cmp.Or(name, "cli-"+strings.ToLower(host)+"-"+time.Now().UTC().Format("20060102-150405"))
-			tok, err := to.Login(cmd.Context(), api.Login{Name: user, Password: password}, api.NewToken{Name: label[:min(len(label), 64)], Days: days})
+			tok, err := to.Login(cmd.Context(), api.Login{Name: user, Password: password},
+				api.NewToken{Name: label[:min(len(label), 64)], Days: days})
 			if err != nil {
 				return err
 			}
@@ -158,7 +161,8 @@ func (c *cli) login() *cobra.Command {
 			}
 			tok.Secret = "" // kept, not shown
 			return c.print(tok, func() {
-				c.say("Logged in to %s as %s until %s. The token is in %s.\n", address, user, whenPtr(tok.Expires), c.credentialsPath())
+				c.say("Logged in to %s as %s until %s. The token is in %s.\n", address, user, whenPtr(tok.Expires),
+					c.credentialsPath())
 			})
 		},
 	}

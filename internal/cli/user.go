@@ -108,7 +108,8 @@ func (c *cli) userChange() *cobra.Command {
 func (c *cli) userPassword() *cobra.Command {
 	return &cobra.Command{
 		Use: "password NAME", Short: "Give a user a new password; ends their sessions", Args: cobra.ExactArgs(1),
-		Long: "Give a user a new password; ends their sessions.\n\nThe password is asked for, or read from standard input. Your own you change in the dashboard.",
+		Long: "Give a user a new password; ends their sessions.\n\nThe password is asked for, or read from standard " +
+			"input. Your own you change in the dashboard.",
 		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
 			password, err := c.newPassword()
 			if err != nil {
@@ -165,7 +166,8 @@ func (c *cli) tokenCreate() *cobra.Command {
 					return
 				}
 				c.say("%s\n", t.Secret)
-				say(c.Err, "This is the only time that it is shown. It may %s until %s.\n", strings.Join(t.Scopes, ", "), whenPtr(t.Expires))
+				say(c.Err, "This is the only time that it is shown. It may %s until %s.\n", strings.Join(t.Scopes, ", "),
+					whenPtr(t.Expires))
 			})
 		}),
 	}

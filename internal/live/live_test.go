@@ -26,7 +26,8 @@ func write(t *testing.T, db *store.DB, n int) {
 	t.Helper()
 	for i := range n {
 		if err := db.Write(t.Context(), func(tx *store.Tx) error {
-			_, err := tx.Append(t.Context(), event.Draft{Kind: "test.happened", Actor: "system:test", Subject: fmt.Sprint(i), Sentence: "It happened."})
+			_, err := tx.Append(t.Context(),
+				event.Draft{Kind: "test.happened", Actor: "system:test", Subject: fmt.Sprint(i), Sentence: "It happened."})
 			return err
 		}); err != nil {
 			t.Error(err)

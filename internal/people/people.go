@@ -59,7 +59,8 @@ func (p *People) Prune(ctx context.Context, now time.Time) error {
 // actor returns the user as somebody who acts.
 func (p *People) actor(u store.User) access.Actor {
 	return access.Actor{
-		ID: "user:" + u.Name, User: u.ID, Name: shown(u), Roles: slices.Clone(u.Roles), Grants: access.Resolve(p.Roles(), u.Roles),
+		ID: "user:" + u.Name, User: u.ID, Name: shown(u), Roles: slices.Clone(u.Roles), Grants: access.Resolve(p.Roles(),
+			u.Roles),
 	}
 }
 
@@ -88,7 +89,8 @@ func instant(t time.Time) *time.Time {
 }
 
 // record appends an event about people.
-func (p *People) record(ctx context.Context, tx *store.Tx, kind string, who access.Actor, subject, sentence string, data any) error {
+func (p *People) record(ctx context.Context, tx *store.Tx, kind string, who access.Actor, subject, sentence string,
+	data any) error {
 	_, err := tx.Append(ctx, event.Draft{
 		Kind: kind, Actor: who.ID, App: p.App, Subject: subject, Sentence: sentence, Data: data,
 	})
@@ -184,10 +186,12 @@ func (p *People) hash(ctx context.Context, password string, about ...string) (st
 // checkTitle refuses what would break a line or reorder a sentence.
 func checkTitle(title string) error {
 	bad := func(r rune) bool {
-		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' &&
+			r <= '\u2069'
 	}
 	if len([]rune(title)) > 100 || strings.ContainsFunc(title, bad) {
-		return fault.New(fault.Invalid, "title_malformed", "A name has at most 100 characters and none that control the text.")
+		return fault.New(fault.Invalid, "title_malformed",
+			"A name has at most 100 characters and none that control the text.")
 	}
 	return nil
 }
@@ -204,7 +208,8 @@ func (p *People) checkRoles(ctx context.Context, who access.Actor, names []strin
 	}
 	if missing, ok := covers(who.Grants, access.Resolve(known, names)); !ok {
 		return nil, p.denied(ctx, who, who.ID, fault.New(fault.Denied, "role_wider",
-			"%s cannot give roles that are wider than their own: %s@%s is missing.", who.Name, missing.Permission, missing.Environment))
+			"%s cannot give roles that are wider than their own: %s@%s is missing.", who.Name, missing.Permission,
+			missing.Environment))
 	}
 	out := append([]string{}, names...)
 	slices.Sort(out)

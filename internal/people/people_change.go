@@ -172,7 +172,8 @@ func stillAdministered(ctx context.Context, tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(users, func(u store.User) bool { return !u.Disabled && slices.Contains(u.Roles, access.Admin) }) {
+	if slices.ContainsFunc(users,
+		func(u store.User) bool { return !u.Disabled && slices.Contains(u.Roles, access.Admin) }) {
 		return nil
 	}
 	return fault.New(fault.Refused, "last_admin", "This is the last administrator. Make another one first.")

@@ -143,7 +143,8 @@ func TestLoginMakesAFreshSessionAndSaysNothingAboutNames(t *testing.T) {
 		t.Error("two logins share something", err)
 	}
 	back, err := p.FromCookie(ctx, s.Cookie)
-	if err != nil || back.Actor.ID != ada.ID || !back.Actor.May(access.SignCheck, "staging") || back.Actor.May(access.SignCheck, "production") {
+	if err != nil || back.Actor.ID != ada.ID || !back.Actor.May(access.SignCheck, "staging") ||
+		back.Actor.May(access.SignCheck, "production") {
 		t.Errorf("%+v %v", back.Actor, err)
 	}
 	c := s.HTTPCookie(true)
@@ -274,7 +275,8 @@ func TestSessionsEnd(t *testing.T) {
 	now := time.Now()
 	for name, s := range map[string]store.Session{
 		"absolute": {Created: now.Add(-8 * 24 * time.Hour), Expires: now.Add(-time.Second), LastSeen: now},
-		"idle":     {Created: now.Add(-24 * time.Hour), Expires: now.Add(time.Hour), LastSeen: now.Add(-sessionIdle - time.Minute)},
+		"idle": {Created: now.Add(-24 * time.Hour), Expires: now.Add(time.Hour),
+			LastSeen: now.Add(-sessionIdle - time.Minute)},
 	} {
 		s.Hash, s.User, s.CSRF = credential.Hash(name), ada.User, "csrf"
 		if err := p.DB.InsertSession(ctx, s); err != nil {
@@ -323,7 +325,8 @@ func TestOwnPasswordNeedsThePresentOneAndKeepsThisSession(t *testing.T) {
 	wantFault(t, err, fault.Invalid, "current_password_missing")
 	_, err = p.ChangeUser(ctx, ada, ada.User, api.ChangeUser{Password: &fresh, Current: &wrong})
 	wantFault(t, err, fault.Denied, "current_password_wrong")
-	if _, err = p.ChangeUser(WithSession(ctx, here.Cookie), ada, ada.User, api.ChangeUser{Password: &fresh, Current: &right}); err != nil {
+	if _, err = p.ChangeUser(WithSession(ctx, here.Cookie), ada, ada.User,
+		api.ChangeUser{Password: &fresh, Current: &right}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.FromCookie(ctx, here.Cookie); err != nil {
@@ -419,7 +422,8 @@ func TestTokensAreNarrowExpiringAndRevocable(t *testing.T) {
 		t.Error("lasts", d)
 	}
 	who, err := p.FromToken(ctx, tok.Secret)
-	if err != nil || !who.May(access.ReportCheck, "staging") || who.May(access.ReportCheck, "production") || who.May(access.StartRelease, "staging") {
+	if err != nil || !who.May(access.ReportCheck, "staging") || who.May(access.ReportCheck, "production") ||
+		who.May(access.StartRelease, "staging") {
 		t.Fatalf("%+v %v", who, err)
 	}
 	if who.ID != "token:dev/ci" || who.User != dev.User {
@@ -431,7 +435,8 @@ func TestTokensAreNarrowExpiringAndRevocable(t *testing.T) {
 	}
 	list, err := p.Tokens(ctx, dev)
 	raw, merr := json.Marshal(list)
-	if err != nil || merr != nil || len(list) != 2 || list[0].LastUsed == nil || strings.Contains(string(raw), "slp_") || list[0].Owner != "dev" {
+	if err != nil || merr != nil || len(list) != 2 || list[0].LastUsed == nil || strings.Contains(string(raw), "slp_") ||
+		list[0].Owner != "dev" {
 		t.Errorf("%s %v", raw, err)
 	}
 	none := []string{}

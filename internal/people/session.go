@@ -118,7 +118,8 @@ func (p *People) begin(ctx context.Context, u store.User, client, agent string) 
 		if err := tx.TouchUser(ctx, u.ID, tx.Now()); err != nil {
 			return err
 		}
-		return p.record(ctx, tx, "session.started", s.Actor, u.ID, s.Actor.Name+" signed in.", map[string]any{"client": client})
+		return p.record(ctx, tx, "session.started", s.Actor, u.ID, s.Actor.Name+" signed in.",
+			map[string]any{"client": client})
 	})
 	if err != nil {
 		return Session{}, err
@@ -301,7 +302,8 @@ func (p *People) SetupSecret(ctx context.Context) (secret string, fresh bool, er
 
 // Setup makes the first administrator and burns the secret.
 func (p *People) Setup(ctx context.Context, secret string, in api.NewUser) (api.User, error) {
-	wrong := fault.New(fault.Unknown, "setup_link_wrong", "This set-up link is not valid: `slipway up` prints a new one when it starts.")
+	wrong := fault.New(fault.Unknown, "setup_link_wrong",
+		"This set-up link is not valid: `slipway up` prints a new one when it starts.")
 	kept, err := p.DB.Secret(ctx, setupSecret)
 	if fault.Is(err, fault.NotFound) || err == nil && !credential.Matches(secret, string(kept)) {
 		return api.User{}, wrong

@@ -24,7 +24,8 @@ func (p *People) FromToken(ctx context.Context, secret string) (access.Actor, er
 	if err := credential.CheckToken(secret); err != nil {
 		return access.Actor{}, err
 	}
-	refused := fault.New(fault.Unknown, "token_invalid", "The token is not valid any more: it is unknown, revoked or expired.")
+	refused := fault.New(fault.Unknown, "token_invalid",
+		"The token is not valid any more: it is unknown, revoked or expired.")
 	t, err := p.DB.TokenByHash(ctx, credential.Hash(secret))
 	if fault.Is(err, fault.NotFound) {
 		return access.Actor{}, refused
@@ -44,7 +45,8 @@ func (p *People) FromToken(ctx context.Context, secret string) (access.Actor, er
 	}
 	scopes, err := access.ParseScopes(t.Scopes)
 	if err != nil {
-		return access.Actor{}, fault.Wrap(err, fault.Unknown, "token_invalid", "The token's scopes are not understood any more.")
+		return access.Actor{}, fault.Wrap(err, fault.Unknown, "token_invalid",
+			"The token's scopes are not understood any more.")
 	}
 	if now.Sub(t.LastUsed) > time.Minute {
 		if err := p.DB.TouchToken(ctx, t.ID, now); err != nil {
@@ -112,7 +114,8 @@ func (p *People) CreateToken(ctx context.Context, who access.Actor, in api.NewTo
 	}
 	secret := credential.NewToken()
 	t := store.Token{
-		ID: ident.New("tok", time.Now()), Name: in.Name, Owner: owner.ID, Hash: credential.Hash(secret), Scopes: access.FormatScopes(scopes),
+		ID: ident.New("tok", time.Now()), Name: in.Name, Owner: owner.ID, Hash: credential.Hash(secret),
+		Scopes: access.FormatScopes(scopes),
 	}
 	err = p.Write(ctx, func(tx *store.Tx) error {
 		t.Created = tx.Now()
@@ -129,7 +132,8 @@ func (p *People) CreateToken(ctx context.Context, who access.Actor, in api.NewTo
 		if slices.ContainsFunc(others, func(o store.Token) bool {
 			return o.Name == t.Name && o.Revoked.IsZero() && (o.Expires.IsZero() || o.Expires.After(tx.Now()))
 		}) {
-			return fault.New(fault.Conflict, "name_taken", "%s has a token named %s already. Revoke it first.", owner.Name, t.Name)
+			return fault.New(fault.Conflict, "name_taken", "%s has a token named %s already. Revoke it first.", owner.Name,
+				t.Name)
 		}
 		return tx.InsertToken(ctx, t)
 	})
@@ -148,7 +152,8 @@ func (p *People) checkToken(ctx context.Context, who access.Actor, in api.NewTok
 	}
 	bad := func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' }
 	if in.Name == "" || len(in.Name) > 64 || strings.ContainsFunc(in.Name, bad) || checkTitle(in.Name) != nil {
-		return nil, fault.New(fault.Invalid, "name_malformed", "A token's name has 1 to 64 characters without spaces and slashes.")
+		return nil, fault.New(fault.Invalid, "name_malformed",
+			"A token's name has 1 to 64 characters without spaces and slashes.")
 	}
 	if in.Days < 0 || in.Days > 3660 {
 		return nil, fault.New(fault.Invalid, "days_out_of_range", "A token lasts 1 to 3660 days.")
@@ -161,8 +166,9 @@ func (p *People) checkToken(ctx context.Context, who access.Actor, in api.NewTok
 		return nil, fault.New(fault.Invalid, "scopes_missing", "A token needs at least one scope, e.g. check:report.")
 	}
 	if idle := access.Idle(who.Grants, scopes); len(idle) > 0 {
-		return nil, p.denied(ctx, who, who.ID, fault.New(fault.Denied, "scope_wider", "%s may not %s, so a token cannot either.",
-			who.Name, strings.Join(access.FormatScopes(idle), ", ")))
+		return nil, p.denied(ctx, who, who.ID,
+			fault.New(fault.Denied, "scope_wider", "%s may not %s, so a token cannot either.",
+				who.Name, strings.Join(access.FormatScopes(idle), ", ")))
 	}
 	if !strings.HasPrefix(who.ID, "token:") {
 		return scopes, nil
@@ -198,7 +204,8 @@ func (p *People) RevokeToken(ctx context.Context, who access.Actor, id string) (
 			return err
 		}
 		return p.record(ctx, tx, "token.revoked", who, t.ID,
-			fmt.Sprintf("%s revoked the token %s of %s.", who.Name, t.Name, owner.Name), map[string]any{"name": t.Name, "owner": owner.Name})
+			fmt.Sprintf("%s revoked the token %s of %s.", who.Name, t.Name, owner.Name), map[string]any{"name": t.Name,
+				"owner": owner.Name})
 	})
 	if err != nil {
 		return api.Token{}, err

@@ -38,14 +38,16 @@ func TestEveryOperationChecksItsPermission(t *testing.T) {
 			continue
 		}
 		r := w.do(t, e.Method, concrete(e.Path), "", cookie, csrf)
-		if p := r.problem(t); r.StatusCode != http.StatusForbidden || p.Reason != "permission_missing" || p.ExitCode != fault.RowOf(fault.Denied).Exit {
+		if p := r.problem(t); r.StatusCode != http.StatusForbidden || p.Reason != "permission_missing" ||
+			p.ExitCode != fault.RowOf(fault.Denied).Exit {
 			t.Errorf("%s %s: %d %+v", e.Method, e.Path, r.StatusCode, p)
 		}
 		denied++
 		if e.ID == "follow-log" {
 			continue // would not end
 		}
-		if r := w.do(t, e.Method, concrete(e.Path), "", as(w.admin)); r.StatusCode == http.StatusForbidden || r.StatusCode == http.StatusUnauthorized {
+		if r := w.do(t, e.Method, concrete(e.Path), "", as(w.admin)); r.StatusCode == http.StatusForbidden ||
+			r.StatusCode == http.StatusUnauthorized {
 			t.Errorf("%s %s: the administrator gets %d %s", e.Method, e.Path, r.StatusCode, r.body)
 		}
 	}
@@ -67,7 +69,8 @@ func TestPermissionsHoldInTheirEnvironmentOnly(t *testing.T) {
 	if w.denials(t) != 1 {
 		t.Error("the denial is not in the log")
 	}
-	if r := w.do(t, http.MethodPost, "/api/v1/rollbacks", `{"environment":"staging","reason":"x"}`, as(staging)); r.StatusCode == http.StatusForbidden {
+	if r := w.do(t, http.MethodPost, "/api/v1/rollbacks", `{"environment":"staging","reason":"x"}`,
+		as(staging)); r.StatusCode == http.StatusForbidden {
 		t.Errorf("staging: %d %s", r.StatusCode, r.body)
 	}
 }
@@ -98,7 +101,8 @@ func TestRevokedAndDisabledLoseAccessAtOnce(t *testing.T) {
 	if r := w.do(t, http.MethodGet, "/api/v1/releases", "", as(token)); r.StatusCode != http.StatusOK {
 		t.Fatal(r.body)
 	}
-	if r := w.do(t, http.MethodPatch, "/api/v1/users/vera", `{"disabled":true}`, as(w.admin)); r.StatusCode != http.StatusOK {
+	if r := w.do(t, http.MethodPatch, "/api/v1/users/vera", `{"disabled":true}`,
+		as(w.admin)); r.StatusCode != http.StatusOK {
 		t.Fatal(r.body)
 	}
 	if r := w.do(t, http.MethodGet, "/api/v1/releases", "", as(token)); r.StatusCode != http.StatusUnauthorized {
@@ -115,7 +119,8 @@ func TestCookiesNeedTheCSRFToken(t *testing.T) {
 		t.Fatal(r.StatusCode, r.body)
 	}
 	c := r.Cookies()[0]
-	if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Secure || strings.Contains(r.body, c.Value) || r.Header.Get("Cache-Control") != "no-store" {
+	if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Secure || strings.Contains(r.body, c.Value) ||
+		r.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("cookie %+v in %s", c, r.body)
 	}
 	session, err := w.People.FromCookie(t.Context(), c.Value)
@@ -141,14 +146,16 @@ func TestCookiesNeedTheCSRFToken(t *testing.T) {
 	}
 	for _, tt := range tests {
 		name := strings.ReplaceAll(tt.name, " ", "-")
-		if r := w.do(t, http.MethodPost, "/api/v1/tokens", strings.Replace(body, "%", name, 1), tt.headers...); r.StatusCode != tt.status {
+		if r := w.do(t, http.MethodPost, "/api/v1/tokens", strings.Replace(body, "%", name, 1),
+			tt.headers...); r.StatusCode != tt.status {
 			t.Errorf("%s: %d %s", tt.name, r.StatusCode, r.body)
 		}
 	}
 	if r := w.do(t, http.MethodGet, "/api/v1/me", "", cookie); r.StatusCode != http.StatusOK {
 		t.Errorf("reading: %d", r.StatusCode)
 	}
-	if r := w.do(t, http.MethodPost, "/api/v1/sessions", `{"name":"ada","password":"x"}`, "Sec-Fetch-Site: cross-site"); r.StatusCode != 403 {
+	if r := w.do(t, http.MethodPost, "/api/v1/sessions", `{"name":"ada","password":"x"}`,
+		"Sec-Fetch-Site: cross-site"); r.StatusCode != 403 {
 		t.Errorf("signing in from another site: %d", r.StatusCode)
 	}
 	if r := w.do(t, http.MethodDelete, "/api/v1/sessions", "", cookie, csrf); r.StatusCode != http.StatusNoContent {
@@ -162,11 +169,13 @@ func TestCookiesNeedTheCSRFToken(t *testing.T) {
 // A cookie that an attacker planted before the login is worth nothing after it.
 func TestLoginDoesNotTakeAPlantedCookie(t *testing.T) {
 	w := open(t)
-	r := w.do(t, http.MethodPost, "/api/v1/sessions", `{"name":"ada","password":"`+password+`"}`, "Cookie: slipway_session=planted")
+	r := w.do(t, http.MethodPost, "/api/v1/sessions", `{"name":"ada","password":"`+password+`"}`,
+		"Cookie: slipway_session=planted")
 	if r.StatusCode != http.StatusCreated || r.Cookies()[0].Value == "planted" {
 		t.Fatal(r.StatusCode, r.Cookies())
 	}
-	if r := w.do(t, http.MethodGet, "/api/v1/me", "", "Cookie: slipway_session=planted"); r.StatusCode != http.StatusUnauthorized {
+	if r := w.do(t, http.MethodGet, "/api/v1/me", "",
+		"Cookie: slipway_session=planted"); r.StatusCode != http.StatusUnauthorized {
 		t.Error("the planted cookie is signed in")
 	}
 }
@@ -174,12 +183,14 @@ func TestLoginDoesNotTakeAPlantedCookie(t *testing.T) {
 func TestLoginIsThrottledOverHTTP(t *testing.T) {
 	w := open(t)
 	for range 5 {
-		if r := w.do(t, http.MethodPost, "/api/v1/sessions", `{"name":"ada","password":"wrong"}`); r.StatusCode != http.StatusUnauthorized {
+		if r := w.do(t, http.MethodPost, "/api/v1/sessions",
+			`{"name":"ada","password":"wrong"}`); r.StatusCode != http.StatusUnauthorized {
 			t.Fatal(r.StatusCode, r.body)
 		}
 	}
 	r := w.do(t, http.MethodPost, "/api/v1/sessions", `{"name":"ada","password":"`+password+`"}`)
-	if p := r.problem(t); r.StatusCode != http.StatusTooManyRequests || p.Reason != "login_throttled" || r.Header.Get("Retry-After") == "" {
+	if p := r.problem(t); r.StatusCode != http.StatusTooManyRequests || p.Reason != "login_throttled" ||
+		r.Header.Get("Retry-After") == "" {
 		t.Errorf("%d %+v", r.StatusCode, p)
 	}
 }

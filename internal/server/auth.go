@@ -19,7 +19,7 @@ import (
 // (by a token or a session's cookie), are not too many and not too large.
 func (s *Server) authenticated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.throttle(s.clients, "client", clientOf(r.Context()).address, 1); err != nil {
+		if err := s.throttle(s.clients, "client", clientKey(clientOf(r.Context()).address), 1); err != nil {
 			s.refuse(w, r, err)
 			return
 		}
@@ -129,7 +129,7 @@ func (s *Server) byToken(r *http.Request, header string) (*caller, error) {
 // guessing is slow.
 func (s *Server) suspicious(r *http.Request, err error) error {
 	if fault.Is(err, fault.Unknown) {
-		if limited := s.throttle(s.clients, "credential", clientOf(r.Context()).address, 20); limited != nil {
+		if limited := s.throttle(s.clients, "credential", clientKey(clientOf(r.Context()).address), 20); limited != nil {
 			return limited
 		}
 	}
@@ -144,7 +144,7 @@ func (s *Server) limitActor(who *caller, r *http.Request) error {
 	}
 	key := who.actor.ID
 	if who.cookie == "" && who.token == "" {
-		key = "client " + clientOf(r.Context()).address
+		key = "client " + clientKey(clientOf(r.Context()).address)
 	}
 	return s.throttle(l, "actor", key, 1)
 }
@@ -195,7 +195,8 @@ func checkType(r *http.Request) error {
 	}
 	ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if ct = strings.TrimSpace(strings.ToLower(ct)); ct != "application/json" && ct != "" {
-		f := fault.New(fault.Invalid, "type_unsupported", "The body's Content-Type is %q; it must be application/json.", cut(ct, 80))
+		f := fault.New(fault.Invalid, "type_unsupported", "The body's Content-Type is %q; it must be application/json.",
+			cut(ct, 80))
 		p := problemOf(r.Context(), f)
 		p.Status = http.StatusUnsupportedMediaType
 		return p

@@ -29,12 +29,13 @@ const (
 
 func (s *Server) edgeOperations(h huma.API) {
 	type query struct {
-		Wait int    `query:"wait" minimum:"0" maximum:"30" doc:"Seconds to wait for another table than the one that If-None-Match names."`
+		Wait int    `query:"wait" minimum:"0" maximum:"30" doc:"Seconds to wait for another table than If-None-Match names."`
 		Have string `header:"If-None-Match" maxLength:"64"`
 	}
 	registerStream(s, h, endpoint{
 		ID: "get-edge-table", Method: http.MethodGet, Path: "/edge/table", Tag: "Edges", Summary: "Read the routing table",
-		About: "ETag is its generation. For edges, which ask again as soon as they have the answer.", Permission: access.OperateEdge,
+		About:      "ETag is its generation. For edges, which ask again as soon as they have the answer.",
+		Permission: access.OperateEdge,
 	}, func(o *huma.Operation) {
 		o.Responses = map[string]*huma.Response{
 			"200": {Description: "The table.", Content: map[string]*huma.MediaType{"application/json": {
@@ -46,18 +47,21 @@ func (s *Server) edgeOperations(h huma.API) {
 		return s.edgeTable(ctx, who, strings.TrimPrefix(in.Have, "W/"), time.Duration(in.Wait)*time.Second)
 	})
 	type request struct {
-		Edge       string `header:"X-Slipway-Edge" required:"true" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9._-]+$" doc:"Name of the edge."`
+		Edge       string `header:"X-Slipway-Edge" required:"true" maxLength:"64" pattern:"^[A-Za-z0-9._-]+$"`
 		Generation uint64 `header:"X-Slipway-Edge-Generation" doc:"Of the table that it applied."`
 		Encoding   string `header:"Content-Encoding" enum:"gzip,identity" doc:"gzip is understood."`
 		RawBody    []byte `contentType:"application/json"`
 	}
 	registerStream(s, h, endpoint{
-		ID: "report-observations", Method: http.MethodPost, Path: "/edge/observations", Tag: "Edges", Summary: "Deliver an edge's observations",
-		About:      "A batch is named by its source and sequence: delivered again, it counts once. At most 4 MiB, before and after unpacking.",
+		ID: "report-observations", Method: http.MethodPost, Path: "/edge/observations", Tag: "Edges",
+		Summary: "Deliver an edge's observations",
+		About: "A batch is named by its source and sequence: delivered again, it counts once. At most 4 MiB, before " +
+			"and after unpacking.",
 		Permission: access.OperateEdge, Status: http.StatusNoContent, Replays: true,
 	}, func(o *huma.Operation) {
 		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {
-			Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Description: "A metric batch, as Slipway's edge sends it."},
+			Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true,
+				Description: "A metric batch, as Slipway's edge sends it."},
 		}}}
 		o.Responses = map[string]*huma.Response{"204": {Description: "Taken."}}
 		o.SkipValidateBody = true

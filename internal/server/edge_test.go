@@ -38,7 +38,8 @@ func TestEdgesFollowTheTable(t *testing.T) {
 	}
 	start := time.Now()
 	r = w.do(t, http.MethodGet, "/api/v1/edge/table?wait=1", "", as(w.admin), `If-None-Match: "7"`)
-	if took := time.Since(start); r.StatusCode != http.StatusNotModified || took < 900*time.Millisecond || took > 5*time.Second {
+	if took := time.Since(start); r.StatusCode != http.StatusNotModified || took < 900*time.Millisecond ||
+		took > 5*time.Second {
 		t.Errorf("waited %s for %d", took, r.StatusCode)
 	}
 	got := make(chan reply, 1)
@@ -74,7 +75,8 @@ func TestEdgesDeliverObservations(t *testing.T) {
 	now := time.Now()
 	b := metric.Bucket{Deployment: "dep_1", Class: metric.Document, Second: now.Unix() - 2, Requests: 3, Errors: 1}
 	b.Latency.Add(time.Millisecond)
-	raw, err := json.Marshal(metric.Batch{Source: "edge-1", Sequence: 1, Sent: now, Complete: now.Unix(), Buckets: []metric.Bucket{b}})
+	raw, err := json.Marshal(metric.Batch{Source: "edge-1", Sequence: 1, Sent: now, Complete: now.Unix(),
+		Buckets: []metric.Bucket{b}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +113,8 @@ func TestEdgesDeliverObservations(t *testing.T) {
 			t.Errorf("%s: %d %s", tt.name, r.StatusCode, r.body)
 		}
 	}
-	if r := w.do(t, http.MethodPost, "/api/v1/edge/observations", string(raw), as(w.admin)); r.StatusCode != http.StatusUnprocessableEntity {
+	if r := w.do(t, http.MethodPost, "/api/v1/edge/observations", string(raw),
+		as(w.admin)); r.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("without a name: %d", r.StatusCode)
 	}
 }

@@ -60,8 +60,8 @@ func (s *streams) close(actor string) {
 func (s *Server) eventOperation(h huma.API) {
 	type query struct {
 		Filters
-		After       string `query:"after" maxLength:"20" doc:"Begin after this event. Without it and without Last-Event-ID: after the newest."`
-		LastEventID string `header:"Last-Event-ID" maxLength:"20" doc:"What a browser sends when it comes back: begin after this event."`
+		After       string `query:"after" maxLength:"20" doc:"Begin after this event; after the newest when absent."`
+		LastEventID string `header:"Last-Event-ID" maxLength:"20" doc:"The same, as a browser sends it when it comes back."`
 	}
 	op := func(o *huma.Operation) {
 		o.Responses = map[string]*huma.Response{"200": {
@@ -73,7 +73,8 @@ func (s *Server) eventOperation(h huma.API) {
 	}
 	registerStream(s, h, endpoint{
 		ID: "follow-log", Method: http.MethodGet, Path: "/events", Tag: "Log", Summary: "Follow the log as it grows",
-		About:      "Server-sent events. Only events that the caller may see arrive. The stream ends when the caller's right to it does.",
+		About: "Server-sent events. Only events that the caller may see arrive. The stream ends when the caller's " +
+			"right to it does.",
 		Permission: access.ReadLog,
 	}, op, func(ctx context.Context, who access.Actor, in *query) (func(http.ResponseWriter, *http.Request), error) {
 		begin := int64(-1)

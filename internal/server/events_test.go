@@ -111,7 +111,8 @@ func TestEventsArriveInOrderAndResume(t *testing.T) {
 	if e, _, ok := begin.event(); !ok || e.Seq != 1 {
 		t.Errorf("the first event is %d", e.Seq)
 	}
-	if r := w.do(t, http.MethodGet, "/api/v1/events", "", as(w.admin), "Last-Event-ID: x"); r.StatusCode != http.StatusUnprocessableEntity {
+	if r := w.do(t, http.MethodGet, "/api/v1/events", "", as(w.admin),
+		"Last-Event-ID: x"); r.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("Last-Event-ID: x: %d", r.StatusCode)
 	}
 }
@@ -150,7 +151,8 @@ func TestStreamsStayAliveAndEndWithTheRight(t *testing.T) {
 	if !alive {
 		t.Fatal("no heartbeat")
 	}
-	if r := w.do(t, http.MethodPatch, "/api/v1/users/root2", `{"disabled":true}`, as(w.admin)); r.StatusCode != http.StatusOK {
+	if r := w.do(t, http.MethodPatch, "/api/v1/users/root2", `{"disabled":true}`,
+		as(w.admin)); r.StatusCode != http.StatusOK {
 		t.Fatal(r.body)
 	}
 	var rest strings.Builder

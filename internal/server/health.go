@@ -61,7 +61,8 @@ func (s *Server) mayMeasure(next http.Handler) http.Handler {
 				next.ServeHTTP(w, r)
 				return
 			}
-			s.refuse(w, r, fault.New(fault.Unknown, "metrics_closed", "Only this machine may read the metrics: no metrics token is set."))
+			s.refuse(w, r, fault.New(fault.Unknown, "metrics_closed",
+				"Only this machine may read the metrics: no metrics token is set."))
 			return
 		}
 		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")

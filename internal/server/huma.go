@@ -43,8 +43,9 @@ func (s *Server) newAPI(mux *http.ServeMux) huma.API {
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"token":   {Type: "http", Scheme: "bearer", Description: "A token, as `slipway token create` makes it."},
-					"session": {Type: "apiKey", In: "cookie", Name: "slipway_session", Description: "A person's session; changing anything needs X-CSRF-Token too."},
+					"token": {Type: "http", Scheme: "bearer", Description: "A token, as `slipway token create` makes it."},
+					"session": {Type: "apiKey", In: "cookie", Name: "slipway_session",
+						Description: "A person's session; changing anything needs X-CSRF-Token too."},
 				},
 			},
 		},

@@ -22,10 +22,11 @@ func small(t *testing.T) (*Server, http.Handler) {
 	mux := http.NewServeMux()
 	h := s.newAPI(mux)
 	failing := map[string]error{
-		"plain":   errors.New("connect to postgres://slipway:hunter2@db failed"),
-		"wrapped": fmt.Errorf("claim release: %w", fault.Wrap(errors.New("pq: hunter2"), fault.Conflict, "changed_meanwhile", "It was changed.")),
-		"hidden":  fault.Wrap(errors.New("hunter2"), fault.Internal, "some_defect", "The secret is hunter2."),
-		"slow":    fmt.Errorf("read hunter2: %w", context.DeadlineExceeded),
+		"plain": errors.New("connect to postgres://slipway:hunter2@db failed"),
+		"wrapped": fmt.Errorf("claim release: %w",
+			fault.Wrap(errors.New("pq: hunter2"), fault.Conflict, "changed_meanwhile", "It was changed.")),
+		"hidden": fault.Wrap(errors.New("hunter2"), fault.Internal, "some_defect", "The secret is hunter2."),
+		"slow":   fmt.Errorf("read hunter2: %w", context.DeadlineExceeded),
 	}
 	register(s, h, endpoint{ID: "fail", Method: http.MethodGet, Path: "/fail/{id}", Tag: "T", Summary: "S"},
 		func(_ context.Context, _ access.Actor, in *ByID) (api.Release, error) {
@@ -69,7 +70,8 @@ func TestPlainErrorsDoNotReachTheCaller(t *testing.T) {
 		if strings.Contains(body, "hunter2") || strings.Contains(body, "claim release") {
 			t.Errorf("%s tells the caller %s", tt.id, body)
 		}
-		if w.Code != tt.status || !strings.Contains(body, `"reason":"`+tt.reason+`"`) || !strings.Contains(body, `"kind":"`+tt.kind+`"`) ||
+		if w.Code != tt.status || !strings.Contains(body, `"reason":"`+tt.reason+`"`) ||
+			!strings.Contains(body, `"kind":"`+tt.kind+`"`) ||
 			w.Header().Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%s: %d %s", tt.id, w.Code, body)
 		}
@@ -86,7 +88,8 @@ func TestDocumentationIsOurOwn(t *testing.T) {
 	}
 	for _, path := range []string{"/api", "/problems/strategy_invalid", "/problems/kinds"} {
 		r := w.do(t, http.MethodGet, path, "")
-		if r.StatusCode != http.StatusOK || strings.Contains(r.body, "<script") || strings.Contains(r.body, "//unpkg") || strings.Contains(r.body, "http://") {
+		if r.StatusCode != http.StatusOK || strings.Contains(r.body, "<script") || strings.Contains(r.body, "//unpkg") ||
+			strings.Contains(r.body, "http://") {
 			t.Errorf("%s: %d %s", path, r.StatusCode, r.body)
 		}
 		if !strings.Contains(r.Header.Get("Content-Security-Policy"), "default-src 'none'") {
@@ -98,7 +101,8 @@ func TestDocumentationIsOurOwn(t *testing.T) {
 			t.Errorf("%s: %d", bad, r.StatusCode)
 		}
 	}
-	if r := w.do(t, http.MethodGet, "/api/openapi.json", ""); r.StatusCode != http.StatusOK || r.body != string(w.OpenAPI()) {
+	if r := w.do(t, http.MethodGet, "/api/openapi.json", ""); r.StatusCode != http.StatusOK ||
+		r.body != string(w.OpenAPI()) {
 		t.Error("openapi.json is not served")
 	}
 }
@@ -108,7 +112,8 @@ func TestBodiesAreWhatTheTypesSay(t *testing.T) {
 	s, h := small(t)
 	w := ask(h, http.MethodGet, "/lists", "")
 	body := w.Body.String()
-	if w.Code != http.StatusOK || strings.Contains(body, "$schema") || strings.Contains(body, "null") || strings.Contains(w.Header().Get("Link"), "schema") {
+	if w.Code != http.StatusOK || strings.Contains(body, "$schema") || strings.Contains(body, "null") ||
+		strings.Contains(w.Header().Get("Link"), "schema") {
 		t.Errorf("%d %s %v", w.Code, body, w.Header())
 	}
 	for _, want := range []string{`"rules":[]`, `"votes":[]`, `"evidence":[]`, `"changed":{}`} {
@@ -116,7 +121,8 @@ func TestBodiesAreWhatTheTypesSay(t *testing.T) {
 			t.Errorf("%s lacks %s", body, want)
 		}
 	}
-	if doc := string(s.OpenAPI()); strings.Contains(doc, `"null"`) || strings.Contains(doc, "$schema") || strings.Contains(doc, "ErrorModel") {
+	if doc := string(s.OpenAPI()); strings.Contains(doc, `"null"`) || strings.Contains(doc, "$schema") ||
+		strings.Contains(doc, "ErrorModel") {
 		t.Error("openapi.json says null, $schema or ErrorModel")
 	}
 }
@@ -152,7 +158,8 @@ func TestComplaintsNameThePlaceAndNotTheValue(t *testing.T) {
 	for _, tt := range tests {
 		w := ask(h, http.MethodPost, "/user", tt.body)
 		body := w.Body.String()
-		if w.Code != tt.status || !strings.Contains(body, tt.want) || !strings.Contains(body, `"kind":"invalid"`) || strings.Contains(body, "hunter2") {
+		if w.Code != tt.status || !strings.Contains(body, tt.want) || !strings.Contains(body, `"kind":"invalid"`) ||
+			strings.Contains(body, "hunter2") {
 			t.Errorf("%s: %d %s", tt.name, w.Code, body)
 		}
 	}
@@ -164,7 +171,8 @@ func TestProblemsOfEveryKind(t *testing.T) {
 		f := fault.New(row.Kind, "some_reason", "A sentence.")
 		f.Fields = []fault.Field{{Path: "body.x", Message: "is wrong"}}
 		p := problemOf(ctx, fmt.Errorf("do it: %w", f))
-		if p.Status != row.Status || p.ExitCode != row.Exit || p.Kind != string(row.Kind) || p.Instance != "req_1" || p.Remedy != row.Remedy {
+		if p.Status != row.Status || p.ExitCode != row.Exit || p.Kind != string(row.Kind) || p.Instance != "req_1" ||
+			p.Remedy != row.Remedy {
 			t.Errorf("%+v", p)
 		}
 		internal := row.Kind == fault.Internal

@@ -103,7 +103,8 @@ func (s *Server) once(w http.ResponseWriter, r *http.Request, next http.Handler,
 
 // first runs the request and keeps its answer. It runs to its end when the caller
 // goes away, so that the one who comes back finds what became of it.
-func (s *Server) first(w http.ResponseWriter, r *http.Request, next http.Handler, key string, who access.Actor, e endpoint) error {
+func (s *Server) first(w http.ResponseWriter, r *http.Request, next http.Handler, key string, who access.Actor,
+	e endpoint) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
 	defer cancel()
 	done := false
@@ -118,7 +119,8 @@ func (s *Server) first(w http.ResponseWriter, r *http.Request, next http.Handler
 	next.ServeHTTP(rec, r.WithContext(ctx))
 	k := kept{Type: rec.header.Get("Content-Type"), Location: rec.header.Get("Location"), Body: rec.body.String()}
 	status := max(rec.code, http.StatusOK)
-	if status < http.StatusInternalServerError && status != http.StatusTooManyRequests && status != http.StatusUnauthorized {
+	if status < http.StatusInternalServerError && status != http.StatusTooManyRequests &&
+		status != http.StatusUnauthorized {
 		save := k
 		if e.Secret {
 			save.Body = without(k.Body, "secret")

@@ -38,11 +38,14 @@ func TestARepeatedPOSTGetsTheFirstAnswerAgain(t *testing.T) {
 		t.Fatal(first.StatusCode, first.body)
 	}
 	again := w.do(t, http.MethodPost, "/api/v1/issues", issue, as(w.admin), "Idempotency-Key: k1")
-	if again.StatusCode != first.StatusCode || again.body != first.body || again.Header.Get("Location") != first.Header.Get("Location") ||
-		again.Header.Get("Idempotency-Replayed") != "true" || again.Header.Get("Content-Type") != first.Header.Get("Content-Type") {
+	if again.StatusCode != first.StatusCode || again.body != first.body ||
+		again.Header.Get("Location") != first.Header.Get("Location") ||
+		again.Header.Get("Idempotency-Replayed") != "true" ||
+		again.Header.Get("Content-Type") != first.Header.Get("Content-Type") {
 		t.Errorf("%d %s %v", again.StatusCode, again.body, again.Header)
 	}
-	other := w.do(t, http.MethodPost, "/api/v1/issues", strings.Replace(issue, "empty", "full", 1), as(w.admin), "Idempotency-Key: k1")
+	other := w.do(t, http.MethodPost, "/api/v1/issues", strings.Replace(issue, "empty", "full", 1), as(w.admin),
+		"Idempotency-Key: k1")
 	if p := other.problem(t); other.StatusCode != http.StatusUnprocessableEntity || p.Reason != "idempotency_key_reused" {
 		t.Errorf("another body: %d %+v", other.StatusCode, p)
 	}
@@ -82,7 +85,8 @@ func TestOfManyAtOnceOneRuns(t *testing.T) {
 			switch {
 			case r.StatusCode == http.StatusCreated:
 				created.Add(1)
-			case r.StatusCode == http.StatusConflict && strings.Contains(r.body, "request_in_progress") && r.Header.Get("Retry-After") != "":
+			case r.StatusCode == http.StatusConflict && strings.Contains(r.body, "request_in_progress") &&
+				r.Header.Get("Retry-After") != "":
 				busy.Add(1)
 			default:
 				other.Add(1)
@@ -137,7 +141,8 @@ func TestSecretsAreNotKept(t *testing.T) {
 	body := `{"name":"once","scopes":["check:report"]}`
 	first := w.do(t, http.MethodPost, "/api/v1/tokens", body, as(w.admin), "Idempotency-Key: t1")
 	again := w.do(t, http.MethodPost, "/api/v1/tokens", body, as(w.admin), "Idempotency-Key: t1")
-	if !strings.Contains(first.body, "slp_") || strings.Contains(again.body, "slp_") || again.StatusCode != http.StatusCreated {
+	if !strings.Contains(first.body, "slp_") || strings.Contains(again.body, "slp_") ||
+		again.StatusCode != http.StatusCreated {
 		t.Errorf("%d %s", again.StatusCode, again.body)
 	}
 	a := httptest.NewRequest(http.MethodPost, "/api/v1/users", strings.NewReader(`{"name":"x","password":"one"}`))
@@ -151,7 +156,8 @@ func TestSecretsAreNotKept(t *testing.T) {
 	if fc, err := fingerprint(c, w.endpoint(c)); err != nil || fc == fa {
 		t.Error("the fingerprint does not depend on the name", err)
 	}
-	if got, err := w.db.BeginIdempotent(t.Context(), "old", "user:x", "f", time.Now().Add(-time.Hour)); got != nil || err != nil {
+	if got, err := w.db.BeginIdempotent(t.Context(), "old", "user:x", "f", time.Now().Add(-time.Hour)); got != nil ||
+		err != nil {
 		t.Fatal(got, err)
 	}
 }

@@ -1,19 +1,23 @@
 package server
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 )
 
-// maxBuckets bounds a limiter's memory: past it, those who waited longest start anew.
+// maxBuckets bounds a limiter's memory: it keeps up to twice as many.
 const maxBuckets = 10_000
 
-// limiter is a token bucket for each key.
+// limiter is a token bucket for each key. Buckets that nobody asked for while
+// maxBuckets others were used are forgotten, which costs nothing per request,
+// however many addresses somebody sends from.
 type limiter struct {
 	rate, burst float64
 
-	mu      sync.Mutex
-	buckets map[string]*tokens
+	mu     sync.Mutex
+	young  map[string]tokens
+	before map[string]tokens
 }
 
 type tokens struct {
@@ -22,43 +26,42 @@ type tokens struct {
 }
 
 func newLimiter(rate, burst float64) *limiter {
-	return &limiter{rate: rate, burst: burst, buckets: map[string]*tokens{}}
+	return &limiter{rate: rate, burst: burst, young: map[string]tokens{}}
 }
 
 // take takes n tokens of key's and returns 0, or how long to wait for them.
 func (l *limiter) take(key string, n float64, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.buckets[key]
-	if b == nil {
-		if len(l.buckets) >= maxBuckets {
-			l.forget(now)
+	b, ok := l.young[key]
+	if !ok {
+		if b, ok = l.before[key]; !ok {
+			b = tokens{left: l.burst, at: now}
 		}
-		b = &tokens{left: l.burst, at: now}
-		l.buckets[key] = b
+		if len(l.young) >= maxBuckets {
+			l.before, l.young = l.young, map[string]tokens{}
+		}
 	}
 	if passed := now.Sub(b.at); passed > 0 {
-		b.left = min(l.burst, b.left+passed.Seconds()*l.rate)
-		b.at = now
+		b.left, b.at = min(l.burst, b.left+passed.Seconds()*l.rate), now
 	}
+	var wait time.Duration
 	if b.left < n {
-		return time.Duration((n - b.left) / l.rate * float64(time.Second))
+		wait = time.Duration((n - b.left) / l.rate * float64(time.Second))
+	} else {
+		b.left -= n
 	}
-	b.left -= n
-	return 0
+	l.young[key] = b
+	return wait
 }
 
-// forget drops the buckets that are full again, or the oldest when none is; l.mu is held.
-func (l *limiter) forget(now time.Time) {
-	var oldest string
-	for key, b := range l.buckets {
-		if b.left+now.Sub(b.at).Seconds()*l.rate >= l.burst {
-			delete(l.buckets, key)
-		} else if o := l.buckets[oldest]; o == nil || b.at.Before(o.at) {
-			oldest = key
+// clientKey is the key of an address. One who holds an IPv6 address holds the 64
+// bits behind it too.
+func clientKey(address string) string {
+	if a, err := netip.ParseAddr(address); err == nil && a.Unmap().Is6() {
+		if prefix, err := a.WithZone("").Prefix(64); err == nil {
+			return prefix.String()
 		}
 	}
-	if len(l.buckets) >= maxBuckets {
-		delete(l.buckets, oldest)
-	}
+	return address
 }

@@ -33,11 +33,11 @@ func TestBucketsFillAndAreBounded(t *testing.T) {
 	if w := l.take("a", 1, now.Add(-time.Hour)); w == 0 {
 		t.Error("a clock that goes back gives tokens")
 	}
-	for i := range maxBuckets * 2 {
+	for i := range maxBuckets * 3 {
 		l.take(fmt.Sprint(i), 1, now.Add(time.Second))
 	}
-	if len(l.buckets) > maxBuckets {
-		t.Errorf("%d buckets", len(l.buckets))
+	if len(l.young)+len(l.before) > 2*maxBuckets {
+		t.Errorf("%d and %d buckets", len(l.young), len(l.before))
 	}
 }
 
@@ -79,7 +79,9 @@ func TestBodiesAreLimited(t *testing.T) {
 	if p := r.problem(t); r.StatusCode != http.StatusUnprocessableEntity || p.Reason != "body_too_large" {
 		t.Errorf("%d %+v", r.StatusCode, p)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/api/v1/releases", io.MultiReader(strings.NewReader(huge))) // chunked
+	// chunked
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/api/v1/releases",
+		io.MultiReader(strings.NewReader(huge)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,25 +94,30 @@ func TestBodiesAreLimited(t *testing.T) {
 	if resp.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("chunked: %d", resp.StatusCode)
 	}
-	for _, path := range []string{"/api/v1/" + strings.Repeat("a", maxPath), "/api/v1/log?text=" + strings.Repeat("a", maxQuery)} {
+	for _, path := range []string{"/api/v1/" + strings.Repeat("a", maxPath), "/api/v1/log?text=" +
+		strings.Repeat("a", maxQuery)} {
 		if r := w.do(t, http.MethodGet, path, "", as(w.admin)); r.StatusCode != http.StatusRequestURITooLong {
 			t.Errorf("%.30s…: %d", path, r.StatusCode)
 		}
 	}
-	if r := w.do(t, http.MethodGet, "/api/v1/me", "", as(w.admin), "X-Big: "+strings.Repeat("a", 64<<10)); r.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+	if r := w.do(t, http.MethodGet, "/api/v1/me", "", as(w.admin),
+		"X-Big: "+strings.Repeat("a", 64<<10)); r.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("a huge header: %d", r.StatusCode)
 	}
-	if r := w.do(t, http.MethodGet, "/api/v1/log?limit=100000", "", as(w.admin)); r.StatusCode != http.StatusUnprocessableEntity {
+	if r := w.do(t, http.MethodGet, "/api/v1/log?limit=100000", "",
+		as(w.admin)); r.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("a huge page: %d", r.StatusCode)
 	}
-	if r := w.do(t, http.MethodGet, "/api/v1/log?limt=1", "", as(w.admin)); r.StatusCode != http.StatusUnprocessableEntity {
+	if r := w.do(t, http.MethodGet, "/api/v1/log?limt=1", "",
+		as(w.admin)); r.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("an unknown parameter: %d", r.StatusCode)
 	}
 }
 
 func TestSlowSendersAreCut(t *testing.T) {
 	s := HTTPServer(http.NotFoundHandler(), open(t).Log)
-	if s.ReadHeaderTimeout == 0 || s.ReadHeaderTimeout > 10*time.Second || s.WriteTimeout == 0 || s.IdleTimeout == 0 || s.MaxHeaderBytes > 64<<10 {
+	if s.ReadHeaderTimeout == 0 || s.ReadHeaderTimeout > 10*time.Second || s.WriteTimeout == 0 || s.IdleTimeout == 0 ||
+		s.MaxHeaderBytes > 64<<10 {
 		t.Errorf("%+v", s)
 	}
 	// A body that does not arrive ends its request, and not by the server's patience.
@@ -181,7 +188,8 @@ func TestHeadersCannotBeInjected(t *testing.T) {
 func TestPathsStayInside(t *testing.T) {
 	w := open(t)
 	for _, path := range []string{
-		"/api/v1/releases/..%2f..%2fetc%2fpasswd", "/api/v1/releases/%2e%2e%2f%2e%2e", "/api/v1/releases/%00", "/api/v1/releases/%ff",
+		"/api/v1/releases/..%2f..%2fetc%2fpasswd", "/api/v1/releases/%2e%2e%2f%2e%2e", "/api/v1/releases/%00",
+		"/api/v1/releases/%ff",
 		"/api/v1/../../etc/passwd", "/api/v1//me", "/problems/../healthz",
 	} {
 		r := w.do(t, http.MethodGet, path, "", as(w.admin))
@@ -194,10 +202,12 @@ func TestPathsStayInside(t *testing.T) {
 func TestMethodsAndHeaders(t *testing.T) {
 	w := open(t)
 	r := w.do(t, http.MethodDelete, "/api/v1/releases", "", as(w.admin))
-	if p := r.problem(t); r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "GET, HEAD, POST, OPTIONS" || p.Reason != "method_not_allowed" {
+	if p := r.problem(t); r.StatusCode != http.StatusMethodNotAllowed ||
+		r.Header.Get("Allow") != "GET, HEAD, POST, OPTIONS" || p.Reason != "method_not_allowed" {
 		t.Errorf("%d %q %+v", r.StatusCode, r.Header.Get("Allow"), p)
 	}
-	r = w.do(t, http.MethodOptions, "/api/v1/releases", "", as(w.admin), "Origin: https://evil.example", "Access-Control-Request-Method: POST")
+	r = w.do(t, http.MethodOptions, "/api/v1/releases", "", as(w.admin), "Origin: https://evil.example",
+		"Access-Control-Request-Method: POST")
 	if r.StatusCode != http.StatusNoContent || r.Header.Get("Allow") == "" {
 		t.Errorf("OPTIONS: %d %v", r.StatusCode, r.Header)
 	}
@@ -210,11 +220,13 @@ func TestMethodsAndHeaders(t *testing.T) {
 	if head.StatusCode != http.StatusOK || head.body != "" || head.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("HEAD: %d %q", head.StatusCode, head.body)
 	}
-	if r := w.do(t, http.MethodGet, "/api/v1/nowhere", "", as(w.admin)); r.StatusCode != http.StatusNotFound || r.problem(t).Reason != "no_such_address" {
+	if r := w.do(t, http.MethodGet, "/api/v1/nowhere", "", as(w.admin)); r.StatusCode != http.StatusNotFound ||
+		r.problem(t).Reason != "no_such_address" {
 		t.Errorf("nowhere: %d", r.StatusCode)
 	}
 	for name, want := range map[string]string{
-		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin", "Cache-Control": "no-store",
+		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin",
+		"Cache-Control":             "no-store",
 		"Strict-Transport-Security": "",
 	} {
 		if got := head.Header.Get(name); got != want {
@@ -259,13 +271,15 @@ func TestHealthReadinessAndMetrics(t *testing.T) {
 	w.do(t, http.MethodGet, "/api/v1/me", "", as(w.admin))
 	r := w.do(t, http.MethodGet, "/metrics", "")
 	for _, want := range []string{
-		`slipway_http_requests_total{operation="GET /api/v1/me",status="200"} 1`, "slipway_build_info{", "go_goroutines", "slipway_event_streams 0",
+		`slipway_http_requests_total{operation="GET /api/v1/me",status="200"} 1`, "slipway_build_info{", "go_goroutines",
+		"slipway_event_streams 0",
 	} {
 		if !strings.Contains(r.body, want) {
 			t.Errorf("metrics lack %s", want)
 		}
 	}
-	if r := w.do(t, http.MethodGet, "/metrics", "", "X-Forwarded-For: 203.0.113.1"); r.StatusCode != http.StatusUnauthorized {
+	if r := w.do(t, http.MethodGet, "/metrics", "",
+		"X-Forwarded-For: 203.0.113.1"); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("metrics through a proxy: %d", r.StatusCode)
 	}
 	closed := open(t, func(o *Options) { o.MetricsToken = "sesame" })

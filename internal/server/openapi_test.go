@@ -39,7 +39,9 @@ func TestEveryOperationIsDescribedAndOpenAPIIsGolden(t *testing.T) {
 			if op.Description == "" || op.OperationID == "" || op.Responses["default"] == nil {
 				t.Errorf("%s %s lacks a description or its problem", method, path)
 			}
-			if n := strings.Count(path, "{"); n > 0 && !slices.ContainsFunc(op.Parameters, func(p struct{ Name, In string }) bool { return p.Name == "id" && p.In == "path" }) {
+			if n := strings.Count(path, "{"); n > 0 &&
+				!slices.ContainsFunc(op.Parameters,
+					func(p struct{ Name, In string }) bool { return p.Name == "id" && p.In == "path" }) {
 				t.Errorf("%s %s does not read its path", method, path)
 			}
 		}
@@ -66,7 +68,8 @@ func TestNothingIsReachableWithoutCredentials(t *testing.T) {
 			continue
 		}
 		p := r.problem(t)
-		if r.StatusCode != http.StatusUnauthorized || p.Kind != "unknown" || !strings.HasPrefix(r.Header.Get("WWW-Authenticate"), "Bearer") {
+		if r.StatusCode != http.StatusUnauthorized || p.Kind != "unknown" ||
+			!strings.HasPrefix(r.Header.Get("WWW-Authenticate"), "Bearer") {
 			t.Errorf("%s %s: %d %+v", e.Method, e.Path, r.StatusCode, p)
 		}
 	}

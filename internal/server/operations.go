@@ -27,7 +27,7 @@ type none struct{}
 
 // ByID names a thing in the path. It is exported because huma fills nothing else.
 type ByID struct {
-	ID string `path:"id" maxLength:"128" doc:"Id of the thing. A release can be named by its version too: the newest of that name is meant."`
+	ID string `path:"id" maxLength:"128" doc:"Id of the thing, or a release's version: the newest is meant."`
 }
 
 // Paged are the parameters of a list that comes in pages.
@@ -54,7 +54,8 @@ func (s *Server) releaseOperations(h huma.API) {
 		Version string `query:"version" maxLength:"64" doc:"Only those of this version."`
 	}
 	register(s, h, endpoint{
-		ID: "list-releases", Method: http.MethodGet, Path: "/releases", Tag: "Releases", Summary: "List releases, newest first",
+		ID: "list-releases", Method: http.MethodGet, Path: "/releases", Tag: "Releases", Summary: "List releases, newest " +
+			"first",
 		Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, in *query) (api.ReleasePage, error) {
 		return s.Desk.Releases(ctx, who, desk.ReleaseQuery{
@@ -92,7 +93,8 @@ func (s *Server) releaseActions(h huma.API) {
 	}{
 		{"pause", "Hold a release where it is", "Traffic stays as it is.", access.ControlRelease},
 		{"resume", "Let a paused release go on", "", access.ControlRelease},
-		{"promote", "Go to the next step without waiting for the bake to end", "Gates and absolute limits still hold.", access.ControlRelease},
+		{"promote", "Go to the next step without waiting for the bake to end", "Gates and absolute limits still hold.",
+			access.ControlRelease},
 		{"abort", "Take a release back", "The canary's share goes to 0 at once.", access.ControlRelease},
 		{"share", "Set the canary's share by hand", "Body: share.", access.ControlRelease},
 		{"retry", "Try a failed step again", "", access.ControlRelease},
@@ -113,20 +115,23 @@ func (s *Server) approvalOperations(h huma.API) {
 		State string `query:"state" enum:"open" default:"open" doc:"Closed ones are read by their id, or in the log."`
 	}
 	register(s, h, endpoint{
-		ID: "list-approvals", Method: http.MethodGet, Path: "/approvals", Tag: "Approvals", Summary: "List open approval requests",
+		ID: "list-approvals", Method: http.MethodGet, Path: "/approvals", Tag: "Approvals", Summary: "List open approval " +
+			"requests",
 		Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, in *query) ([]api.Approval, error) {
 		return s.Desk.Approvals(ctx, who, in.State)
 	})
 	register(s, h, endpoint{
-		ID: "get-approval", Method: http.MethodGet, Path: "/approvals/{id}", Tag: "Approvals", Summary: "Read an approval request",
+		ID: "get-approval", Method: http.MethodGet, Path: "/approvals/{id}", Tag: "Approvals", Summary: "Read an approval " +
+			"request",
 		Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, in *ByID) (api.Approval, error) {
 		return s.Desk.Approval(ctx, who, in.ID)
 	})
 	for _, approve := range []bool{true, false} {
 		e := endpoint{
-			ID: "approve", Method: http.MethodPost, Path: "/approvals/{id}/approve", Tag: "Approvals", Summary: "Approve a request",
+			ID: "approve", Method: http.MethodPost, Path: "/approvals/{id}/approve", Tag: "Approvals",
+			Summary: "Approve a request",
 			About: "The decision names the hash of what was read: when that has changed since, it is refused. " +
 				"Requests of releases need release:approve, those of rollbacks rollback:approve.",
 			Permission: access.ApproveRelease, Or: access.ApproveRollback,
@@ -154,7 +159,8 @@ func (s *Server) checkOperations(h huma.API) {
 	})
 	register(s, h, endpoint{
 		ID: "report-check", Method: http.MethodPost, Path: "/checks", Tag: "Checks", Summary: "Report a check's result",
-		About:      "As a CI does after its tests. The newest result counts. Items that people sign need check:sign and the item's role.",
+		About: "As a CI does after its tests. The newest result counts. Items that people sign need check:sign and " +
+			"the item's role.",
 		Permission: access.ReportCheck, Or: access.SignCheck,
 	}, func(ctx context.Context, who access.Actor, in *with[api.ReportCheck]) (api.Check, error) {
 		return s.Desk.ReportCheck(ctx, who, in.Body)
@@ -163,7 +169,8 @@ func (s *Server) checkOperations(h huma.API) {
 
 func (s *Server) rollbackOperations(h huma.API) {
 	register(s, h, endpoint{
-		ID: "list-rollbacks", Method: http.MethodGet, Path: "/rollbacks", Tag: "Rollbacks", Summary: "List rollbacks, newest first",
+		ID: "list-rollbacks", Method: http.MethodGet, Path: "/rollbacks", Tag: "Rollbacks", Summary: "List rollbacks, " +
+			"newest first",
 		Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, in *Paged) (api.RollbackPage, error) {
 		return s.Desk.Rollbacks(ctx, who, in.Cursor, in.Limit)
@@ -201,7 +208,8 @@ func (s *Server) rollbackOperations(h huma.API) {
 		Environment string `query:"environment" maxLength:"64" default:"production" doc:"Where."`
 	}
 	register(s, h, endpoint{
-		ID: "plan-rollback", Method: http.MethodGet, Path: "/rollback-plan", Tag: "Rollbacks", Summary: "See what a rollback would do",
+		ID: "plan-rollback", Method: http.MethodGet, Path: "/rollback-plan", Tag: "Rollbacks", Summary: "See what a " +
+			"rollback would do",
 		About: "Names the last known good deployment and why each other one is not.", Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, in *query) (api.RollbackPlan, error) {
 		return s.Desk.PlanRollback(ctx, who, in.Environment)

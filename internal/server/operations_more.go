@@ -32,14 +32,16 @@ func (s *Server) placeOperations(h huma.API) {
 		return s.Desk.Environments(ctx, who)
 	})
 	register(s, h, endpoint{
-		ID: "list-deployments", Method: http.MethodGet, Path: "/deployments", Tag: "Deployments", Summary: "List deployments, newest first",
+		ID: "list-deployments", Method: http.MethodGet, Path: "/deployments", Tag: "Deployments",
+		Summary:    "List deployments, newest first",
 		Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, in *query) ([]api.Deployment, error) {
 		return s.Desk.Deployments(ctx, who, in.Environment)
 	})
 	register(s, h, endpoint{
-		ID: "register-deployment", Method: http.MethodPost, Path: "/deployments", Tag: "Deployments", Summary: "Record a deployment",
-		About: "As a push to a branch makes one. The branch decides the environment.", Permission: access.ManageDeployment,
+		ID: "register-deployment", Method: http.MethodPost, Path: "/deployments", Tag: "Deployments",
+		Summary: "Record a deployment",
+		About:   "As a push to a branch makes one. The branch decides the environment.", Permission: access.ManageDeployment,
 		Status: http.StatusCreated,
 	}, func(ctx context.Context, who access.Actor, in *with[api.NewDeployment]) (api.Deployment, error) {
 		return s.Desk.RegisterDeployment(ctx, who, in.Body)
@@ -52,7 +54,8 @@ func (s *Server) incidentOperations(h huma.API) {
 		State string `query:"state" enum:"open,resolved" doc:"Only those in this state."`
 	}
 	register(s, h, endpoint{
-		ID: "list-incidents", Method: http.MethodGet, Path: "/incidents", Tag: "Incidents", Summary: "List incidents, newest first",
+		ID: "list-incidents", Method: http.MethodGet, Path: "/incidents", Tag: "Incidents", Summary: "List incidents, " +
+			"newest first",
 		Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, in *query) (api.IncidentPage, error) {
 		return s.Desk.Incidents(ctx, who, desk.IncidentQuery{State: in.State, Cursor: in.Cursor, Limit: in.Limit})
@@ -64,13 +67,15 @@ func (s *Server) incidentOperations(h huma.API) {
 		return s.Desk.Incident(ctx, who, in.ID)
 	})
 	register(s, h, endpoint{
-		ID: "resolve-incident", Method: http.MethodPost, Path: "/incidents/{id}/resolve", Tag: "Incidents", Summary: "Resolve an incident",
+		ID: "resolve-incident", Method: http.MethodPost, Path: "/incidents/{id}/resolve", Tag: "Incidents",
+		Summary:    "Resolve an incident",
 		Permission: access.ManageIncident,
 	}, func(ctx context.Context, who access.Actor, in *withID[api.ResolveIncident]) (api.Incident, error) {
 		return s.Desk.ResolveIncident(ctx, who, in.ID, in.Body)
 	})
 	register(s, h, endpoint{
-		ID: "report-issue", Method: http.MethodPost, Path: "/issues", Tag: "Incidents", Summary: "Report a problem that users have",
+		ID: "report-issue", Method: http.MethodPost, Path: "/issues", Tag: "Incidents", Summary: "Report a problem that " +
+			"users have",
 		About:      "Opens an incident. A critical one takes a running canary back or asks for a rollback.",
 		Permission: access.ReportIssue, Status: http.StatusCreated,
 	}, func(ctx context.Context, who access.Actor, in *with[api.ReportIssue]) (api.Incident, error) {
@@ -80,7 +85,7 @@ func (s *Server) incidentOperations(h huma.API) {
 
 // Filters select events of the log.
 type Filters struct {
-	Kind        string `query:"kind" maxLength:"64" doc:"Kind, or its beginning with a dot: release. means all of release."`
+	Kind        string `query:"kind" maxLength:"64" doc:"A kind, or its beginning: release. means all of release."`
 	Subject     string `query:"subject" maxLength:"128" doc:"Id of the thing they are about."`
 	Actor       string `query:"actor" maxLength:"128" doc:"Who did it, e.g. user:… or system:guard."`
 	Environment string `query:"environment" maxLength:"64"`
@@ -122,7 +127,8 @@ func (s *Server) logOperations(h huma.API) {
 		return s.Desk.Events(ctx, who, in.query())
 	})
 	register(s, h, endpoint{
-		ID: "verify-log", Method: http.MethodGet, Path: "/log/verify", Tag: "Log", Summary: "Walk the log's chain and check every signature",
+		ID: "verify-log", Method: http.MethodGet, Path: "/log/verify", Tag: "Log", Summary: "Walk the log's chain and " +
+			"check every signature",
 		About: "Finds an altered, missing or reordered record.", Permission: access.ReadLog,
 	}, func(ctx context.Context, who access.Actor, _ *none) (api.LogReport, error) {
 		return s.Desk.VerifyLog(ctx, who)
@@ -132,28 +138,33 @@ func (s *Server) logOperations(h huma.API) {
 
 func (s *Server) peopleOperations(h huma.API) {
 	register(s, h, endpoint{
-		ID: "get-me", Method: http.MethodGet, Path: "/me", Tag: "People", Summary: "Read who the caller is and what they may do",
+		ID: "get-me", Method: http.MethodGet, Path: "/me", Tag: "People", Summary: "Read who the caller is and what they " +
+			"may do",
 	}, func(ctx context.Context, who access.Actor, _ *none) (api.Me, error) { return s.Desk.Me(ctx, who) })
 	register(s, h, endpoint{
-		ID: "list-roles", Method: http.MethodGet, Path: "/roles", Tag: "People", Summary: "List the roles and what each may do where",
+		ID: "list-roles", Method: http.MethodGet, Path: "/roles", Tag: "People", Summary: "List the roles and what each " +
+			"may do where",
 		Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, _ *none) ([]api.Role, error) {
 		return s.Desk.Roles(ctx, who)
 	})
 	register(s, h, endpoint{
-		ID: "list-users", Method: http.MethodGet, Path: "/users", Tag: "People", Summary: "List users", Permission: access.ManageUsers,
+		ID: "list-users", Method: http.MethodGet, Path: "/users", Tag: "People", Summary: "List users",
+		Permission: access.ManageUsers,
 	}, func(ctx context.Context, who access.Actor, _ *none) ([]api.User, error) {
 		return s.Desk.Users(ctx, who)
 	})
 	register(s, h, endpoint{
-		ID: "create-user", Method: http.MethodPost, Path: "/users", Tag: "People", Summary: "Make a user", Permission: access.ManageUsers,
-		Status: http.StatusCreated, Secret: true,
+		ID: "create-user", Method: http.MethodPost, Path: "/users", Tag: "People", Summary: "Make a user",
+		Permission: access.ManageUsers,
+		Status:     http.StatusCreated, Secret: true,
 	}, func(ctx context.Context, who access.Actor, in *with[api.NewUser]) (api.User, error) {
 		return s.Desk.CreateUser(ctx, who, in.Body)
 	})
 	register(s, h, endpoint{
 		ID: "change-user", Method: http.MethodPatch, Path: "/users/{id}", Tag: "People", Summary: "Change a user",
-		About: "Everybody may change their own title and password. A new password, other roles and disabling end the user's sessions.",
+		About: "Everybody may change their own title and password. A new password, other roles and disabling end the " +
+			"user's sessions.",
 	}, func(ctx context.Context, who access.Actor, in *withID[api.ChangeUser]) (api.User, error) {
 		return s.Desk.ChangeUser(ctx, who, in.ID, in.Body)
 	})

@@ -10,6 +10,9 @@ import (
 	"github.com/slipwayhq/slipway/internal/fault"
 )
 
+const pageHead = `<!doctype html><html lang="en"><meta charset="utf-8">` +
+	`<meta name="viewport" content="width=device-width">`
+
 // openAPI answers with the description.
 func (s *Server) openAPI(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/openapi+json")
@@ -21,9 +24,10 @@ func (s *Server) openAPI(w http.ResponseWriter, _ *http.Request) {
 // from elsewhere, no script and no style.
 func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 	var b strings.Builder
-	b.WriteString(`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
+	b.WriteString(pageHead +
 		`<title>Slipway's API</title><h1>Slipway's API</h1>` +
-		`<p>Everything that the dashboard and the command line do. <a href="/api/openapi.json">openapi.json</a> has every detail.</p>` +
+		`<p>Everything that the dashboard and the command line do. ` +
+		`<a href="/api/openapi.json">openapi.json</a> has every detail.</p>` +
 		`<p>Send a token (<code>slipway token create</code>) as <code>Authorization: Bearer slp_…</code>. ` +
 		`A POST with an <code>Idempotency-Key</code> can be sent again without harm. ` +
 		`Lists have a <code>next</code> cursor and a Link header. ` +
@@ -37,7 +41,8 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 			tag = e.Tag
 			fmt.Fprintf(&b, "<h2>%s</h2><dl>", html.EscapeString(tag))
 		}
-		fmt.Fprintf(&b, "<dt><code>%s /api/v1%s</code></dt><dd>%s. %s</dd>", html.EscapeString(e.Method), html.EscapeString(e.Path),
+		fmt.Fprintf(&b, "<dt><code>%s /api/v1%s</code></dt><dd>%s. %s</dd>", html.EscapeString(e.Method),
+			html.EscapeString(e.Path),
 			html.EscapeString(e.Summary), html.EscapeString(e.operation().Description))
 	}
 	b.WriteString("</dl></html>\n")
@@ -52,11 +57,12 @@ func (s *Server) problemPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">`+
-		`<title>Problem: %[1]s</title><h1>%[1]s</h1><p>The problem's detail says what is wrong. What can be done depends on its kind:</p><dl>`,
+	fmt.Fprintf(&b, pageHead+`<title>Problem: %[1]s</title><h1>%[1]s</h1>`+
+		`<p>The problem's detail says what is wrong. What can be done depends on its kind:</p><dl>`,
 		html.EscapeString(strings.ReplaceAll(reason, "_", " ")))
 	for _, row := range fault.Table() {
-		fmt.Fprintf(&b, "<dt>%s (HTTP %d, exit code %d)</dt><dd>%s.</dd>", html.EscapeString(title(row.Kind)), row.Status, row.Exit,
+		fmt.Fprintf(&b, "<dt>%s (HTTP %d, exit code %d)</dt><dd>%s.</dd>", html.EscapeString(title(row.Kind)), row.Status,
+			row.Exit,
 			html.EscapeString(strings.ToUpper(row.Remedy[:1])+row.Remedy[1:]))
 	}
 	b.WriteString("</dl></html>\n")

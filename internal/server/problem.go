@@ -128,7 +128,8 @@ func writeProblem(w http.ResponseWriter, p *problem) {
 }
 
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
-	s.refuse(w, r, fault.New(fault.NotFound, "no_such_address", "There is nothing at this address. /api lists what there is."))
+	s.refuse(w, r, fault.New(fault.NotFound, "no_such_address",
+		"There is nothing at this address. /api lists what there is."))
 }
 
 // cut shortens s to at most n bytes.

@@ -104,7 +104,8 @@ func (w *world) token(t *testing.T, user string, scopes ...string) string {
 			scopes = append(scopes, string(g.Permission)+"@"+g.Environment)
 		}
 	}
-	tok, err := w.People.CreateToken(t.Context(), who, api.NewToken{Name: "t" + strings.ToLower(randomWord()), Scopes: scopes})
+	tok, err := w.People.CreateToken(t.Context(), who,
+		api.NewToken{Name: "t" + strings.ToLower(randomWord()), Scopes: scopes})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +115,8 @@ func (w *world) token(t *testing.T, user string, scopes ...string) string {
 // user makes a user with roles.
 func (w *world) user(t *testing.T, name string, roles ...string) {
 	t.Helper()
-	_, err := w.People.CreateUser(t.Context(), access.System("test"), api.NewUser{Name: name, Password: password, Roles: roles})
+	_, err := w.People.CreateUser(t.Context(), access.System("test"),
+		api.NewUser{Name: name, Password: password, Roles: roles})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,10 +132,12 @@ type reply struct {
 func (r reply) problem(t *testing.T) api.Problem {
 	t.Helper()
 	var p api.Problem
-	if err := json.Unmarshal([]byte(r.body), &p); err != nil || r.Header.Get("Content-Type") != "application/problem+json" {
+	if err := json.Unmarshal([]byte(r.body), &p); err != nil ||
+		r.Header.Get("Content-Type") != "application/problem+json" {
 		t.Fatalf("%s is no problem (%s): %v\n%s", r.Request.URL, r.Header.Get("Content-Type"), err, r.body)
 	}
-	if p.Status != r.StatusCode || p.Instance == "" || p.Instance != r.Header.Get("X-Request-Id") || p.Type != "/problems/"+p.Reason {
+	if p.Status != r.StatusCode || p.Instance == "" || p.Instance != r.Header.Get("X-Request-Id") ||
+		p.Type != "/problems/"+p.Reason {
 		t.Errorf("problem %+v does not fit its answer %d", p, r.StatusCode)
 	}
 	return p
@@ -158,7 +162,10 @@ func (w *world) doCtx(ctx context.Context, t *testing.T, method, path, body stri
 		name, value, _ := strings.Cut(h, ": ")
 		req.Header.Set(name, value)
 	}
-	noRedirect := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	noRedirect := &http.Client{CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	resp, err := noRedirect.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +215,8 @@ func newDesk(t *testing.T, db *store.DB, who *people.People) *desk.Desk {
 		t.Fatal(err)
 	}
 	timeline := metric.NewTimeline(time.Hour, time.Minute)
-	e := engine.New(engine.Options{DB: db, Strategy: plan, Timeline: timeline, Key: private, Log: slog.New(slog.DiscardHandler)})
+	e := engine.New(engine.Options{DB: db, Strategy: plan, Timeline: timeline, Key: private,
+		Log: slog.New(slog.DiscardHandler)})
 	return desk.New(desk.Options{
 		DB: db, Engine: e, People: who, Strategy: plan, Timeline: timeline, Key: public, Version: "test",
 	})
