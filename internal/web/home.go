@@ -15,7 +15,7 @@ func (s *Web) home(v *visit) error {
 			return err
 		}
 	}
-	today, err := v.events(desk.EventQuery{Limit: 12})
+	today, err := v.events(desk.EventQuery{Limit: 60})
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (s *Web) releasePage(v *visit) (templ.Component, error) {
 	if parts.Checks, err = s.Desk.Checks(ctx, v.who, r.Version); err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
-	if parts.Events, err = v.events(desk.EventQuery{Subject: r.ID, Limit: 20}); err != nil {
+	if parts.Events, err = v.events(desk.EventQuery{Subject: r.ID, Limit: 60}); err != nil {
 		return nil, err
 	}
 	if r.Reached > 0 {

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -80,4 +81,25 @@ func reasonLabel(a api.Action) string {
 		return "Reason, for the log"
 	}
 	return "Note"
+}
+
+// refusal is what cannot be done now, and why.
+type refusal struct{ what, why string }
+
+// refusals gathers the actions that cannot be done under their reasons, so that one reason
+// is read once.
+func refusals(all []api.Action) []refusal {
+	var out []refusal
+	for _, a := range all {
+		if a.Disabled == "" {
+			continue
+		}
+		i := slices.IndexFunc(out, func(r refusal) bool { return r.why == a.Disabled })
+		if i < 0 {
+			out = append(out, refusal{a.Title, a.Disabled})
+			continue
+		}
+		out[i].what += ", " + lowerFirst(a.Title)
+	}
+	return out
 }

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +49,7 @@ func stepOf(s api.Step, now bool) stepView {
 	if s.Status != "passed" || s.Actor != "" && !strings.HasPrefix(s.Actor, "system:") {
 		v.sentence = s.Sentence
 	}
-	if s.Started != nil && s.Ended != nil && s.Status != "skipped" {
+	if s.Started != nil && s.Ended != nil && s.Status != "skipped" && s.Ended.Sub(*s.Started) >= time.Second {
 		v.took = brief(s.Ended.Sub(*s.Started))
 	}
 	return v
@@ -191,22 +192,44 @@ func shareLine(r api.Release) string {
 // releaseActions are what the viewer may do. A sign-off is offered at the step that waits
 // for one: whether the viewer holds its role is checked when it is recorded.
 func releaseActions(f Frame, r api.Release) []api.Action {
-	for _, a := range r.Actions {
-		if a.Name == "sign" {
-			return r.Actions
-		}
+	s := f.signOff(r)
+	if s == nil || slices.ContainsFunc(r.Actions, func(a api.Action) bool { return a.Name == "sign" }) {
+		return r.Actions
 	}
+	sign := api.Action{
+		Name: "sign", Title: "Record your verdict", Primary: true,
+		Effect: s.Title + ": your name and verdict are recorded. When it passed, the release goes on; when it failed, it waits.",
+		Undo:   "Record another verdict.",
+	}
+	return append([]api.Action{sign}, r.Actions...)
+}
+
+// signOff returns the step of a release that waits for a verdict which the viewer may
+// record, or nil.
+func (f Frame) signOff(r api.Release) *api.Step {
 	for _, s := range r.Steps {
-		if s.ID == r.Step && s.Kind == "sign_off" && s.Status == "waiting" && r.Ended == nil && f.May("check:sign") {
-			sign := api.Action{
-				Name: "sign", Title: "Record your verdict", Primary: true,
-				Effect: s.Title + ": your name and verdict are recorded. When it passed, the release goes on; when it failed, it waits.",
-				Undo:   "Record another verdict.",
-			}
-			return append([]api.Action{sign}, r.Actions...)
+		if s.ID == r.Step && s.Kind == "sign_off" && s.Status == "waiting" && r.Ended == nil && f.mayIn("check:sign", s.Environment) {
+			return &s
 		}
 	}
-	return r.Actions
+	return nil
+}
+
+// toSign returns the releases that wait for a verdict of the viewer.
+func (f Frame) toSign(all []api.Release) []api.Release {
+	return slices.DeleteFunc(slices.Clone(all), func(r api.Release) bool { return f.signOff(r) == nil })
+}
+
+// news leaves out of a short list what only the machinery did: each such record stands
+// beside one that says what it was for. The log itself leaves out nothing.
+func news(events []api.Event, most int) []api.Event {
+	var out []api.Event
+	for _, e := range events {
+		if e.Kind != "effect.recorded" && e.Kind != "effect.done" && !strings.HasPrefix(e.Kind, "session.") && len(out) < most {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // releasesLead says how many releases are on their way.

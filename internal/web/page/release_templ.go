@@ -333,7 +333,7 @@ func Release(f Frame, r api.Release, parts ReleaseParts) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = eventList(f, parts.Events).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = eventList(f, news(parts.Events, 20)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

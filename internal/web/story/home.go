@@ -34,7 +34,10 @@ func homeStories() []Story {
 		e.Sentence = "Nothing was deployed here yet."
 		fresh.Environments = append(fresh.Environments, e)
 	}
+	verdict := calm
+	verdict.Sentence = "v2 waits for a verdict of QA."
+	verdict.Releases = []api.Release{release("staging/sign-off", "waiting", "v2 waits: QA signs off staging: nothing reported yet.")}
 	return []Story{
-		home("running", running, events()), home("calm", calm, events()), home("trouble", trouble, events()), home("fresh", fresh, nil),
+		home("verdict", verdict, events()), home("running", running, events()), home("calm", calm, events()), home("trouble", trouble, events()), home("fresh", fresh, nil),
 	}
 }

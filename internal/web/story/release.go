@@ -2,6 +2,7 @@ package story
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/a-h/templ"
@@ -24,7 +25,8 @@ func releaseStories() []Story {
 	waiting.Approval = ptr(approval())
 	waiting.Actions = waiting.Actions[4:]
 	return []Story{
-		rel("running", running, all), rel("waiting", waiting, all), rel("started", started(), page.ReleaseParts{Checks: checks()}),
+		rel("running", running, all), rel("verdict", release("staging/sign-off", "waiting", "v2 waits: QA signs off staging: nothing reported yet."), all),
+		rel("onlooker", onlooker(running), all), rel("waiting", waiting, all), rel("started", started(), page.ReleaseParts{Checks: checks()}),
 		rel("aborted", aborted(), page.ReleaseParts{Checks: checks(), Events: events(), Canary: ptr(canary(1))}), rel("rolled-back", rolledBack(), all), rel("failed", failed(), page.ReleaseParts{Checks: checks(), Events: events()}),
 		rel("completed", completed(), all), rel("paused", paused(), all), rel("hostile", named(hostile), all), rel("long", named(long), all),
 		rel("right-to-left", named("إصدار-٢"), all), stale(running, all),
@@ -121,4 +123,14 @@ func thousand() Story {
 	s := releaseList("thousand", items, "")
 	s.Large = true
 	return s
+}
+
+// onlooker returns the release as somebody sees it who may do nothing with it.
+func onlooker(r api.Release) api.Release {
+	r.Actions = slices.Clone(r.Actions)
+	for i := range r.Actions {
+		r.Actions[i].Disabled = "Quinn (QA) may not control a release in canary: that needs release:control."
+	}
+	r.Actions[3].Disabled = "Quinn (QA) may not skip a release in canary: that needs release:skip."
+	return r
 }
