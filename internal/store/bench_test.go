@@ -75,7 +75,8 @@ func BenchmarkReleasesPage(b *testing.B) {
 func fillReleases(b *testing.B, db *store.DB) {
 	steps := make([]release.Step, 30)
 	for n := range steps {
-		steps[n] = release.Step{ID: fmt.Sprintf("canary/share-%d", n), Stage: "canary", Kind: release.KindShare, Title: "Share"}
+		steps[n] = release.Step{ID: fmt.Sprintf("canary/share-%d", n), Stage: "canary", Kind: release.KindShare,
+			Title: "Share"}
 	}
 	phases := []release.Phase{release.Completed, release.Completed, release.Aborted, release.Failed}
 	size := 0

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	sqlInsertDeployment = `INSERT INTO deployments (id, version, doc, app, label, url, environment, verdict, promoted, created)
-		VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	sqlInsertDeployment = `INSERT INTO deployments (id, version, doc, app, label, url, environment, verdict, promoted,
+		created) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)`
 	sqlUpdateDeployment = `UPDATE deployments SET version = version + 1, doc = $3, app = $4, label = $5, url = $6,
 		environment = $7, verdict = $8, promoted = $9, created = $10 WHERE id = $1 AND version = $2`
 	sqlDeployment      = `SELECT version, doc FROM deployments WHERE id = $1`
@@ -55,7 +55,9 @@ func (r reads) Deployment(ctx context.Context, id string) (deployment.Deployment
 
 // Deployments returns a page of the app's deployments (of all apps for ""), newest
 // first, and the cursor of the next.
-func (r reads) Deployments(ctx context.Context, app string, f DeploymentFilter) ([]deployment.Deployment, string, error) {
+func (r reads) Deployments(
+	ctx context.Context, app string, f DeploymentFilter,
+) ([]deployment.Deployment, string, error) {
 	return page(ctx, r.run, deployments(), "deployments", f.clause(app), f.Before, f.Limit)
 }
 

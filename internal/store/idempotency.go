@@ -66,7 +66,8 @@ func (s notes) BeginIdempotent(
 			return got, nil
 		}
 	}
-	return nil, fault.New(fault.Unavailable, "store_busy", "The request %s is begun and dropped all the time. Try again.", key)
+	return nil, fault.New(fault.Unavailable, "store_busy",
+		"The request %s is begun and dropped all the time. Try again.", key)
 }
 
 // FinishIdempotent keeps the answer of a request.

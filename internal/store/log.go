@@ -86,7 +86,8 @@ func (r reads) Head(ctx context.Context) (event.Head, error) {
 func scanEvent(rows *sql.Rows, e *event.Event) error {
 	var at Time
 	var data string
-	err := rows.Scan(&e.Seq, &at, &e.Kind, &e.Actor, &e.App, &e.Environment, &e.Subject, &e.Sentence, &data, &e.Prev, &e.Hash)
+	err := rows.Scan(&e.Seq, &at, &e.Kind, &e.Actor, &e.App, &e.Environment, &e.Subject, &e.Sentence, &data,
+		&e.Prev, &e.Hash)
 	e.At, e.Data = at.Time, message(data)
 	return err
 }

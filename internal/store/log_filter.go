@@ -97,13 +97,15 @@ func countQuery(column string) string {
 	if column == word {
 		table = "event_words"
 	}
-	return fmt.Sprintf("SELECT COUNT(*) FROM (SELECT 1 AS hit FROM %s WHERE %s = $1 LIMIT %d) AS hits", table, column, countTo)
+	return fmt.Sprintf("SELECT COUNT(*) FROM (SELECT 1 AS hit FROM %s WHERE %s = $1 LIMIT %d) AS hits",
+		table, column, countTo)
 }
 
 // paired reports whether an index begins with both columns.
 func paired(a, b string) bool {
 	switch a + " " + b {
-	case "actor environment", "environment actor", "actor family", "family actor", "family environment", "environment family":
+	case "actor environment", "environment actor", "actor family", "family actor",
+		"family environment", "environment family":
 		return true
 	}
 	return false

@@ -194,10 +194,12 @@ func TestVerifyWhileOthersAppend(t *testing.T) {
 
 // logOf appends events of several kinds, by several people, about several things.
 func logOf(t testing.TB, db *store.DB) []event.Event {
-	kinds := []string{"release.started", "release.step.passed", "release.step.failed", "approval.given", "releasenote.added"}
+	kinds := []string{"release.started", "release.step.passed", "release.step.failed", "approval.given",
+		"releasenote.added"}
 	actors := []string{"user:ada", "token:ci", "system:guard"}
 	environments := []string{"staging", "canary", "production", ""}
-	sentences := []string{"The share is 5 % now.", "Checkout's error_rate rose to 7 %: HTTP 503", "Ada approved v1.4.0.", "Über 100 Besucher"}
+	sentences := []string{"The share is 5 % now.", "Checkout's error_rate rose to 7 %: HTTP 503",
+		"Ada approved v1.4.0.", "Über 100 Besucher"}
 	var out []event.Event
 	for n := range 60 {
 		out = append(out, appendAll(t, db, event.Draft{
@@ -231,7 +233,9 @@ func TestEventsFilter(t *testing.T) {
 			{"after", store.EventFilter{After: 50}, func(e event.Event) bool { return e.Seq > 50 }},
 			{"before", store.EventFilter{Before: 9}, func(e event.Event) bool { return e.Seq < 9 }},
 			{"kind", store.EventFilter{Kind: "approval.given"}, func(e event.Event) bool { return e.Kind == "approval.given" }},
-			{"family", store.EventFilter{Kind: "release."}, func(e event.Event) bool { return strings.HasPrefix(e.Kind, "release.") }},
+			{"family", store.EventFilter{Kind: "release."}, func(e event.Event) bool {
+				return strings.HasPrefix(e.Kind, "release.")
+			}},
 			{"prefix", store.EventFilter{Kind: "release.step."}, func(e event.Event) bool {
 				return strings.HasPrefix(e.Kind, "release.step.")
 			}},
@@ -268,7 +272,9 @@ func TestEventsFilter(t *testing.T) {
 	})
 }
 
-func checkFilter(t *testing.T, db *store.DB, log []event.Event, name string, f store.EventFilter, want func(event.Event) bool) {
+func checkFilter(
+	t *testing.T, db *store.DB, log []event.Event, name string, f store.EventFilter, want func(event.Event) bool,
+) {
 	t.Helper()
 	f.Limit = 100
 	var up, down []int64

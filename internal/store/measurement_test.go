@@ -18,7 +18,8 @@ func TestBatches(t *testing.T) {
 		ctx := t.Context()
 		var want []store.Batch
 		for n := range 5 {
-			b := store.Batch{Source: "edge-1", Sequence: uint64(n), Received: at(n), Complete: int64(n), Body: []byte{0, byte(n), 255}}
+			b := store.Batch{Source: "edge-1", Sequence: uint64(n), Received: at(n), Complete: int64(n), Body: []byte{0,
+				byte(n), 255}}
 			for try, fresh := range []bool{true, false} {
 				got, err := db.InsertBatch(ctx, b)
 				if err != nil || got != fresh {
@@ -62,7 +63,8 @@ func TestSamples(t *testing.T) {
 				}
 			}
 		}
-		sum := store.Sample{App: "shop", Deployment: "dep_2", Class: "document", Second: base + 1, Span: 1, Doc: json.RawMessage(`{"n":9}`)}
+		sum := store.Sample{App: "shop", Deployment: "dep_2", Class: "document", Second: base + 1, Span: 1,
+			Doc: json.RawMessage(`{"n":9}`)}
 		if err := db.PutSample(ctx, sum); err != nil {
 			t.Fatal(err)
 		}
@@ -90,8 +92,10 @@ func TestProbesAndVerdicts(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
 		for n := range 4 {
-			p := guard.Probe{At: at(n), Deployment: "dep_1", OK: n%2 == 0, Took: time.Duration(n) * time.Millisecond, Detail: "HTTP 503"}
-			v := guard.Verdict{At: at(n), Word: guard.NotEnough, Action: guard.Hold, Requests: uint64(n), Findings: []guard.Finding{}}
+			p := guard.Probe{At: at(n), Deployment: "dep_1", OK: n%2 == 0, Took: time.Duration(n) * time.Millisecond,
+				Detail: "HTTP 503"}
+			v := guard.Verdict{At: at(n), Word: guard.NotEnough, Action: guard.Hold, Requests: uint64(n),
+				Findings: []guard.Finding{}}
 			if err := db.InsertProbe(ctx, "shop", p); err != nil {
 				t.Fatal(err)
 			}

@@ -87,7 +87,8 @@ func parseCursor(s string) (int64, string, error) {
 	micro, id, ok := strings.Cut(s, ".")
 	at, err := strconv.ParseInt(micro, 36, 64)
 	if !ok || err != nil {
-		return 0, "", fault.New(fault.Invalid, "bad_cursor", "%q is no cursor of a page. Leave it out for the first page.", clip(s))
+		return 0, "", fault.New(fault.Invalid, "bad_cursor",
+			"%q is no cursor of a page. Leave it out for the first page.", clip(s))
 	}
 	return at, id, nil
 }

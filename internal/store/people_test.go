@@ -64,7 +64,8 @@ func TestSessions(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
 		insertUser(t, db, "usr_1", "ada")
-		want := store.Session{Hash: "h1", User: "usr_1", CSRF: "c", Created: at(0), Expires: at(1000), LastSeen: at(0), Agent: "Firefox"}
+		want := store.Session{Hash: "h1", User: "usr_1", CSRF: "c", Created: at(0), Expires: at(1000),
+			LastSeen: at(0), Agent: "Firefox"}
 		second := want
 		second.Hash, second.Expires = "h2", at(10)
 		for _, s := range []store.Session{want, second} {
@@ -108,11 +109,13 @@ func TestSessions(t *testing.T) {
 func TestTokensAndSecrets(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
-		want := store.Token{ID: "tok_1", Name: "ci", Owner: "usr_1", Hash: "h1", Scopes: []string{"check:report"}, Created: at(0)}
+		want := store.Token{ID: "tok_1", Name: "ci", Owner: "usr_1", Hash: "h1", Scopes: []string{"check:report"},
+			Created: at(0)}
 		must(t, db, func(tx *store.Tx) error { return tx.InsertToken(ctx, want) })
 		twice := want
 		twice.ID = "tok_2"
-		wantFault(t, db.Write(ctx, func(tx *store.Tx) error { return tx.InsertToken(ctx, twice) }), fault.Conflict, "already_exists")
+		wantFault(t, db.Write(ctx, func(tx *store.Tx) error { return tx.InsertToken(ctx, twice) }), fault.Conflict,
+			"already_exists")
 		for _, used := range []int{0, 59, 60} {
 			if err := db.TouchToken(ctx, "tok_1", at(used)); err != nil {
 				t.Fatal(err)
@@ -128,7 +131,8 @@ func TestTokensAndSecrets(t *testing.T) {
 		}
 		_, err = db.TokenByHash(ctx, "h2")
 		wantFault(t, err, fault.NotFound, "not_found")
-		wantFault(t, db.Write(ctx, func(tx *store.Tx) error { return tx.RevokeToken(ctx, "tok_9", at(1)) }), fault.NotFound, "not_found")
+		wantFault(t, db.Write(ctx, func(tx *store.Tx) error { return tx.RevokeToken(ctx, "tok_9", at(1)) }),
+			fault.NotFound, "not_found")
 		for owner, n := range map[string]int{"": 1, "usr_1": 1, "usr_2": 0} {
 			if list, err := db.Tokens(ctx, owner); err != nil || len(list) != n {
 				t.Errorf("tokens of %q: %v, %v", owner, list, err)
@@ -172,7 +176,8 @@ func TestIdempotency(t *testing.T) {
 		if err := db.FinishIdempotent(ctx, "k", "user:ada", 201, []byte("{}\x00")); err != nil {
 			t.Fatal(err)
 		}
-		want := &store.Idempotency{Key: "k", Actor: "user:ada", Fingerprint: "f", Status: 201, Body: []byte("{}\x00"), Created: at(0)}
+		want := &store.Idempotency{Key: "k", Actor: "user:ada", Fingerprint: "f", Status: 201, Body: []byte("{}\x00"),
+			Created: at(0)}
 		if diff := cmp.Diff(want, begin("k", "user:ada", 9999)); diff != "" {
 			t.Errorf("finished (-want +got):\n%s", diff)
 		}

@@ -139,7 +139,8 @@ func TestEveryStatementOnBothEngines(t *testing.T) {
 	for name, query := range built(t) {
 		all[name] = query
 	}
-	forbidden := regexp.MustCompile(`::|\bnow\(\)|ILIKE|GREATEST|DISTINCT ON|ANY ?\(|json_each|->>|SKIP LOCKED|STRICT|MERGE|TRUNCATE|"`)
+	forbidden := regexp.MustCompile(`::|\bnow\(\)|ILIKE|GREATEST|DISTINCT ON|ANY ?\(|json_each|->>|` +
+		`SKIP LOCKED|STRICT|MERGE|TRUNCATE|"`)
 	addresses := []string{filepath.Join(t.TempDir(), "a.db")}
 	if server := os.Getenv("SLIPWAY_TEST_DATABASE_URL"); server != "" {
 		addresses = append(addresses, server)
@@ -154,7 +155,8 @@ func TestEveryStatementOnBothEngines(t *testing.T) {
 			t.Fatal(err)
 		}
 		if db.dialect == PostgreSQL {
-			if _, err := tx.ExecContext(t.Context(), "CREATE SCHEMA prepare_all; SET LOCAL search_path = prepare_all"); err != nil {
+			if _, err := tx.ExecContext(t.Context(), "CREATE SCHEMA prepare_all;"+
+				" SET LOCAL search_path = prepare_all"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -226,7 +228,8 @@ func TestLibcIsTheOneThatSQLitePins(t *testing.T) {
 func TestWords(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{"The share of v1.4.0 is 5 % now.", "share,v1.4.0,5,now"},
-		{"Ada's “checkout/cart” — ERROR_RATE: 7%, see http://a.example/x?y", "ada,s,checkout/cart,error_rate,7,see,http://a.example/x,y"},
+		{"Ada's “checkout/cart” — ERROR_RATE: 7%, see http://a.example/x?y",
+			"ada,s,checkout/cart,error_rate,7,see,http://a.example/x,y"},
 		{"Über über ÜBER", "über"},
 		{"... -- !", ""},
 		{strings.Repeat("x", 65) + " ok", "ok"},

@@ -45,7 +45,8 @@ func life[T any](t *testing.T, db *store.DB, k kept[T]) {
 		t.Errorf("row %d after the insert, want 1", *k.row(&v))
 	}
 	again := k.id("x_1")
-	wantFault(t, db.Write(ctx, func(tx *store.Tx) error { return k.insert(tx, ctx, &again) }), fault.Conflict, "already_exists")
+	wantFault(t, db.Write(ctx, func(tx *store.Tx) error { return k.insert(tx, ctx, &again) }), fault.Conflict,
+		"already_exists")
 	stale, err := k.read(db, ctx, "x_1")
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +63,8 @@ func life[T any](t *testing.T, db *store.DB, k kept[T]) {
 	if diff := cmp.Diff(v, got, sameInstant()); diff != "" {
 		t.Errorf("read back (-updated +read):\n%s", diff)
 	}
-	wantFault(t, db.Write(ctx, func(tx *store.Tx) error { return k.update(tx, ctx, &stale) }), fault.Conflict, "changed_meanwhile")
+	wantFault(t, db.Write(ctx, func(tx *store.Tx) error { return k.update(tx, ctx, &stale) }), fault.Conflict,
+		"changed_meanwhile")
 	_, err = k.read(db, ctx, "x_2")
 	wantFault(t, err, fault.NotFound, "not_found")
 	none := k.id("x_2")
@@ -74,7 +76,8 @@ func TestNouns(t *testing.T) {
 		life(t, db, kept[release.Release]{
 			(*store.Tx).InsertRelease, (*store.Tx).UpdateRelease, (*store.DB).Release,
 			func(id string) release.Release {
-				return release.Release{ID: id, App: "shop", Version: "v2 ü🚢", Note: "a\u0000b", Phase: release.Running, Created: day(0)}
+				return release.Release{ID: id, App: "shop", Version: "v2 ü🚢", Note: "a\u0000b", Phase: release.Running,
+					Created: day(0)}
 			},
 			func(r *release.Release) *int64 { return &r.Row },
 			func(r *release.Release) { r.Phase, r.Ended, r.Note = release.Completed, day(1), "done" },
@@ -239,7 +242,8 @@ func TestListsOfTheOtherNouns(t *testing.T) {
 		count("requests of", len(as), 1, err)
 		is, _, err := db.Incidents(ctx, store.IncidentFilter{App: "shop", State: "open"})
 		count("incidents", len(is), 2, err)
-		ds, _, err := db.Deployments(ctx, "shop", store.DeploymentFilter{Promoted: true, Verdict: "good", Environment: "production"})
+		ds, _, err := db.Deployments(ctx, "shop", store.DeploymentFilter{Promoted: true, Verdict: "good",
+			Environment: "production"})
 		count("deployments", len(ds), 2, err)
 		d, err := db.DeploymentByURL(ctx, "shop", "v1", "http://a")
 		if err != nil || d.ID != "dep_1" {
@@ -248,7 +252,8 @@ func TestListsOfTheOtherNouns(t *testing.T) {
 		_, err = db.DeploymentByURL(ctx, "shop", "v1", "http://b")
 		wantFault(t, err, fault.NotFound, "not_found")
 		stats, err := db.Stats(ctx)
-		if err != nil || stats.OpenApprovals != 2 || stats.ActiveRollbacks != 2 || stats.Bytes == 0 || stats.OpenConnections == 0 {
+		if err != nil || stats.OpenApprovals != 2 || stats.ActiveRollbacks != 2 || stats.Bytes == 0 ||
+			stats.OpenConnections == 0 {
 			t.Errorf("stats %+v, %v", stats, err)
 		}
 	})

@@ -17,10 +17,11 @@ const due = `((next_at > 0 AND next_at <= $1 AND lease_until = 0) OR (lease_unti
 const dueAt = `CASE WHEN lease_until > 0 THEN lease_until ELSE next_at END`
 
 const (
-	sqlSchedule = `INSERT INTO work (id, kind, version, next_at, due_at, lease_by, lease_until) VALUES ($1, $2, 0, $3, 0, '', 0)
-		ON CONFLICT (id) DO UPDATE SET next_at =
+	sqlSchedule = `INSERT INTO work (id, kind, version, next_at, due_at, lease_by, lease_until)
+		VALUES ($1, $2, 0, $3, 0, '', 0) ON CONFLICT (id) DO UPDATE SET next_at =
 		CASE WHEN work.next_at = 0 OR work.next_at > excluded.next_at THEN excluded.next_at ELSE work.next_at END`
-	sqlReschedule = `UPDATE work SET next_at = CASE WHEN next_at = 0 OR next_at > $2 THEN $2 ELSE next_at END WHERE id = $1`
+	sqlReschedule = `UPDATE work SET next_at = CASE WHEN next_at = 0 OR next_at > $2 THEN $2 ELSE next_at END
+		WHERE id = $1`
 	sqlUnschedule = `UPDATE work SET next_at = 0 WHERE id = $1`
 	sqlRenew      = `UPDATE work SET lease_until = $4 WHERE id = $1 AND version = $2 AND lease_by = $3`
 	sqlGiveBack   = `UPDATE work SET lease_by = '', lease_until = 0, next_at =
@@ -104,7 +105,8 @@ func claimQuery(node string, kinds []string, limit int, lease time.Duration, now
 	c := clause{args: []any{Time{now}, node, Time{now.Add(lease)}, limited(limit)}}
 	c.in("kind", kinds)
 	return `UPDATE work SET lease_by = $2, lease_until = $3, due_at = ` + dueAt + `, next_at = 0, version = version + 1
-		WHERE id IN (SELECT id FROM work` + c.String() + ` AND ` + due + ` ORDER BY ` + dueAt + `, id LIMIT $4) AND ` + due + `
+		WHERE id IN (SELECT id FROM work` + c.String() + ` AND ` + due + `
+		ORDER BY ` + dueAt + `, id LIMIT $4) AND ` + due + `
 		RETURNING id, kind, lease_by, due_at, lease_until, version`, c.args
 }
 
