@@ -22,7 +22,9 @@ func signOffItem(role, stage string) string {
 
 // Checklist returns every item there is, those that no gate asks for included:
 // their Stages are empty.
-func (s *Strategy) Checklist() []checklist.Item {
+func (s *Strategy) Checklist() []checklist.Item { return slices.Clone(s.items) }
+
+func (s *Strategy) makeItems() []checklist.Item {
 	st := s.file.Stages
 	asked := map[string][]string{}
 	ask := func(stage string, names ...string) {

@@ -112,7 +112,7 @@ type production struct {
 }
 
 type checks struct {
-	Set      string                      `yaml:"set" doc:"Items asked for, unless required differs." enum:"starter,full,none"`
+	Set      string                      `yaml:"set" doc:"Items that are asked for." enum:"starter,full,none"`
 	Required required                    `yaml:"required" doc:"Items asked for, by stage."`
 	Coverage map[string]document.Percent `yaml:"coverage" doc:"Least coverage that an item must report."`
 	Items    map[string]item             `yaml:"items" doc:"The items there are; your own may be added."`
@@ -156,7 +156,7 @@ type guardSpec struct {
 	Blind       document.Duration `yaml:"blind" doc:"Time without data after which the measurement counts as broken."`
 	Alpha       document.Percent  `yaml:"alpha" doc:"How often at most the comparison may call a good version worse."`
 	ShareSlack  document.Percent  `yaml:"share_slack" doc:"How far the measured share may be from the intended one."`
-	ColdStart   document.Duration `yaml:"cold_start" doc:"Time after each rise of the share in which durations are not judged."`
+	ColdStart   document.Duration `yaml:"cold_start" doc:"Time after each rise in which durations are not judged."`
 }
 
 type rateLimits struct {

@@ -2,6 +2,7 @@ package strategy
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,13 @@ const (
 // 5 %. Only then are people asked, because what they approve is that the new
 // version becomes the stable one, from where going back needs an approval again.
 func (s *Strategy) ReleasePlan() release.Plan {
+	p := s.plan
+	p.Steps = slices.Clone(p.Steps)
+	return p
+}
+
+// makePlan puts the stages' steps together.
+func (s *Strategy) makePlan() release.Plan {
 	t := s.file.Timing
 	p := release.Plan{Strategy: s.Hash(), Timing: release.Timing{
 		Look: time.Duration(t.Look), Skew: time.Duration(t.Skew), Retry: time.Duration(t.Retry), Tries: t.Tries,

@@ -60,7 +60,9 @@ func global(p access.Permission) bool {
 // Roles returns the roles, admin last. A permission holds in an environment when
 // the role has it there and the environment's access list names the role. Being
 // asked for an approval or a signature by the strategy carries the permission.
-func (s *Strategy) Roles() []access.Role {
+func (s *Strategy) Roles() []access.Role { return slices.Clone(s.roles) }
+
+func (s *Strategy) makeRoles() []access.Role {
 	var out []access.Role
 	for _, name := range s.order("roles") {
 		if name == admin {
@@ -111,7 +113,7 @@ func (s *Strategy) asked(role string, p access.Permission, env string) bool {
 	case access.ApproveRollback:
 		return s.file.Rollback.Environments[env] != auto && names(s.file.Rollback.Approvers)
 	case access.SignCheck:
-		for _, item := range s.Checklist() {
+		for _, item := range s.items {
 			if item.Role == role && slices.Contains(item.Stages, env) {
 				return true
 			}

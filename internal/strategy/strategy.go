@@ -22,10 +22,13 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/calendar"
+	"github.com/slipwayhq/slipway/internal/checklist"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/strategy/document"
 )
 
@@ -40,6 +43,10 @@ type Strategy struct {
 	tree     *document.Node
 	name     string
 	calendar calendar.Calendar
+	hash     string
+	plan     release.Plan
+	items    []checklist.Item
+	roles    []access.Role
 }
 
 // Problem is one thing that is wrong with a strategy file.
@@ -113,19 +120,25 @@ func Parse(name string, src []byte) (*Strategy, error) {
 		p.Sort()
 		return nil, p
 	}
+	s.finish()
+	return s, nil
+}
+
+// finish works out what is asked for often.
+func (s *Strategy) finish() {
+	sum := sha256.Sum256([]byte(document.Write(s.tree, "")))
+	s.hash = hex.EncodeToString(sum[:])
+	s.items, s.plan = s.makeItems(), s.makePlan()
+	s.roles = s.makeRoles()
 	s.App = s.file.App
 	own := s.file.Target.SelfHost
 	s.Stable, s.Listen = string(own.Stable), own.Listen
 	s.Sticky = Sticky(own.Sticky)
-	return s, nil
 }
 
 // Hash names what the strategy says: comments, order of spelling and spacing do not
 // change it, defaults do.
-func (s *Strategy) Hash() string {
-	sum := sha256.Sum256([]byte(document.Write(s.tree, "")))
-	return hex.EncodeToString(sum[:])
-}
+func (s *Strategy) Hash() string { return s.hash }
 
 // Calendar returns when production may change.
 func (s *Strategy) Calendar() calendar.Calendar { return s.calendar }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -274,9 +273,22 @@ func restOf(t reflect.Type) int {
 	return -1
 }
 
-// IsName reports whether s can name something in a file.
+// IsName reports whether s can name something in a file: 1 to MaxName lower-case
+// letters, digits, _ and -, a letter first.
 func IsName(s string) bool {
-	return regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`).MatchString(s)
+	return len(s) <= MaxName && consists(s, lower, lower+digits+"_-")
+}
+
+// Letters that names and texts consist of.
+const (
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits = "0123456789"
+)
+
+// consists reports whether s begins with one of first and goes on with rest.
+func consists(s, first, rest string) bool {
+	return s != "" && strings.IndexByte(first, s[0]) >= 0 && strings.Trim(s[1:], rest) == ""
 }
 
 // Merge lays the user's tree over the defaults for a value of type t: keys are

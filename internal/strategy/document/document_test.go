@@ -118,7 +118,8 @@ other: 7
 
 func TestEveryProblemIsReportedWithItsPlace(t *testing.T) {
 	t.Parallel()
-	_, _, p := decode("nmae: x\nkind: desert\nwater: often\nbeds: {North: {}, south: {crp: x}}\ntrees: 1.5\ntrees: 2\nshare: 4\nOther Key: 1\n")
+	_, _, p := decode("nmae: x\nkind: desert\nwater: often\nbeds: {North: {}, south: {crp: x}}\n" +
+		"trees: 1.5\ntrees: 2\nshare: 4\nOther Key: 1\n")
 	var got []string
 	for _, one := range p.List {
 		got = append(got, one.String())
@@ -127,7 +128,8 @@ func TestEveryProblemIsReportedWithItsPlace(t *testing.T) {
 		`garden.yaml:1:7: nmae: want a whole number, got "x"; write digits only`,
 		`garden.yaml:2:7: kind: "desert" is none of the words known here; there are: kitchen, flower`,
 		`garden.yaml:3:8: water: want a duration, got "often"; write for example 500ms, 30s, 10m, 24h or 7d`,
-		`garden.yaml:4:8: beds.North: "North" cannot be a name; names have 1 to 64 lower-case letters, digits, _ and -, a letter first`,
+		`garden.yaml:4:8: beds.North: "North" cannot be a name; ` +
+			`names have 1 to 64 lower-case letters, digits, _ and -, a letter first`,
 		`garden.yaml:4:27: beds.south.crp: unknown key "crp"; did you mean "crop"?`,
 		`garden.yaml:5:8: trees: want a whole number, got "1.5"; write digits only`,
 		`garden.yaml:6:1: trees: the key "trees" is here for the second time; remove one: the first is in line 5`,

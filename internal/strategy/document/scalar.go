@@ -3,7 +3,6 @@ package document
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -61,11 +60,12 @@ func ParseUnit(s, unit string) (float64, bool) {
 	if s == Off {
 		return 0, true
 	}
-	digits, ok := strings.CutSuffix(s, unit)
-	if !ok || !regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`).MatchString(strings.TrimSpace(digits)) {
+	before, ok := strings.CutSuffix(s, unit)
+	number := strings.TrimSpace(before)
+	if whole, part, dot := strings.Cut(number, "."); !ok || !consists(whole, digits, digits) || dot && !consists(part, digits, digits) {
 		return 0, false
 	}
-	f, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+	f, err := strconv.ParseFloat(number, 64)
 	return f, err == nil && !math.IsInf(f, 0)
 }
 

@@ -2,7 +2,6 @@ package document
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -102,8 +101,7 @@ func (n *Node) flow() string {
 			parts = append(parts, Quote(e.Name)+": "+e.Value.flow())
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
-	case n.Plain && regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_./% -]*$`).MatchString(n.Text) &&
-		!strings.HasSuffix(n.Text, " "):
+	case n.Plain && consists(n.Text, lower+upper+digits, lower+upper+digits+"_./% -") && !strings.HasSuffix(n.Text, " "):
 		return n.Text // it stood without quotes, so it can again
 	}
 	return Quote(n.Text)
@@ -111,11 +109,14 @@ func (n *Node) flow() string {
 
 // isPair reports whether s reads like release:start, which as a key at the
 // beginning of a line needs no quotes, but does in braces.
-func isPair(s string) bool { return regexp.MustCompile(`^[a-z]+:[a-z]+$`).MatchString(s) }
+func isPair(s string) bool {
+	a, b, _ := strings.Cut(s, ":")
+	return consists(a, lower, lower) && consists(b, lower, lower)
+}
 
 // Quote writes a text so that YAML reads the same text.
 func Quote(s string) string {
-	if regexp.MustCompile(`^\.?[A-Za-z_/][A-Za-z0-9_./-]*$`).MatchString(s) {
+	if consists(strings.TrimPrefix(s, "."), lower+upper+"_/", lower+upper+digits+"_./-") {
 		switch strings.ToLower(s) {
 		case "true", "false", "null", "yes", "no", "on", "off", "y", "n":
 		default:
