@@ -98,7 +98,7 @@ type ChangeUser struct {
 // NewToken makes a token.
 type NewToken struct {
 	Name   string   `json:"name" minLength:"1" maxLength:"64"`
-	Scopes []string `json:"scopes" minItems:"1" maxItems:"32" doc:"Permissions, e.g. check:report or release:start@staging; never wider than the owner's."`
+	Scopes []string `json:"scopes" minItems:"1" maxItems:"256" doc:"Permissions, e.g. check:report or release:start@staging; never wider than the owner's."`
 	Days   int      `json:"days,omitempty" minimum:"0" maximum:"3660" doc:"Until it expires; 90 when 0."`
 }
 
