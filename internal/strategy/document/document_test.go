@@ -140,7 +140,8 @@ func TestEveryProblemIsReportedWithItsPlace(t *testing.T) {
 		t.Error(d)
 	}
 	var f *fault.Error
-	if !errors.As(error(p), &f) || f.Kind != fault.Invalid || f.Reason != "document_invalid" || len(f.Fields) != len(want) {
+	if !errors.As(error(p), &f) || f.Kind != fault.Invalid || f.Reason != "document_invalid" ||
+		len(f.Fields) != len(want) {
 		t.Errorf("as a fault: %+v", f)
 	}
 }
@@ -160,7 +161,8 @@ func TestProblemsAreBounded(t *testing.T) {
 func TestQuoteIsReadBack(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{
-		"", "a", "on", "null", "5", "0x1f", "1e3", "~", "- a", "a: b", "a #b", "'", `"`, `\`, "\n\t\r\x01\x7f", "日本", "\u2028", "{a}", "[",
+		"", "a", "on", "null", "5", "0x1f", "1e3", "~", "- a", "a: b", "a #b", "'", `"`, `\`, "\n\t\r\x01\x7f", "日本",
+		"\u2028", "{a}", "[",
 		"@x", "%x", "*x", "&x", "!x", " a ", "a,b", "2026-01-01", ".5", ".a", "=", "<<", "?", "true", "Yes", "\ufeff",
 	} {
 		n := ParseText("k: " + Quote(s)).Get("k")
@@ -177,7 +179,8 @@ func TestQuoteIsReadBack(t *testing.T) {
 
 func TestDurationsReadAsWritten(t *testing.T) {
 	t.Parallel()
-	for _, d := range []time.Duration{0, time.Millisecond, 90 * time.Second, time.Minute, time.Hour, 90 * time.Minute, 24 * time.Hour, 72 * time.Hour} {
+	for _, d := range []time.Duration{0, time.Millisecond, 90 * time.Second, time.Minute, time.Hour, 90 * time.Minute,
+		24 * time.Hour, 72 * time.Hour} {
 		if got, err := ParseDuration(WriteDuration(d)); err != nil || got != d {
 			t.Errorf("%s is written %s and read as %s, %v", d, WriteDuration(d), got, err)
 		}
@@ -192,7 +195,8 @@ func TestDurationsReadAsWritten(t *testing.T) {
 func TestNearest(t *testing.T) {
 	t.Parallel()
 	names := []string{"canary", "core", "qa", "steps"}
-	for got, want := range map[string]string{"canery": "canary", "cnaary": "canary", "setps": "steps", "aq": "qa", "zebra": "", "": ""} {
+	for got, want := range map[string]string{"canery": "canary", "cnaary": "canary", "setps": "steps", "aq": "qa",
+		"zebra": "", "": ""} {
 		if n := nearest(got, names); n != want {
 			t.Errorf("%s: got %q, want %q", got, n, want)
 		}

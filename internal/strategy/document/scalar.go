@@ -62,7 +62,8 @@ func ParseUnit(s, unit string) (float64, bool) {
 	}
 	before, ok := strings.CutSuffix(s, unit)
 	number := strings.TrimSpace(before)
-	if whole, part, dot := strings.Cut(number, "."); !ok || !consists(whole, digits, digits) || dot && !consists(part, digits, digits) {
+	whole, part, dot := strings.Cut(number, ".")
+	if !ok || !consists(whole, digits, digits) || dot && !consists(part, digits, digits) {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(number, 64)
