@@ -16,7 +16,6 @@ func load(t testing.TB, name string) *time.Location {
 	return z
 }
 
-// req: EN-11
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	berlin, sydney := load(t, "Europe/Berlin"), load(t, "Australia/Sydney")

@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 )
 
-// req: PT-07
 func TestRead(t *testing.T) {
 	t.Parallel()
 	page := Answer{

@@ -57,7 +57,7 @@ func TestRequiredChecksByEnvironment(t *testing.T) {
 	}
 }
 
-// req: EN-14 RB-20
+// req: EN-14
 func TestEachEnvironmentHasItsOwnRules(t *testing.T) {
 	t.Parallel()
 	s := mustParse(t, least+`

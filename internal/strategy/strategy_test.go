@@ -30,7 +30,7 @@ func ids(p release.Plan) string {
 	return strings.Join(out, " ")
 }
 
-// req: WF-03 WF-04 WF-05 CD-06 CD-07
+// req: CD-06 CD-07
 func TestPlanOfTheShortestFile(t *testing.T) {
 	t.Parallel()
 	p := mustParse(t, least).ReleasePlan()

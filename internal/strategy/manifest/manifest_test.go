@@ -37,7 +37,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// req: EN-19 EN-20
+// req: EN-20
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	vars, _ := Read(".env.example", example)
