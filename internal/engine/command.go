@@ -215,8 +215,46 @@ func (e *Engine) Report(ctx context.Context, who access.Actor, c checklist.Resul
 			fmt.Sprintf("%s reports %s of %s: %s%s", who.Name, c.Name, c.Version, strings.ReplaceAll(string(c.Status), "_", " "), because(c.Summary)), c)); err != nil {
 			return err
 		}
+		if err := e.markFailed(ctx, tx, c); err != nil {
+			return err
+		}
 		return e.wakeVersion(ctx, tx, c.Version, now)
 	})
+}
+
+// failedCheck begins the reason of a verdict that a required check gave.
+const failedCheck = "required check failed: "
+
+// markFailed marks a version's development deployments as failed when a check that
+// development requires fails, and lifts the mark when the same check passes.
+func (e *Engine) markFailed(ctx context.Context, tx *store.Tx, c checklist.Result) error {
+	if !slices.ContainsFunc(e.Strategy.Checklist(), func(i checklist.Item) bool {
+		return i.Name == c.Name && slices.Contains(i.Stages, "development")
+	}) {
+		return nil
+	}
+	list, _, err := tx.Deployments(ctx, e.app(), store.DeploymentFilter{Version: c.Version, Environment: "development", Limit: 100})
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		switch {
+		case c.Status == checklist.Failed && d.Verdict == deployment.Unknown:
+			d.Verdict, d.Why = deployment.Bad, failedCheck+c.Name
+		case c.Status == checklist.Passed && d.Verdict == deployment.Bad && d.Why == failedCheck+c.Name:
+			d.Verdict, d.Why = deployment.Unknown, ""
+		default:
+			continue
+		}
+		if err := tx.UpdateDeployment(ctx, &d); err != nil {
+			return err
+		}
+		if _, err := e.append(ctx, tx, e.system("deployment.judged", d.Environment, d.ID,
+			fmt.Sprintf("%s in development is recorded as %s. %s", d.Version, d.Verdict, d.Why), nil)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *Engine) wakeVersion(ctx context.Context, tx *store.Tx, version string, now time.Time) error {

@@ -98,6 +98,14 @@ func (e *Engine) releaseFacts(ctx context.Context, r release.Release) (release.F
 	if f.Rollback, err = e.rollbackUnderWay(ctx, r); err != nil {
 		return f, err
 	}
+	states, err := e.DB.EnvironmentStates(ctx, r.App)
+	if err != nil {
+		return f, err
+	}
+	f.Running = map[string]string{}
+	for _, s := range states {
+		f.Running[s.Name] = s.Deployment
+	}
 	f.Verdict, err = e.verdict(ctx, r, now)
 	return f, err
 }
@@ -184,7 +192,7 @@ func (e *Engine) recordOutcome(ctx context.Context, tx *store.Tx, d *release.Dec
 	r := d.Release
 	for _, p := range d.Placements {
 		s := store.EnvironmentState{App: r.App, Name: p.Environment, Deployment: p.Deployment, Since: f.Now}
-		if p.Deployment != "" {
+		if p.Deployment == r.Deployment {
 			s.Release = r.ID
 		}
 		if err := tx.SetEnvironment(ctx, s); err != nil {

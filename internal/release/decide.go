@@ -194,7 +194,7 @@ func (x *decider) ended(p Phase) {
 		x.d.Judgements = append(x.d.Judgements, Judgement{Deployment: x.r.Deployment, Verdict: deployment.Good, Why: "watched in production without a finding"})
 	case Aborted:
 		x.r.Sentence = x.r.Version + " was taken back: " + x.r.Reason
-		x.d.Placements = append(x.d.Placements, Placement{Environment: "canary"})
+		x.giveBack()
 		if x.r.Reached > 0 {
 			x.d.Judgements = append(x.d.Judgements, Judgement{Deployment: x.r.Deployment, Verdict: deployment.Bad, Why: x.r.Reason})
 			x.d.Incident = &Ask{Title: "Canary of " + x.r.Version + " was taken back", Trigger: x.r.Reason, Detected: x.r.Detected}
@@ -203,6 +203,18 @@ func (x *decider) ended(p Phase) {
 	x.event("release."+string(p), engineActor, x.r.Sentence, map[string]any{
 		"reason": x.r.Reason, "share_reached": x.r.Reached, "seconds": x.f.Now.Sub(x.r.Created).Seconds(),
 	})
+}
+
+// giveBack puts what ran before the release back into the environment where it
+// failed, and takes it out of the canary.
+func (x *decider) giveBack() {
+	here := x.r.Step().Environment
+	if before, placed := x.r.Before[here]; placed && here != "canary" {
+		x.d.Placements = append(x.d.Placements, Placement{Environment: here, Deployment: before})
+	}
+	if _, placed := x.r.Before["canary"]; placed {
+		x.d.Placements = append(x.d.Placements, Placement{Environment: "canary"})
+	}
 }
 
 // paused keeps looking, nothing more: effects that were under way are taken note of.

@@ -23,6 +23,7 @@ type Facts struct {
 	Verdict  *guard.Verdict              // at the present share; nil when nothing is exposed
 	Calendar Calendar                    // of production, now
 	Busy     string                      // why the canary is taken by another release; empty when it is free
+	Running  map[string]string           // what runs in each environment: deployment ids
 	Rollback bool                        // a production rollback of this release is under way
 	Command  *Command                    // a person's command; nil when the clock asks
 }

@@ -113,42 +113,43 @@ type State struct {
 
 // Release is a version on its way.
 type Release struct {
-	ID          string    `json:"id"`
-	App         string    `json:"app"`
-	Version     string    `json:"version"` // the team's name for it, e.g. v2 or 1.4.0
-	Commit      string    `json:"commit"`
-	Author      string    `json:"author"` // user who started it; never counts as approver
-	Note        string    `json:"note,omitempty"`
-	Deployment  string    `json:"deployment"` // id of the deployment under release
-	URL         string    `json:"url"`        // where that deployment answers
-	Previous    string    `json:"previous"`   // deployment that was stable at the start
-	PreviousURL string    `json:"previous_url"`
-	Flags       []string  `json:"flags,omitempty"`      // names of flags that belong to it
-	Scheduled   time.Time `json:"scheduled,omitzero"`   // production not before
-	Unscheduled string    `json:"unscheduled"`          // reason of an unscheduled production release
-	Urgent      bool      `json:"urgent,omitempty"`     // goes through freeze windows
-	Plan        Plan      `json:"plan"`                 //
-	Cursor      int       `json:"cursor"`               // index into Plan.Steps
-	States      []State   `json:"states"`               // one for each step
-	Phase       Phase     `json:"phase"`                //
-	Share       float64   `json:"share"`                // intended percent of visitors
-	Reached     float64   `json:"reached"`              // highest share it ever had
-	ShareSince  time.Time `json:"share_since,omitzero"` // when the present share was confirmed
-	Shares      []Shift   `json:"shares,omitempty"`     // every confirmed share, oldest first
-	Exposed     time.Time `json:"exposed,omitzero"`     // when it first got traffic
-	Promoted    time.Time `json:"promoted,omitzero"`
-	Request     string    `json:"request,omitempty"` // id of the open approval request
-	Effect      string    `json:"effect,omitempty"`  // key of the effect it waits for
-	Routes      int       `json:"routes"`            // routings asked for so far: part of an effect's key
-	Suspect     bool      `json:"suspect,omitempty"` // the guard said undo and a person is being asked
-	Sentence    string    `json:"sentence"`          // the state, for a tired person
-	Reason      string    `json:"reason,omitempty"`  // why it ended
-	Detected    time.Time `json:"detected,omitzero"` // when the guard or a person decided to undo
-	Restored    time.Time `json:"restored,omitzero"` // when traffic was confirmed back
-	Created     time.Time `json:"created"`
-	Updated     time.Time `json:"updated"`
-	Ended       time.Time `json:"ended,omitzero"`
-	Row         int64     `json:"-"` // the row's version, compared at every update
+	ID          string            `json:"id"`
+	App         string            `json:"app"`
+	Version     string            `json:"version"` // the team's name for it, e.g. v2 or 1.4.0
+	Commit      string            `json:"commit"`
+	Author      string            `json:"author"` // user who started it; never counts as approver
+	Note        string            `json:"note,omitempty"`
+	Deployment  string            `json:"deployment"` // id of the deployment under release
+	URL         string            `json:"url"`        // where that deployment answers
+	Previous    string            `json:"previous"`   // deployment that was stable at the start
+	PreviousURL string            `json:"previous_url"`
+	Before      map[string]string `json:"before,omitempty"`     // what ran in an environment before it came: deployment ids
+	Flags       []string          `json:"flags,omitempty"`      // names of flags that belong to it
+	Scheduled   time.Time         `json:"scheduled,omitzero"`   // production not before
+	Unscheduled string            `json:"unscheduled"`          // reason of an unscheduled production release
+	Urgent      bool              `json:"urgent,omitempty"`     // goes through freeze windows
+	Plan        Plan              `json:"plan"`                 //
+	Cursor      int               `json:"cursor"`               // index into Plan.Steps
+	States      []State           `json:"states"`               // one for each step
+	Phase       Phase             `json:"phase"`                //
+	Share       float64           `json:"share"`                // intended percent of visitors
+	Reached     float64           `json:"reached"`              // highest share it ever had
+	ShareSince  time.Time         `json:"share_since,omitzero"` // when the present share was confirmed
+	Shares      []Shift           `json:"shares,omitempty"`     // every confirmed share, oldest first
+	Exposed     time.Time         `json:"exposed,omitzero"`     // when it first got traffic
+	Promoted    time.Time         `json:"promoted,omitzero"`
+	Request     string            `json:"request,omitempty"` // id of the open approval request
+	Effect      string            `json:"effect,omitempty"`  // key of the effect it waits for
+	Routes      int               `json:"routes"`            // routings asked for so far: part of an effect's key
+	Suspect     bool              `json:"suspect,omitempty"` // the guard said undo and a person is being asked
+	Sentence    string            `json:"sentence"`          // the state, for a tired person
+	Reason      string            `json:"reason,omitempty"`  // why it ended
+	Detected    time.Time         `json:"detected,omitzero"` // when the guard or a person decided to undo
+	Restored    time.Time         `json:"restored,omitzero"` // when traffic was confirmed back
+	Created     time.Time         `json:"created"`
+	Updated     time.Time         `json:"updated"`
+	Ended       time.Time         `json:"ended,omitzero"`
+	Row         int64             `json:"-"` // the row's version, compared at every update
 }
 
 // Shift is a change of the share that the edge confirmed.

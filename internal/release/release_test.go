@@ -336,7 +336,7 @@ func TestScheduleAndFreezeHold(t *testing.T) {
 	w := ready(t)
 	w.r.Unscheduled, w.r.Scheduled = "", start.Add(2*time.Hour)
 	w.pass(t, 30*time.Minute)
-	if !strings.Contains(w.r.Sentence, "Scheduled for 2026-03-02 11:00 UTC") {
+	if !strings.Contains(w.r.Sentence, "scheduled for 2026-03-02 11:00 UTC") {
 		t.Fatal(w.r.Sentence)
 	}
 	w.f.Calendar = Calendar{Sentence: "Freeze: year end."}

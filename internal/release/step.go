@@ -82,9 +82,9 @@ func (x *decider) checks() {
 		x.pass(engineActor, x.checksSaid())
 		return
 	}
-	sentence := "Waits: " + strings.Join(open, "; ") + "."
+	sentence := x.r.Version + " waits. " + strings.Join(open, "; ") + "."
 	if failed {
-		sentence = "Goes back for a fix: " + strings.Join(open, "; ") + "."
+		sentence = x.r.Version + " goes back for a fix. " + strings.Join(open, "; ") + "."
 	}
 	if x.r.Sentence != sentence {
 		x.say(StepWaiting, sentence)
@@ -133,21 +133,31 @@ func (x *decider) target() TargetArgs {
 
 // deploy puts the deployment into the environment once it answers as itself.
 func (x *decider) deploy() {
-	e, done := x.await(effect.Deploy, x.key("deploy"), x.target(), "Looks whether "+x.r.URL+" answers.")
+	e, done := x.await(effect.Deploy, x.key("deploy"), x.target(), "Looks whether "+x.r.Version+" answers at "+x.r.URL+".")
 	switch {
 	case !done:
 	case !e.Result.OK:
 		x.fail(e.Result.Sentence)
 	default:
-		x.d.Placements = append(x.d.Placements, Placement{Environment: x.r.Step().Environment, Deployment: x.r.Deployment})
+		x.place(x.r.Step().Environment)
 		x.pass(engineActor, e.Result.Sentence)
 	}
+}
+
+// place puts the deployment into an environment, and keeps in mind what ran there.
+func (x *decider) place(environment string) {
+	before := map[string]string{environment: x.f.Running[environment]}
+	for name, id := range x.r.Before {
+		before[name] = id
+	}
+	x.r.Before = before
+	x.d.Placements = append(x.d.Placements, Placement{Environment: environment, Deployment: x.r.Deployment})
 }
 
 // smoke runs the suite. A failure ends the release, or asks for a rollback when it
 // is in production already.
 func (x *decider) smoke() {
-	e, done := x.await(effect.Smoke, x.key("smoke"), x.target(), "Runs the smoke checks.")
+	e, done := x.await(effect.Smoke, x.key("smoke"), x.target(), "Runs the smoke checks against "+x.r.Version+".")
 	switch {
 	case !done:
 	case e.Result.OK:
@@ -168,11 +178,11 @@ func (x *decider) smoke() {
 func (x *decider) window() {
 	switch {
 	case x.r.Scheduled.IsZero() && x.r.Unscheduled == "":
-		x.wait("Nothing is scheduled: an unscheduled production release needs a recorded reason. " +
+		x.wait(x.r.Version + " waits. Nothing is scheduled: an unscheduled production release needs a recorded reason. " +
 			"Promote it with a reason, or schedule it.")
 	case x.f.Now.Before(x.r.Scheduled):
 		x.d.Next = x.r.Scheduled
-		x.wait("Scheduled for " + x.r.Scheduled.UTC().Format("2006-01-02 15:04 UTC") + ".")
+		x.wait(x.r.Version + " is scheduled for " + x.r.Scheduled.UTC().Format("2006-01-02 15:04 UTC") + ".")
 	case !x.f.Calendar.Open:
 		x.d.Next = x.f.Calendar.Until
 		x.wait(x.f.Calendar.Sentence)
@@ -249,7 +259,7 @@ func (x *decider) openStill(q approval.Request) {
 		x.event("approval.voided", engineActor, "What people were asked about has changed; earlier votes are void.", map[string]any{"request": q.ID})
 	default:
 		x.d.Next = q.Subject.Expires
-		x.say(StepWaiting, "Waits for approval: "+approval.Describe(q.Missing())+".")
+		x.say(StepWaiting, x.r.Version+" waits for approval: "+approval.Describe(q.Missing())+".")
 	}
 }
 
@@ -265,7 +275,7 @@ func (x *decider) openRequest(why string) {
 	}
 	q := approval.New(x.f.NewID, x.r.Subject(x.f, x.f.Now.Add(step.Expires)), step.Approve, author, x.f.Now)
 	x.d.Request, x.r.Request = &q, q.ID
-	x.say(StepWaiting, "Waits for approval: "+approval.Describe(q.Missing())+".")
+	x.say(StepWaiting, x.r.Version+" waits for approval: "+approval.Describe(q.Missing())+".")
 	sentence := fmt.Sprintf("Approval is asked for: %s (%s).", q.Subject.Action, approval.Describe(q.Rules))
 	if why != "" {
 		sentence += " Asked again because " + why + "."
