@@ -114,9 +114,14 @@ func exitCodes() string {
 func Run(ctx context.Context, o Options, args []string) int {
 	root := New(o)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
+	}
+	for _, complaint := range []string{"required flag", "if any flags in the group", "unknown command"} { // cobra's own
+		if strings.HasPrefix(err.Error(), complaint) {
+			err = usage(cmd, err)
+		}
 	}
 	return Report(o.Err, err)
 }
@@ -143,10 +148,6 @@ func Report(w io.Writer, err error) int {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		say(w, "slipway: %s\n", f.Message)
 		return fault.RowOf(f.Kind).Exit
-	}
-	if e := err.Error(); strings.HasPrefix(e, "unknown command") {
-		say(w, "slipway: %s\n", e)
-		return fault.RowOf(fault.Invalid).Exit
 	}
 	say(w, "slipway: %s\n", err.Error())
 	return fault.RowOf(fault.Internal).Exit
