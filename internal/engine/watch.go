@@ -93,12 +93,12 @@ func (e *Engine) recordVerdict(ctx context.Context, r release.Release, ev guard.
 	if err != nil {
 		return err
 	}
+	if before != nil && before.Verdict.Word == v.Word && before.Verdict.Action == v.Action {
+		return e.DB.InsertVerdict(ctx, r.ID, v, marshal(inputs))
+	}
 	return e.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.InsertVerdict(ctx, r.ID, v, marshal(inputs)); err != nil {
 			return err
-		}
-		if before != nil && before.Verdict.Word == v.Word && before.Verdict.Action == v.Action {
-			return nil
 		}
 		_, err := e.append(ctx, tx, event.Draft{
 			Kind: "guard.verdict", Actor: "system:guard", App: r.App, Environment: r.Step().Environment, Subject: r.ID,
