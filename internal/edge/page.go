@@ -2,7 +2,7 @@ package edge
 
 import (
 	"encoding/json"
-	"html/template"
+	"html"
 	"net/http"
 	"strings"
 
@@ -104,7 +104,7 @@ func writePage(w http.ResponseWriter, r *http.Request, p page) {
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", "default-src 'none'")
 		w.WriteHeader(p.status)
-		title, detail := template.HTMLEscapeString(p.title), template.HTMLEscapeString(p.detail)
+		title, detail := html.EscapeString(p.title), html.EscapeString(p.detail)
 		_, _ = w.Write([]byte("<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>" + title +
 			"</title>\n<h1>" + title + "</h1>\n<p>" + detail + "</p></html>\n"))
 		return

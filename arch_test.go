@@ -1,0 +1,246 @@
+package slipway_test
+
+import (
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rule is what one room is held to.
+type rule struct {
+	pure  bool     // no I/O, no clock, no goroutine
+	but   []string // packages of the world that a pure room may import all the same
+	may   []string // the rooms of this house that it may import
+	goes  int      // how many go statements it may have
+	lines int      // its own ceiling where the common one does not fit; the reason stands beside it
+	fan   int      // likewise for how many rooms it may import
+}
+
+const (
+	maxRoom = 2500
+	maxFan  = 14
+)
+
+// nouns are the pure rooms that the machinery may all speak of.
+var nouns = []string{
+	"access", "approval", "bucket", "calendar", "checklist", "deployment", "effect", "event", "fault", "guard",
+	"ident", "incident", "judge", "metric", "probe", "release", "rollback",
+}
+
+// table is the house: every room with what it may import. A room that is missing
+// here fails the test, so that a new one is put in its place on purpose.
+var table = map[string]rule{
+	".":           {},
+	"api":         {pure: true},
+	"client":      {may: []string{"api"}},
+	"cmd/slipway": {may: []string{"api", "app", "cli", "client", "demo", "fault"}, goes: 1},
+
+	// The domain.
+	"fault":      {pure: true},
+	"ident":      {pure: true},
+	"bucket":     {pure: true},
+	"event":      {pure: true},
+	"calendar":   {pure: true},
+	"deployment": {pure: true},
+	"checklist":  {pure: true},
+	"effect":     {pure: true},
+	"incident":   {pure: true},
+	"probe":      {pure: true, but: []string{"net/textproto"}}, // the names of headers
+	"plot":       {pure: true},
+	"access":     {pure: true, may: []string{"fault"}},
+	"approval":   {pure: true, may: []string{"fault"}},
+	"judge":      {pure: true, may: []string{"fault"}},
+	"metric":     {pure: true, may: []string{"judge", "fault"}},
+	"guard":      {pure: true, may: []string{"judge", "metric", "fault"}},
+	"release": {
+		pure: true,
+		may:  []string{"approval", "checklist", "deployment", "effect", "event", "fault", "guard", "incident"},
+	},
+	"rollback": {pure: true, may: []string{"approval", "deployment", "effect", "event", "fault", "guard"}},
+	"strategy": {
+		pure: true, but: []string{"net", "os"}, // it opens the file and the folder it is given, and splits addresses
+		may: []string{
+			"access", "approval", "calendar", "checklist", "fault", "guard", "probe", "release",
+			"strategy/document", "strategy/manifest",
+		},
+	},
+	"strategy/document": {pure: true, may: []string{"fault"}},
+	"strategy/manifest": {pure: true, may: []string{"fault", "strategy/document"}},
+
+	// The machinery.
+	"credential":      {may: []string{"fault"}},
+	"store":           {may: nouns, lines: 3200}, // the only SQL of the house: it can't be divided among rooms
+	"store/storetest": {may: append(slices.Clone(nouns), "store")},
+	"engine": {
+		may:  append(slices.Clone(nouns), "credential", "provider", "smoke", "store", "strategy"),
+		goes: 1, fan: 20, // every noun is decided here: the one writer knows them all
+	},
+	"live":              {may: []string{"event", "store"}, goes: 1},
+	"provider":          {may: []string{"fault"}},
+	"provider/selfhost": {may: []string{"edge", "fault", "provider"}},
+	"smoke":             {may: []string{"fault", "probe"}},
+	"edge":              {may: []string{"bucket", "fault", "ident", "metric"}, goes: 1},
+	"edge/follow":       {may: []string{"edge", "fault", "metric"}},
+	"telemetry":         {may: []string{"fault"}},
+	"people":            {may: []string{"access", "api", "credential", "event", "fault", "ident", "store", "strategy"}},
+	"desk": {
+		may: append(slices.Clone(nouns), "api", "engine", "people", "store", "strategy"),
+		fan: 18, // it puts every noun into wire types, for server and web at once
+	},
+	"server": {
+		may:  []string{"access", "api", "desk", "event", "fault", "ident", "live", "metric", "people", "store", "telemetry"},
+		goes: 1,
+	},
+	"web": {
+		may: []string{
+			"access", "api", "desk", "event", "fault", "ident", "live", "people", "plot", "strategy",
+			"web/page", "web/static",
+		},
+		goes: 1,
+	},
+	"web/page":      {may: []string{"api", "plot"}},
+	"web/static":    {may: []string{"plot"}},
+	"web/story":     {may: []string{"api", "web/page"}},
+	"web/storybook": {may: []string{"web/page", "web/static", "web/story"}},
+	"sim":           {may: []string{"bucket", "fault", "metric"}, goes: 1},
+	"demo":          {may: []string{"api", "app", "cli", "client", "edge", "fault", "ident", "sim", "strategy", "telemetry"}, goes: 1},
+	"story": {
+		may: []string{"api", "app", "client", "edge", "edge/follow", "event", "fault", "sim", "store", "strategy"},
+	},
+	"cli": {may: []string{"access", "api", "app", "client", "edge", "edge/follow", "fault", "sim", "strategy"}},
+	"app": {
+		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "live", "people",
+			"provider", "provider/selfhost", "server", "sim", "smoke", "store", "strategy", "telemetry", "web"),
+		goes: 1, fan: 40, // it builds everything
+	},
+}
+
+// short is the name of a room in the table.
+func short(importPath string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(importPath, module+"/"), "internal/")
+}
+
+// TestArchitecture holds the rules of the house. Run one with -run 'TestArchitecture/imports'.
+func TestArchitecture(t *testing.T) {
+	h := readHouse(t)
+	for _, test := range []struct {
+		name string
+		hold func(*testing.T, *house)
+	}{
+		{"imports", holdImports},
+		{"outside", holdOutside},
+		{"purity", holdPurity},
+		{"goroutines", holdGoroutines},
+		{"one writer", holdOneWriter},
+		{"package state", holdPackageState},
+		{"panics", holdPanics},
+		{"waiting", holdWaiting},
+		{"sizes", holdSizes},
+		{"documentation", holdDocumentation},
+		{"interfaces", holdInterfaces},
+		{"names", holdNames},
+		{"tests", holdTests},
+		{"dependencies", holdDependencies},
+		{"text", holdText},
+		{"links", holdLinks},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.hold(t, h) })
+	}
+}
+
+func holdImports(t *testing.T, h *house) {
+	for _, r := range h.rooms {
+		held, ok := table[short(r.path)]
+		if !ok {
+			t.Errorf("%s: a new room: give it a place in the table of arch_test.go", r.path)
+			continue
+		}
+		fan := 0
+		for _, i := range r.imports {
+			if !strings.HasPrefix(i, module) {
+				continue
+			}
+			fan++
+			if !slices.Contains(held.may, short(i)) {
+				t.Errorf("%s may not import %s", r.path, short(i))
+			}
+			if held.pure && !table[short(i)].pure {
+				t.Errorf("%s is pure and %s is not", r.path, short(i))
+			}
+		}
+		if limit := max(maxFan, held.fan); fan > limit {
+			t.Errorf("%s imports %d rooms: at most %d", r.path, fan, limit)
+		}
+	}
+	for name := range table {
+		if !slices.ContainsFunc(h.rooms, func(r *room) bool { return short(r.path) == name || r.path == name }) {
+			t.Logf("%s is in the table and not in the house", name)
+		}
+	}
+}
+
+// outside names the rooms that alone may use a package from outside the house.
+var outside = map[string][]string{
+	"database/sql":                     {"store", "store/storetest"},
+	"database/sql/driver":              {"store", "store/storetest"},
+	"modernc.org/sqlite":               {"store"},
+	"github.com/jackc/pgx/v5":          {"store", "store/storetest"},
+	"github.com/danielgtaylor/huma/v2": {"server"},
+	"github.com/a-h/templ":             {"web", "web/page", "web/story", "web/storybook", "plot"},
+	"github.com/goccy/go-yaml":         {"strategy", "strategy/document"},
+	"github.com/spf13/cobra":           {"app", "cli", "cmd/slipway", "demo"},
+	"github.com/prometheus":            {"telemetry"},
+	"golang.org/x/crypto":              {"credential"},
+	"os/exec":                          {"app", "provider"},
+	"plugin":                           {},
+	"unsafe":                           {},
+	"html/template":                    {"edge"}, // one page: the answer when no build is up
+}
+
+func holdOutside(t *testing.T, h *house) {
+	for _, r := range h.rooms {
+		for _, i := range r.imports {
+			for guarded, rooms := range outside {
+				if (i == guarded || strings.HasPrefix(i, guarded+"/")) && !slices.Contains(rooms, short(r.path)) {
+					t.Errorf("%s imports %s, which is kept to %v", r.path, i, rooms)
+				}
+			}
+		}
+	}
+}
+
+// holdDependencies keeps go.mod small and every line of it explained.
+func holdDependencies(t *testing.T, _ *house) {
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(path.Join("docs", "dependencies.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := 0
+	require := regexp.MustCompile(`(?m)^(?:require )?\s*([a-z][\w./~-]*\.[\w./~-]+) v\S+( // indirect)?$`)
+	for _, m := range require.FindAllStringSubmatch(string(mod), -1) {
+		explained := strings.Contains(string(page), "`"+m[1]+"`")
+		if m[2] != "" {
+			continue
+		}
+		direct++
+		if !explained {
+			t.Errorf("docs/dependencies.md does not say what %s is for", m[1])
+		}
+	}
+	if direct > 25 {
+		t.Errorf("%d direct dependencies: past 25 needs a decision page", direct)
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)`").FindAllStringSubmatch(string(page), -1) {
+		if !regexp.MustCompile(`(?m)\b` + regexp.QuoteMeta(m[1]) + ` v\S+$`).Match(mod) {
+			t.Errorf("docs/dependencies.md explains %s, which go.mod does not require directly", m[1])
+		}
+	}
+	t.Logf("%d direct dependencies", direct)
+}
