@@ -11,6 +11,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/effect"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/ident"
+	"github.com/slipwayhq/slipway/internal/probe"
 	"github.com/slipwayhq/slipway/internal/provider"
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/smoke"
@@ -221,7 +222,7 @@ func (e *Engine) tryDeploy(ctx context.Context, x effect.Effect) (effect.Result,
 	if !id.OK {
 		return effect.Result{}, fault.New(fault.Unavailable, "deployment_silent", "%s does not answer well: %s", a.URL, id.Sentence)
 	}
-	return effect.Result{OK: true, Sentence: fmt.Sprintf("%s answers (%s)", a.URL, id.Took.Round(time.Millisecond))}, nil
+	return effect.Result{OK: true, Sentence: fmt.Sprintf("%s answers (%s)", a.URL, probe.Round(id.Took))}, nil
 }
 
 func (e *Engine) trySmoke(ctx context.Context, x effect.Effect) (effect.Result, error) {
