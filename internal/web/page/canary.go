@@ -156,3 +156,16 @@ func healthStrip(f Frame, c api.Canary) plot.Strip {
 		Empty: "No health check has run yet.",
 	}
 }
+
+// findingsOf returns the findings that are in order, or those that are not.
+func findingsOf(v api.Verdict, inOrder bool) []api.Finding {
+	return slices.DeleteFunc(slices.Clone(v.Findings), func(x api.Finding) bool { return (x.Level == "info") != inOrder })
+}
+
+// inOrder counts the findings that nobody has to read.
+func inOrder(n, all int) string {
+	if n == all {
+		return "All " + plural(n, "rule") + " are in order"
+	}
+	return plural(n, "other rule") + " in order"
+}

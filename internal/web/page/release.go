@@ -118,7 +118,7 @@ func evidenceLine(v api.Verdict) string {
 		}
 	}
 	if v.Sureness > 0 {
-		s += ", " + strconv.FormatFloat(v.Sureness*100, 'f', 1, 64) + "\u00a0% sure"
+		s += ", " + sure(v.Sureness)
 	}
 	return s + ","
 }
@@ -250,4 +250,17 @@ func releasesLead(p api.ReleasePage, phase string) string {
 		return "One release is on its way."
 	}
 	return count(n) + " releases are on their way."
+}
+
+// sure writes a probability; nothing that was measured is certain.
+func sure(p float64) string {
+	if p > 0.999 {
+		return "more than 99.9\u00a0% sure"
+	}
+	return strconv.FormatFloat(p*100, 'f', 1, 64) + "\u00a0% sure"
+}
+
+// hasOutcome says whether an ended release has more to tell than its sentence.
+func hasOutcome(r api.Release) bool {
+	return !strings.Contains(r.Sentence, r.Reason) || r.Detected != nil && r.Restored != nil
 }

@@ -61,3 +61,8 @@ func rollbacksLead(p api.RollbackPage) string {
 	}
 	return count(n) + " rollbacks are under way."
 }
+
+// eligible returns the deployments that can be gone back to.
+func eligible(p api.RollbackPlan) []api.TargetAnalysis {
+	return slices.DeleteFunc(slices.Clone(p.Candidates), func(c api.TargetAnalysis) bool { return !c.Eligible })
+}

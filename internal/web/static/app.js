@@ -6,6 +6,8 @@
   if (!document.cookie.includes("slipway_zone=" + encodeURIComponent(zone)))
     document.cookie = "slipway_zone=" + encodeURIComponent(zone) + "; path=/; max-age=31536000; samesite=lax";
 
+  const opened = Date.now(), done = new URL(location.href);
+  if (done.searchParams.has("done")) { done.searchParams.delete("done"); history.replaceState(null, "", done); }
   const here = $(".top nav [aria-current]");
   if (here) here.scrollIntoView({ block: "nearest", inline: "center" });
 
@@ -31,7 +33,7 @@
       const next = doc.getElementById(part.id);
       if (next) Idiomorph.morph(part, next, { ignoreActiveValue: true, callbacks: {
         beforeNodeMorphed: keep,
-        beforeNodeRemoved: (n) => !(n.nodeType === 1 && (n.id === "lost" || n.contains(document.activeElement))),
+        beforeNodeRemoved: (n) => !(n.nodeType === 1 && (n.id === "lost" || (n.id === "done" && Date.now() - opened < 15000) || n.contains(document.activeElement))),
         beforeAttributeUpdated: (name, n) => !(n.id === "lost" && name === "hidden"),
       } });
     }
