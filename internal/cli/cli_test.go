@@ -346,3 +346,33 @@ func TestStrategyFiles(t *testing.T) {
 	}
 	p.must("", "init", dir, "--force")
 }
+
+// once cancels when the first whole line was written.
+type once struct {
+	bytes.Buffer
+	cancel func()
+}
+
+// Write takes a part and cancels after a line.
+func (o *once) Write(b []byte) (int, error) {
+	n, err := o.Buffer.Write(b)
+	if bytes.Contains(o.Bytes(), []byte("\n")) {
+		o.cancel()
+	}
+	return n, err
+}
+
+func TestFollowShowsEventsUntilInterrupted(t *testing.T) {
+	ada := signedIn(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	out, errs := &once{cancel: cancel}, &bytes.Buffer{}
+	code := Run(ctx, Options{
+		In: strings.NewReader(""), Out: out, Err: errs, Env: func(k string) string { return ada.env[k] }, ConfigDir: ada.home,
+	}, []string{"log", "follow", "--after", "0", "--json"})
+	var e api.Event
+	line, _, _ := strings.Cut(out.String(), "\n")
+	if err := json.Unmarshal([]byte(line), &e); err != nil || e.Seq != 1 || code != 130 || errs.String() != "slipway: interrupted\n" {
+		t.Errorf("exit %d: %s %s %v", code, line, errs, err)
+	}
+}

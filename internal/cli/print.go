@@ -142,9 +142,13 @@ func (c *cli) line() (string, error) {
 func (c *cli) secret(prompt string) (string, error) {
 	var s string
 	var err error
-	if c.Interactive && c.Ask != nil {
+	switch {
+	case c.Interactive && c.Ask != nil:
 		s, err = c.Ask(prompt)
-	} else {
+	case c.Interactive:
+		say(c.Err, "%s (this terminal shows it while you type): ", prompt)
+		s, err = c.line()
+	default:
 		s, err = c.line()
 	}
 	if err == nil && s == "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/credential"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/store/storetest"
 )
 
 const password = "seven tame otters sing"
@@ -82,8 +83,17 @@ func kinds(t *testing.T, p *People) string {
 	return strings.Join(out, " ")
 }
 
-func TestSetupHappensOnce(t *testing.T) {
-	p := open(t)
+// each runs a test on every engine: what two people do at once depends on it.
+func each(t *testing.T, f func(*testing.T, *People)) {
+	t.Helper()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		f(t, New(Options{DB: db, Write: db.Write, Roles: testRoles, App: "shop"}))
+	})
+}
+
+func TestSetupHappensOnce(t *testing.T) { each(t, testSetupHappensOnce) }
+
+func testSetupHappensOnce(t *testing.T, p *People) {
 	ctx := t.Context()
 	first, fresh, err := p.SetupSecret(ctx)
 	if err != nil || !fresh || len(first) < 40 {
@@ -373,8 +383,9 @@ func TestNobodyGivesOrTakesMoreThanTheyHave(t *testing.T) {
 	wantFault(t, err, fault.Invalid, "password_common")
 }
 
-func TestTheLastAdministratorStays(t *testing.T) {
-	p := open(t)
+func TestTheLastAdministratorStays(t *testing.T) { each(t, testTheLastAdministratorStays) }
+
+func testTheLastAdministratorStays(t *testing.T, p *People) {
 	ctx := t.Context()
 	a, b := add(t, p, "a1", "admin"), add(t, p, "b1", "admin")
 	none, disabled := []string{}, true
@@ -403,8 +414,9 @@ func TestTheLastAdministratorStays(t *testing.T) {
 }
 
 // req: AU-02
-func TestTokensAreNarrowExpiringAndRevocable(t *testing.T) {
-	p := open(t)
+func TestTokensAreNarrowExpiringAndRevocable(t *testing.T) { each(t, testTokensAreNarrow) }
+
+func testTokensAreNarrow(t *testing.T, p *People) {
 	ctx := t.Context()
 	add(t, p, "root", "admin")
 	dev := add(t, p, "dev", "devops")

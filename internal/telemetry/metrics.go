@@ -22,7 +22,6 @@ type Metrics struct {
 	limited  *prometheus.CounterVec
 	panics   prometheus.Counter
 	streams  prometheus.Gauge
-	events   *prometheus.CounterVec
 }
 
 // NewMetrics returns a registry with the process's own measurements in it.
@@ -48,16 +47,13 @@ func NewMetrics(version string) *Metrics {
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "slipway_event_streams", Help: "Event streams that are open.",
 		}),
-		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "slipway_events_total", Help: "Events that this process followed in the log, by kind.",
-		}, []string{"kind"}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "slipway_build_info", Help: "Always 1; the labels say what runs.",
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version(), "revision": revision()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.duration, m.logins, m.limited, m.panics, m.streams, m.events, build,
+	m.registry.MustRegister(m.requests, m.duration, m.logins, m.limited, m.panics, m.streams, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -81,10 +77,6 @@ func (m *Metrics) Panic() { m.panics.Inc() }
 
 // Stream counts an event stream that opens (+1) or ends (-1).
 func (m *Metrics) Stream(by float64) { m.streams.Add(by) }
-
-// Event counts an event of the log, e.g. release.completed. Kinds are few: they
-// stand in the code.
-func (m *Metrics) Event(kind string) { m.events.WithLabelValues(kind).Inc() }
 
 // Gauge adds a measurement that is taken when somebody asks, e.g. the length of
 // the log. The name must begin with slipway_ and be new.
