@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/checklist"
@@ -158,6 +159,9 @@ func (e *Engine) rollbackUnderWay(ctx context.Context, r release.Release) (bool,
 // from it, in one commit.
 func (e *Engine) recordRelease(ctx context.Context, tx *store.Tx, d *release.Decision, f release.Facts) error {
 	r := &d.Release
+	if err := e.takeCanary(ctx, tx, *d); err != nil {
+		return err
+	}
 	if err := tx.UpdateRelease(ctx, r); err != nil {
 		return err
 	}
@@ -184,6 +188,26 @@ func (e *Engine) recordRelease(ctx context.Context, tx *store.Tx, d *release.Dec
 		return nil
 	}
 	return tx.Schedule(ctx, r.ID, workRelease, d.Next)
+}
+
+// takeCanary makes sure, inside the commit that asks for a release's first routing,
+// that no other release has the canary: two that looked at the same moment must not
+// both get it.
+func (e *Engine) takeCanary(ctx context.Context, tx *store.Tx, d release.Decision) error {
+	first := slices.ContainsFunc(d.Effects, func(x effect.Effect) bool { return x.Kind == effect.Route }) && d.Release.Routes == 1
+	if !first {
+		return nil
+	}
+	active, err := tx.ActiveReleases(ctx, d.Release.App)
+	if err != nil {
+		return err
+	}
+	for _, o := range active {
+		if o.ID != d.Release.ID && o.Routes > 0 {
+			return fmt.Errorf("%w: %s has the canary", errStale, o.ID)
+		}
+	}
+	return nil
 }
 
 // recordOutcome writes what a decision means for deployments, environments,

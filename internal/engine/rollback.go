@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/effect"
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -57,6 +58,10 @@ func (e *Engine) PlanRollback(ctx context.Context, environment string) (rollback
 func (e *Engine) planRollback(
 	environment string, states []store.EnvironmentState, all []deployment.Deployment, open []incident.Incident, to string,
 ) (rollback.Plan, error) {
+	if environment != "production" {
+		return rollback.Plan{}, fault.New(fault.Refused, "environment_not_routed",
+			"Only production has visitors that can be sent back. %s is given back by itself when a release fails there.", environment)
+	}
 	policy := e.Strategy.RollbackPolicy(environment)
 	p := rollback.Plan{
 		App: e.app(), Environment: environment, Approve: policy.Approve, AuthorToo: e.Strategy.Approvals().AuthorCounts, Expires: policy.Expires,
@@ -295,6 +300,11 @@ func (e *Engine) recordRollback(ctx context.Context, tx *store.Tx, d *rollback.D
 	if err := e.recordEffects(ctx, tx, d.Effects, b.Environment); err != nil {
 		return err
 	}
+	if b.Phase == rollback.Executing {
+		if err := e.stopCanary(ctx, tx, *b, f.Now); err != nil {
+			return err
+		}
+	}
 	if d.Switched {
 		if err := e.switched(ctx, tx, *b, f.Now); err != nil {
 			return err
@@ -311,9 +321,57 @@ func (e *Engine) recordRollback(ctx context.Context, tx *store.Tx, d *rollback.D
 	return tx.Schedule(ctx, b.ID, workRollback, d.Next)
 }
 
+// stopCanary ends a canary in the commit that asks for the rollback's routing, so
+// that it cannot ask for another one after it.
+func (e *Engine) stopCanary(ctx context.Context, tx *store.Tx, b rollback.Rollback, now time.Time) error {
+	active, err := tx.ActiveReleases(ctx, b.App)
+	if err != nil {
+		return err
+	}
+	for _, r := range active {
+		if !r.Promoted.IsZero() || r.Routes == 0 {
+			continue
+		}
+		r.Reason = "production was rolled back while it was on trial"
+		if err := e.takenBack(ctx, tx, r, b, release.Aborted, now, now); err != nil {
+			return err
+		}
+		if err := tx.SetEnvironment(ctx, store.EnvironmentState{App: b.App, Name: "canary", Since: now}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takenBack ends a release because of a rollback.
+func (e *Engine) takenBack(
+	ctx context.Context, tx *store.Tx, r release.Release, b rollback.Rollback, phase release.Phase, restored, now time.Time,
+) error {
+	r.Phase, r.Ended, r.Updated, r.Share, r.Restored = phase, now, now, 0, restored
+	r.Shares = append(r.Shares, release.Shift{At: restored, Share: 0, By: "system:engine"})
+	r.Sentence = fmt.Sprintf("%s was taken back: %s", r.Version, r.Reason)
+	if r.Request != "" {
+		q, err := tx.Approval(ctx, r.Request)
+		if err != nil {
+			return err
+		}
+		if q.State == approval.Open {
+			q = q.Void("the release was taken back", now)
+			if err := tx.UpdateApproval(ctx, &q); err != nil {
+				return err
+			}
+		}
+		r.Request = ""
+	}
+	if err := tx.UpdateRelease(ctx, &r); err != nil {
+		return err
+	}
+	_, err := e.append(ctx, tx, e.system("release."+string(phase), b.Environment, r.ID, r.Sentence, map[string]any{"rollback": b.ID}))
+	return err
+}
+
 // switched records that production runs the target: the deployment that it was
-// taken from is bad, its release is rolled back, and a canary that ran against it
-// is aborted.
+// taken from is bad, and its release is rolled back.
 func (e *Engine) switched(ctx context.Context, tx *store.Tx, b rollback.Rollback, now time.Time) error {
 	if err := tx.SetEnvironment(ctx, store.EnvironmentState{App: b.App, Name: b.Environment, Deployment: b.Plan.To.ID, Since: now}); err != nil {
 		return err
@@ -324,28 +382,16 @@ func (e *Engine) switched(ctx context.Context, tx *store.Tx, b rollback.Rollback
 	if err := e.replaced(ctx, tx, b, now); err != nil {
 		return err
 	}
-	if err := tx.SetEnvironment(ctx, store.EnvironmentState{App: b.App, Name: "canary", Since: now}); err != nil {
-		return err
-	}
 	active, err := tx.ActiveReleases(ctx, b.App)
 	if err != nil {
 		return err
 	}
 	for _, r := range active {
-		if r.Promoted.IsZero() && r.Routes == 0 {
+		if r.Promoted.IsZero() {
 			continue
 		}
-		r.Phase, r.Reason, r.Ended, r.Updated = release.Aborted, "production was rolled back while it was on trial", now, now
-		if !r.Promoted.IsZero() {
-			r.Phase, r.Reason = release.RolledBack, b.Trigger
-		}
-		r.Share, r.Restored = 0, b.Executed
-		r.Shares = append(r.Shares, release.Shift{At: b.Executed, Share: 0, By: "system:engine"})
-		r.Sentence = fmt.Sprintf("%s was taken back: %s", r.Version, r.Reason)
-		if err := tx.UpdateRelease(ctx, &r); err != nil {
-			return err
-		}
-		if _, err := e.append(ctx, tx, e.system("release."+string(r.Phase), b.Environment, r.ID, r.Sentence, map[string]any{"rollback": b.ID})); err != nil {
+		r.Reason = b.Trigger
+		if err := e.takenBack(ctx, tx, r, b, release.RolledBack, b.Executed, now); err != nil {
 			return err
 		}
 	}

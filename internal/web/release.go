@@ -15,7 +15,7 @@ import (
 
 func (s *Web) releases(v *visit) error {
 	phase := v.query("phase")
-	p, err := s.Desk.Releases(v.r.Context(), v.who, desk.ReleaseQuery{Phase: phase, Cursor: v.query("cursor")})
+	p, err := s.Desk.Releases(v.r.Context(), v.who, desk.ReleaseQuery{Phase: phase, Cursor: v.query("cursor"), Limit: 20})
 	if err != nil {
 		return err
 	}
