@@ -39,7 +39,7 @@ type Release struct {
 	Ended       *time.Time `json:"ended,omitempty"`
 	Detected    *time.Time `json:"detected,omitempty" doc:"When it was decided to take it back."`
 	Restored    *time.Time `json:"restored,omitempty" doc:"When all traffic was confirmed back."`
-	Revision    int64      `json:"revision" doc:"Rises with every change; send it back to make sure that you decide on what you saw."`
+	Revision    int64      `json:"revision" doc:"Rises with every change; send it back to decide on what you saw."`
 	Steps       []Step     `json:"steps"`
 	Shares      []Shift    `json:"shares"`
 	Verdict     *Verdict   `json:"verdict,omitempty" doc:"The guard's newest verdict."`

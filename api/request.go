@@ -2,15 +2,15 @@ package api
 
 // StartRelease asks for a release.
 type StartRelease struct {
-	Version     string   `json:"version" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._+-]*$" doc:"The team's name for it, e.g. v2 or 1.4.0."`
+	Version     string   `json:"version" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._+-]*$" doc:"E.g. v2 or 1.4.0."`
 	Commit      string   `json:"commit,omitempty" maxLength:"64" doc:"Commit that was built."`
-	Deployment  string   `json:"deployment_url" maxLength:"512" doc:"Where the deployment answers, e.g. http://127.0.0.1:3002."`
-	BuildIDs    []string `json:"build_ids,omitempty" maxItems:"8" doc:"The application's own deployment ids, e.g. NEXT_DEPLOYMENT_ID."`
+	Deployment  string   `json:"deployment_url" maxLength:"512" doc:"Where it answers, e.g. http://127.0.0.1:3002."`
+	BuildIDs    []string `json:"build_ids,omitempty" maxItems:"8" doc:"The application's own ids: NEXT_DEPLOYMENT_ID."`
 	Note        string   `json:"note,omitempty" maxLength:"2000" doc:"Deployment notes."`
 	Flags       []string `json:"flags,omitempty" maxItems:"64" doc:"Feature flags that belong to the release."`
 	Scheduled   string   `json:"scheduled,omitempty" doc:"RFC 3339: not into production before this."`
-	Unscheduled string   `json:"unscheduled_reason,omitempty" maxLength:"500" doc:"Why it goes out unscheduled; asked for when nothing is scheduled."`
-	Urgent      bool     `json:"urgent,omitempty" doc:"Goes through freeze windows; needs unscheduled_reason and the permission release:skip."`
+	Unscheduled string   `json:"unscheduled_reason,omitempty" maxLength:"500" doc:"Why it goes out now; asked for when unscheduled."`
+	Urgent      bool     `json:"urgent,omitempty" doc:"Goes through freezes; needs unscheduled_reason and release:skip."`
 }
 
 // ReleaseAction is a command to a release.
@@ -19,7 +19,7 @@ type ReleaseAction struct {
 	Step     string  `json:"step,omitempty" maxLength:"64" doc:"skip, sign: id of the step that is meant."`
 	Share    float64 `json:"share,omitempty" minimum:"0" maximum:"100" doc:"share: percent of visitors."`
 	Passed   bool    `json:"passed,omitempty" doc:"sign: the verdict."`
-	Revision int64   `json:"revision,omitempty" doc:"The revision that was looked at; refused when it has changed since. 0 does not compare."`
+	Revision int64   `json:"revision,omitempty" doc:"What was looked at: refused when it changed since; 0 does not compare."`
 }
 
 // Decision is a person's decision on an approval request.
@@ -90,7 +90,7 @@ type NewUser struct {
 type ChangeUser struct {
 	Title    *string   `json:"title,omitempty" maxLength:"100"`
 	Password *string   `json:"password,omitempty" minLength:"12" maxLength:"256"`
-	Current  *string   `json:"current_password,omitempty" maxLength:"256" doc:"The present password; asked for when one changes one's own."`
+	Current  *string   `json:"current_password,omitempty" maxLength:"256" doc:"Asked for when one changes one's own."`
 	Roles    *[]string `json:"roles,omitempty"`
 	Disabled *bool     `json:"disabled,omitempty"`
 }
@@ -98,7 +98,7 @@ type ChangeUser struct {
 // NewToken makes a token.
 type NewToken struct {
 	Name   string   `json:"name" minLength:"1" maxLength:"64"`
-	Scopes []string `json:"scopes" minItems:"1" maxItems:"256" doc:"Permissions, e.g. check:report or release:start@staging; never wider than the owner's."`
+	Scopes []string `json:"scopes" minItems:"1" maxItems:"256" doc:"E.g. release:start@staging; never wider than the owner's."`
 	Days   int      `json:"days,omitempty" minimum:"0" maximum:"3660" doc:"Until it expires; 90 when 0."`
 }
 

@@ -372,7 +372,8 @@ func TestFollowShowsEventsUntilInterrupted(t *testing.T) {
 	}, []string{"log", "follow", "--after", "0", "--json"})
 	var e api.Event
 	line, _, _ := strings.Cut(out.String(), "\n")
-	if err := json.Unmarshal([]byte(line), &e); err != nil || e.Seq != 1 || code != 130 || errs.String() != "slipway: interrupted\n" {
+	err := json.Unmarshal([]byte(line), &e)
+	if err != nil || e.Seq != 1 || code != 130 || errs.String() != "slipway: interrupted\n" {
 		t.Errorf("exit %d: %s %s %v", code, line, errs, err)
 	}
 }
