@@ -37,6 +37,7 @@ func (x *exam) errorRate(arm string, bs []metric.Bucket) Finding {
 	if limits.For > 0 {
 		length = limits.For
 	}
+	length = max(length, fewestSeconds*time.Second) // a shorter one could never be broken
 	c, held := x.heldAbove(bs, length, limits)
 	if !held {
 		return f

@@ -83,6 +83,7 @@ func (x *exam) slowFor(bs []metric.Bucket, from int64, critical float64) bool {
 	if length == 0 {
 		return true
 	}
+	length = max(length, 2) // each half needs a whole second
 	begin, middle := x.end-length, x.end-length/2
 	if begin < from || tenthsWithRequests(bs, begin, x.end) < 8 {
 		return false

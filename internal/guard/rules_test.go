@@ -289,3 +289,22 @@ func TestHealthRule(t *testing.T) {
 		t.Errorf("checks of 40 s ago take a version back: %s", v.Sentence)
 	}
 }
+
+// However short a strategy wants it, a limit that is broken must be able to fire.
+func TestShortestLimitsFire(t *testing.T) {
+	t.Parallel()
+	for _, d := range []time.Duration{0, time.Second, 2 * time.Second, 3 * time.Second} {
+		for _, share := range []float64{50, 100} {
+			r := absolute()
+			r.Window, r.ErrorRate.For, r.LatencyP95.For, r.ColdStart = time.Second, d, d, 0
+			bad := flat{n: 20, share: share, canary: 50, canaryErrors: 25, stable: 50}
+			if v := Evaluate(r, bad.evidence()); v.Action != Undo {
+				t.Errorf("errors for %s at %g %%: %s: %s", d, share, v.Action, v.Sentence)
+			}
+			slow := flat{n: 20, share: share, canary: 50, canaryMillis: 3000, stable: 50}
+			if v := Evaluate(r, slow.evidence()); v.Action != Undo {
+				t.Errorf("slow for %s at %g %%: %s: %s", d, share, v.Action, v.Sentence)
+			}
+		}
+	}
+}
