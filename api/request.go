@@ -9,7 +9,7 @@ type StartRelease struct {
 	Note        string   `json:"note,omitempty" maxLength:"2000" doc:"Deployment notes."`
 	Flags       []string `json:"flags,omitempty" maxItems:"64" doc:"Feature flags that belong to the release."`
 	Scheduled   string   `json:"scheduled,omitempty" doc:"RFC 3339: not into production before this."`
-	Unscheduled string   `json:"unscheduled_reason,omitempty" maxLength:"500" doc:"Why it goes out now; asked for when unscheduled."`
+	Unscheduled string   `json:"unscheduled_reason,omitempty" maxLength:"500" doc:"Why it goes out now."`
 	Urgent      bool     `json:"urgent,omitempty" doc:"Goes through freezes; needs unscheduled_reason and release:skip."`
 }
 
@@ -19,7 +19,7 @@ type ReleaseAction struct {
 	Step     string  `json:"step,omitempty" maxLength:"64" doc:"skip, sign: id of the step that is meant."`
 	Share    float64 `json:"share,omitempty" minimum:"0" maximum:"100" doc:"share: percent of visitors."`
 	Passed   bool    `json:"passed,omitempty" doc:"sign: the verdict."`
-	Revision int64   `json:"revision,omitempty" doc:"What was looked at: refused when it changed since; 0 does not compare."`
+	Revision int64   `json:"revision,omitempty" doc:"Refused when it changed since; 0 does not compare."`
 }
 
 // Decision is a person's decision on an approval request.
@@ -98,7 +98,7 @@ type ChangeUser struct {
 // NewToken makes a token.
 type NewToken struct {
 	Name   string   `json:"name" minLength:"1" maxLength:"64"`
-	Scopes []string `json:"scopes" minItems:"1" maxItems:"256" doc:"E.g. release:start@staging; never wider than the owner's."`
+	Scopes []string `json:"scopes" minItems:"1" maxItems:"256" doc:"E.g. release:start@staging."`
 	Days   int      `json:"days,omitempty" minimum:"0" maximum:"3660" doc:"Until it expires; 90 when 0."`
 }
 

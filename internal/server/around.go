@@ -73,6 +73,12 @@ func (s *Server) around(next http.Handler) http.Handler {
 			writeProblem(out, p)
 			return
 		}
+		if !isSafe(r.Method) && !strings.HasPrefix(r.URL.Path, "/api/") {
+			if err := s.throttle(s.clients, "form", clientKey(from.address), postCost); err != nil {
+				s.refuse(out, r, err)
+				return
+			}
+		}
 		if r.Body != nil && r.Body != http.NoBody {
 			_ = http.NewResponseController(out).SetReadDeadline(start.Add(bodyTime))
 			r.Body = http.MaxBytesReader(out, r.Body, maxObservation)

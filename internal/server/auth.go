@@ -15,11 +15,22 @@ import (
 	"github.com/slipwayhq/slipway/internal/telemetry"
 )
 
+// What a request takes from its client's bucket where it makes the server work for a
+// stranger: hashing a password takes 64 MiB and a tenth of a second.
+const (
+	publicCost = 40
+	postCost   = 10 // a form of the pages, one of which signs in
+)
+
 // authenticated lets requests to the API through when they say who they are from
 // (by a token or a session's cookie), are not too many and not too large.
 func (s *Server) authenticated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.throttle(s.clients, "client", clientKey(clientOf(r.Context()).address), 1); err != nil {
+		cost := 1.0
+		if s.isPublic(r) {
+			cost = publicCost
+		}
+		if err := s.throttle(s.clients, "client", clientKey(clientOf(r.Context()).address), cost); err != nil {
 			s.refuse(w, r, err)
 			return
 		}

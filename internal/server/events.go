@@ -139,6 +139,9 @@ func (f *feed) run(r *http.Request) {
 	f.w.Header().Set("X-Accel-Buffering", "no")
 	f.w.Header().Set("X-Slipway-Seq", strconv.FormatInt(f.after, 10)) // where a new reader begins, to come back to
 	f.w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return
+	}
 	beat := time.NewTicker(f.s.heartbeat)
 	defer beat.Stop()
 	err := f.send("retry: 2000\n\n")

@@ -107,6 +107,9 @@ func TestEventsArriveInOrderAndResume(t *testing.T) {
 			t.Errorf("resumed with %d, want %d", e.Seq, want)
 		}
 	}
+	if r := w.do(t, http.MethodHead, "/api/v1/events", "", as(w.admin)); r.StatusCode != http.StatusOK {
+		t.Errorf("HEAD: %d", r.StatusCode)
+	}
 	begin := w.follow(t, "?after=0", w.admin)
 	if e, _, ok := begin.event(); !ok || e.Seq != 1 {
 		t.Errorf("the first event is %d", e.Seq)

@@ -61,6 +61,30 @@ func TestTooManyRequestsAreRefused(t *testing.T) {
 	}
 }
 
+// Hashing passwords for strangers is bounded, by the API's door and by the page's.
+func TestSigningInIsLimited(t *testing.T) {
+	forms := 0
+	page := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { forms++ })
+	w := open(t, func(o *Options) { o.Rate, o.Web = 10, page }) // 320 of a client at once
+	var codes []int
+	for range 12 {
+		codes = append(codes, w.do(t, http.MethodPost, "/api/v1/setup", `{}`).StatusCode)
+	}
+	if codes[0] == http.StatusTooManyRequests || codes[11] != http.StatusTooManyRequests {
+		t.Error(codes)
+	}
+	w.clients = newLimiter(40, 320)
+	for range 40 {
+		w.do(t, http.MethodPost, "/login", "name=ada")
+	}
+	if forms < 32 || forms > 36 {
+		t.Errorf("%d forms were let through", forms)
+	}
+	if r := w.do(t, http.MethodGet, "/login", ""); r.StatusCode != http.StatusOK {
+		t.Errorf("reading a page: %d", r.StatusCode)
+	}
+}
+
 func TestGuessingTokensIsSlow(t *testing.T) {
 	w := open(t, func(o *Options) { o.Rate = 5 }) // 160 of a client at once, 20 for each guess
 	last := 0

@@ -209,6 +209,8 @@ func (s *Server) sessionOperations(h huma.API) {
 		ID: "login", Method: http.MethodPost, Path: "/sessions", Tag: "People", Summary: "Sign in with a password",
 		About: "Wrong passwords make the next try wait, longer each time.", Public: true, Status: http.StatusCreated,
 	}, op, func(ctx context.Context, _ access.Actor, in *request) (func(http.ResponseWriter, *http.Request), error) {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // for a turn at hashing
+		defer cancel()
 		session, err := s.People.Login(ctx, in.Body.Name, in.Body.Password, clientOf(ctx).address, cut(in.UserAgent, 200))
 		s.Metrics.Login(loginResult(err))
 		if err != nil {
