@@ -21,14 +21,17 @@ func Command(out, errs io.Writer, version string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "See a release go out, and come back, on this machine",
-		Long:  "Starts Slipway with a fresh database, its own edge, two versions of a sample\napplication and simulated visitors, and takes v2 from staging through a canary\ninto production. Nothing outside this process is touched.\n\n" + scenarios(),
+		Long: "Starts Slipway with a fresh database, its own edge, two versions of a sample\napplication and simulated " +
+			"visitors, and takes v2 from staging through a canary\ninto production. Nothing outside this process is " +
+			"touched.\n\n" + scenarios(),
 		Example: "  slipway demo\n  slipway demo --scenario errors\n" +
 			"  slipway demo --scenario outage --auto-approve --exit --json",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.JSON, _ = cmd.Flags().GetBool("json")
 			if opts.Rate <= 0 || opts.Rate > 5000 {
-				return fault.New(fault.Invalid, "rate_invalid", "--rate lies between 1 and 5000 requests a second, not %g.", opts.Rate)
+				return fault.New(fault.Invalid, "rate_invalid", "--rate lies between 1 and 5000 requests a second, not %g.",
+					opts.Rate)
 			}
 			opts.Log = slog.New(slog.DiscardHandler)
 			if logFile != "" {
@@ -50,7 +53,8 @@ func Command(out, errs io.Writer, version string) *cobra.Command {
 	f.StringVar(&opts.Scenario, "scenario", "good", "what v2 does: good, errors, latency, crash or outage")
 	f.BoolVar(&opts.AutoApprove, "auto-approve", false, "let the demo's people sign off and approve by themselves")
 	f.BoolVar(&opts.Exit, "exit", false, "end when the release has ended; exit code 0 when it ended as it should")
-	f.StringVar(&opts.Listen, "listen", "127.0.0.1:4400", "address of the dashboard; another port is taken when it is in use")
+	f.StringVar(&opts.Listen, "listen", "127.0.0.1:4400",
+		"address of the dashboard; another port is taken when it is in use")
 	f.StringVar(&logFile, "log", "", "write Slipway's own log to this file")
 	f.Float64Var(&opts.Rate, "rate", 300, "requests a second of the visitors")
 	return cmd
@@ -74,14 +78,16 @@ func conclude(opts Options, s Summary) error {
 			return fmt.Errorf("print the summary: %w", err)
 		}
 	} else {
-		_, _ = fmt.Fprintf(opts.Out, "\n%s after %.1f s at %g %% of visitors: %d requests, %d failed.\n", strings.ReplaceAll(s.Outcome, "_", " "),
+		_, _ = fmt.Fprintf(opts.Out, "\n%s after %.1f s at %g %% of visitors: %d requests, %d failed.\n",
+			strings.ReplaceAll(s.Outcome, "_", " "),
 			s.Seconds, s.Reached, s.Requests, s.Failed)
 		if s.Reason != "" {
 			_, _ = fmt.Fprintf(opts.Out, "Why: %s\n", s.Reason)
 		}
 	}
 	if !s.Expected(opts.Scenario) {
-		return fault.New(fault.Refused, "outcome_unexpected", "The scenario %s should not have ended as %s.", opts.Scenario, s.Outcome)
+		return fault.New(fault.Refused, "outcome_unexpected", "The scenario %s should not have ended as %s.", opts.Scenario,
+			s.Outcome)
 	}
 	return nil
 }

@@ -74,7 +74,8 @@ func scenario(name string) (Scenario, error) {
 			return s, nil
 		}
 	}
-	return Scenario{}, fault.New(fault.Invalid, "scenario_unknown", "There is no scenario %q: use good, errors, latency, crash or outage.", name)
+	return Scenario{}, fault.New(fault.Invalid, "scenario_unknown",
+		"There is no scenario %q: use good, errors, latency, crash or outage.", name)
 }
 
 // world is the running demo.
@@ -97,7 +98,8 @@ func Run(ctx context.Context, opts Options) (Summary, error) {
 	}
 	dir, err := os.MkdirTemp("", "slipway-demo-")
 	if err != nil {
-		return Summary{}, fault.Wrap(err, fault.Unavailable, "no_space", "The demo needs a temporary folder, and none can be made.")
+		return Summary{}, fault.Wrap(err, fault.Unavailable, "no_space",
+			"The demo needs a temporary folder, and none can be made.")
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a leftover in the temporary folder harms nobody
 	w := &world{opts: opts, scenario: s, as: map[string]*client.Client{}, password: rand.Text()[:16]}
@@ -147,8 +149,9 @@ func (w *world) open(ctx context.Context, dir string) error {
 		return fault.Wrap(err, fault.Unavailable, "no_port", "No port on 127.0.0.1 is free for the edge.")
 	}
 	w.app, err = app.Open(ctx, app.Options{
-		Database: filepath.Join(dir, "slipway.db"), Strategy: plan, Control: control, Edge: visitors, Log: w.opts.Log, Version: w.opts.Version,
-		Adopt: "v1",
+		Database: filepath.Join(dir, "slipway.db"), Strategy: plan, Control: control, Edge: visitors, Log: w.opts.Log,
+		Version: w.opts.Version,
+		Adopt:   "v1",
 	})
 	if err != nil {
 		return err
@@ -174,7 +177,8 @@ func (w *world) play(ctx context.Context, parts *sync.WaitGroup) (Summary, error
 	}
 	w.started = time.Now()
 	r, err := w.as["ada"].StartRelease(ctx, api.StartRelease{
-		Version: "v2", Commit: "5e1f00d", Deployment: w.v2.URL(), Note: "New product page", Unscheduled: "to show how a release goes",
+		Version: "v2", Commit: "5e1f00d", Deployment: w.v2.URL(), Note: "New product page",
+		Unscheduled: "to show how a release goes",
 	})
 	if err != nil {
 		return Summary{}, err

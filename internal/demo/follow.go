@@ -92,7 +92,9 @@ func (w *world) welcome() {
 	_, _ = fmt.Fprintf(out, "  dashboard  %s\n  the shop   %s  (through the edge)\n", w.app.URL(), w.app.EdgeURL())
 	_, _ = fmt.Fprintf(out, "  sign in    as you, ada, quinn, pia or inez; password %s\n", w.password)
 	if !w.opts.AutoApprove {
-		_, _ = fmt.Fprintf(out, "  terminal   slipway login --url %s   (QA signs off first: slipway release sign v2 --passed; then product approves)\n", w.app.URL())
+		_, _ = fmt.Fprintf(out,
+			"  terminal   slipway login --url %s   (QA signs off first: slipway release sign v2 --passed; then product "+
+				"approves)\n", w.app.URL())
 	}
 	_, _ = fmt.Fprintln(out)
 }

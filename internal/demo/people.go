@@ -58,7 +58,8 @@ func (w *world) people(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := anyone.Setup(ctx, api.Setup{Secret: secret, Name: "you", Title: "You", Password: w.password}); err != nil {
+	if _, err := anyone.Setup(ctx, api.Setup{Secret: secret, Name: "you", Title: "You",
+		Password: w.password}); err != nil {
 		return fmt.Errorf("set Slipway up: %w", err)
 	}
 	admin, err := w.sign(ctx, anyone, "you")
@@ -66,7 +67,8 @@ func (w *world) people(ctx context.Context) error {
 		return err
 	}
 	for _, p := range team() {
-		if _, err := admin.CreateUser(ctx, api.NewUser{Name: p.name, Title: p.title, Password: w.password, Roles: p.roles}); err != nil {
+		if _, err := admin.CreateUser(ctx, api.NewUser{Name: p.name, Title: p.title, Password: w.password,
+			Roles: p.roles}); err != nil {
 			return fmt.Errorf("make user %s: %w", p.name, err)
 		}
 		if _, err := w.sign(ctx, anyone, p.name); err != nil {
@@ -103,12 +105,14 @@ func (w *world) act(ctx context.Context, r api.Release, done map[string]bool) er
 		return w.reportChecks(ctx, r, step)
 	case step.Kind == "sign_off" && w.opts.AutoApprove && !done[step.ID]:
 		done[step.ID] = true
-		_, err := w.as["quinn"].ActOnRelease(ctx, r.ID, "sign", api.ReleaseAction{Step: step.ID, Passed: true, Reason: "clicked through the shop"})
+		_, err := w.as["quinn"].ActOnRelease(ctx, r.ID, "sign", api.ReleaseAction{Step: step.ID, Passed: true,
+			Reason: "clicked through the shop"})
 		return err
 	case r.Approval != nil && r.Approval.State == "open" && !done[r.Approval.ID]:
 		done[r.Approval.ID] = true
 		if !w.opts.AutoApprove {
-			w.line("asks", fmt.Sprintf("%s Decide at %s/approvals/%s, or with: slipway release approve %s", r.Sentence, w.app.URL(), r.Approval.ID, r.Version))
+			w.line("asks", fmt.Sprintf("%s Decide at %s/approvals/%s, or with: slipway release approve %s", r.Sentence,
+				w.app.URL(), r.Approval.ID, r.Version))
 			return nil
 		}
 		_, err := w.as["pia"].Approve(ctx, r.Approval.ID, api.Decision{Hash: r.Approval.Hash})
@@ -124,7 +128,8 @@ func (w *world) reportChecks(ctx context.Context, r api.Release, step api.Step) 
 		return err
 	}
 	for _, c := range checks {
-		if c.Status != "missing" || !slices.Contains(c.Required, step.Stage) || c.Role == "qa" && strings.HasPrefix(c.Name, "qa") {
+		if c.Status != "missing" || !slices.Contains(c.Required, step.Stage) || c.Role == "qa" && strings.HasPrefix(c.Name,
+			"qa") {
 			continue
 		}
 		who := map[string]string{"": "ada", "development": "ada", "qa": "quinn", "product": "pia", "devops": "inez"}[c.Role]
@@ -132,7 +137,8 @@ func (w *world) reportChecks(ctx context.Context, r api.Release, step api.Step) 
 			who = "you"
 		}
 		full := 92.0
-		in := api.ReportCheck{Version: r.Version, Commit: r.Commit, Name: c.Name, Status: "passed", Summary: "sample report of the demo"}
+		in := api.ReportCheck{Version: r.Version, Commit: r.Commit, Name: c.Name, Status: "passed",
+			Summary: "sample report of the demo"}
 		if c.Group == "tests" {
 			in.Coverage = &full
 		}
