@@ -46,7 +46,8 @@ func (s *Web) approvalDecide(v *visit) error {
 	if _, err := s.Desk.Decide(v.r.Context(), v.who, id, decision == "approve", in); err != nil {
 		return v.again(err, func() (templ.Component, error) { return s.approvalPage(v) })
 	}
-	return v.done("/approvals/"+url.PathEscape(id), map[string]string{"approve": "approved", "reject": "rejected"}[decision])
+	return v.done("/approvals/"+url.PathEscape(id), map[string]string{"approve": "approved",
+		"reject": "rejected"}[decision])
 }
 
 func (s *Web) rollbacks(v *visit) error {

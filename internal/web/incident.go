@@ -44,7 +44,8 @@ func (s *Web) reportPage(v *visit, in api.ReportIssue) (templ.Component, error) 
 
 func (s *Web) incidentReport(v *visit) error {
 	in := api.ReportIssue{
-		Environment: v.value("environment"), Title: v.value("title"), Detail: v.value("detail"), Critical: v.value("critical") == "true",
+		Environment: v.value("environment"), Title: v.value("title"), Detail: v.value("detail"),
+		Critical: v.value("critical") == "true",
 		Security: v.value("security") == "true",
 	}
 	i, err := s.Desk.ReportIssue(v.r.Context(), v.who, in)
@@ -72,7 +73,8 @@ func (s *Web) incidentPage(v *visit) (templ.Component, error) {
 
 func (s *Web) incidentResolve(v *visit) error {
 	id := v.r.PathValue("id")
-	if _, err := s.Desk.ResolveIncident(v.r.Context(), v.who, id, api.ResolveIncident{Resolution: v.value("resolution")}); err != nil {
+	if _, err := s.Desk.ResolveIncident(v.r.Context(), v.who, id,
+		api.ResolveIncident{Resolution: v.value("resolution")}); err != nil {
 		return v.again(err, func() (templ.Component, error) { return s.incidentPage(v) })
 	}
 	return v.done("/incidents/"+url.PathEscape(id), "resolved")

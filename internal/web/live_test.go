@@ -72,7 +72,8 @@ func TestChoicesAreKeptInCookies(t *testing.T) {
 		t.Error("system was not kept")
 	}
 	for zone, want := range map[string]string{
-		"Asia%2FTokyo": "JST", "UTC": "UTC", "": "UTC", "Local": "UTC", "..%2F..%2Fetc%2Fpasswd": "UTC", "Nowhere%2FLand": "UTC", "%zz": "UTC",
+		"Asia%2FTokyo": "JST", "UTC": "UTC", "": "UTC", "Local": "UTC", "..%2F..%2Fetc%2Fpasswd": "UTC",
+		"Nowhere%2FLand": "UTC", "%zz": "UTC",
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/login", nil)
 		if err != nil {

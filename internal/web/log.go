@@ -23,10 +23,12 @@ func (s *Web) eventsVerify(v *visit) error {
 
 func (s *Web) logPage(v *visit, report *api.LogReport) error {
 	f := page.LogFilter{
-		Text: v.query("q"), Kind: v.query("kind"), Subject: v.query("subject"), Actor: v.query("actor"), Environment: v.query("environment"),
-		From: v.query("from"), To: v.query("to"), Before: v.query("cursor"),
+		Text: v.query("q"), Kind: v.query("kind"), Subject: v.query("subject"), Actor: v.query("actor"),
+		Environment: v.query("environment"),
+		From:        v.query("from"), To: v.query("to"), Before: v.query("cursor"),
 	}
-	q := desk.EventQuery{Kind: f.Kind, Subject: f.Subject, Actor: f.Actor, Environment: f.Environment, Text: f.Text, Limit: 100}
+	q := desk.EventQuery{Kind: f.Kind, Subject: f.Subject, Actor: f.Actor, Environment: f.Environment, Text: f.Text,
+		Limit: 100}
 	var err error
 	if f.Before != "" {
 		if q.Before, err = strconv.ParseInt(f.Before, 10, 64); err != nil {
@@ -65,7 +67,8 @@ func (s *Web) event(v *visit) error {
 	if err != nil || seq < 1 {
 		return none
 	}
-	p, err := s.Desk.Events(v.r.Context(), v.who, desk.EventQuery{After: seq - 1, Before: seq + 1, Limit: 1, Ascending: true})
+	p, err := s.Desk.Events(v.r.Context(), v.who, desk.EventQuery{After: seq - 1, Before: seq + 1, Limit: 1,
+		Ascending: true})
 	if err != nil {
 		return err
 	}

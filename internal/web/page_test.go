@@ -13,8 +13,10 @@ func TestEveryPageOfAFreshSlipwayShows(t *testing.T) {
 	b := w.admin(t)
 	id := w.release(t, "v2")
 	for _, path := range []string{
-		"/", "/releases", "/releases?phase=failed", "/releases/new", "/releases/" + id, "/releases/v2", "/releases/" + id + "/canary",
-		"/checks/v2", "/approvals", "/rollbacks", "/rollbacks/new", "/incidents", "/incidents?state=open", "/incidents/new", "/log",
+		"/", "/releases", "/releases?phase=failed", "/releases/new", "/releases/" + id, "/releases/v2",
+		"/releases/" + id + "/canary",
+		"/checks/v2", "/approvals", "/rollbacks", "/rollbacks/new", "/incidents", "/incidents?state=open", "/incidents/new",
+		"/log",
 		"/log?q=ada&kind=user.&from=2026-01-01&to=2036-01-01", "/log/1", "/settings", "/settings/people", "/settings/tokens",
 		"/settings/roles", "/keys", "/status",
 	} {
@@ -23,7 +25,8 @@ func TestEveryPageOfAFreshSlipwayShows(t *testing.T) {
 			t.Errorf("%s answered %d: %s", path, got.StatusCode, got.body)
 			continue
 		}
-		if !strings.Contains(got.Header.Get("Content-Security-Policy"), "script-src 'self';") || got.Header.Get("Cache-Control") != "no-store" {
+		if !strings.Contains(got.Header.Get("Content-Security-Policy"), "script-src 'self';") ||
+			got.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s has headers %v", path, got.Header)
 		}
 	}
@@ -62,7 +65,8 @@ func TestWhoMayNotIsTold(t *testing.T) {
 	w.admin(t)
 	id := w.release(t, "v2")
 	b := w.person(t, "quinn", "qa")
-	if got := b.get("/settings/people"); got.StatusCode != http.StatusForbidden || !strings.Contains(got.body, "user:manage") {
+	if got := b.get("/settings/people"); got.StatusCode != http.StatusForbidden || !strings.Contains(got.body,
+		"user:manage") {
 		t.Errorf("people answered %d", got.StatusCode)
 	}
 	got := b.post("/releases", "/releases", "version", "v3", "deployment_url", "http://127.0.0.1:3003")
@@ -98,7 +102,8 @@ func TestAFormNeedsItsToken(t *testing.T) {
 			t.Errorf("%s: answered %d, want %d", test.name, got.StatusCode, test.want)
 		}
 	}
-	if got := b.send("/releases", url.Values{"_csrf": {token}, "note": {strings.Repeat("x", 70<<10)}}, nil); got.StatusCode != http.StatusUnprocessableEntity {
+	if got := b.send("/releases", url.Values{"_csrf": {token}, "note": {strings.Repeat("x", 70<<10)}},
+		nil); got.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("a huge form answered %d", got.StatusCode)
 	}
 }
@@ -112,11 +117,13 @@ func TestSignIn(t *testing.T) {
 	w.admin(t)
 	b := w.browser(t)
 	got := b.post("/login", "/login", "name", "ada", "password", "wrong", "next", "/log")
-	if got.StatusCode != http.StatusUnauthorized || !strings.Contains(got.body, "Name or password is wrong.") || !strings.Contains(got.body, `value="/log"`) {
+	if got.StatusCode != http.StatusUnauthorized || !strings.Contains(got.body, "Name or password is wrong.") ||
+		!strings.Contains(got.body, `value="/log"`) {
 		t.Errorf("a wrong password answered %d: %s", got.StatusCode, got.body)
 	}
 	for next, want := range map[string]string{
-		"/log?q=a": "/log?q=a", "//evil.example": "/", "https://evil.example": "/", `/\evil.example`: "/", "javascript:alert(1)": "/", "": "/",
+		"/log?q=a": "/log?q=a", "//evil.example": "/", "https://evil.example": "/", `/\evil.example`: "/",
+		"javascript:alert(1)": "/", "": "/",
 	} {
 		b := w.browser(t)
 		got := b.post("/login", "/login", "name", "ada", "password", password, "next", next)
@@ -146,7 +153,8 @@ func TestAStaleClickIsRefused(t *testing.T) {
 	id := w.release(t, "v2")
 	path := "/releases/" + id
 	revision := between(b.get(path).body, `name="revision" value="`, `"`)
-	if got := b.post(path, path+"/pause", "revision", revision); got.StatusCode != http.StatusSeeOther || got.Header.Get("Location") != path+"?done=pause" {
+	if got := b.post(path, path+"/pause", "revision", revision); got.StatusCode != http.StatusSeeOther ||
+		got.Header.Get("Location") != path+"?done=pause" {
 		t.Fatalf("pause answered %d %q: %s", got.StatusCode, got.Header.Get("Location"), got.body)
 	}
 	if got := b.get(path + "?done=pause"); !strings.Contains(got.body, "Paused. The share stays") {
@@ -166,16 +174,19 @@ func TestWithoutScript(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	admin := w.admin(t)
-	got := admin.post("/settings/people", "/settings/people", "name", "dora", "password", password, "roles", "devops", "roles", "development")
+	got := admin.post("/settings/people", "/settings/people", "name", "dora", "password", password, "roles", "devops",
+		"roles", "development")
 	if got.StatusCode != http.StatusSeeOther {
 		t.Fatalf("adding a person answered %d: %s", got.StatusCode, got.body)
 	}
-	if got := admin.post("/settings/people", "/settings/people", "name", "D O", "password", "short"); got.StatusCode != http.StatusUnprocessableEntity {
+	if got := admin.post("/settings/people", "/settings/people", "name", "D O", "password",
+		"short"); got.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("a bad person answered %d", got.StatusCode)
 	}
 	b := w.browser(t)
 	b.post("/login", "/login", "name", "dora", "password", password)
-	got = b.post("/releases/new", "/releases", "version", "v2", "deployment_url", "http://127.0.0.1:3002", "unscheduled_reason", "a test")
+	got = b.post("/releases/new", "/releases", "version", "v2", "deployment_url", "http://127.0.0.1:3002",
+		"unscheduled_reason", "a test")
 	if got.StatusCode != http.StatusSeeOther || !strings.HasPrefix(got.Header.Get("Location"), "/releases/rel_") {
 		t.Fatalf("start answered %d: %s", got.StatusCode, got.body)
 	}
@@ -189,7 +200,8 @@ func TestWithoutScript(t *testing.T) {
 	if got := b.get("/settings/tokens"); strings.Contains(got.body, `class="secret"`) {
 		t.Error("the secret is shown twice")
 	}
-	if got := admin.post("/log", "/log/verify"); got.StatusCode != http.StatusOK || !strings.Contains(got.body, "The log is whole") {
+	if got := admin.post("/log", "/log/verify"); got.StatusCode != http.StatusOK || !strings.Contains(got.body,
+		"The log is whole") {
 		t.Errorf("verify answered %d: %s", got.StatusCode, got.body)
 	}
 	got = b.post("/settings", "/settings/password", "current", password, "password", "nine wild herons call")

@@ -17,7 +17,8 @@ func (s *Web) settings(v *visit) error { return v.show(page.SettingsMe(v.frame))
 // password changes the viewer's own password.
 func (s *Web) password(v *visit) error {
 	current, fresh := v.r.PostForm.Get("current"), v.r.PostForm.Get("password")
-	if _, err := s.Desk.ChangeUser(v.r.Context(), v.who, v.who.User, api.ChangeUser{Current: &current, Password: &fresh}); err != nil {
+	if _, err := s.Desk.ChangeUser(v.r.Context(), v.who, v.who.User,
+		api.ChangeUser{Current: &current, Password: &fresh}); err != nil {
 		return v.again(err, func() (templ.Component, error) { return page.SettingsMe(v.frame), nil })
 	}
 	return v.done("/settings", "password")
@@ -45,7 +46,8 @@ func (s *Web) peoplePage(v *visit, in api.NewUser) (templ.Component, error) {
 
 func (s *Web) personAdd(v *visit) error {
 	in := api.NewUser{
-		Name: v.value("name"), Title: v.value("title"), Password: v.r.PostForm.Get("password"), Roles: slices.Clone(v.r.PostForm["roles"]),
+		Name: v.value("name"), Title: v.value("title"), Password: v.r.PostForm.Get("password"),
+		Roles: slices.Clone(v.r.PostForm["roles"]),
 	}
 	if _, err := s.Desk.CreateUser(v.r.Context(), v.who, in); err != nil {
 		return v.again(err, func() (templ.Component, error) { return s.peoplePage(v, in) })

@@ -133,14 +133,16 @@ func (v *visit) form() error {
 		return fault.Wrap(err, fault.Invalid, "form_malformed", "The form cannot be read.")
 	}
 	if subtle.ConstantTimeCompare([]byte(v.r.PostForm.Get("_csrf")), []byte(v.frame.CSRF)) != 1 {
-		return fault.New(fault.Denied, "form_stale", "This form is from before you signed in. Nothing was done: go back, reload and send it again.")
+		return fault.New(fault.Denied, "form_stale",
+			"This form is from before you signed in. Nothing was done: go back, reload and send it again.")
 	}
 	return nil
 }
 
 // counts fills the numbers of the navigation.
 func (v *visit) counts() error {
-	if v.cookie == "" || v.r.Method != http.MethodGet || v.r.URL.Path == "/live" || !v.who.MayAnywhere(access.ViewEnvironment) {
+	if v.cookie == "" || v.r.Method != http.MethodGet || v.r.URL.Path == "/live" ||
+		!v.who.MayAnywhere(access.ViewEnvironment) {
 		return nil
 	}
 	open, err := v.web.Desk.Approvals(v.r.Context(), v.who, "open")

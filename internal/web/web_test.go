@@ -58,12 +58,14 @@ func open(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	timeline := metric.NewTimeline(time.Minute, time.Second)
-	moves := engine.New(engine.Options{DB: db, Strategy: plan, Timeline: timeline, Client: http.DefaultClient, Key: private})
+	moves := engine.New(engine.Options{DB: db, Strategy: plan, Timeline: timeline, Client: http.DefaultClient,
+		Key: private})
 	if err := moves.Adopt(ctx, "v1", "http://127.0.0.1:3001"); err != nil {
 		t.Fatal(err)
 	}
 	folk := people.New(people.Options{DB: db, Write: moves.Write, Roles: plan.Roles, App: plan.App})
-	d := desk.New(desk.Options{DB: db, Engine: moves, People: folk, Strategy: plan, Timeline: timeline, Key: public, Version: "test"})
+	d := desk.New(desk.Options{DB: db, Engine: moves, People: folk, Strategy: plan, Timeline: timeline, Key: public,
+		Version: "test"})
 	s, err := New(Options{Desk: d, People: folk, Live: live.New(db, nil)})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +89,10 @@ func (w *world) browser(t *testing.T) *browser {
 		t.Fatal(err)
 	}
 	return &browser{t: t, url: w.url, http: &http.Client{
-		Jar: jar, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Jar: jar, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request,
+			[]*http.Request) error {
+			return http.ErrUseLastResponse
+		},
 	}}
 }
 
@@ -170,7 +175,8 @@ func (w *world) admin(t *testing.T) *browser {
 // person makes a user with roles and signs in.
 func (w *world) person(t *testing.T, name string, roles ...string) *browser {
 	t.Helper()
-	if _, err := w.People.CreateUser(t.Context(), access.System("test"), api.NewUser{Name: name, Password: password, Roles: roles}); err != nil {
+	if _, err := w.People.CreateUser(t.Context(), access.System("test"), api.NewUser{Name: name, Password: password,
+		Roles: roles}); err != nil {
 		t.Fatal(err)
 	}
 	b := w.browser(t)

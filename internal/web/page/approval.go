@@ -1,6 +1,12 @@
 package page
 
-import "github.com/slipwayhq/slipway/api"
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/slipwayhq/slipway/api"
+)
 
 // approvalLead says how many requests wait for the viewer.
 func approvalLead(f Frame, all []api.Approval) string {
@@ -44,4 +50,35 @@ func subjectPath(kind, id string) string {
 		return to("rollbacks", id)
 	}
 	return to("releases", id)
+}
+
+// inOrderOf returns evidence by name as a person would order it: share-5 before share-10.
+func inOrderOf(all []api.Evidence) []api.Evidence {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b api.Evidence) int { return cmp.Compare(numbered(a.Name), numbered(b.Name)) })
+	return all
+}
+
+// numbered pads the numbers in a name, so that names sort by their value.
+func numbered(name string) string {
+	const width = 8
+	var b strings.Builder
+	digits := ""
+	for _, c := range name + "\x00" {
+		if c >= '0' && c <= '9' {
+			digits += string(c)
+			continue
+		}
+		if digits != "" {
+			b.WriteString(strings.Repeat("0", max(width-len(digits), 0)) + digits)
+			digits = ""
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+// evidenceName writes a name such as canary/share-10 so that a narrow column can break it.
+func evidenceName(name string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(name, "/", " / "), "_", " ")
 }

@@ -169,3 +169,12 @@ func inOrder(n, all int) string {
 	}
 	return plural(n, "other rule") + " in order"
 }
+
+// bad returns the canary with the marks of bad verdicts only: a small picture has no room
+// for more.
+func bad(c api.Canary) api.Canary {
+	c.Verdicts = slices.DeleteFunc(slices.Clone(c.Verdicts), func(v api.VerdictMark) bool {
+		return v.Word != "worse" && v.Word != "broken_measurement"
+	})
+	return c
+}

@@ -49,11 +49,11 @@ func canarySmall(f Frame, c api.Canary) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = errorChart(f, c, "small-errors", 150).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = errorChart(f, bad(c), "small-errors", 150).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = latencyChart(f, c, "small-latency", 150).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = latencyChart(f, bad(c), "small-latency", 150).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -107,7 +107,7 @@ func Canary(f Frame, r api.Release, c api.Canary) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = actions(f, to("releases", r.ID), looked{r.Revision, r.Step}, releaseActions(f, r)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = actions(f, to("releases", r.ID), looked{revision: r.Revision, step: r.Step}, releaseActions(f, r)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -18,7 +18,8 @@ func logTick(q LogFilter) string {
 // pairs are the filter's names and values for an address, without the cursor.
 func (q LogFilter) pairs() []string {
 	return []string{
-		"q", q.Text, "kind", q.Kind, "subject", q.Subject, "actor", q.Actor, "environment", q.Environment, "from", q.From, "to", q.To,
+		"q", q.Text, "kind", q.Kind, "subject", q.Subject, "actor", q.Actor, "environment", q.Environment, "from", q.From,
+		"to", q.To,
 	}
 }
 
@@ -27,7 +28,8 @@ func logKinds() []string {
 	return []string{
 		"access.denied", "approval.approved", "approval.opened", "approval.rejected", "approval.voided", "approval.voted",
 		"check.reported", "deployment.judged", "deployment.recorded", "effect.done", "effect.failed", "guard.verdict",
-		"incident.opened", "incident.resolved", "release.share_set", "release.started", "release.step_passed", "release.waiting",
+		"incident.opened", "incident.resolved", "release.share_set", "release.started", "release.step_passed",
+		"release.waiting",
 		"session.started", "token.created", "user.changed", "user.created",
 	}
 }

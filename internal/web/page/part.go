@@ -73,6 +73,7 @@ func edgeMark(e api.EdgeStatus) mark {
 type looked struct {
 	revision int64
 	step     string
+	more     bool // something else stands among the actions
 }
 
 // reasonLabel names the field for the reason of an action.

@@ -538,7 +538,7 @@ func actions(f Frame, path string, at looked, all []api.Action) templ.Component 
 				return templ_7745c5c3_Err
 			}
 		}
-		if len(all) == 0 {
+		if len(all) == 0 && !at.more {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "<p class=\"quiet\">Nothing is asked of you here.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

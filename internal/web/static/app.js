@@ -18,7 +18,7 @@
   document.addEventListener("input", (e) => e.target.form && dirty.add(e.target.form));
   const keep = (old, next) => {
     if (old.nodeType !== 1) return true;
-    if (old.localName === "details" && old.open) {
+    if (old.localName === "details" && old.open && $("form", old)) {
       // An opened confirmation stays as it was read. Only while it still says the same does its revision move on.
       const effect = (n) => (n.querySelector && $(".effect", n) || {}).textContent;
       const from = next.querySelector && $("[name=revision]", next), at = $("[name=revision]", old);
@@ -34,7 +34,7 @@
       if (next) Idiomorph.morph(part, next, { ignoreActiveValue: true, callbacks: {
         beforeNodeMorphed: keep,
         beforeNodeRemoved: (n) => !(n.nodeType === 1 && (n.id === "lost" || (n.id === "done" && Date.now() - opened < 15000) || n.contains(document.activeElement))),
-        beforeAttributeUpdated: (name, n) => !(n.id === "lost" && name === "hidden"),
+        beforeAttributeUpdated: (name, n) => !(n.id === "lost" && name === "hidden") && !(n.localName === "details" && name === "open"),
       } });
     }
     asOf = $("#asof").textContent;

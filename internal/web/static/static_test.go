@@ -18,8 +18,10 @@ func TestFilesAreServedUnderTheirContent(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, kind := range map[string]string{
-		"app.css": "text/css; charset=utf-8", "plot.css": "text/css; charset=utf-8", "app.js": "text/javascript; charset=utf-8",
-		"idiomorph.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml", "idiomorph.LICENSE": "text/plain; charset=utf-8",
+		"app.css": "text/css; charset=utf-8", "plot.css": "text/css; charset=utf-8",
+		"app.js":       "text/javascript; charset=utf-8",
+		"idiomorph.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml",
+		"idiomorph.LICENSE": "text/plain; charset=utf-8",
 	} {
 		addr := s.Address(name)
 		if !regexp.MustCompile(`^/static/[a-z]+\.[0-9a-f]{12}\.[a-zA-Z]+$`).MatchString(addr) {
@@ -52,12 +54,15 @@ func TestColorsCanBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	colors := map[string][2]string{}
-	for _, m := range regexp.MustCompile(`--([a-z-]+): light-dark\((#[0-9a-f]+), (#[0-9a-f]+)\)`).FindAllStringSubmatch(string(css), -1) {
+	pair := regexp.MustCompile(`--([a-z-]+): light-dark\((#[0-9a-f]+), (#[0-9a-f]+)\)`)
+	for _, m := range pair.FindAllStringSubmatch(string(css), -1) {
 		colors[m[1]] = [2]string{m[2], m[3]}
 	}
 	pairs := map[string][]string{
-		"text": {"bg", "soft"}, "quiet": {"bg", "soft"}, "accent": {"bg"}, "good": {"bg", "soft"}, "bad": {"bg", "soft", "bad-soft"},
-		"broken": {"bg"}, "on-ink": {"ink"}, "bg": {"bad"}, "plot-stable": {"bg"}, "plot-canary": {"bg"}, "plot-critical": {"bg"},
+		"text": {"bg", "soft"}, "quiet": {"bg", "soft"}, "accent": {"bg"}, "good": {"bg", "soft"},
+		"bad":    {"bg", "soft", "bad-soft"},
+		"broken": {"bg"}, "on-ink": {"ink"}, "bg": {"bad"}, "plot-stable": {"bg"}, "plot-canary": {"bg"},
+		"plot-critical": {"bg"},
 	}
 	for text, grounds := range pairs {
 		for _, ground := range grounds {

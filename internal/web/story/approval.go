@@ -26,17 +26,28 @@ func approvalStories() []Story {
 	author := approval()
 	author.MayDecide, author.WhyNot = false, "You started this release: its author never counts."
 	voided := approval()
-	voided.State, voided.Why, voided.Closed, voided.MayDecide = "voided", "The deployment changed after it was opened; a new request was made.", ptr(before(time.Minute)), false
+	voided.State, voided.Why, voided.Closed, voided.MayDecide = "voided", "The deployment changed after it was opened; "+
+		"a new request was made.", ptr(before(time.Minute)), false
 	rejected := approval()
-	rejected.State, rejected.Why, rejected.Closed, rejected.MayDecide = "rejected", "kim (product) rejected it: the sale starts tonight.", ptr(before(time.Minute)), false
-	rejected.Votes = append(rejected.Votes, api.Vote{Name: "kim", Role: "product", Reason: "The sale starts tonight.", At: before(time.Minute), Signature: hash})
+	rejected.State, rejected.Why, rejected.Closed, rejected.MayDecide = "rejected", "kim (product) rejected it: the "+
+		"sale starts tonight.", ptr(before(time.Minute)), false
+	rejected.Votes = append(rejected.Votes, api.Vote{Name: "kim", Role: "product", Reason: "The sale starts tonight.",
+		At: before(time.Minute), Signature: hash})
 	rejected.Missing = nil
 	again := approval()
-	again.Changed = map[string]string{"commit": "9f1c2d7e4a → 3be81a90c7", "evidence": "Canary: was “not enough evidence”, is “better or equal”"}
+	again.Changed = map[string]string{"commit": "9f1c2d7e4a → 3be81a90c7",
+		"evidence": "Canary: was “not enough evidence”, is “better or equal”"}
+	demo := approval()
+	demo.Action = "put v2 into production for everybody"
+	demo.Evidence = nil
+	for _, name := range []string{"canary/share-10", "canary/share-100", "canary/share-5", "check/qa_staging", "note"} {
+		demo.Evidence = append(demo.Evidence, api.Evidence{Name: name, Says: "passed: v2 is no worse than v1 so far."})
+	}
 	bad := approval()
 	bad.Version, bad.Author, bad.App, bad.Votes[0].Reason = hostile, hostile, hostile, hostile
 	return []Story{
 		many("open", approval()), many("none"), many("two", approval(), author),
-		one("open", approval()), one("author", author), one("voided", voided), one("rejected", rejected), one("changed", again), one("hostile", bad),
+		one("open", approval()), one("evidence", demo), one("author", author), one("voided", voided), one("rejected", rejected),
+		one("changed", again), one("hostile", bad),
 	}
 }

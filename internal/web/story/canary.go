@@ -18,7 +18,8 @@ func canary(bad float64) api.Canary {
 	c := api.Canary{
 		Release: longID, From: from, To: Now(), StepSecs: step.Seconds(), Exposed: 1204, HarmExtra: bad * 220,
 		Limits: api.CanaryLimits{ErrorWarn: 0.02, ErrorCritical: 0.05, LatencyWarn: 500, LatencyCritical: 1000},
-		Shares: []api.Shift{{At: from.Add(4 * time.Minute), Share: 5, By: "engine"}, {At: from.Add(14 * time.Minute), Share: 10, By: "engine"}},
+		Shares: []api.Shift{{At: from.Add(4 * time.Minute), Share: 5, By: "engine"},
+			{At: from.Add(14 * time.Minute), Share: 10, By: "engine"}},
 	}
 	for i := range n {
 		at := from.Add(time.Duration(i) * step)
@@ -32,21 +33,26 @@ func canary(bad float64) api.Canary {
 		total := 2600 + 500*wave(i, 7)
 		c.Stable = append(c.Stable, point(at, total*(1-share/100), 0.0049+0.001*wave(i, 3), 208+10*wave(i, 5)))
 		if share > 0 && i != 40 && i != 41 && i != 42 {
-			c.Canary = append(c.Canary, point(at, total*share/100, 0.0041+0.002*wave(i, 4)+worse*0.06, 214+18*wave(i, 6)+worse*260))
+			c.Canary = append(c.Canary, point(at, total*share/100, 0.0041+0.002*wave(i, 4)+worse*0.06,
+				214+18*wave(i, 6)+worse*260))
 			off := share * 0.08 * wave(i, 9)
-			c.Measured = append(c.Measured, api.SharePoint{At: at, Share: share + off, Low: share + off - 0.9, High: share + off + 0.9, Intended: share})
+			c.Measured = append(c.Measured, api.SharePoint{At: at, Share: share + off, Low: share + off - 0.9,
+				High: share + off + 0.9, Intended: share})
 		}
 		if i%2 == 0 {
 			c.Health = append(c.Health, api.HealthPoint{At: at, Arm: "stable", OK: true, Millis: 4})
 			if share > 0 {
 				ok := worse < 0.5 || i%4 == 0
-				c.Health = append(c.Health, api.HealthPoint{At: at, Arm: "canary", OK: ok, Millis: 5, Problem: map[bool]string{false: "HTTP 503"}[ok]})
+				c.Health = append(c.Health, api.HealthPoint{At: at, Arm: "canary", OK: ok, Millis: 5,
+					Problem: map[bool]string{false: "HTTP 503"}[ok]})
 			}
 		}
 	}
 	c.Verdicts = []api.VerdictMark{
-		{At: from.Add(4 * time.Minute), Word: "not_enough_evidence", Action: "hold", Sentence: "v2 is at 5 %. Not enough evidence yet: about 3,000 more requests, 9 minutes."},
-		{At: from.Add(13*time.Minute + 50*time.Second), Word: "better_or_equal", Action: "continue", Sentence: "Better or equal at 5 %: error rate 0.4 % against 0.5 %, p95 212 ms against 208 ms."},
+		{At: from.Add(4 * time.Minute), Word: "not_enough_evidence", Action: "hold",
+			Sentence: "v2 is at 5 %. Not enough evidence yet: about 3,000 more requests, 9 minutes."},
+		{At: from.Add(13*time.Minute + 50*time.Second), Word: "better_or_equal", Action: "continue",
+			Sentence: "Better or equal at 5 %: error rate 0.4 % against 0.5 %, p95 212 ms against 208 ms."},
 		{At: from.Add(14*time.Minute + 20*time.Second), Word: "not_enough_evidence", Action: "hold", Sentence: baking},
 	}
 	return c
@@ -57,8 +63,9 @@ func point(at time.Time, requests, rate, p95 float64) api.CanaryPoint {
 	rate = max(rate, 0)
 	half := 1.96 * math.Sqrt(rate*(1-rate)/requests)
 	return api.CanaryPoint{
-		At: at, Requests: uint64(requests), Errors: uint64(requests * rate), Rate: rate, RateLow: max(rate-half, 0), RateHigh: rate + half,
-		P50: p95 / 3, P95: p95, P95Low: p95 * (1 - 2/math.Sqrt(requests)), P95High: p95 * (1 + 3/math.Sqrt(requests)),
+		At: at, Requests: uint64(requests), Errors: uint64(requests * rate), Rate: rate, RateLow: max(rate-half, 0),
+		RateHigh: rate + half,
+		P50:      p95 / 3, P95: p95, P95Low: p95 * (1 - 2/math.Sqrt(requests)), P95High: p95 * (1 + 3/math.Sqrt(requests)),
 	}
 }
 
@@ -80,14 +87,17 @@ func canaryStories() []Story {
 	worse := aborted()
 	worst := canary(1)
 	worst.Verdicts = append(worst.Verdicts, api.VerdictMark{
-		At: before(12 * time.Second), Word: "worse", Action: "undo", Sentence: "v2 is worse: error rate 6.2 % (5.1 % to 7.4 %) against 0.5 % on v1.",
+		At: before(12 * time.Second), Word: "worse", Action: "undo",
+		Sentence: "v2 is worse: error rate 6.2 % (5.1 % to 7.4 %) against 0.5 % on v1.",
 	})
 	broken := running
-	broken.Verdict = verdict("broken_measurement", "hold", "Measurement is broken: no observation of v2 for 62 seconds although it should have 10 % of visitors.")
+	broken.Verdict = verdict("broken_measurement", "hold",
+		"Measurement is broken: no observation of v2 for 62 seconds although it should have 10 % of visitors.")
 	early := release("canary/share-5", "running", "v2 is at 5 % since 2 seconds. No visitor has been on it yet.")
 	none := api.Canary{From: before(10 * time.Minute), To: Now(), StepSecs: 15}
 	return []Story{
-		show("running", running, canary(0)), show("worse", worse, worst), show("broken", broken, canary(0)), show("early", early, none),
+		show("running", running, canary(0)), show("worse", worse, worst), show("broken", broken, canary(0)),
+		show("early", early, none),
 		show("hostile", named(hostile), canary(0)),
 	}
 }

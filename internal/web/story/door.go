@@ -22,7 +22,8 @@ func doorStories() []Story {
 			return page.Failure(f, title, message, id)
 		}}
 	}
-	good := page.Health{App: "shop", Components: []page.Component{{Name: "Website"}, {Name: "Newest version, for some visitors"}}}
+	good := page.Health{App: "shop", Components: []page.Component{{Name: "Website"},
+		{Name: "Newest version, for some visitors"}}}
 	bad := page.Health{App: "shop", Components: []page.Component{{Name: "Website", Bad: true}}, Troubles: []page.Trouble{{
 		Sentence: "Some requests fail. We are looking into it.", Since: before(12 * time.Minute),
 	}}}
@@ -36,9 +37,13 @@ func doorStories() []Story {
 		out("setup", func(f page.Frame) templ.Component { return page.Setup(f, "secret-of-the-link", api.NewUser{}) }),
 		out("status", func(f page.Frame) templ.Component { return page.PublicStatus(f, good) }),
 		out("status-bad", func(f page.Frame) templ.Component { return page.PublicStatus(f, bad) }),
-		fail("denied", "That is not yours to do", "ada may not manage a user: that needs user:manage. Your roles are devops and product. An admin can give another.", ""),
-		fail("missing", "There is no such page", "There is no release rel_1. It may have been named differently; all are in the list.", ""),
-		fail("broken", "Something went wrong inside Slipway", "What you asked for was not done, as far as is known. Look before you try again.", "req_0d6r3k8m2n4p5q7s9tv0"),
+		fail("denied", "That is not yours to do",
+			"ada may not manage a user: that needs user:manage. Your roles are devops and product. An admin can give another.",
+			""),
+		fail("missing", "There is no such page",
+			"There is no release rel_1. It may have been named differently; all are in the list.", ""),
+		fail("broken", "Something went wrong inside Slipway",
+			"What you asked for was not done, as far as is known. Look before you try again.", "req_0d6r3k8m2n4p5q7s9tv0"),
 		{Name: "keys", Page: page.Keys},
 	}
 }

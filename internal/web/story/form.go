@@ -20,11 +20,15 @@ func formStories() []Story {
 		bad[i].Title, bad[i].Summary, bad[i].URL, bad[i].Actor = hostile, hostile, "javascript:alert(1)", hostile
 	}
 	return []Story{
-		at("start/form", "/releases/new", func(f page.Frame) templ.Component { return page.ReleaseStart(f, api.StartRelease{}) }),
+		at("start/form", "/releases/new", func(f page.Frame) templ.Component {
+			return page.ReleaseStart(f,
+				api.StartRelease{})
+		}),
 		at("start/refused", "/releases/new", func(f page.Frame) templ.Component {
 			f.Problem = &page.Problem{
 				Title: "The release was not started", Message: "Two things are not right.",
-				Fields: []page.Complaint{{Path: "version", Message: "holds a space"}, {Path: "deployment_url", Message: "is not an address"}},
+				Fields: []page.Complaint{{Path: "version", Message: "holds a space"},
+					{Path: "deployment_url", Message: "is not an address"}},
 			}
 			return page.ReleaseStart(f, api.StartRelease{Version: "v 2", Deployment: hostile, Note: hostile})
 		}),

@@ -73,7 +73,7 @@ func completed() api.Release {
 	r := release("production/watch", "passed", "Watched for 30 minutes.")
 	r.Phase, r.Sentence, r.Share, r.Measured, r.Ended = "completed", "v2 is in production, verified and watched for 30 minutes.", 100, 100, ptr(before(time.Minute))
 	r.Steps[len(r.Steps)-1].Ended = r.Ended
-	r.Actions = []api.Action{{Name: "rollback", Title: "Roll back production", Dangers: true, Reason: true, Effect: "Asks for a rollback to v1.", Undo: "Cancel the request."}}
+	r.Actions = nil
 	return r
 }
 

@@ -44,7 +44,8 @@ func Frame(asset func(string) string) page.Frame {
 func All() []Story {
 	var all []Story
 	for _, group := range [][]Story{
-		homeStories(), releaseStories(), formStories(), canaryStories(), approvalStories(), rollbackStories(), incidentStories(),
+		homeStories(), releaseStories(), formStories(), canaryStories(), approvalStories(), rollbackStories(),
+		incidentStories(),
 		logStories(), settingsStories(), doorStories(),
 	} {
 		all = append(all, group...)

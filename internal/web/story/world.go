@@ -53,7 +53,8 @@ func release(step, status, sentence string) api.Release {
 	}
 	at, reached := r.Created, false
 	for _, p := range plan() {
-		s := api.Step{ID: p.id, Stage: p.stage, Environment: p.stage, Kind: p.kind, Title: p.title, Status: "pending", Share: p.share}
+		s := api.Step{ID: p.id, Stage: p.stage, Environment: p.stage, Kind: p.kind, Title: p.title, Status: "pending",
+			Share: p.share}
 		switch {
 		case p.id == step:
 			reached = true
@@ -79,7 +80,8 @@ func release(step, status, sentence string) api.Release {
 }
 
 func runningActions(r api.Release) []api.Action {
-	back := "Sends " + fmt.Sprintf("%.0f", r.Share) + " % of visitors, about 1,200 people, back to v1 now and ends the release."
+	back := "Sends " + fmt.Sprintf("%.0f", r.Share) +
+		" % of visitors, about 1,200 people, back to v1 now and ends the release."
 	if r.Share == 0 {
 		back = "Ends the release. No visitor has seen v2."
 	}
@@ -91,18 +93,21 @@ func runningActions(r api.Release) []api.Action {
 		},
 		{
 			Name: "pause", Title: "Pause",
-			Effect: "Keeps the share where it is; nothing advances until somebody resumes. The guard still takes it back when it must.",
-			Undo:   "Resume.",
+			Effect: "Keeps the share where it is; nothing advances until somebody resumes. The guard still takes it back " +
+				"when it must.",
+			Undo: "Resume.",
 		},
 		{
 			Name: "share", Title: "Lower the share", Reason: true,
-			Effect: "Sets the share of visitors on v2 to what you enter, at most the present one.", Undo: "Set it up again, or go on.",
+			Effect: "Sets the share of visitors on v2 to what you enter, at most the present one.",
+			Undo:   "Set it up again, or go on.",
 		},
 		{
 			Name: "skip", Title: "Skip this step", Reason: true, Dangers: true,
 			Effect: "Counts the step as done without its proof. Your name and reason go into the log and into the approval.",
 		},
-		{Name: "abort", Title: "Abort and go back", Dangers: true, Reason: true, Effect: back, Undo: "Start a new release of v2."},
+		{Name: "abort", Title: "Abort and go back", Dangers: true, Reason: true, Effect: back,
+			Undo: "Start a new release of v2."},
 	}
 }
 
@@ -111,9 +116,12 @@ func verdict(word, action, sentence string) *api.Verdict {
 		At: before(2 * time.Second), Word: word, Action: action, Sentence: sentence, Requests: 18420, More: 1400,
 		MoreSeconds: 240, Sureness: 0.72,
 		Findings: []api.Finding{
-			{Rule: "error_rate", Arm: "canary", Level: "info", Value: 0.0041, Limit: 0.05, Unit: "fraction", Sentence: "Error rate 0.41 %, below 2 %."},
-			{Rule: "latency_p95", Arm: "canary", Level: "warn", Value: 512, Limit: 500, Unit: "ms", Sentence: "p95 is 512 ms, above 500 ms."},
-			{Rule: "health", Arm: "canary", Level: "info", Value: 0, Limit: 3, Unit: "failures", Sentence: "Health is answered."},
+			{Rule: "error_rate", Arm: "canary", Level: "info", Value: 0.0041, Limit: 0.05, Unit: "fraction",
+				Sentence: "Error rate 0.41 %, below 2 %."},
+			{Rule: "latency_p95", Arm: "canary", Level: "warn", Value: 512, Limit: 500, Unit: "ms",
+				Sentence: "p95 is 512 ms, above 500 ms."},
+			{Rule: "health", Arm: "canary", Level: "info", Value: 0, Limit: 3, Unit: "failures",
+				Sentence: "Health is answered."},
 		},
 	}
 }
@@ -131,7 +139,8 @@ func checks() []api.Check {
 		}
 		return c
 	}
-	unit := mk("unit", "Unit tests pass", "tests", "passed", "1,204 tests in 48 s", "token:ci", "", "development", "staging")
+	unit := mk("unit", "Unit tests pass", "tests", "passed", "1,204 tests in 48 s", "token:ci", "", "development",
+		"staging")
 	unit.Coverage = ptr(87.4)
 	return []api.Check{
 		unit,
@@ -139,7 +148,8 @@ func checks() []api.Check {
 		mk("e2e", "End-to-end tests pass", "tests", "running", "chromium 31 of 60", "token:ci", "", "canary"),
 		mk("review", "Code is reviewed", "quality", "passed", "2 approvals on #812", "user:lin", "", "staging"),
 		mk("security", "No known vulnerability", "quality", "failed", "1 high: left-pad 1.3.0", "token:ci", "", "production"),
-		mk("migration", "Migration is reversible", "database", "not_applicable", "no migration in v2", "user:grace", "devops", "production"),
+		mk("migration", "Migration is reversible", "database", "not_applicable", "no migration in v2", "user:grace", "devops",
+			"production"),
 		mk("docs", "Release notes are written", "documents", "missing", "", "", "product", "production"),
 		mk("browsers", "Browsers are tried", "tests", "missing", "", "", "", nil...),
 	}
@@ -155,13 +165,18 @@ func event(seq int64, ago time.Duration, kind, actor, env, sentence string) api.
 
 func events() []api.Event {
 	return []api.Event{
-		event(4127, 2*time.Minute, "release.share_set", "system:engine", "canary", "v2 has 10 % of visitors; the edge confirmed it after 3 ms."),
-		event(4126, 2*time.Minute+4*time.Second, "guard.verdict", "system:guard", "canary", "Better or equal at 5 %: error rate 0.4 % against 0.5 %, p95 212 ms against 208 ms."),
-		event(4119, 14*time.Minute, "release.share_set", "system:engine", "canary", "v2 has 5 % of visitors; the edge confirmed it after 4 ms."),
+		event(4127, 2*time.Minute, "release.share_set", "system:engine", "canary",
+			"v2 has 10 % of visitors; the edge confirmed it after 3 ms."),
+		event(4126, 2*time.Minute+4*time.Second, "guard.verdict", "system:guard", "canary",
+			"Better or equal at 5 %: error rate 0.4 % against 0.5 %, p95 212 ms against 208 ms."),
+		event(4119, 14*time.Minute, "release.share_set", "system:engine", "canary",
+			"v2 has 5 % of visitors; the edge confirmed it after 4 ms."),
 		event(4118, 15*time.Minute, "check.reported", "token:ci", "", "End-to-end tests of v2 are running."),
-		event(4111, 20*time.Minute, "release.step_passed", "user:lin", "staging", "lin (qa) signed off v2: all flows walked through on a phone and a laptop."),
+		event(4111, 20*time.Minute, "release.step_passed", "user:lin", "staging",
+			"lin (qa) signed off v2: all flows walked through on a phone and a laptop."),
 		event(4102, 42*time.Minute, "release.started", "user:grace", "", "grace started the release of v2 (3be81a90c7)."),
-		event(4090, 26*time.Hour, "release.completed", "system:engine", "production", "v1 is in production, verified and watched for 30 minutes."),
+		event(4090, 26*time.Hour, "release.completed", "system:engine", "production",
+			"v1 is in production, verified and watched for 30 minutes."),
 	}
 }
 
@@ -177,8 +192,9 @@ func environments() []api.Environment {
 	return []api.Environment{
 		{
 			Name: "development", Purpose: "Every push", Roles: []string{"development", "devops"}, AutoUndo: true,
-			Deployment: deployment("v3-pre4", commit1, "development", "unknown", 18*time.Minute), Since: ptr(before(18 * time.Minute)),
-			Sentence: "v3-pre4 runs here since a push to develop.", ErrorRate: none, P95: none,
+			Deployment: deployment("v3-pre4", commit1, "development", "unknown", 18*time.Minute),
+			Since:      ptr(before(18 * time.Minute)),
+			Sentence:   "v3-pre4 runs here since a push to develop.", ErrorRate: none, P95: none,
 		},
 		{
 			Name: "staging", Purpose: "Rehearsal", Roles: []string{"development", "qa", "devops"}, AutoUndo: true,
@@ -188,7 +204,8 @@ func environments() []api.Environment {
 		{
 			Name: "canary", Purpose: "A share of visitors", Roles: []string{"qa", "devops"}, AutoUndo: true,
 			Deployment: deployment("v2", commit2, "canary", "unknown", 14*time.Minute), Since: ptr(before(14 * time.Minute)),
-			Release: longID, Share: 10, Sentence: "v2 is at 10 %. Not enough evidence yet.", Requests: 1241, ErrorRate: 0.0041, P95: 212,
+			Release: longID, Share: 10, Sentence: "v2 is at 10 %. Not enough evidence yet.", Requests: 1241, ErrorRate: 0.0041,
+			P95: 212,
 		},
 		{
 			Name: "production", Purpose: "Everybody", Roles: []string{"product", "devops", "incident response"},
@@ -200,8 +217,10 @@ func environments() []api.Environment {
 
 func approval() api.Approval {
 	return api.Approval{
-		ID: "apr_0d6r3k8m2n4p5q7s9tv0", Kind: "release", Subject: longID, Action: "promote", App: "shop", Environment: "production",
-		Version: "v2", Commit: commit2, Deployment: "dep_0d6r3k8m2n4p5q7s9aaa", Plan: "1c9e" + hash[4:], Hash: hash, State: "open",
+		ID: "apr_0d6r3k8m2n4p5q7s9tv0", Kind: "release", Subject: longID, Action: "promote", App: "shop",
+		Environment: "production",
+		Version:     "v2", Commit: commit2, Deployment: "dep_0d6r3k8m2n4p5q7s9aaa", Plan: "1c9e" + hash[4:], Hash: hash,
+		State:  "open",
 		Author: "grace",
 		Evidence: []api.Evidence{
 			{Name: "Canary", Says: "Better or equal at 5, 10, 25, 50 and 100 %, over 184,220 requests."},
