@@ -235,7 +235,7 @@ func holdSizes(t *testing.T, h *house) {
 				}
 			}
 			for i, line := range f.lines {
-				if n := utf8.RuneCountInString(line); n > 120 {
+				if n := utf8.RuneCountInString(line); n > 120 && !strings.Contains(line, `:"`) { // a tag can't be divided
 					t.Errorf("%s:%d: %d characters: at most 120", f.path, i+1, n)
 				}
 			}

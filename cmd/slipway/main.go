@@ -1,4 +1,6 @@
-// Command slipway runs a team's deployment strategy: see slipway --help.
+// Command slipway runs a team's whole deployment strategy for a Next.js application:
+// the control plane, the edge, the demo and every command a person or a pipeline gives.
+// This file only puts them together, listens for signals and says how it ended.
 package main
 
 import (
@@ -29,8 +31,9 @@ func run() int {
 	config, _ := os.UserConfigDir()
 	version := version()
 	return cli.Run(ctx, cli.Options{
-		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Terminal: isTerminal(os.Stdout), Interactive: isTerminal(os.Stdin),
-		ConfigDir: config, Version: version,
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Terminal: isTerminal(os.Stdout),
+		Interactive: isTerminal(os.Stdin),
+		ConfigDir:   config, Version: version,
 		Commands: []*cobra.Command{
 			app.UpCommand(os.Stdout, os.Stderr, version),
 			app.EdgeCommand(os.Stdout, os.Stderr),

@@ -101,15 +101,18 @@ func (a *App) build(ctx context.Context) error {
 		}
 	}
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
-		DialContext: (&net.Dialer{Timeout: 3 * time.Second}).DialContext, MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute,
+		DialContext: (&net.Dialer{Timeout: 3 * time.Second}).DialContext, MaxIdleConnsPerHost: 8,
+		IdleConnTimeout:     time.Minute,
 		TLSHandshakeTimeout: 5 * time.Second,
 	}}
 	moves := selfhost.New(selfhost.Options{
-		Sticky:  edge.Sticky{Cookie: o.Strategy.Sticky.Cookie, UserHeader: o.Strategy.Sticky.UserHeader, UserCookie: o.Strategy.Sticky.UserCookie},
+		Sticky: edge.Sticky{Cookie: o.Strategy.Sticky.Cookie, UserHeader: o.Strategy.Sticky.UserHeader,
+			UserCookie: o.Strategy.Sticky.UserCookie},
 		Publish: a.publish, Edges: a.edges, Silent: 15 * time.Second, Confirm: 3 * time.Second, Poll: 20 * time.Millisecond,
 	})
 	a.Engine = engine.New(engine.Options{
-		DB: a.DB, Strategy: o.Strategy, Provider: moves, Timeline: a.timeline, Client: client, Log: o.Log, Pace: o.Pace, Env: os.LookupEnv,
+		DB: a.DB, Strategy: o.Strategy, Provider: moves, Timeline: a.timeline, Client: client, Log: o.Log, Pace: o.Pace,
+		Env: os.LookupEnv,
 	})
 	key, err := a.signingKey(ctx)
 	if err != nil {
@@ -127,7 +130,8 @@ func (a *App) build(ctx context.Context) error {
 		return fmt.Errorf("make the pages: %w", err)
 	}
 	a.server, err = server.New(server.Options{
-		Desk: a.Desk, People: a.People, DB: a.DB, Live: a.live, Log: o.Log, Metrics: telemetry.NewMetrics(o.Version), Web: pages,
+		Desk: a.Desk, People: a.People, DB: a.DB, Live: a.live, Log: o.Log, Metrics: telemetry.NewMetrics(o.Version),
+		Web:     pages,
 		Version: o.Version, MetricsToken: o.MetricsToken, Stop: a.stop,
 	})
 	if err != nil {

@@ -37,17 +37,20 @@ func UpCommand(out, errs io.Writer, version string) *cobra.Command {
 			"At the first start it prints a one-time link to make the first administrator.\n" +
 			"Secrets come from the environment: SLIPWAY_METRICS_TOKEN opens /metrics to others\n" +
 			"than this machine.",
-		Example: "  slipway init && slipway up\n  slipway up --database-url postgres://slipway@db/slipway --listen 0.0.0.0:4400",
-		Args:    cobra.NoArgs,
+		Example: "  slipway init && slipway up\n  slipway up --database-url postgres://slipway@db/slipway --listen " +
+			"0.0.0.0:4400",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return up(cmd.Context(), f, out, errs, version)
 		},
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.strategy, "strategy", "slipway.yaml", "strategy file")
-	fl.StringVar(&f.database, "database-url", envOr("SLIPWAY_DATABASE_URL", "slipway.db"), "SQLite file, or postgres://… (or SLIPWAY_DATABASE_URL)")
+	fl.StringVar(&f.database, "database-url", envOr("SLIPWAY_DATABASE_URL", "slipway.db"),
+		"SQLite file, or postgres://… (or SLIPWAY_DATABASE_URL)")
 	fl.StringVar(&f.listen, "listen", "127.0.0.1:4400", "address of the dashboard and the API")
-	fl.StringVar(&f.edgeListen, "edge-listen", "", "address for visitors; the strategy's target.selfhost.listen when empty")
+	fl.StringVar(&f.edgeListen, "edge-listen", "",
+		"address for visitors; the strategy's target.selfhost.listen when empty")
 	fl.BoolVar(&f.noEdge, "no-edge", false, "run no edge in this process: visitors come through slipway edge")
 	fl.StringVar(&f.adopt, "adopt-version", "current", "name of the version that production runs at the first start")
 	fl.StringVar(&f.level, "log-level", "info", "debug, info, warn or error")
@@ -66,7 +69,8 @@ func envOr(name, otherwise string) string {
 func listen(address, what, flag string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "address_taken", "%s cannot listen on %s. Choose another with %s.", what, address, flag)
+		return nil, fault.Wrap(err, fault.Unavailable, "address_taken", "%s cannot listen on %s. Choose another with %s.",
+			what, address, flag)
 	}
 	return ln, nil
 }
@@ -88,7 +92,8 @@ func up(ctx context.Context, f upFlags, out, errs io.Writer, version string) err
 	if err != nil {
 		return err
 	}
-	o := Options{Database: f.database, Strategy: s, Log: log, Version: version, Adopt: f.adopt, MetricsToken: os.Getenv("SLIPWAY_METRICS_TOKEN")}
+	o := Options{Database: f.database, Strategy: s, Log: log, Version: version, Adopt: f.adopt,
+		MetricsToken: os.Getenv("SLIPWAY_METRICS_TOKEN")}
 	if o.Control, err = listen(f.listen, "Slipway", "--listen"); err != nil {
 		return err
 	}
@@ -116,12 +121,14 @@ func announce(ctx context.Context, a *App, f upFlags, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(out, "Slipway runs the strategy of %s (%s).\n  dashboard  %s\n", a.opts.Strategy.App, f.strategy, a.URL())
+	_, _ = fmt.Fprintf(out, "Slipway runs the strategy of %s (%s).\n  dashboard  %s\n", a.opts.Strategy.App, f.strategy,
+		a.URL())
 	if a.EdgeURL() != "" {
 		_, _ = fmt.Fprintf(out, "  visitors   %s\n", a.EdgeURL())
 	}
 	if link != "" {
-		_, _ = fmt.Fprintf(out, "\nNobody can sign in yet. Make the first administrator here (the link works once):\n  %s\n", link)
+		_, _ = fmt.Fprintf(out, "\nNobody can sign in yet. Make the first administrator here (the link works once):\n  %s\n",
+			link)
 	}
 	return nil
 }
@@ -178,7 +185,8 @@ func runEdge(ctx context.Context, f edgeFlags, out, errs io.Writer) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("find the snapshot file: %w", err), ln.Close())
 	}
-	follower, err := follow.New(e, follow.Options{Control: f.control, Token: os.Getenv("SLIPWAY_TOKEN"), Name: f.name, File: file, Log: log})
+	follower, err := follow.New(e, follow.Options{Control: f.control, Token: os.Getenv("SLIPWAY_TOKEN"), Name: f.name,
+		File: file, Log: log})
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}

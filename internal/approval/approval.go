@@ -93,7 +93,8 @@ type Request struct {
 
 // New returns an open request about subject.
 func New(id string, s Subject, rules []Rule, author string, now time.Time) Request {
-	return Request{ID: id, Subject: s, Hash: s.Hash(), Rules: rules, Author: author, State: Open, Votes: []Vote{}, Opened: now}
+	return Request{ID: id, Subject: s, Hash: s.Hash(), Rules: rules, Author: author, State: Open, Votes: []Vote{},
+		Opened: now}
 }
 
 // signed is what a vote's signature covers.
@@ -129,7 +130,8 @@ func (r Request) Decide(v Vote, roles []string, now time.Time) (Request, Vote, e
 		return r, v, fault.New(fault.Conflict, "content_changed",
 			"What you decided about is not what is asked now. Read the request again, then decide.")
 	case v.User == r.Author && v.Approve:
-		return r, v, fault.New(fault.Denied, "own_release", "The author of a release never counts as its approver. Ask somebody else.")
+		return r, v, fault.New(fault.Denied, "own_release",
+			"The author of a release never counts as its approver. Ask somebody else.")
 	case slices.ContainsFunc(r.Votes, func(o Vote) bool { return o.User == v.User }):
 		return r, v, fault.New(fault.Conflict, "already_decided", "You have decided on this request already.")
 	case !v.Approve && v.Reason == "":
@@ -137,7 +139,8 @@ func (r Request) Decide(v Vote, roles []string, now time.Time) (Request, Vote, e
 	}
 	v.Role = r.roleFor(roles)
 	if v.Role == "" {
-		return r, v, fault.New(fault.Denied, "role_not_asked", "This request asks for %s; your roles do not count here.", Describe(r.Rules))
+		return r, v, fault.New(fault.Denied, "role_not_asked", "This request asks for %s; your roles do not count here.",
+			Describe(r.Rules))
 	}
 	v.At = now
 	r.Votes = append(slices.Clone(r.Votes), v)

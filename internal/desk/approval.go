@@ -19,7 +19,8 @@ func (d *Desk) Approvals(ctx context.Context, who access.Actor, state string) ([
 		return nil, err
 	}
 	if state != "" && state != string(approval.Open) {
-		return nil, fault.New(fault.Invalid, "state_unknown", "Only open requests can be listed; read others by their id or in the log.")
+		return nil, fault.New(fault.Invalid, "state_unknown",
+			"Only open requests can be listed; read others by their id or in the log.")
 	}
 	open, err := d.DB.ApprovalsOpen(ctx, d.Strategy.App)
 	if err != nil {
@@ -52,13 +53,18 @@ func (d *Desk) Approval(ctx context.Context, who access.Actor, id string) (api.A
 
 func (d *Desk) approval(ctx context.Context, who access.Actor, q approval.Request) (api.Approval, error) {
 	out := api.Approval{
-		ID: q.ID, Kind: q.Subject.Kind, Subject: q.Subject.ID, Action: q.Subject.Action, App: q.Subject.App, Environment: q.Subject.Environment,
-		Version: q.Subject.Version, Commit: q.Subject.Commit, Deployment: q.Subject.Deployment, Plan: q.Subject.Plan, Evidence: evidence(q.Subject),
-		Hash: q.Hash, State: string(q.State), Why: q.Why, Author: d.nameOf(ctx, q.Author), Rules: rules(q.Rules), Missing: rules(q.Missing()),
-		Votes: []api.Vote{}, Opened: q.Opened.UTC(), Expires: q.Subject.Expires.UTC(), Closed: instant(q.Closed), Changed: map[string]string{},
+		ID: q.ID, Kind: q.Subject.Kind, Subject: q.Subject.ID, Action: q.Subject.Action, App: q.Subject.App,
+		Environment: q.Subject.Environment,
+		Version:     q.Subject.Version, Commit: q.Subject.Commit, Deployment: q.Subject.Deployment, Plan: q.Subject.Plan,
+		Evidence: evidence(q.Subject),
+		Hash:     q.Hash, State: string(q.State), Why: q.Why, Author: d.nameOf(ctx, q.Author), Rules: rules(q.Rules),
+		Missing: rules(q.Missing()),
+		Votes:   []api.Vote{}, Opened: q.Opened.UTC(), Expires: q.Subject.Expires.UTC(), Closed: instant(q.Closed),
+		Changed: map[string]string{},
 	}
 	for _, v := range q.Votes {
-		out.Votes = append(out.Votes, api.Vote{Name: v.Name, Role: v.Role, Approve: v.Approve, Reason: v.Reason, At: v.At.UTC(), Signature: v.Signature})
+		out.Votes = append(out.Votes, api.Vote{Name: v.Name, Role: v.Role, Approve: v.Approve, Reason: v.Reason,
+			At: v.At.UTC(), Signature: v.Signature})
 	}
 	out.WhyNot = whyNot(who, q)
 	out.MayDecide = out.WhyNot == ""
@@ -135,7 +141,8 @@ func permission(q approval.Request) access.Permission {
 }
 
 // Decide records the caller's decision on a request.
-func (d *Desk) Decide(ctx context.Context, who access.Actor, id string, approve bool, in api.Decision) (api.Approval, error) {
+func (d *Desk) Decide(ctx context.Context, who access.Actor, id string, approve bool, in api.Decision) (api.Approval,
+	error) {
 	q, err := d.DB.Approval(ctx, id)
 	if err != nil {
 		return api.Approval{}, err
@@ -166,7 +173,8 @@ func (d *Desk) Checks(ctx context.Context, who access.Actor, version string) ([]
 	out := []api.Check{}
 	for _, i := range d.Strategy.Checklist() {
 		c := api.Check{
-			Name: i.Name, Title: i.Title, Group: i.Group, Version: version, Status: string(checklist.Missing), Required: append([]string{}, i.Stages...), Role: i.Role,
+			Name: i.Name, Title: i.Title, Group: i.Group, Version: version, Status: string(checklist.Missing),
+			Required: append([]string{}, i.Stages...), Role: i.Role,
 		}
 		if r, ok := byName[i.Name]; ok {
 			c = filled(c, r)
@@ -176,14 +184,16 @@ func (d *Desk) Checks(ctx context.Context, who access.Actor, version string) ([]
 	}
 	for _, r := range results {
 		if _, extra := byName[r.Name]; extra {
-			out = append(out, filled(api.Check{Name: r.Name, Title: r.Name, Group: "other", Version: version, Required: []string{}}, r))
+			out = append(out, filled(api.Check{Name: r.Name, Title: r.Name, Group: "other", Version: version,
+				Required: []string{}}, r))
 		}
 	}
 	return out, nil
 }
 
 func filled(c api.Check, r checklist.Result) api.Check {
-	c.Commit, c.Status, c.Summary, c.URL, c.Coverage, c.Actor, c.At = r.Commit, string(r.Status), r.Summary, r.URL, r.Coverage, r.Actor, instant(r.At)
+	c.Commit, c.Status, c.Summary, c.URL = r.Commit, string(r.Status), r.Summary, r.URL
+	c.Coverage, c.Actor, c.At = r.Coverage, r.Actor, instant(r.At)
 	return c
 }
 
@@ -204,17 +214,21 @@ func (d *Desk) ReportCheck(ctx context.Context, who access.Actor, in api.ReportC
 	if err := d.check(ctx, who, p, env); err != nil {
 		return api.Check{}, err
 	}
-	if item.Role != "" && (who.User == "" || !slices.Contains(who.Roles, item.Role)) && !slices.Contains(who.Roles, "admin") {
+	if item.Role != "" && (who.User == "" || !slices.Contains(who.Roles, item.Role)) && !slices.Contains(who.Roles,
+		"admin") {
 		return api.Check{}, d.deny(ctx, who, p, env, "%q is signed by the role %s.", item.Title, item.Role)
 	}
 	if in.Status == string(checklist.NotApplicable) && strings.TrimSpace(in.Summary) == "" {
-		return api.Check{}, fault.New(fault.Invalid, "reason_required", "Say why %s is not applicable: the summary goes into the log.", in.Name)
+		return api.Check{}, fault.New(fault.Invalid, "reason_required",
+			"Say why %s is not applicable: the summary goes into the log.", in.Name)
 	}
 	if in.URL != "" && !strings.HasPrefix(in.URL, "https://") && !strings.HasPrefix(in.URL, "http://") {
-		return api.Check{}, fault.New(fault.Invalid, "url_invalid", "url is a link to the evidence: it begins with https:// or http://.")
+		return api.Check{}, fault.New(fault.Invalid, "url_invalid",
+			"url is a link to the evidence: it begins with https:// or http://.")
 	}
 	r := checklist.Result{
-		Version: in.Version, Commit: in.Commit, Name: in.Name, Status: checklist.Status(in.Status), Summary: in.Summary, URL: in.URL, Coverage: in.Coverage,
+		Version: in.Version, Commit: in.Commit, Name: in.Name, Status: checklist.Status(in.Status), Summary: in.Summary,
+		URL: in.URL, Coverage: in.Coverage,
 	}
 	if err := d.Engine.Report(ctx, who, r); err != nil {
 		return api.Check{}, err
@@ -242,7 +256,8 @@ func (d *Desk) environmentOf(name string) string {
 }
 
 // deny records a denial that no permission expresses.
-func (d *Desk) deny(ctx context.Context, who access.Actor, p access.Permission, environment, format string, args ...any) error {
+func (d *Desk) deny(ctx context.Context, who access.Actor, p access.Permission, environment, format string,
+	args ...any) error {
 	if err := d.Engine.Denied(ctx, who, p, environment); err != nil {
 		return err
 	}

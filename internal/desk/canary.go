@@ -20,7 +20,8 @@ const points = 90
 // first share to the release's end or now.
 func (d *Desk) Canary(ctx context.Context, who access.Actor, id string) (api.Canary, error) {
 	out := api.Canary{
-		Stable: []api.CanaryPoint{}, Canary: []api.CanaryPoint{}, Shares: []api.Shift{}, Measured: []api.SharePoint{}, Health: []api.HealthPoint{},
+		Stable: []api.CanaryPoint{}, Canary: []api.CanaryPoint{}, Shares: []api.Shift{}, Measured: []api.SharePoint{},
+		Health:   []api.HealthPoint{},
 		Verdicts: []api.VerdictMark{},
 	}
 	r, err := d.find(ctx, id)
@@ -113,7 +114,8 @@ func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time
 }
 
 // draw folds the seconds into intervals.
-func (d *Desk) draw(out *api.Canary, r release.Release, stable, canary []metric.Bucket, from, to time.Time, step time.Duration) {
+func (d *Desk) draw(out *api.Canary, r release.Release, stable, canary []metric.Bucket, from, to time.Time,
+	step time.Duration) {
 	n := int(to.Sub(from)/step) + 1
 	s, c := fold(stable, from, step, n), fold(canary, from, step, n)
 	for i := range n {
@@ -127,7 +129,8 @@ func (d *Desk) draw(out *api.Canary, r release.Release, stable, canary []metric.
 		if total := s[i].Requests + c[i].Requests; total > 0 {
 			low, high := wilson(c[i].Requests, total)
 			out.Measured = append(out.Measured, api.SharePoint{
-				At: at, Share: 100 * float64(c[i].Requests) / float64(total), Low: 100 * low, High: 100 * high, Intended: intended(r, at.Add(step/2)),
+				At: at, Share: 100 * float64(c[i].Requests) / float64(total), Low: 100 * low, High: 100 * high,
+				Intended: intended(r, at.Add(step/2)),
 			})
 		}
 	}
@@ -210,7 +213,8 @@ func (d *Desk) marks(ctx context.Context, out *api.Canary, r release.Release, fr
 			continue
 		}
 		word, action = string(j.Verdict.Word), string(j.Verdict.Action)
-		out.Verdicts = append(out.Verdicts, api.VerdictMark{At: j.Verdict.At.UTC(), Word: word, Action: action, Sentence: j.Verdict.Sentence})
+		out.Verdicts = append(out.Verdicts, api.VerdictMark{At: j.Verdict.At.UTC(), Word: word, Action: action,
+			Sentence: j.Verdict.Sentence})
 	}
 	return nil
 }

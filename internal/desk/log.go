@@ -42,7 +42,8 @@ func (d *Desk) Events(ctx context.Context, who access.Actor, q EventQuery) (api.
 		return page, d.check(ctx, who, access.ReadLog, access.Everywhere)
 	}
 	f := store.EventFilter{
-		After: q.After, Before: q.Before, Kind: q.Kind, Subject: q.Subject, Actor: q.Actor, Environment: q.Environment, Text: q.Text,
+		After: q.After, Before: q.Before, Kind: q.Kind, Subject: q.Subject, Actor: q.Actor, Environment: q.Environment,
+		Text: q.Text,
 		From: q.From, To: q.To, Limit: limited(q.Limit), Descending: !q.Ascending,
 	}
 	list, err := d.DB.Events(ctx, f)
@@ -121,7 +122,8 @@ func (d *Desk) Incidents(ctx context.Context, who access.Actor, q IncidentQuery)
 	if err := d.seeAny(ctx, who); err != nil {
 		return page, err
 	}
-	list, next, err := d.DB.Incidents(ctx, store.IncidentFilter{App: d.Strategy.App, State: q.State, Before: q.Cursor, Limit: limited(q.Limit)})
+	list, next, err := d.DB.Incidents(ctx, store.IncidentFilter{App: d.Strategy.App, State: q.State, Before: q.Cursor,
+		Limit: limited(q.Limit)})
 	if err != nil {
 		return page, err
 	}
@@ -163,7 +165,8 @@ func (d *Desk) Incident(ctx context.Context, who access.Actor, id string) (api.I
 }
 
 // ResolveIncident closes an incident.
-func (d *Desk) ResolveIncident(ctx context.Context, who access.Actor, id string, in api.ResolveIncident) (api.Incident, error) {
+func (d *Desk) ResolveIncident(ctx context.Context, who access.Actor, id string, in api.ResolveIncident) (api.Incident,
+	error) {
 	i, err := d.DB.Incident(ctx, id)
 	if err != nil {
 		return api.Incident{}, err
@@ -189,7 +192,8 @@ func (d *Desk) ReportIssue(ctx context.Context, who access.Actor, in api.ReportI
 	if in.Detail != "" {
 		title += ": " + in.Detail
 	}
-	id, err := d.Engine.ReportIssue(ctx, who, engine.Issue{Environment: in.Environment, Title: title, Critical: in.Critical, Security: in.Security})
+	id, err := d.Engine.ReportIssue(ctx, who, engine.Issue{Environment: in.Environment, Title: title,
+		Critical: in.Critical, Security: in.Security})
 	if err != nil {
 		return api.Incident{}, err
 	}
@@ -198,8 +202,10 @@ func (d *Desk) ReportIssue(ctx context.Context, who access.Actor, in api.ReportI
 
 func incidentOf(i incident.Incident) api.Incident {
 	out := api.Incident{
-		ID: i.ID, App: i.App, Title: i.Title, Severity: string(i.Severity), Criterion: i.Criterion, State: string(i.State), Opened: i.Opened.UTC(),
-		Resolved: instant(i.Resolved), Release: i.Release, Rollback: i.Rollback, ReviewDue: instant(i.ReviewDue), Timeline: []api.Event{},
+		ID: i.ID, App: i.App, Title: i.Title, Severity: string(i.Severity), Criterion: i.Criterion, State: string(i.State),
+		Opened:   i.Opened.UTC(),
+		Resolved: instant(i.Resolved), Release: i.Release, Rollback: i.Rollback, ReviewDue: instant(i.ReviewDue),
+		Timeline: []api.Event{},
 	}
 	switch {
 	case i.State == incident.Resolved:

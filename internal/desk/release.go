@@ -73,7 +73,8 @@ func (d *Desk) find(ctx context.Context, id string) (release.Release, error) {
 		return release.Release{}, err
 	}
 	if len(list) == 0 {
-		return release.Release{}, fault.New(fault.NotFound, "release_not_found", "There is no release %s. List them: slipway release list.", id)
+		return release.Release{}, fault.New(fault.NotFound, "release_not_found",
+			"There is no release %s. List them: slipway release list.", id)
 	}
 	return list[0], nil
 }
@@ -81,17 +82,22 @@ func (d *Desk) find(ctx context.Context, id string) (release.Release, error) {
 // brief is a release as lists show it.
 func (d *Desk) brief(r release.Release) api.Release {
 	out := api.Release{
-		ID: r.ID, App: r.App, Version: r.Version, Commit: r.Commit, Author: r.Author, Note: r.Note, Deployment: r.Deployment, URL: r.URL,
-		Previous: r.Previous, Phase: string(r.Phase), Stage: r.Stage(), Step: r.Step().ID, Sentence: r.Sentence, Reason: r.Reason,
-		Share: r.Share, Reached: r.Reached, Measured: -1, Scheduled: instant(r.Scheduled), Unscheduled: r.Unscheduled, Created: r.Created.UTC(),
-		Updated: r.Updated.UTC(), Ended: instant(r.Ended), Detected: instant(r.Detected), Restored: instant(r.Restored), Revision: r.Row,
-		Steps: []api.Step{}, Shares: []api.Shift{}, Actions: []api.Action{},
+		ID: r.ID, App: r.App, Version: r.Version, Commit: r.Commit, Author: r.Author, Note: r.Note, Deployment: r.Deployment,
+		URL:      r.URL,
+		Previous: r.Previous, Phase: string(r.Phase), Stage: r.Stage(), Step: r.Step().ID, Sentence: r.Sentence,
+		Reason: r.Reason,
+		Share:  r.Share, Reached: r.Reached, Measured: -1, Scheduled: instant(r.Scheduled), Unscheduled: r.Unscheduled,
+		Created: r.Created.UTC(),
+		Updated: r.Updated.UTC(), Ended: instant(r.Ended), Detected: instant(r.Detected), Restored: instant(r.Restored),
+		Revision: r.Row,
+		Steps:    []api.Step{}, Shares: []api.Shift{}, Actions: []api.Action{},
 	}
 	for i, s := range r.States {
 		p := r.Plan.Steps[i]
 		out.Steps = append(out.Steps, api.Step{
 			ID: p.ID, Stage: p.Stage, Environment: p.Environment, Kind: string(p.Kind), Title: p.Title, Status: string(s.Status),
-			Sentence: s.Sentence, Actor: s.Actor, Started: instant(s.Started), Ended: instant(s.Ended), Share: p.Share, BakeSeconds: p.Bake.Seconds(),
+			Sentence: s.Sentence, Actor: s.Actor, Started: instant(s.Started), Ended: instant(s.Ended), Share: p.Share,
+			BakeSeconds: p.Bake.Seconds(),
 		})
 	}
 	for _, s := range r.Shares {
@@ -163,7 +169,8 @@ func (d *Desk) nameOf(ctx context.Context, user string) string {
 
 func verdict(v guard.Verdict) api.Verdict {
 	out := api.Verdict{
-		At: v.At.UTC(), Word: string(v.Word), Action: string(v.Action), Sentence: v.Sentence, Requests: v.Requests, More: v.MoreRequests,
+		At: v.At.UTC(), Word: string(v.Word), Action: string(v.Action), Sentence: v.Sentence, Requests: v.Requests,
+		More:        v.MoreRequests,
 		MoreSeconds: v.MoreTime.Seconds(), Sureness: v.Sureness, Findings: []api.Finding{},
 	}
 	for _, f := range v.Findings {
@@ -191,19 +198,24 @@ func (d *Desk) releaseActions(who access.Actor, r release.Release) []api.Action 
 	people := d.people(r)
 	switch {
 	case r.Phase == release.Paused:
-		add(access.ControlRelease, api.Action{Name: "resume", Title: "Resume", Effect: "It goes on with " + step.Title + ".", Undo: "Pause it again.", Primary: true})
+		add(access.ControlRelease, api.Action{Name: "resume", Title: "Resume", Effect: "It goes on with " + step.Title + ".",
+			Undo: "Pause it again.", Primary: true})
 	default:
 		if state.Status == release.StepFailed {
-			add(access.ControlRelease, api.Action{Name: "retry", Title: "Try again", Effect: step.Title + " is tried once more.", Undo: "Abort.", Primary: true})
+			add(access.ControlRelease, api.Action{Name: "retry", Title: "Try again", Effect: step.Title + " is tried once more.",
+				Undo: "Abort.", Primary: true})
 		}
-		if step.Kind == release.KindShare && !state.Set.IsZero() || step.Kind == release.KindWindow && r.Scheduled.IsZero() && r.Unscheduled == "" {
+		if step.Kind == release.KindShare && !state.Set.IsZero() || step.Kind == release.KindWindow && r.Scheduled.IsZero() &&
+			r.Unscheduled == "" {
 			add(access.ControlRelease, api.Action{Name: "promote", Title: "Go on now", Reason: true,
 				Effect: "It goes on to the next step without waiting for the rest of this one.", Undo: "Lower the share or abort."})
 		}
-		add(access.ControlRelease, api.Action{Name: "pause", Title: "Pause", Effect: fmt.Sprintf("It stays at %g %% and nothing advances. The guard keeps watching.", r.Share), Undo: "Resume."})
+		add(access.ControlRelease, api.Action{Name: "pause", Title: "Pause",
+			Effect: fmt.Sprintf("It stays at %g %% and nothing advances. The guard keeps watching.", r.Share), Undo: "Resume."})
 	}
 	if r.Share > 0 && r.Promoted.IsZero() {
-		add(access.ControlRelease, api.Action{Name: "share", Title: "Lower the share", Effect: "Fewer visitors see " + r.Version + "; it is paused there.", Undo: "Resume."})
+		add(access.ControlRelease, api.Action{Name: "share", Title: "Lower the share", Effect: "Fewer visitors see " +
+			r.Version + "; it is paused there.", Undo: "Resume."})
 	}
 	if skippable(step) {
 		add(access.SkipStep, api.Action{Name: "skip", Title: "Skip this step", Reason: true, Dangers: true,
@@ -214,7 +226,8 @@ func (d *Desk) releaseActions(who access.Actor, r release.Release) []api.Action 
 			Effect: fmt.Sprintf("Sends %s back to the stable version now.", people), Undo: "Start a new release."})
 	} else {
 		add(access.RequestRollback, api.Action{Name: "rollback", Title: "Request a rollback", Reason: true, Dangers: true,
-			Effect: "Asks for approval to take production back to the last known good deployment.", Undo: "Cancel it before it is approved."})
+			Effect: "Asks for approval to take production back to the last known good deployment.",
+			Undo:   "Cancel it before it is approved."})
 	}
 	return out
 }
@@ -253,11 +266,13 @@ func (d *Desk) StartRelease(ctx context.Context, who access.Actor, in api.StartR
 		return api.Release{}, err
 	}
 	r := release.Release{
-		Version: in.Version, Commit: in.Commit, Note: in.Note, URL: in.Deployment, Flags: in.Flags, Unscheduled: in.Unscheduled, Urgent: in.Urgent,
+		Version: in.Version, Commit: in.Commit, Note: in.Note, URL: in.Deployment, Flags: in.Flags,
+		Unscheduled: in.Unscheduled, Urgent: in.Urgent,
 	}
 	if in.Urgent {
 		if in.Unscheduled == "" {
-			return api.Release{}, fault.New(fault.Invalid, "reason_required", "An urgent release needs unscheduled_reason: it goes into the log.")
+			return api.Release{}, fault.New(fault.Invalid, "reason_required",
+				"An urgent release needs unscheduled_reason: it goes into the log.")
 		}
 		if err := d.check(ctx, who, access.SkipStep, "production"); err != nil {
 			return api.Release{}, err
@@ -266,7 +281,8 @@ func (d *Desk) StartRelease(ctx context.Context, who access.Actor, in api.StartR
 	if in.Scheduled != "" {
 		at, err := time.Parse(time.RFC3339, in.Scheduled)
 		if err != nil {
-			return api.Release{}, fault.New(fault.Invalid, "scheduled_invalid", "scheduled is a time such as 2026-03-02T09:00:00Z, not %q.", in.Scheduled)
+			return api.Release{}, fault.New(fault.Invalid, "scheduled_invalid",
+				"scheduled is a time such as 2026-03-02T09:00:00Z, not %q.", in.Scheduled)
 		}
 		r.Scheduled = at
 	}
@@ -279,7 +295,8 @@ func (d *Desk) StartRelease(ctx context.Context, who access.Actor, in api.StartR
 
 // Act does what somebody asks of a release: pause, resume, promote, abort, share,
 // skip, retry or sign.
-func (d *Desk) Act(ctx context.Context, who access.Actor, id, action string, in api.ReleaseAction) (api.Release, error) {
+func (d *Desk) Act(ctx context.Context, who access.Actor, id, action string, in api.ReleaseAction) (api.Release,
+	error) {
 	r, err := d.find(ctx, id)
 	if err != nil {
 		return api.Release{}, err
@@ -296,8 +313,9 @@ func (d *Desk) Act(ctx context.Context, who access.Actor, id, action string, in 
 		return api.Release{}, err
 	}
 	c := release.Command{
-		Kind: release.CommandKind(action), Actor: who.ID, User: who.User, Name: who.Name, Reason: strings.TrimSpace(in.Reason),
-		Step: in.Step, Share: in.Share, Bypass: who.May(access.SkipStep, env),
+		Kind: release.CommandKind(action), Actor: who.ID, User: who.User, Name: who.Name,
+		Reason: strings.TrimSpace(in.Reason),
+		Step:   in.Step, Share: in.Share, Bypass: who.May(access.SkipStep, env),
 	}
 	if err := d.Engine.Command(ctx, r.ID, c, in.Revision); err != nil {
 		return api.Release{}, err
@@ -309,7 +327,8 @@ func (d *Desk) Act(ctx context.Context, who access.Actor, id, action string, in 
 }
 
 // sign records a person's verdict on the items of a sign-off step.
-func (d *Desk) sign(ctx context.Context, who access.Actor, r release.Release, in api.ReleaseAction) (api.Release, error) {
+func (d *Desk) sign(ctx context.Context, who access.Actor, r release.Release, in api.ReleaseAction) (api.Release,
+	error) {
 	step := r.Step()
 	if in.Step != "" {
 		found := false

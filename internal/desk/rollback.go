@@ -22,7 +22,8 @@ func (d *Desk) Rollbacks(ctx context.Context, who access.Actor, cursor string, l
 	if err := d.seeAny(ctx, who); err != nil {
 		return page, err
 	}
-	list, next, err := d.DB.Rollbacks(ctx, store.RollbackFilter{App: d.Strategy.App, Before: cursor, Limit: limited(limit)})
+	list, next, err := d.DB.Rollbacks(ctx, store.RollbackFilter{App: d.Strategy.App, Before: cursor,
+		Limit: limited(limit)})
 	if err != nil {
 		return page, err
 	}
@@ -76,7 +77,8 @@ func (d *Desk) RequestRollback(ctx context.Context, who access.Actor, in api.Req
 		return api.Rollback{}, err
 	}
 	if strings.TrimSpace(in.Reason) == "" {
-		return api.Rollback{}, fault.New(fault.Invalid, "reason_required", "Say why: the reason is what approvers decide upon.")
+		return api.Rollback{}, fault.New(fault.Invalid, "reason_required",
+			"Say why: the reason is what approvers decide upon.")
 	}
 	b, err := d.Engine.RequestRollback(ctx, who, in.Environment, strings.TrimSpace(in.Reason), in.To)
 	if err != nil {
@@ -86,7 +88,8 @@ func (d *Desk) RequestRollback(ctx context.Context, who access.Actor, in api.Req
 }
 
 // ActRollback does what somebody asks of a rollback: run, cancel, retry or retarget.
-func (d *Desk) ActRollback(ctx context.Context, who access.Actor, id, action string, in api.RollbackAction) (api.Rollback, error) {
+func (d *Desk) ActRollback(ctx context.Context, who access.Actor, id, action string,
+	in api.RollbackAction) (api.Rollback, error) {
 	b, err := d.DB.Rollback(ctx, id)
 	if err != nil {
 		return api.Rollback{}, err
@@ -99,9 +102,11 @@ func (d *Desk) ActRollback(ctx context.Context, who access.Actor, id, action str
 		return api.Rollback{}, err
 	}
 	if action == "retarget" && in.To == "" {
-		return api.Rollback{}, fault.New(fault.Invalid, "target_required", "Say which deployment to go to: see the candidates of the plan.")
+		return api.Rollback{}, fault.New(fault.Invalid, "target_required",
+			"Say which deployment to go to: see the candidates of the plan.")
 	}
-	c := rollback.Command{Kind: rollback.CommandKind(action), Actor: who.ID, Name: who.Name, Reason: strings.TrimSpace(in.Reason)}
+	c := rollback.Command{Kind: rollback.CommandKind(action), Actor: who.ID, Name: who.Name,
+		Reason: strings.TrimSpace(in.Reason)}
 	if err := d.Engine.CommandRollback(ctx, id, c, in.To, in.Revision); err != nil {
 		return api.Rollback{}, err
 	}
@@ -110,9 +115,12 @@ func (d *Desk) ActRollback(ctx context.Context, who access.Actor, id, action str
 
 func (d *Desk) rollback(ctx context.Context, who access.Actor, b rollback.Rollback) (api.Rollback, error) {
 	out := api.Rollback{
-		ID: b.ID, App: b.App, Environment: b.Environment, Release: b.Release, From: b.Plan.From.Version, Phase: string(b.Phase),
-		Sentence: b.Sentence, Trigger: b.Trigger, Requested: d.nameOf(ctx, b.Author), Created: b.Created.UTC(), Detected: instant(b.Detected),
-		Executed: instant(b.Executed), Ended: instant(b.Ended), Plan: d.plan(b.Plan), Steps: rollbackSteps(b), Incident: b.Incident, Revision: b.Row,
+		ID: b.ID, App: b.App, Environment: b.Environment, Release: b.Release, From: b.Plan.From.Version,
+		Phase:    string(b.Phase),
+		Sentence: b.Sentence, Trigger: b.Trigger, Requested: d.nameOf(ctx, b.Author), Created: b.Created.UTC(),
+		Detected: instant(b.Detected),
+		Executed: instant(b.Executed), Ended: instant(b.Ended), Plan: d.plan(b.Plan), Steps: rollbackSteps(b),
+		Incident: b.Incident, Revision: b.Row,
 		Actions: []api.Action{}, Next: b.Next(),
 	}
 	if b.Plan.To != nil {
@@ -142,17 +150,20 @@ func rollbackActions(who access.Actor, b rollback.Rollback) []api.Action {
 		out = append(out, a)
 	}
 	if b.Phase == rollback.Failed && b.Plan.To != nil {
-		add(access.RunRollback, api.Action{Name: "retry", Title: "Try again", Effect: "Sends all visitors to " + b.Plan.To.Version + " and verifies it.", Undo: "Go to another deployment.", Primary: true, Dangers: true})
+		add(access.RunRollback, api.Action{Name: "retry", Title: "Try again", Effect: "Sends all visitors to " +
+			b.Plan.To.Version + " and verifies it.", Undo: "Go to another deployment.", Primary: true, Dangers: true})
 	}
 	if b.Phase == rollback.Requested || b.Phase == rollback.Approved || b.Phase == rollback.Failed {
-		add(access.RequestRollback, api.Action{Name: "cancel", Title: "Cancel", Effect: "Nothing is taken back; the incident stays open.", Undo: "Request it again.", Reason: true})
+		add(access.RequestRollback, api.Action{Name: "cancel", Title: "Cancel",
+			Effect: "Nothing is taken back; the incident stays open.", Undo: "Request it again.", Reason: true})
 	}
 	return out
 }
 
 // rollbackSteps shows the state machine as steps.
 func rollbackSteps(b rollback.Rollback) []api.RollbackStep {
-	order := map[rollback.Phase]int{rollback.Requested: 0, rollback.Approved: 1, rollback.Executing: 2, rollback.Verifying: 3, rollback.Done: 4}
+	order := map[rollback.Phase]int{rollback.Requested: 0, rollback.Approved: 1, rollback.Executing: 2,
+		rollback.Verifying: 3, rollback.Done: 4}
 	at, known := order[b.Phase]
 	if !known { // failed, rejected or canceled: as far as the times say
 		switch {
@@ -165,7 +176,8 @@ func rollbackSteps(b rollback.Rollback) []api.RollbackStep {
 		}
 	}
 	names := []struct{ name, title string }{
-		{"request", "Approval"}, {"approve", "Start"}, {"execute", "Move traffic"}, {"verify", "Verify: smoke, health, error rate"},
+		{"request", "Approval"}, {"approve", "Start"}, {"execute", "Move traffic"},
+		{"verify", "Verify: smoke, health, error rate"},
 	}
 	out := []api.RollbackStep{}
 	for i, n := range names {
@@ -188,14 +200,16 @@ func rollbackSteps(b rollback.Rollback) []api.RollbackStep {
 
 func (d *Desk) plan(p rollback.Plan) api.RollbackPlan {
 	out := api.RollbackPlan{
-		App: p.App, Environment: p.Environment, From: deploy(p.From), Why: p.Why, Candidates: []api.TargetAnalysis{}, Steps: p.Steps(), Hash: p.Hash(),
+		App: p.App, Environment: p.Environment, From: deploy(p.From), Why: p.Why, Candidates: []api.TargetAnalysis{},
+		Steps: p.Steps(), Hash: p.Hash(),
 	}
 	if p.To != nil {
 		to := deploy(*p.To)
 		out.To = &to
 	}
 	for _, c := range p.Candidates {
-		out.Candidates = append(out.Candidates, api.TargetAnalysis{Deployment: c.Deployment.ID, Version: c.Deployment.Version, Eligible: c.Eligible, Why: c.Why})
+		out.Candidates = append(out.Candidates, api.TargetAnalysis{Deployment: c.Deployment.ID, Version: c.Deployment.Version,
+			Eligible: c.Eligible, Why: c.Why})
 	}
 	out.Aid = d.aid(p)
 	return out
@@ -206,7 +220,8 @@ func (d *Desk) aid(p rollback.Plan) []api.Evidence {
 	now := time.Now()
 	b := d.Timeline.Sum(p.From.ID, now.Add(-5*time.Minute).Unix(), now.Unix()+1, metric.Compared()...)
 	rate, known := b.ErrorRate()
-	severity, criterion := incident.Classify(incident.Signs{Environment: p.Environment, ErrorRate: rate, Requests: b.Requests})
+	severity, criterion := incident.Classify(incident.Signs{Environment: p.Environment, ErrorRate: rate,
+		Requests: b.Requests})
 	impact := "nothing was measured in the last five minutes"
 	if known {
 		impact = fmt.Sprintf("%d of %d requests failed in the last five minutes", b.Errors, b.Requests)
@@ -215,15 +230,20 @@ func (d *Desk) aid(p rollback.Plan) []api.Evidence {
 		{Name: "Severity", Says: fmt.Sprintf("%s: %s", severity, criterion)},
 		{Name: "Impact", Says: impact},
 		{Name: "Time to roll back", Says: fmt.Sprintf("seconds to move traffic, then %s of verification", p.Watch)},
-		{Name: "Hotfix instead", Says: "possible as a new release; it takes the stages of the strategy, or release start --urgent with a reason"},
-		{Name: "Data", Says: "only code goes back: the database, configuration and flags stay as they are. Check that the target works with them."},
+		{Name: "Hotfix instead",
+			Says: "possible as a new release; it takes the stages of the strategy, or release start --urgent with a reason"},
+		{Name: "Data",
+			Says: "only code goes back: the database, configuration and flags stay as they are. Check that the target works " +
+				"with them."},
 	}
 }
 
 func deploy(x deployment.Deployment) api.Deployment {
 	return api.Deployment{
-		ID: x.ID, App: x.App, Version: x.Version, Commit: x.Commit, URL: x.URL, Environment: x.Environment, Preview: x.Preview,
-		Verdict: string(x.Verdict), Why: x.Why, Created: x.Created.UTC(), Promoted: instant(x.Promoted), Verified: instant(x.Verified),
+		ID: x.ID, App: x.App, Version: x.Version, Commit: x.Commit, URL: x.URL, Environment: x.Environment,
+		Preview: x.Preview,
+		Verdict: string(x.Verdict), Why: x.Why, Created: x.Created.UTC(), Promoted: instant(x.Promoted),
+		Verified: instant(x.Verified),
 	}
 }
 
@@ -253,7 +273,8 @@ func (d *Desk) RegisterDeployment(ctx context.Context, who access.Actor, in api.
 		if in.Branch != "" {
 			mapped, ok := d.Strategy.EnvironmentOf(in.Branch)
 			if !ok && !in.Preview {
-				return api.Deployment{}, fault.New(fault.Refused, "branch_unmapped", "The strategy maps no environment to the branch %q.", in.Branch)
+				return api.Deployment{}, fault.New(fault.Refused, "branch_unmapped",
+					"The strategy maps no environment to the branch %q.", in.Branch)
 			}
 			if ok {
 				env = mapped

@@ -24,7 +24,8 @@ const silent = 30 * time.Second
 // Status returns everything at a glance, as far as the caller may see it.
 func (d *Desk) Status(ctx context.Context, who access.Actor) (api.Status, error) {
 	out := api.Status{
-		App: d.Strategy.App, Now: time.Now().UTC(), Slipway: d.Version, Releases: []api.Release{}, Approvals: []api.Approval{},
+		App: d.Strategy.App, Now: time.Now().UTC(), Slipway: d.Version, Releases: []api.Release{},
+		Approvals: []api.Approval{},
 		Incidents: []api.Incident{}, Rollbacks: []api.Rollback{},
 	}
 	var err error
@@ -85,7 +86,8 @@ func summary(s api.Status) string {
 		parts = append(parts, fmt.Sprintf("%s open.", count(n, "incident")))
 	}
 	if n := len(s.Approvals); n > 0 {
-		parts = append(parts, fmt.Sprintf("%s for you.", strings.Replace(count(n, "approval"), "approval", "approval waiting", 1)))
+		parts = append(parts, fmt.Sprintf("%s for you.", strings.Replace(count(n, "approval"), "approval", "approval waiting",
+			1)))
 	}
 	for _, r := range s.Releases {
 		parts = append(parts, r.Sentence)
@@ -139,10 +141,12 @@ func (d *Desk) Environments(ctx context.Context, who access.Actor) ([]api.Enviro
 	return out, nil
 }
 
-func (d *Desk) environment(ctx context.Context, e strategy.Environment, s store.EnvironmentState, active []release.Release) (api.Environment, error) {
+func (d *Desk) environment(ctx context.Context, e strategy.Environment, s store.EnvironmentState,
+	active []release.Release) (api.Environment, error) {
 	out := api.Environment{
-		Name: e.Name, Purpose: e.Purpose, Trigger: e.Trigger, Checks: append([]string{}, e.Checks...), Roles: append([]string{}, e.Roles...),
-		URL: e.URL, AutoUndo: e.AutoUndo, ErrorRate: -1, P95: -1, Sentence: "Nothing runs here.",
+		Name: e.Name, Purpose: e.Purpose, Trigger: e.Trigger, Checks: append([]string{}, e.Checks...),
+		Roles: append([]string{}, e.Roles...),
+		URL:   e.URL, AutoUndo: e.AutoUndo, ErrorRate: -1, P95: -1, Sentence: "Nothing runs here.",
 	}
 	for _, r := range active {
 		if r.Step().Environment == e.Name {
@@ -195,10 +199,12 @@ func (d *Desk) edges(ctx context.Context) ([]api.EdgeStatus, error) {
 	out := []api.EdgeStatus{}
 	if d.LocalEdge != nil {
 		name, g := d.LocalEdge()
-		list = append(slices.DeleteFunc(list, func(e store.EdgeSeen) bool { return e.Name == name }), store.EdgeSeen{Name: name, Generation: g, Seen: now})
+		list = append(slices.DeleteFunc(list, func(e store.EdgeSeen) bool { return e.Name == name }),
+			store.EdgeSeen{Name: name, Generation: g, Seen: now})
 	}
 	for _, e := range list {
-		x := api.EdgeStatus{Name: e.Name, Generation: e.Generation, Wanted: wanted, Seen: e.Seen.UTC(), Sentence: "Serves the routing that it should."}
+		x := api.EdgeStatus{Name: e.Name, Generation: e.Generation, Wanted: wanted, Seen: e.Seen.UTC(),
+			Sentence: "Serves the routing that it should."}
 		switch {
 		case now.Sub(e.Seen) > silent:
 			x.Sentence = "Silent: it keeps serving its last table, whatever that is."
@@ -219,7 +225,8 @@ func (d *Desk) EdgeTable(ctx context.Context, who access.Actor) (uint64, json.Ra
 }
 
 // EdgeObserve takes an edge's observations and what it serves.
-func (d *Desk) EdgeObserve(ctx context.Context, who access.Actor, edge string, generation uint64, b metric.Batch) error {
+func (d *Desk) EdgeObserve(ctx context.Context, who access.Actor, edge string, generation uint64,
+	b metric.Batch) error {
 	if err := d.check(ctx, who, access.OperateEdge, "production"); err != nil {
 		return err
 	}

@@ -280,7 +280,8 @@ func TestHostileAnswersStayInTheirPlace(t *testing.T) {
 		rw.WriteHeader(http.StatusTemporaryRedirect)
 	}, nil, 0)
 	a := w.get("/x", "Rsc", "1")
-	if a.arm != "dep_a" || len(a.header.Values("Link")) != 2 || a.status != 307 || a.header.Get("X-Nextjs-Cache") != "HIT" ||
+	if a.arm != "dep_a" || len(a.header.Values("Link")) != 2 || a.status != 307 ||
+		a.header.Get("X-Nextjs-Cache") != "HIT" ||
 		a.header.Get("Vary") != "rsc, next-router-state-tree" || a.header.Get("Location") != "/x?_rsc=abc" {
 		t.Errorf("%d %v", a.status, a.header)
 	}
@@ -317,7 +318,8 @@ func TestHealthPage(t *testing.T) {
 	if err := json.Unmarshal([]byte(a.body), &h); err != nil || a.status != 200 {
 		t.Fatalf("%d %v", a.status, err)
 	}
-	if h.Status != "serving" || h.Generation != 1 || h.Share != 25 || len(h.Arms) != 2 || h.Arms[1].Builds[0] != "build-b" {
+	if h.Status != "serving" || h.Generation != 1 || h.Share != 25 || len(h.Arms) != 2 ||
+		h.Arms[1].Builds[0] != "build-b" {
 		t.Errorf("%+v", h)
 	}
 	if strings.Contains(a.body, w.table.Salt) {
@@ -332,7 +334,8 @@ func TestHealthPage(t *testing.T) {
 			t.Errorf("%s: %d", name, a.status)
 		}
 	}
-	if a := w.get("/__slipway/health", "X-Forwarded-For", "1.2.3.4", "Authorization", "Bearer health-token"); a.status != 200 {
+	if a := w.get("/__slipway/health", "X-Forwarded-For", "1.2.3.4", "Authorization",
+		"Bearer health-token"); a.status != 200 {
 		t.Errorf("with the token: %d", a.status)
 	}
 	if a := w.get("/__slipway/other"); a.status != 404 || a.arm != "" {

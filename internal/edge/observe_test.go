@@ -27,7 +27,8 @@ func TestCollectReturnsFinishedSecondsOnce(t *testing.T) {
 	if !ok || b.Source != "edge-1" || b.Sequence != 1 || b.Complete != 1001 || len(b.Buckets) != 2 {
 		t.Fatalf("%v %+v", ok, b)
 	}
-	if b.Buckets[0].Deployment != "dep_a" || b.Buckets[0].Errors != 1 || b.Buckets[1].Errors != 0 || b.Buckets[0].Second != 1000 {
+	if b.Buckets[0].Deployment != "dep_a" || b.Buckets[0].Errors != 1 || b.Buckets[1].Errors != 0 ||
+		b.Buckets[0].Second != 1000 {
 		t.Errorf("%+v", b.Buckets)
 	}
 	if _, ok := o.Collect(at.Add(time.Second)); ok {

@@ -163,7 +163,8 @@ func TestForce(t *testing.T) {
 	if a.arm != "dep_b" || a.body != "?" || setCookie(a, DefaultCookie) != nil {
 		t.Errorf("forced by header: from %q, the application sees %q", a.arm, a.body)
 	}
-	if a := w.get("/?a=1;x&slipway_force="+good+"&b=%zz", "Accept", "text/html"); a.arm != "dep_b" || a.body != "?a=1;x&b=%zz" {
+	if a := w.get("/?a=1;x&slipway_force="+good+"&b=%zz", "Accept", "text/html"); a.arm != "dep_b" ||
+		a.body != "?a=1;x&b=%zz" {
 		t.Errorf("forced by query: from %q, the application sees %q", a.arm, a.body)
 	}
 	bad := map[string]string{

@@ -109,6 +109,7 @@ func (e *Engine) app() string { return e.Strategy.App }
 // system returns a draft of an event by Slipway itself.
 func (e *Engine) system(kind, environment, subject, sentence string, data any) event.Draft {
 	return event.Draft{
-		Kind: kind, Actor: "system:engine", App: e.app(), Environment: environment, Subject: subject, Sentence: sentence, Data: data,
+		Kind: kind, Actor: "system:engine", App: e.app(), Environment: environment, Subject: subject, Sentence: sentence,
+		Data: data,
 	}
 }

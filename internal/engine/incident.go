@@ -38,11 +38,13 @@ type openIncident struct {
 // returns its id.
 func (e *Engine) openIncident(ctx context.Context, tx *store.Tx, o openIncident) (string, error) {
 	severity, criterion := incident.Classify(incident.Signs{
-		Environment: o.environment, ErrorRate: o.signs.rate, Requests: o.signs.requests, Security: o.signs.security, Critical: o.signs.critical,
+		Environment: o.environment, ErrorRate: o.signs.rate, Requests: o.signs.requests, Security: o.signs.security,
+		Critical: o.signs.critical,
 	})
 	i := incident.Incident{
-		ID: ident.New("inc", o.now), App: e.app(), Environment: o.environment, Title: o.title, Severity: severity, Criterion: criterion,
-		State: incident.Open, Release: o.release, Rollback: o.rollback, Deployment: o.deployment, Opened: o.now,
+		ID: ident.New("inc", o.now), App: e.app(), Environment: o.environment, Title: o.title, Severity: severity,
+		Criterion: criterion,
+		State:     incident.Open, Release: o.release, Rollback: o.rollback, Deployment: o.deployment, Opened: o.now,
 	}
 	if err := tx.InsertIncident(ctx, &i); err != nil {
 		return "", err
@@ -117,7 +119,8 @@ func (e *Engine) ReportIssue(ctx context.Context, who access.Actor, in Issue) (s
 	}
 	why := fmt.Sprintf("%s reports: %s", who.Name, in.Title)
 	if canary.Promoted.IsZero() {
-		return id, e.Command(ctx, canary.ID, release.Command{Kind: release.Abort, Actor: who.ID, User: who.User, Name: who.Name, Reason: why}, 0)
+		return id, e.Command(ctx, canary.ID, release.Command{Kind: release.Abort, Actor: who.ID, User: who.User,
+			Name: who.Name, Reason: why}, 0)
 	}
 	_, err = e.RequestRollback(ctx, who, "production", why, "")
 	if fault.Is(err, fault.Conflict) {

@@ -173,7 +173,8 @@ func (e *Engine) work(ctx context.Context, h handler, w store.Work) {
 	}
 	giving, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer done()
-	if err := e.DB.GiveBack(giving, w, next); err != nil && !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.NotFound) {
+	if err := e.DB.GiveBack(giving, w, next); err != nil && !fault.Is(err, fault.Conflict) &&
+		!fault.Is(err, fault.NotFound) {
 		e.Log.Warn("give work back", "id", w.ID, "error", err)
 	}
 }

@@ -76,7 +76,8 @@ func wants(w strategy.Webhook, kind string) bool {
 func (e *Engine) tryNotify(ctx context.Context, x effect.Effect) (effect.Result, error) {
 	var n notice
 	if err := json.Unmarshal(x.Args, &n); err != nil {
-		return effect.Result{}, fault.Wrap(err, fault.Invalid, "effect_malformed", "The arguments of %s cannot be read.", x.Key)
+		return effect.Result{}, fault.Wrap(err, fault.Invalid, "effect_malformed", "The arguments of %s cannot be read.",
+			x.Key)
 	}
 	hooks := e.Strategy.Notify()
 	i := slices.IndexFunc(hooks, func(w strategy.Webhook) bool { return w.URL == n.Webhook })
@@ -94,7 +95,8 @@ func (e *Engine) tryNotify(ctx context.Context, x effect.Effect) (effect.Result,
 	if hooks[i].Secret != "" {
 		key, ok := e.Env(strings.TrimPrefix(hooks[i].Secret, "env:"))
 		if !ok || key == "" {
-			return effect.Result{}, fault.New(fault.Unavailable, "webhook_secret_missing", "%s is not set; nothing is sent unsigned.", hooks[i].Secret)
+			return effect.Result{}, fault.New(fault.Unavailable, "webhook_secret_missing",
+				"%s is not set; nothing is sent unsigned.", hooks[i].Secret)
 		}
 		mac := hmac.New(sha256.New, []byte(key))
 		mac.Write(body)

@@ -12,7 +12,8 @@ import (
 // force for the generation. A repeated try finds its own generation there and gets
 // the table that was stored then, so that edges never see two of one number; an
 // older generation is a Conflict stale_generation.
-func (e *Engine) PublishRoute(ctx context.Context, app string, generation uint64, doc json.RawMessage) (json.RawMessage, error) {
+func (e *Engine) PublishRoute(ctx context.Context, app string, generation uint64, doc json.RawMessage) (json.RawMessage,
+	error) {
 	err := e.DB.Write(ctx, func(tx *store.Tx) error {
 		have, stored, err := tx.Route(ctx, app)
 		if err == nil && have == generation {

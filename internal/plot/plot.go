@@ -5,13 +5,14 @@
 // missing data is a gap and never a zero, limits are lines (or named with an arrow
 // when they lie far above), the value axis holds zero unless it is logarithmic, and
 // every plot of a page that is given the same From and To has the same time axis.
-// Colour never carries meaning alone: lines are named at their ends and have their
+// Color never carries meaning alone: lines are named at their ends and have their
 // own marks, failures are crosses.
-//
+package plot
+
 // One picture serves every width: x is in percent, data is stretched with strokes
 // that keep their width, text keeps its size, and labels with the class plot-alt
 // are left out where it is narrow. There is no script, no style attribute and no
-// style element: colours come from the classes in Stylesheet through custom
+// style element: colors come from the classes in Stylesheet through custom
 // properties, for light and dark. Text from outside is escaped, bounded and freed
 // of control characters, and no number that is not finite reaches the output.
 //
@@ -19,7 +20,6 @@
 // (plot-svg); the classes within are those of Stylesheet, and plot-strip, plot-row,
 // plot-rail, plot-tick, plot-plane, plot-dashed, plot-shade-area and plot-shade-edge,
 // which are hooks that need no rule.
-package plot
 
 import (
 	"context"

@@ -74,7 +74,8 @@ func (x *decider) pause(c Command) {
 		return
 	}
 	x.r.Phase = Paused
-	x.r.Sentence = fmt.Sprintf("Paused by %s at %s%s. The guard still watches.", c.Name, percent(x.r.Share), because(c.Reason))
+	x.r.Sentence = fmt.Sprintf("Paused by %s at %s%s. The guard still watches.", c.Name, percent(x.r.Share),
+		because(c.Reason))
 	x.event("release.paused", c.Actor, x.r.Sentence, map[string]any{"reason": c.Reason})
 }
 
@@ -101,7 +102,8 @@ func (x *decider) goOn(c Command) {
 		x.refuse("release_paused", "%s is paused: resume it first.", x.r.Version)
 	case step.Kind == KindWindow && x.r.Scheduled.IsZero() && x.r.Unscheduled == "":
 		if c.Reason == "" {
-			x.d.Err = fault.New(fault.Invalid, "reason_required", "Say why it goes out unscheduled: the reason goes into the log.")
+			x.d.Err = fault.New(fault.Invalid, "reason_required",
+				"Say why it goes out unscheduled: the reason goes into the log.")
 			return
 		}
 		x.r.Unscheduled = c.Reason
@@ -124,7 +126,8 @@ func (x *decider) endBake(c Command) {
 		if v != nil {
 			words = v.Sentence
 		}
-		x.refuse("evidence_missing", "The evidence does not allow it yet: %s Going on all the same needs release:skip.", words)
+		x.refuse("evidence_missing", "The evidence does not allow it yet: %s Going on all the same needs release:skip.",
+			words)
 	default:
 		x.pass(c.Actor, fmt.Sprintf("%s ended the bake early: %s", c.Name, c.Reason))
 	}
@@ -152,7 +155,8 @@ func (x *decider) lower(c Command) {
 		x.refuse("not_exposed", "%s has no visitors yet.", x.r.Version)
 		return
 	case c.Share >= x.r.Share:
-		x.refuse("share_not_lower", "The share can only be lowered by hand; it is at %s. To raise it, promote.", percent(x.r.Share))
+		x.refuse("share_not_lower", "The share can only be lowered by hand; it is at %s. To raise it, promote.",
+			percent(x.r.Share))
 		return
 	case c.Share < 0:
 		x.d.Err = fault.New(fault.Invalid, "share_invalid", "A share lies between 0 and 100 percent.")
@@ -166,7 +170,8 @@ func (x *decider) lower(c Command) {
 	s.Status, s.Set, s.Ended = StepRunning, time.Time{}, time.Time{}
 	x.voidRequest("the share was lowered by hand")
 	x.r.Phase = Paused
-	x.r.Sentence = fmt.Sprintf("Lowered to %s by %s%s, and paused there. The guard still watches.", percent(c.Share), c.Name, because(c.Reason))
+	x.r.Sentence = fmt.Sprintf("Lowered to %s by %s%s, and paused there. The guard still watches.", percent(c.Share),
+		c.Name, because(c.Reason))
 	x.event("release.lowered", c.Actor, x.r.Sentence, map[string]any{"from": x.r.Share, "to": c.Share})
 	x.route(RouteArgs{Stable: x.r.Previous, Canary: x.r.Deployment, Share: c.Share, Salt: x.r.ID}, x.r.Plan.Timing.Tries)
 }
@@ -193,7 +198,8 @@ func (x *decider) skip(c Command) {
 		x.d.Err = fault.New(fault.Denied, "own_release", "The author of a release cannot skip its steps. Ask somebody else.")
 	case step.Kind == KindApproval:
 		x.refuse("not_skippable", "An approval cannot be skipped: people approve or reject it.")
-	case step.Kind == KindPromote || step.Kind == KindDeploy || step.Production && (step.Kind == KindWatch || step.Kind == KindSmoke):
+	case step.Kind == KindPromote || step.Kind == KindDeploy || step.Production &&
+		(step.Kind == KindWatch || step.Kind == KindSmoke):
 		x.refuse("not_skippable", "%s cannot be skipped: without it nothing is known of production.", step.Title)
 	default:
 		x.leave(StepSkipped, c.Actor, fmt.Sprintf("skipped by %s: %s", c.Name, c.Reason))

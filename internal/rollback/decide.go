@@ -177,7 +177,8 @@ func (x *decider) requested() {
 	case q.State == approval.Approved:
 		x.r.Phase, x.r.Request = Approved, ""
 		x.r.Sentence = "Approved."
-		x.event("rollback.approved", "user:"+q.Votes[len(q.Votes)-1].User, "The rollback is approved.", map[string]any{"request": q.ID, "hash": q.Hash})
+		x.event("rollback.approved", "user:"+q.Votes[len(q.Votes)-1].User, "The rollback is approved.",
+			map[string]any{"request": q.ID, "hash": q.Hash})
 	case q.State == approval.Rejected:
 		last := q.Votes[len(q.Votes)-1]
 		x.r.Phase, x.r.Request, x.r.Ended = Rejected, "", x.f.Now
@@ -189,11 +190,13 @@ func (x *decider) requested() {
 	case !x.f.Now.Before(q.Subject.Expires):
 		next := q.Expire(x.f.Now)
 		x.d.Request, x.r.Request = &next, ""
-		x.event("approval.expired", engineActor, "Nobody decided in time; people are asked again.", map[string]any{"request": q.ID})
+		x.event("approval.expired", engineActor, "Nobody decided in time; people are asked again.",
+			map[string]any{"request": q.ID})
 	case x.r.Subject(q.Subject.Expires).Hash() != q.Hash:
 		next := q.Void("what it was about has changed", x.f.Now)
 		x.d.Request, x.r.Request = &next, ""
-		x.event("approval.voided", engineActor, "The plan has changed; earlier votes are void.", map[string]any{"request": q.ID})
+		x.event("approval.voided", engineActor, "The plan has changed; earlier votes are void.",
+			map[string]any{"request": q.ID})
 	default:
 		x.d.Next = q.Subject.Expires
 		x.waits("Waits for approval: " + approval.Describe(q.Missing()) + ".")
@@ -324,7 +327,8 @@ func (r Rollback) Next() []string {
 	}
 	for _, c := range r.Plan.Candidates {
 		if c.Eligible && (r.Plan.To == nil || c.Deployment.ID != r.Plan.To.ID) {
-			next = append(next, fmt.Sprintf("Go to %s instead: slipway rollback retarget %s --to %s", c.Deployment.Version, r.ID, c.Deployment.ID))
+			next = append(next, fmt.Sprintf("Go to %s instead: slipway rollback retarget %s --to %s", c.Deployment.Version, r.ID,
+				c.Deployment.ID))
 		}
 	}
 	return append(next,
@@ -340,7 +344,8 @@ func (x *decider) command(c Command) {
 		x.void("the rollback was canceled")
 		x.event("rollback.canceled", c.Actor, x.r.Sentence, nil)
 	case c.Kind == Run && x.r.Phase == Requested && len(x.r.Plan.Approve) > 0:
-		x.d.Err = fault.New(fault.Refused, "approval_missing", "A rollback of %s runs only after approval: %s", x.r.Environment, x.r.Sentence)
+		x.d.Err = fault.New(fault.Refused, "approval_missing", "A rollback of %s runs only after approval: %s",
+			x.r.Environment, x.r.Sentence)
 	case (c.Kind == Run || c.Kind == Retry) && x.r.Phase == Failed && x.r.Plan.To != nil:
 		x.r.Phase, x.r.Smoked = Approved, time.Time{}
 		x.r.Attempt++
@@ -357,7 +362,8 @@ func (x *decider) command(c Command) {
 		x.r.Sentence = fmt.Sprintf("%s chose %s as the target; people are asked again.", c.Name, c.Target.Version)
 		x.event("rollback.retargeted", c.Actor, x.r.Sentence, map[string]any{"to": c.Target.ID, "reason": c.Reason})
 	default:
-		x.d.Err = fault.New(fault.Refused, "rollback_"+string(x.r.Phase), "This rollback is %s; %s is not possible now.", x.r.Phase, c.Kind)
+		x.d.Err = fault.New(fault.Refused, "rollback_"+string(x.r.Phase), "This rollback is %s; %s is not possible now.",
+			x.r.Phase, c.Kind)
 	}
 }
 

@@ -32,7 +32,8 @@ type visitor struct {
 func NewCrowd(base string, n int, rate float64, seed uint64) *Crowd {
 	return &Crowd{
 		base: base, visitors: make([]visitor, n), rate: rate, rng: rand.New(rand.NewPCG(seed, 1)),
-		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256, MaxConnsPerHost: 512}},
+		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256,
+			MaxConnsPerHost: 512}},
 	}
 }
 

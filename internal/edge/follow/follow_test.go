@@ -47,7 +47,10 @@ func newWorld(t *testing.T, opts edge.Options, applied bool) *world {
 			t.Fatal(err)
 		}
 	}
-	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.edge.ServeHTTP(rw, r) }))
+	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter,
+		r *http.Request) {
+		w.edge.ServeHTTP(rw, r)
+	}))
 	t.Cleanup(w.server.Close)
 	return w
 }

@@ -70,7 +70,8 @@ func (p *Provider) confirm(ctx context.Context, generation uint64) error {
 		select {
 		case <-ctx.Done():
 			if err != nil {
-				return fault.Wrap(err, fault.Unavailable, "edges_unknown", "It is not known whether the edges serve the new routing.")
+				return fault.Wrap(err, fault.Unavailable, "edges_unknown",
+					"It is not known whether the edges serve the new routing.")
 			}
 			return fault.New(fault.Unavailable, "edges_late", "Not confirmed by %s.", strings.Join(late, ", "))
 		case <-tick.C:
