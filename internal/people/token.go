@@ -55,9 +55,18 @@ func (p *People) FromToken(ctx context.Context, secret string) (access.Actor, er
 	}
 	owner := p.actor(u)
 	return access.Actor{
-		ID: tokenActor(u, t), User: u.ID, Name: fmt.Sprintf("%s (token of %s)", t.Name, shown(u)), Roles: owner.Roles,
+		ID: tokenActor(u, t), User: u.ID, Name: fmt.Sprintf("%s (token %s)", shown(u), t.Name), Roles: owner.Roles,
 		Grants: access.Narrow(owner.Grants, scopes),
 	}, nil
+}
+
+// tokenName is how sentences name who acts with a token. One that `slipway login`
+// made stands for the person at the keyboard; others are machines.
+func tokenName(owner store.User, t store.Token) string {
+	if strings.HasPrefix(t.Name, "cli-") {
+		return shown(owner)
+	}
+	return fmt.Sprintf("%s (token of %s)", t.Name, shown(owner))
 }
 
 // tokenActor names a token in the log: no two that are valid have the same.
@@ -121,7 +130,7 @@ func (p *People) CreateToken(ctx context.Context, who access.Actor, in api.NewTo
 		t.Created = tx.Now()
 		t.Expires = tx.Now().AddDate(0, 0, days)
 		if err := p.record(ctx, tx, "token.created", who, t.ID,
-			fmt.Sprintf("%s made the token %s for %s.", who.Name, t.Name, strings.Join(t.Scopes, ", ")),
+			fmt.Sprintf("%s made the token %s for %s.", who.Name, t.Name, scopesInWords(t.Scopes)),
 			map[string]any{"name": t.Name, "owner": owner.Name, "scopes": t.Scopes, "expires": t.Expires}); err != nil {
 			return err
 		}
@@ -143,6 +152,14 @@ func (p *People) CreateToken(ctx context.Context, who access.Actor, in api.NewTo
 	out := tokenOf(t, owner.Name)
 	out.Secret = secret
 	return out, nil
+}
+
+// scopesInWords names a few scopes and counts many.
+func scopesInWords(scopes []string) string {
+	if len(scopes) > 4 {
+		return fmt.Sprintf("%d permissions", len(scopes))
+	}
+	return strings.Join(scopes, ", ")
 }
 
 // checkToken checks what was asked for and returns the scopes to keep.

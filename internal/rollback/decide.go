@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/approval"
@@ -304,7 +305,7 @@ func (x *decider) smoked() {
 
 func (x *decider) done(said string) {
 	x.r.Phase, x.r.Ended = Done, x.f.Now
-	x.r.Sentence = fmt.Sprintf("%s runs %s again, verified: %s.", x.r.Environment, x.r.Plan.To.Version, said)
+	x.r.Sentence = fmt.Sprintf("%s runs %s again, verified: %s.", x.r.Environment, x.r.Plan.To.Version, strings.TrimSuffix(said, "."))
 	x.d.Resolve = true
 	x.event("rollback.done", engineActor, x.r.Sentence, map[string]any{"seconds_from_detection": x.seconds()})
 }
