@@ -79,8 +79,8 @@ func wire(e event.Event) api.Event {
 
 // VerifyLog walks the whole log and every approval's signatures.
 func (d *Desk) VerifyLog(ctx context.Context, who access.Actor) (api.LogReport, error) {
-	if err := d.check(ctx, who, access.ReadLog, access.Everywhere); err != nil {
-		return api.LogReport{}, err
+	if !who.MayAnywhere(access.ReadLog) {
+		return api.LogReport{}, d.check(ctx, who, access.ReadLog, access.Everywhere)
 	}
 	var v event.Verifier
 	out := api.LogReport{OK: true}
