@@ -13,7 +13,7 @@ import (
 // req: WF-01 WF-02 WF-03 WF-04 WF-05 WF-16 CD-01 CD-02 CD-03 CD-04 CD-05 CD-06 CD-07 CD-19
 // req: EN-05 EN-06 EN-08 EN-09 EN-10 EN-12 EN-13
 func TestGoodReleaseGoesAllTheWay(t *testing.T) {
-	each(t, options{}, func(t *testing.T, w *world) {
+	each(t, options{edit: []string{"[50]", "[5, 50, 100]"}}, func(t *testing.T, w *world) {
 		r := w.start("v2")
 		if r.Phase != "running" || r.Previous != "v1" || r.Author != "Ada" || r.Share != 0 {
 			t.Errorf("at the start: %s after %s by %s at %g %%", r.Phase, r.Previous, r.Author, r.Share)

@@ -130,8 +130,8 @@ func (w *world) promoted(version string) api.Release {
 	r := w.start(version)
 	w.gates(r)
 	w.approves("pia", w.asked(r.ID))
-	return w.reaches(r.ID, "become the stable version", func(r api.Release) bool {
-		return slices.ContainsFunc(r.Steps, func(s api.Step) bool { return s.ID == "production/promote" && s.Status == "passed" })
+	return w.reaches(r.ID, "be watched in production", func(r api.Release) bool {
+		return slices.ContainsFunc(r.Steps, func(s api.Step) bool { return s.ID == "production/verify" && s.Status == "passed" })
 	})
 }
 

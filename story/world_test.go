@@ -32,7 +32,7 @@ target: {selfhost: {stable: "%s"}}
 checks: {required: {development: [unit], staging: [review], canary: [], production: []}}
 stages:
   staging:    {smoke: core, sign_off: qa, load: off, flags: off}
-  canary:     {steps: [5, 50, 100], bake: 300ms, guard: default}
+  canary:     {steps: [50], bake: 300ms, guard: default}
   production: {approve: [product], verify: core, watch: 300ms}
 guards:
   default:
@@ -257,13 +257,23 @@ func (w *world) failures() uint64 {
 
 // newest is the end of the log, for the message of a story that fails.
 func (w *world) newest() string {
-	page, err := w.admin().Events(w.ctx, client.EventQuery{Limit: 15})
+	page, err := w.admin().Events(w.ctx, client.EventQuery{Limit: 25})
 	if err != nil {
 		return "\n(no log: " + err.Error() + ")"
 	}
 	var b strings.Builder
 	for _, e := range slices.Backward(page.Items) {
 		fmt.Fprintf(&b, "\n  %4d %s %-22s %s", e.Seq, e.At.Format("05.000"), e.Kind, e.Sentence)
+	}
+	if list, err := w.admin().Releases(w.ctx, client.ReleaseQuery{Limit: 1}); err == nil && len(list.Items) > 0 {
+		r, err := w.admin().Release(w.ctx, list.Items[0].ID)
+		if err == nil && r.Verdict != nil {
+			fmt.Fprintf(&b, "\n  %s is %s at %s: %s\n  the guard: %s, %s: %s", r.Version, r.Phase, r.Step, r.Sentence, r.Verdict.Word,
+				r.Verdict.Action, r.Verdict.Sentence)
+			for _, f := range r.Verdict.Findings {
+				fmt.Fprintf(&b, "\n    %s %s %s: %s", f.Rule, f.Arm, f.Level, f.Sentence)
+			}
+		}
 	}
 	return b.String()
 }

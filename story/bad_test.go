@@ -1,0 +1,137 @@
+package story
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/sim"
+)
+
+// long keeps a canary at its first share, so that only the guard or a person moves it.
+var long = []string{"bake: 300ms", "bake: 1h", "[50]", "[20, 50]"} //nolint:gochecknoglobals // read only
+
+// A version that turns bad under visitors is taken back at once, by itself, and
+// stays out.
+//
+// req: WF-09 WF-11 CD-05 CD-10 CD-11 RB-01 RB-05 RB-07 RB-08 RB-15 RB-16 RB-17 RB-23 RB-28 IR-45
+func TestBadCanaryIsTakenBack(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		spoil func(*sim.Shop)
+		rules string // one of which must be what the release was taken back for
+	}{
+		{"errors", func(s *sim.Shop) { s.Break(sim.Fault{Errors: 0.6}) }, "error"},
+		{"latency", func(s *sim.Shop) { s.Break(sim.Fault{Latency: 900 * time.Millisecond}) }, "latency"},
+		{"health", func(s *sim.Shop) { s.Break(sim.Fault{Sick: true}) }, "health"},
+		{"crash", func(s *sim.Shop) { s.Crash() }, "error health"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			each(t, options{edit: long}, func(t *testing.T, w *world) {
+				r := w.start("v2")
+				w.gates(r)
+				w.exposed(r.ID, 20)
+				w.pass(100)
+				tt.spoil(w.shops["v2"])
+				r = w.ends(r.ID, "aborted")
+				w.takenBack(t, r)
+				undo := w.events("release.undoing")
+				if len(undo) != 1 || undo[0].Actor != "system:guard" || !mentions(string(undo[0].Data), tt.rules) {
+					t.Errorf("taken back by %+v, want the guard because of %s", undo, tt.rules)
+				}
+			})
+		})
+	}
+}
+
+func mentions(text, words string) bool {
+	for w := range strings.FieldsSeq(words) {
+		if strings.Contains(text, `"rule":"`+w) {
+			return true
+		}
+	}
+	return false
+}
+
+// takenBack looks at what an aborted canary leaves behind.
+func (w *world) takenBack(t *testing.T, r api.Release) {
+	t.Helper()
+	if r.Share != 0 || r.Reached != 20 || r.Reason == "" || len(r.Shares) == 0 || r.Shares[len(r.Shares)-1].Share != 0 {
+		t.Errorf("it ended at %g %% after %g %%, shares %v: %s", r.Share, r.Reached, r.Shares, r.Reason)
+	}
+	if r.Detected == nil || r.Restored == nil {
+		t.Fatalf("detected %v, restored %v", r.Detected, r.Restored)
+	}
+	if took := r.Restored.Sub(*r.Detected); took < 0 || took > 3*time.Second {
+		t.Errorf("%s from detection to restored", took)
+	}
+	w.pass(20) // what was under way when the edge changed
+	failed, served := w.failures(), w.shops["v2"].Served()
+	w.pass(300)
+	if now := w.failures(); now != failed {
+		t.Errorf("%d requests failed after the way back", now-failed)
+	}
+	if now := w.shops["v2"].Served(); now != served {
+		t.Errorf("v2 served %d requests after the way back", now-served)
+	}
+	if d := w.deployment("v2"); d.Verdict != "bad" || d.Why == "" {
+		t.Errorf("v2 is recorded as %s: %s", d.Verdict, d.Why)
+	}
+	if w.runs("canary") != "" || w.runs("production") != "v1" {
+		t.Errorf("canary runs %q, production %q", w.runs("canary"), w.runs("production"))
+	}
+	page, err := w.admin().Incidents(w.ctx, "open", "", 10)
+	w.ok(err)
+	if len(page.Items) != 1 || page.Items[0].Release != r.ID || page.Items[0].Criterion == "" || !strings.HasPrefix(page.Items[0].Severity, "SEV") {
+		t.Fatalf("incidents: %+v", page.Items)
+	}
+	i, err := w.admin().Incident(w.ctx, page.Items[0].ID)
+	w.ok(err)
+	if len(i.Timeline) < 3 {
+		t.Errorf("the incident's timeline has %d events", len(i.Timeline))
+	}
+	_, err = w.tryStart("v2")
+	w.refused(err, "version_bad")
+}
+
+// What hits both versions is not held against the new one; it waits until both are
+// well and goes on. A stable version that is broken alone is named as such.
+//
+// req: CD-03 CD-15 CD-16 N-04
+func TestTroubleOfOthersIsNotHeldAgainstTheCanary(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, says string
+		both       bool
+	}{
+		{"shared", "Both versions are in trouble", true},
+		{"stable alone", "v1 is broken, v2 is not", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			each(t, options{edit: []string{"bake: 300ms", "bake: 6s"}}, func(t *testing.T, w *world) {
+				r := w.start("v2")
+				w.gates(r)
+				w.exposed(r.ID, 50)
+				w.shops["v1"].Break(sim.Fault{Errors: 0.4})
+				if tt.both {
+					w.shops["v2"].Break(sim.Fault{Errors: 0.4})
+				}
+				w.reaches(r.ID, "hear of it", func(r api.Release) bool {
+					return r.Ended != nil || r.Verdict != nil && strings.HasPrefix(r.Verdict.Sentence, tt.says)
+				})
+				w.pass(400)
+				if r = w.release(r.ID); r.Phase != "running" || r.Share != 50 || r.Verdict.Action != "hold" {
+					t.Fatalf("%s at %g %%, action %s: %s", r.Phase, r.Share, r.Verdict.Action, r.Verdict.Sentence)
+				}
+				w.shops["v1"].Break(sim.Fault{})
+				w.shops["v2"].Break(sim.Fault{})
+				w.approves("pia", w.asked(r.ID))
+				w.ends(r.ID, "completed")
+			})
+		})
+	}
+}

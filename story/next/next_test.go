@@ -1,0 +1,376 @@
+//go:build full
+
+package next
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+)
+
+// story is everything that plays in it.
+type story struct {
+	*slipway
+	t       *testing.T
+	shops   map[string]*shop
+	browser *browser
+	crowd   *crowd
+	pia     *page // of product, at the dashboard
+	guest   *page // has the shop open since before the release
+	tabs    []*tab
+}
+
+// req: EN-21 CD-01 CD-02 CD-03 CD-04 CD-05 CD-06 CD-13 CD-18 CD-19 CD-20 EN-13
+func TestAGoodReleaseGoesOutAndAFaultyOneComesBack(t *testing.T) {
+	begin := time.Now()
+	s := &story{t: t, shops: map[string]*shop{}}
+	chapter := func(name string, tell func()) {
+		t.Helper()
+		from := time.Now()
+		tell()
+		t.Logf("%s: %.1f s", name, time.Since(from).Seconds())
+	}
+	chapter("build", func() {
+		buildShops(t, "v1", "v2", "v2-faulty")
+		s.slipway = buildSlipway(t)
+	})
+	chapter("open", s.open)
+	chapter("the good release", s.good)
+	chapter("after the good release", s.afterGood)
+	chapter("the faulty release", s.faulty)
+	chapter("the end", s.end)
+	t.Logf("together: %.1f s", time.Since(begin).Seconds())
+}
+
+// open starts the shops, Slipway, the browser and the visitors.
+func (s *story) open() {
+	for _, v := range []string{"v1", "v2", "v2-faulty"} {
+		s.shops[v] = openShop(s.t, v)
+	}
+	s.run(s.writeStrategy(s.shops["v1"].url))
+	s.browser = openBrowser(s.t)
+
+	you := s.browser.person("you")
+	you.open(s.invite)
+	you.fill("input[name=name]", "you")
+	you.fill("input[name=password]", password)
+	you.click("form button.primary")
+	you.until("set up", `location.pathname !== "/setup" && document.readyState === "complete"`)
+	you.open(s.invite)
+	if body := you.body(); strings.Contains(body, "You are the first") {
+		s.t.Errorf("the one-time link works twice: %s", body)
+	}
+	s.people()
+
+	until(s.t, 20*time.Second, "the shop is open", func() bool {
+		st := ask[api.Status](s.slipway, "you", "status")
+		return len(st.Edges) > 0 && st.Edges[0].Generation > 0 && st.Edges[0].Generation == st.Edges[0].Wanted
+	})
+	s.crowd = openCrowd(s.t, s.edge, 300, 18)
+	s.tabs = s.crowd.tabs(20)
+	s.guest = s.browser.person("guest")
+	s.guest.open(s.edge + "/")
+	s.guest.until("on v1", `document.getElementById("version").textContent === "v1"`)
+	s.pia = s.browser.person("pia")
+	s.pia.signIn(s.url, "pia")
+}
+
+// watch follows a release at the command line until it ends.
+func (s *story) watch(version string) (ended func() (out string, code int)) {
+	type result struct {
+		out  string
+		code int
+	}
+	done := make(chan result, 1)
+	go func() {
+		out, said, code := s.command("ada", "", "release", "watch", version)
+		done <- result{out + said, code}
+	}()
+	return func() (string, int) {
+		s.t.Helper()
+		select {
+		case r := <-done:
+			return r.out, r.code
+		case <-time.After(2 * time.Minute):
+			s.t.Fatalf("%s does not end: %s", version, s.release(version).Sentence)
+			return "", 0
+		}
+	}
+}
+
+// good takes v2 through everything, with one approval in the page and one at the
+// command line.
+func (s *story) good() {
+	from := time.Now()
+	s.begin("v2", s.shops["v2"])
+	ended := s.watch("v2")
+	s.pia.open(s.url + "/releases/v2")
+	s.pia.says(`window.same = "never loaded again"`)
+	canary := s.browser.tab(s.pia, "pia's canary page")
+	until(s.t, 30*time.Second, "v2 has its first visitors", func() bool { return s.release("v2").Share > 0 })
+	if r := s.release("v2"); r.Shares[0].Share != 5 {
+		s.t.Errorf("the first share is %g %%, want 5: %+v", r.Shares[0].Share, r.Shares)
+	}
+	canary.open(s.url + "/releases/v2/canary")
+	canary.says(`window.same = "never loaded again"`)
+	s.pia.until("the page shows the canary's share", `/(5|10|25|50|100) %/.test(document.querySelector(".tuple").innerText) && !!document.querySelector("#canary svg")`)
+	before := canary.says(`document.querySelector("#plots").innerHTML`)
+	canary.until("the pictures move", `!!document.querySelector("#plots svg path")`)
+
+	var shopper *page
+	until(s.t, 60*time.Second, "somebody is on v2", func() bool {
+		k := s.crowd.on("v2")
+		if k == nil {
+			return false
+		}
+		shopper = s.browser.person("shopper on v2")
+		shopper.become(s.edge, k)
+		return true
+	})
+	s.shop(shopper, "v2", "Put it in the basket")
+	if now := canary.says(`document.querySelector("#plots").innerHTML`); now == before {
+		s.t.Error("the canary page stood still while v2 had visitors")
+	}
+	s.approve()
+	out, code := ended()
+	s.t.Logf("watch:\n%s", out)
+	if code != 0 {
+		s.t.Fatalf("watching v2 ended with exit %d, want 0", code)
+	}
+	s.pia.until("the page shows the end by itself", `document.body.innerText.includes("Completed") || document.body.innerText.includes("completed")`)
+	for _, p := range []*page{s.pia, canary} {
+		if same := p.says("window.same"); p == canary && same != "never loaded again" {
+			s.t.Errorf("%s was loaded again: %s", p.name, same)
+		}
+		p.quiet()
+	}
+	shopper.quiet()
+	s.noHarm("v2", s.crowd.between(from, time.Now()))
+	s.order("v1", "v2", "v1 → v2")
+	s.shares("v2")
+}
+
+// approve waits for the question in the open page, answers it there, and lets the
+// second person answer at the command line.
+func (s *story) approve() {
+	s.t.Helper()
+	s.pia.until("the page asks for a decision", `!!document.querySelector(".act.call a.primary")`)
+	if same := s.pia.says("window.same"); same != "never loaded again" {
+		s.t.Errorf("the release page was loaded again: %s", same)
+	}
+	s.pia.click(".act.call a.primary")
+	s.pia.until("the request is shown", `location.pathname.startsWith("/approvals/")`)
+	s.pia.picture(s.url, map[string]string{"approval": s.pia.says("location.pathname")})
+	s.pia.click("#act-approve summary")
+	s.pia.click("#act-approve button")
+	s.pia.until("the vote is shown", `document.querySelector("#votes").innerText.includes("pia")`)
+	s.pia.says(`window.same = "never loaded again"`)
+	if _, said, code := s.command("ada", "", "release", "approve", "v2", "--yes"); code == 0 {
+		s.t.Errorf("the author approved her own release: %s", said)
+	}
+	out := s.must("paul", "", "release", "approve", "v2", "--yes", "--reason", "looks right")
+	if !strings.Contains(out, "The request is approved") {
+		s.t.Errorf("approving at the command line said:\n%s", out)
+	}
+	s.pia.until("the second vote shows by itself", `document.querySelector("#votes").innerText.includes("paul")`)
+	if same := s.pia.says("window.same"); same != "never loaded again" {
+		s.t.Errorf("the approval page was loaded again: %s", same)
+	}
+	s.pia.open(s.url + "/releases/v2")
+}
+
+// shop goes through the shop in a browser: the script takes over, navigates within
+// the page and sends a server action.
+func (s *story) shop(p *page, version, button string) {
+	s.t.Helper()
+	on := fmt.Sprintf(`document.getElementById("version").textContent === %q`, version)
+	p.open(s.edge + "/")
+	p.until("on "+version, on)
+	p.says(`window.same = "never loaded again"`)
+	p.click(`a[href="/products/mug"]`)
+	p.until("the product is shown", `location.pathname === "/products/mug" && !!document.querySelector(".product form button")`)
+	if text := p.says(`document.querySelector(".product form button").textContent`); text != button {
+		s.t.Errorf("%s: the button says %q, want %q", p.name, text, button)
+	}
+	p.click(".product form button")
+	p.until("the action put it into the cart", `location.pathname === "/cart" && document.querySelector(".lines").innerText.includes("Mug")`)
+	p.click(`nav a[href="/reviews"]`)
+	p.until("the streamed page is there", `!!document.querySelector("#older blockquote")`)
+	if same := p.says("window.same"); same != "never loaded again" {
+		s.t.Errorf("%s: the page was loaded again on the way: %s", p.name, same)
+	}
+	p.until("still on "+version, on)
+	until(s.t, 10*time.Second, "all pictures are there", func() bool {
+		return p.says(`[...document.images].every((i) => i.complete && i.naturalWidth > 0)`) == "true"
+	})
+}
+
+// noHarm says that nobody had a failure or another build's answer.
+func (s *story) noHarm(version string, answers []answer) {
+	s.t.Helper()
+	by, kinds, bad := map[string]int{}, map[string]int{}, 0
+	for _, a := range answers {
+		by[a.by]++
+		kinds[a.kind]++
+		if a.failed != "" || a.wrong != "" {
+			if bad++; bad <= 5 {
+				s.t.Errorf("while %s went out: %s at %s by %q: %s%s", version, a.kind, a.at.Format("15:04:05.000"), a.by, a.failed, a.wrong)
+			}
+		}
+	}
+	s.t.Logf("%s: %d answers, %d bad; by version %v; by kind %v", version, len(answers), bad, by, kinds)
+	for _, kind := range []string{"document", "asset", "navigation", "api", "image", "action", "stream", "sse"} {
+		if kinds[kind] == 0 {
+			s.t.Errorf("while %s went out no visitor made a request of kind %s", version, kind)
+		}
+	}
+}
+
+// order says in which orders alone visitors may have been shown versions.
+func (s *story) order(allowed ...string) {
+	s.t.Helper()
+	seen := s.crowd.seen()
+	s.t.Logf("visitors by what they were shown: %v", seen)
+	for order, n := range seen {
+		if !slices.Contains(allowed, order) {
+			s.t.Errorf("%d visitors were shown %s: nobody may go to and fro", n, order)
+		}
+	}
+	if seen[allowed[len(allowed)-1]] == 0 {
+		s.t.Errorf("no visitor was shown %s", allowed[len(allowed)-1])
+	}
+}
+
+// shares checks that a completed release rose step by step and says why it ended.
+func (s *story) shares(version string) {
+	s.t.Helper()
+	r := s.release(version)
+	var rose []float64
+	for _, x := range r.Shares {
+		rose = append(rose, x.Share)
+	}
+	if r.Phase != "completed" || !slices.IsSorted(rose) || !slices.Contains(rose, 10) || !slices.Contains(rose, 25) || !slices.Contains(rose, 50) {
+		s.t.Errorf("%s is %s (%s) over the shares %v, want completed over 5, 10, 25, 50, 100", version, r.Phase, r.Reason, rose)
+	}
+	for _, step := range r.Steps {
+		if step.Status != "passed" {
+			s.t.Errorf("step %s of %s is %s: %s", step.ID, version, step.Status, step.Sentence)
+		}
+	}
+}
+
+// afterGood looks at what visitors have when the release is complete: everybody is
+// on v2, and pages that were opened on v1 are still answered by v1.
+func (s *story) afterGood() {
+	from := time.Now()
+	s.crowd.use(s.tabs)
+	s.guest.says(`window.same = "never loaded again"`)
+	s.guest.click(`a[href="/products/lamp"]`)
+	s.guest.until("the old page goes on", `location.pathname === "/products/lamp" && !!document.querySelector(".product form button")`)
+	if got := s.guest.says(`window.same + ", " + document.querySelector(".product form button").textContent`); got != "never loaded again, Add to cart" {
+		s.t.Errorf("the page that was opened on v1 went on as: %s", got)
+	}
+	s.guest.quiet()
+	s.guest.open(s.edge + "/")
+	s.guest.until("a new page is v2", `document.getElementById("version").textContent === "v2"`)
+	until(s.t, 30*time.Second, "there were visitors enough", func() bool { return len(s.crowd.between(from, time.Now())) > 400 })
+	for _, a := range s.crowd.between(from, time.Now()) {
+		if a.failed != "" || a.wrong != "" {
+			s.t.Errorf("after v2: %s by %q: %s%s", a.kind, a.by, a.failed, a.wrong)
+		}
+		if a.kind == "document" && a.by != "v2" {
+			s.t.Errorf("after v2 a document came from %q", a.by)
+		}
+	}
+	for _, e := range ask[api.Status](s.slipway, "inez", "status").Environments {
+		if e.Name == "production" && (e.Deployment == nil || e.Deployment.Version != "v2") {
+			s.t.Errorf("production is said to run %+v, want v2", e.Deployment)
+		}
+	}
+	s.crowd.seen()
+}
+
+// faulty lets v2-faulty go to its first visitors and come back.
+//
+// req: RB-01 CD-11 WF-09 IR-45
+func (s *story) faulty() {
+	s.begin("v2-faulty", s.shops["v2-faulty"])
+	ended := s.watch("v2-faulty")
+	s.pia.open(s.url + "/releases/v2-faulty")
+	s.pia.says(`window.same = "never loaded again"`)
+	out, code := ended()
+	s.t.Logf("watch:\n%s", out)
+	if code != 6 {
+		s.t.Fatalf("watching v2-faulty ended with exit %d, want 6 (aborted)", code)
+	}
+	r := s.release("v2-faulty")
+	if r.Phase != "aborted" || r.Share != 0 || r.Detected == nil || r.Restored == nil || r.Reached == 0 || r.Reason == "" {
+		s.t.Fatalf("v2-faulty ended so: %+v", r)
+	}
+	s.t.Logf("it reached %g %%, and was back %v after it was decided: %s", r.Reached, r.Restored.Sub(*r.Detected), r.Reason)
+	s.pia.until("the page shows the end by itself", `window.same === "never loaded again" && /aborted/i.test(document.body.innerText)`)
+	s.pia.quiet()
+
+	until(s.t, 30*time.Second, "there were visitors enough", func() bool { return len(s.crowd.between(*r.Restored, time.Now())) > 600 })
+	felt := 0
+	for _, a := range s.crowd.between(r.Created, time.Now()) {
+		switch {
+		case a.failed != "" && a.at.Before(*r.Restored):
+			felt++
+			if a.by != "v2-faulty" {
+				s.t.Errorf("%q failed too: %s: %s", a.by, a.kind, a.failed)
+			}
+		case a.failed != "":
+			s.t.Errorf("after all was back: %s by %q: %s", a.kind, a.by, a.failed)
+		case a.kind == "document" && a.at.After(*r.Restored) && a.by != "v2":
+			s.t.Errorf("after all was back a document came from %q", a.by)
+		}
+	}
+	s.t.Logf("%d requests of visitors failed on v2-faulty", felt)
+	if felt == 0 {
+		s.t.Error("the faulty version harmed nobody: then what took it back?")
+	}
+	s.order("v2", "v2-faulty", "v2-faulty → v2", "v2 → v2-faulty", "v2 → v2-faulty → v2")
+	incidents := ask[api.IncidentPage](s.slipway, "inez", "incident", "list")
+	if len(incidents.Items) != 1 || incidents.Items[0].Release != r.ID || incidents.Items[0].Severity == "" {
+		s.t.Fatalf("incidents: %+v, want one about %s", incidents.Items, r.ID)
+	}
+	if i := ask[api.Incident](s.slipway, "inez", "incident", "show", incidents.Items[0].ID); len(i.Timeline) < 3 {
+		s.t.Errorf("the incident's timeline has %d events: %+v", len(i.Timeline), i)
+	}
+	if _, said, code := s.command("ada", "", "release", "start", "--version", "v2-faulty", "--deployment", s.shops["v2-faulty"].url,
+		"--commit", "4f2a9c1", "--unscheduled", "again"); code == 0 {
+		s.t.Error("the deployment that was taken back went out again")
+	} else {
+		s.t.Logf("again: %s", said)
+	}
+}
+
+// end looks at the record, and stops Slipway.
+func (s *story) end() {
+	out := s.must("inez", "", "log", "verify")
+	if !strings.Contains(out, "The log is whole") {
+		s.t.Errorf("log verify said: %s", out)
+	}
+	report := ask[api.LogReport](s.slipway, "inez", "log", "verify")
+	if !report.OK || report.Votes != 2 || report.BadVotes != 0 {
+		s.t.Errorf("the log: %+v, want whole with 2 votes", report)
+	}
+	incident := ask[api.IncidentPage](s.slipway, "inez", "incident", "list").Items[0].ID
+	s.pia.picture(s.url, map[string]string{
+		"home": "/", "releases": "/releases", "release-completed": "/releases/v2", "release-aborted": "/releases/v2-faulty",
+		"canary-completed": "/releases/v2/canary", "canary-aborted": "/releases/v2-faulty/canary", "approvals": "/approvals",
+		"checks": "/checks/v2", "rollbacks": "/rollbacks", "rollback-new": "/rollbacks/new", "incidents": "/incidents",
+		"incident": "/incidents/" + incident, "log": "/log", "settings": "/settings", "people": "/settings/people", "roles": "/settings/roles",
+		"status": "/status", "keys": "/keys",
+	})
+	s.pia.quiet()
+	s.crowd.stop()
+	if err := s.up.stop(); err != nil {
+		s.t.Errorf("slipway up ended with: %v", err)
+	}
+}
