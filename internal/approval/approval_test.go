@@ -120,6 +120,7 @@ func TestSignatureCoversTheVote(t *testing.T) {
 	}
 	forged := map[string]func(Vote) (Vote, string){
 		"user":     func(v Vote) (Vote, string) { v.User = "eve"; return v, "apr_1" },
+		"actor":    func(v Vote) (Vote, string) { v.Actor = "user:eve"; return v, "apr_1" },
 		"role":     func(v Vote) (Vote, string) { v.Role = "devops"; return v, "apr_1" },
 		"decision": func(v Vote) (Vote, string) { v.Approve = false; return v, "apr_1" },
 		"hash":     func(v Vote) (Vote, string) { v.Hash = "x"; return v, "apr_1" },

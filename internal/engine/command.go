@@ -171,7 +171,7 @@ func (e *Engine) Vote(ctx context.Context, who access.Actor, id string, approve 
 		if err != nil {
 			return err
 		}
-		v := approval.Vote{User: who.User, Name: who.Name, Approve: approve, Reason: reason, Hash: hash}
+		v := approval.Vote{User: who.User, Actor: who.ID, Name: who.Name, Approve: approve, Reason: reason, Hash: hash}
 		next, v, err := q.Decide(v, who.Roles, now)
 		if err != nil {
 			return err

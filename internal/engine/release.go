@@ -230,7 +230,7 @@ func (e *Engine) recordOutcome(ctx context.Context, tx *store.Tx, d *release.Dec
 	}
 	if d.Rollback != nil {
 		if _, err := e.openRollback(ctx, tx, openRollback{
-			environment: r.Step().Environment, release: r, author: "system:guard", ask: *d.Rollback, now: f.Now,
+			environment: r.Step().Environment, release: r, author: "system:guard", actor: "system:guard", ask: *d.Rollback, now: f.Now,
 		}); err != nil {
 			return err
 		}

@@ -31,8 +31,9 @@ func adoption(d deployment.Deployment, o routeOrder, now time.Time) []effect.Eff
 type openRollback struct {
 	environment string
 	release     release.Release // that it takes back; zero for none
-	author      string
-	to          string // deployment id; empty: the last known good one
+	author      string          // who never counts as its approver
+	actor       string          // as the log names who asked
+	to          string          // deployment id; empty: the last known good one
 	ask         release.Ask
 	now         time.Time
 }
@@ -148,18 +149,11 @@ func (e *Engine) openRollback(ctx context.Context, tx *store.Tx, o openRollback)
 	}
 	d := e.system("rollback.requested", o.environment, b.ID, fmt.Sprintf("A rollback of %s from %s to %s is requested: %s",
 		o.environment, p.From.Version, to, b.Trigger), map[string]any{"plan": p.Hash(), "release": b.Release, "evidence": b.Evidence})
-	d.Actor = actorOf(o.author)
+	d.Actor = o.actor
 	if _, err := e.append(ctx, tx, d); err != nil {
 		return b, err
 	}
 	return b, tx.Schedule(ctx, b.ID, workRollback, o.now)
-}
-
-func actorOf(author string) string {
-	if len(author) > 7 && author[:7] == "system:" {
-		return author
-	}
-	return "user:" + author
 }
 
 // RequestRollback opens a rollback that a person asks for. Only one may be under way.
@@ -181,7 +175,7 @@ func (e *Engine) RequestRollback(ctx context.Context, who access.Actor, environm
 		}
 		now := tx.Now()
 		out, err = e.openRollback(ctx, tx, openRollback{
-			environment: environment, release: running, author: who.User, to: to, now: now,
+			environment: environment, release: running, author: who.User, actor: who.ID, to: to, now: now,
 			ask: release.Ask{Title: "A rollback of " + environment + " was requested", Trigger: fmt.Sprintf("requested by %s: %s", who.Name, reason), Detected: now},
 		})
 		return err

@@ -239,7 +239,7 @@ func (x *decider) approval() {
 	case approval.Rejected:
 		last := q.Votes[len(q.Votes)-1]
 		x.r.Request = ""
-		x.undo("user:"+last.User, "rejected by "+last.Name+": "+last.Reason, nil)
+		x.undo(last.Actor, "rejected by "+last.Name+": "+last.Reason, nil)
 	case approval.Voided, approval.Expired:
 		x.openRequest(q.Why)
 	default:
@@ -302,7 +302,7 @@ func voters(q approval.Request) string {
 	return strings.Join(names, ", ")
 }
 
-func lastVoter(q approval.Request) string { return "user:" + q.Votes[len(q.Votes)-1].User }
+func lastVoter(q approval.Request) string { return q.Votes[len(q.Votes)-1].Actor }
 
 // share sets the step's share and bakes it under the guard.
 func (x *decider) share() {

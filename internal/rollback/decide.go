@@ -178,14 +178,14 @@ func (x *decider) requested() {
 	case q.State == approval.Approved:
 		x.r.Phase, x.r.Request = Approved, ""
 		x.r.Sentence = "Approved."
-		x.event("rollback.approved", "user:"+q.Votes[len(q.Votes)-1].User, "The rollback is approved.",
+		x.event("rollback.approved", q.Votes[len(q.Votes)-1].Actor, "The rollback is approved.",
 			map[string]any{"request": q.ID, "hash": q.Hash})
 	case q.State == approval.Rejected:
 		last := q.Votes[len(q.Votes)-1]
 		x.r.Phase, x.r.Request, x.r.Ended = Rejected, "", x.f.Now
 		x.r.Sentence = fmt.Sprintf("Rejected by %s: %s. It is tracked as an incident.", last.Name, last.Reason)
 		x.d.Incident = "A rollback of " + x.r.Environment + " was rejected"
-		x.event("rollback.rejected", "user:"+last.User, x.r.Sentence, map[string]any{"request": q.ID})
+		x.event("rollback.rejected", last.Actor, x.r.Sentence, map[string]any{"request": q.ID})
 	case q.State != approval.Open:
 		x.ask(q.Why)
 	case !x.f.Now.Before(q.Subject.Expires):
