@@ -51,7 +51,8 @@ function run(script, args, env = {}) {
 }
 
 test("a check that passes is reported as running and then as passed", async () => {
-  const done = await run("slipway-check", ["unit", "sh", "-c", "echo one; printf '\\033[32mall \"good\"\\033[0m\\n\\n'"]);
+  const words = "echo one; printf '\\033[32mall \"good\"\\033[0m\\n\\n'";
+  const done = await run("slipway-check", ["unit", "sh", "-c", words]);
   assert.equal(done.code, 0, done.err);
   assert.match(done.out, /one\n/);
   assert.deepEqual(

@@ -33,8 +33,7 @@ const goods = {
   ],
 };
 
-const png = (svg, file) =>
-  sharp(Buffer.from(svg)).png({ palette: true, colours: 64, compressionLevel: 9 }).toFile(file);
+const png = (svg, file) => sharp(Buffer.from(svg)).png({ palette: true, colors: 64, compressionLevel: 9 }).toFile(file);
 
 for (const [name, [back, shape]] of Object.entries(goods)) {
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="800" height="600"><rect width="800" height="600" fill="${back}"/><ellipse cx="400" cy="500" rx="230" ry="22" fill="#000" opacity=".08"/>${shape}</svg>`;

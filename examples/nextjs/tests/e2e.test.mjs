@@ -1,4 +1,5 @@
-// One customer's way through a built shop, as a browser without script walks it: look, put into the cart, remove, order.
+// One customer's way through a built shop, as a browser without script walks it: look, put into the cart, remove,
+// order.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { form, start } from "./shop.mjs";
