@@ -106,7 +106,9 @@ var table = map[string]rule{
 	"web/story":     {may: []string{"api", "web/page"}},
 	"web/storybook": {may: []string{"web/page", "web/static", "web/story"}},
 	"sim":           {may: []string{"bucket", "fault", "metric"}, goes: 1},
-	"demo":          {may: []string{"api", "app", "cli", "client", "edge", "fault", "ident", "sim", "strategy", "telemetry"}, goes: 1},
+	"demo": {may: []string{"api", "app", "cli", "client", "edge", "fault", "ident", "sim", "strategy",
+		"telemetry"}, goes: 1},
+	"story/next":    {may: []string{"api", "app", "client", "edge", "edge/follow", "fault", "store", "strategy"}},
 	"story": {
 		may: []string{"api", "app", "client", "edge", "edge/follow", "event", "fault", "sim", "store", "strategy"},
 	},

@@ -82,12 +82,17 @@ func holdText(t *testing.T, _ *house) {
 		{"the host of a package registry", regexp.MustCompile(
 			`(?i)\b(?:registry|proxy|index|deb|pypi|static)\.(?:npmjs|yarnpkg|golang|debian|crates|python)\.\w+`)},
 		{"a note to oneself", regexp.MustCompile(`\b(?:TO` + `DO|FIX` + `ME|XX` + `X)\b`)},
+		{"British spelling", regexp.MustCompile(
+			`(?i)\b(?:colo` + `urs?|behavio` + `urs?|licen` + `ces?|cent` +
+				`res?|\w*(?:organ|recogn|normal|initial|author)is(?:e|ed|ing)|` +
+				`cancel` + `led|cancel` + `ling|artef` + `acts?)\b`)},
 		{"a merge mark", regexp.MustCompile(`^(?:<{7}|>{7}|={7})(?:\s|$)`)},
 	}
-	held := map[string]bool{".templ": true, ".sh": true, ".mjs": true, ".ts": true, ".tsx": true, ".sql": true, "": true}
+	held := map[string]bool{".sh": true, ".mjs": true, ".ts": true, ".tsx": true, ".sql": true, "": true}
 	drawings := "examples/nextjs/scripts/draw-pictures.mjs" // the paths of its shapes are long
 	for name, lines := range textFiles(t) {
-		if strings.HasSuffix(name, "package-lock.json") || name == "LICENSE" || strings.Contains(name, "idiomorph") {
+		if strings.HasSuffix(name, "package-lock.json") || strings.HasPrefix(name, "docs/requirements.") ||
+			name == "LICENSE" || strings.Contains(name, "idiomorph") {
 			continue
 		}
 		for i, line := range lines {
