@@ -55,7 +55,7 @@ func (p *People) FromToken(ctx context.Context, secret string) (access.Actor, er
 	}
 	owner := p.actor(u)
 	return access.Actor{
-		ID: tokenActor(u, t), User: u.ID, Name: fmt.Sprintf("%s (token %s)", shown(u), t.Name), Roles: owner.Roles,
+		ID: tokenActor(u, t), User: u.ID, Name: tokenName(u, t), Roles: owner.Roles,
 		Grants: access.Narrow(owner.Grants, scopes),
 	}, nil
 }
@@ -66,7 +66,7 @@ func tokenName(owner store.User, t store.Token) string {
 	if strings.HasPrefix(t.Name, "cli-") {
 		return shown(owner)
 	}
-	return fmt.Sprintf("%s (token of %s)", t.Name, shown(owner))
+	return fmt.Sprintf("%s (token %s)", shown(owner), t.Name)
 }
 
 // tokenActor names a token in the log: no two that are valid have the same.

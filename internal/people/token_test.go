@@ -39,12 +39,16 @@ func testTokensAreNarrow(t *testing.T, p *People) {
 		who.May(access.StartRelease, "staging") {
 		t.Fatalf("%+v %v", who, err)
 	}
-	if who.ID != "token:dev/ci" || who.User != dev.User {
+	if who.ID != "token:dev/ci" || who.User != dev.User || who.Name != "dev (token ci)" {
 		t.Errorf("%+v", who)
 	}
 	child, err := p.CreateToken(ctx, who, api.NewToken{Name: "child", Scopes: []string{"check:report"}})
 	if err != nil || strings.Join(child.Scopes, " ") != "check:report@staging" {
 		t.Errorf("a token made a wider one: %v %v", child.Scopes, err)
+	}
+	keyboard := tokenName(store.User{Name: "dev", Title: "Dev"}, store.Token{Name: "cli-laptop-1"})
+	if keyboard != "Dev" { // the log still names the token: see tokenActor
+		t.Errorf("who logged in on a laptop is called %s", keyboard)
 	}
 	list, err := p.Tokens(ctx, dev)
 	raw, merr := json.Marshal(list)
