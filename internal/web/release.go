@@ -23,7 +23,8 @@ func (s *Web) releases(v *visit) error {
 }
 
 func (s *Web) releaseNew(v *visit) error {
-	return v.show(page.ReleaseStart(v.frame, api.StartRelease{Version: v.query("version"), Deployment: v.query("deployment_url")}))
+	return v.show(page.ReleaseStart(v.frame, api.StartRelease{Version: v.query("version"),
+		Deployment: v.query("deployment_url")}))
 }
 
 func (s *Web) releaseStart(v *visit) error {
@@ -164,7 +165,8 @@ func (s *Web) checksPage(v *visit) (templ.Component, error) {
 func (s *Web) checkReport(v *visit) error {
 	version := v.r.PathValue("version")
 	in := api.ReportCheck{
-		Version: version, Commit: v.value("commit"), Name: v.value("name"), Status: v.value("status"), Summary: v.value("summary"),
+		Version: version, Commit: v.value("commit"), Name: v.value("name"), Status: v.value("status"),
+		Summary: v.value("summary"),
 		URL: v.value("url"),
 	}
 	if _, err := s.Desk.ReportCheck(v.r.Context(), v.who, in); err != nil {

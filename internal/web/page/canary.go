@@ -53,7 +53,8 @@ func shareChart(f Frame, c api.Canary) plot.Chart {
 		measured.Points = append(measured.Points, plot.Point{At: m.At, Value: m.Share, Low: m.Low, High: m.High})
 	}
 	return plot.Chart{
-		ID: "share", Title: "Share", Note: "of requests, measured against intended", Unit: plot.Percent, From: c.From, To: c.To,
+		ID: "share", Title: "Share", Note: "of requests, measured against " +
+			"intended", Unit: plot.Percent, From: c.From, To: c.To,
 		Location: f.Zone, Series: []plot.Series{intended, measured}, Events: marks(c), Height: 160,
 		Empty: "No visitor has been on the new version yet.",
 	}
@@ -152,7 +153,8 @@ func healthStrip(f Frame, c api.Canary) plot.Strip {
 		rows[i].Marks = append(rows[i].Marks, plot.Mark{At: h.At, OK: h.OK, Detail: h.Problem})
 	}
 	return plot.Strip{
-		ID: "health", Title: "Health", Note: "a tick answered, a cross did not", From: c.From, To: c.To, Location: f.Zone, Rows: rows,
+		ID: "health", Title: "Health", Note: "a tick answered, a cross did " +
+			"not", From: c.From, To: c.To, Location: f.Zone, Rows: rows,
 		Empty: "No health check has run yet.",
 	}
 }

@@ -59,7 +59,8 @@ func (f Frame) May(permission string) bool {
 
 // mayIn is May for one environment.
 func (f Frame) mayIn(permission, environment string) bool {
-	return slices.Contains(f.Me.Permissions, permission+"@"+environment) || slices.Contains(f.Me.Permissions, permission+"@*")
+	return slices.Contains(f.Me.Permissions, permission+"@"+environment) || slices.Contains(f.Me.Permissions,
+		permission+"@*")
 }
 
 // complaint returns the complaint about a form's field, or the empty string.

@@ -198,8 +198,9 @@ func releaseActions(f Frame, r api.Release) []api.Action {
 	}
 	sign := api.Action{
 		Name: "sign", Title: "Record your verdict", Primary: true,
-		Effect: s.Title + ": your name and verdict are recorded. When it passed, the release goes on; when it failed, it waits.",
-		Undo:   "Record another verdict.",
+		Effect: s.Title + ": your name and verdict are recorded. When it passed, the release goes on; when it failed, it " +
+			"waits.",
+		Undo: "Record another verdict.",
 	}
 	return append([]api.Action{sign}, r.Actions...)
 }
@@ -208,7 +209,8 @@ func releaseActions(f Frame, r api.Release) []api.Action {
 // record, or nil.
 func (f Frame) signOff(r api.Release) *api.Step {
 	for _, s := range r.Steps {
-		if s.ID == r.Step && s.Kind == "sign_off" && s.Status == "waiting" && r.Ended == nil && f.mayIn("check:sign", s.Environment) {
+		if s.ID == r.Step && s.Kind == "sign_off" && s.Status == "waiting" && r.Ended == nil && f.mayIn("check:sign",
+			s.Environment) {
 			return &s
 		}
 	}
@@ -225,7 +227,8 @@ func (f Frame) toSign(all []api.Release) []api.Release {
 func news(events []api.Event, most int) []api.Event {
 	var out []api.Event
 	for _, e := range events {
-		if e.Kind != "effect.recorded" && e.Kind != "effect.done" && !strings.HasPrefix(e.Kind, "session.") && len(out) < most {
+		if e.Kind != "effect.recorded" && e.Kind != "effect.done" && !strings.HasPrefix(e.Kind,
+			"session.") && len(out) < most {
 			out = append(out, e)
 		}
 	}

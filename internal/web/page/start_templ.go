@@ -56,15 +56,19 @@ func ReleaseStart(f Frame, in api.StartRelease) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = field(f, input{name: "version", label: "Version", value: in.Version, most: 64, required: true, placeholder: "v2", auto: "off", hint: "Your name for it: letters, digits, dots and hyphens."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = field(f, input{name: "version", label: "Version", value: in.Version, most: 64, required: true, placeholder: "v2",
+				auto: "off", hint: "Your name for it: letters, digits, dots and hyphens."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = field(f, input{name: "deployment_url", label: "Where it answers", value: in.Deployment, typ: "url", most: 512, required: true, placeholder: "http://127.0.0.1:3002", auto: "off", hint: "The address of the build that already runs beside the stable one."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = field(f, input{name: "deployment_url", label: "Where it answers", value: in.Deployment, typ: "url", most: 512,
+				required: true, placeholder: "http://127.0.0.1:3002", auto: "off", hint: "The address of the build that " +
+					"already runs beside the stable one."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = field(f, input{name: "commit", label: "Commit", value: in.Commit, most: 64, auto: "off", hint: "Checks count only when they were reported for this commit."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = field(f, input{name: "commit", label: "Commit", value: in.Commit, most: 64, auto: "off",
+				hint: "Checks count only when they were reported for this commit."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -76,11 +80,13 @@ func ReleaseStart(f Frame, in api.StartRelease) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = field(f, input{name: "scheduled", label: "Not before", value: in.Scheduled, typ: "datetime-local", most: 32, hint: "In " + f.zone() + "."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = field(f, input{name: "scheduled", label: "Not before", value: in.Scheduled, typ: "datetime-local", most: 32,
+				hint: "In " + f.zone() + "."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = field(f, input{name: "unscheduled_reason", label: "Or why it is not scheduled", value: in.Unscheduled, most: 500, hint: "An unscheduled production release needs a reason; it is recorded."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = field(f, input{name: "unscheduled_reason", label: "Or why it is not scheduled", value: in.Unscheduled,
+				most: 500, hint: "An unscheduled production release needs a reason; it is recorded."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -142,7 +148,8 @@ func Checks(f Frame, version string, all []api.Check) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = heading(f, []crumb{{"Releases", "/releases"}, {version, to("releases", version)}}, "Checklist", checkLead(version, all), mark{}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = heading(f, []crumb{{"Releases", "/releases"}, {version, to("releases", version)}}, "Checklist",
+				checkLead(version, all), mark{}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -194,7 +201,7 @@ func Checks(f Frame, version string, all []api.Check) templ.Component {
 					var templ_7745c5c3_Var7 templ.SafeURL
 					templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinURLErrs(to("checks", version))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/start.templ`, Line: 38, Col: 67}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/start.templ`, Line: 50, Col: 67}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 					if templ_7745c5c3_Err != nil {
@@ -220,7 +227,7 @@ func Checks(f Frame, version string, all []api.Check) templ.Component {
 						var templ_7745c5c3_Var8 string
 						templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(c.Name)
 						if templ_7745c5c3_Err != nil {
-							return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/start.templ`, Line: 44, Col: 30}
+							return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/start.templ`, Line: 56, Col: 30}
 						}
 						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 						if templ_7745c5c3_Err != nil {
@@ -233,7 +240,7 @@ func Checks(f Frame, version string, all []api.Check) templ.Component {
 						var templ_7745c5c3_Var9 string
 						templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(c.Title)
 						if templ_7745c5c3_Err != nil {
-							return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/start.templ`, Line: 44, Col: 42}
+							return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/start.templ`, Line: 56, Col: 42}
 						}
 						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
 						if templ_7745c5c3_Err != nil {

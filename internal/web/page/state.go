@@ -1,7 +1,7 @@
 package page
 
 // mark is how a state is shown: a shape, a tone and a word, so that no meaning hangs on
-// colour alone.
+// color alone.
 type mark struct {
 	shape string // of the icon: done, now, wait, fail, skip, none, alert, question
 	tone  string // good, busy, wait, bad, broken, quiet

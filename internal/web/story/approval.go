@@ -47,7 +47,8 @@ func approvalStories() []Story {
 	bad.Version, bad.Author, bad.App, bad.Votes[0].Reason = hostile, hostile, hostile, hostile
 	return []Story{
 		many("open", approval()), many("none"), many("two", approval(), author),
-		one("open", approval()), one("evidence", demo), one("author", author), one("voided", voided), one("rejected", rejected),
+		one("open", approval()), one("evidence", demo), one("author", author), one("voided", voided), one("rejected",
+			rejected),
 		one("changed", again), one("hostile", bad),
 	}
 }

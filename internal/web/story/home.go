@@ -16,18 +16,22 @@ func homeStories() []Story {
 		return Story{Name: "home/" + name, Page: func(f page.Frame) templ.Component { return page.Home(f, s, today) }}
 	}
 	running := api.Status{
-		App: "shop", Sentence: "v2 is on its way: 10 % of visitors. One approval waits for you.", Now: Now(), Environments: environments(),
+		App: "shop", Sentence: "v2 is on its way: 10 % of visitors. One approval waits for you.", Now: Now(),
+		Environments: environments(),
 		Releases: []api.Release{release("canary/share-10", "running", baking)}, Approvals: []api.Approval{approval()},
-		Edges: []api.EdgeStatus{{Name: "edge-1", Generation: 41, Wanted: 41, Seen: before(time.Second), Sentence: "Serves the current routing table."}},
+		Edges: []api.EdgeStatus{{Name: "edge-1", Generation: 41, Wanted: 41, Seen: before(time.Second),
+			Sentence: "Serves the current routing table."}},
 	}
 	calm := running
-	calm.Sentence, calm.Releases, calm.Approvals = "All is quiet: v1 is in production since yesterday, and nothing is on its way.", nil, nil
+	calm.Sentence = "All is quiet: v1 is in production since yesterday, and nothing is on its way."
+	calm.Releases, calm.Approvals = nil, nil
 	trouble := running
 	trouble.Sentence = "v2 was taken back from 10 % of visitors 12 minutes ago. Everybody is on v1."
 	trouble.Incidents = []api.Incident{incident()}
 	trouble.Rollbacks = []api.Rollback{rollback()}
 	trouble.Releases = nil
-	trouble.Edges = []api.EdgeStatus{{Name: "edge-1", Generation: 40, Wanted: 41, Seen: before(time.Minute), Sentence: "One table behind, not heard of for a minute."}}
+	trouble.Edges = []api.EdgeStatus{{Name: "edge-1", Generation: 40, Wanted: 41, Seen: before(time.Minute),
+		Sentence: "One table behind, not heard of for a minute."}}
 	fresh := api.Status{App: "shop", Sentence: "Nothing runs here yet.", Now: Now()}
 	for _, e := range environments() {
 		e.Deployment, e.Since, e.Requests, e.Share, e.Release = nil, nil, 0, 0, ""
@@ -36,8 +40,10 @@ func homeStories() []Story {
 	}
 	verdict := calm
 	verdict.Sentence = "v2 waits for a verdict of QA."
-	verdict.Releases = []api.Release{release("staging/sign-off", "waiting", "v2 waits: QA signs off staging: nothing reported yet.")}
+	verdict.Releases = []api.Release{release("staging/sign-off", "waiting",
+		"v2 waits: QA signs off staging: nothing reported yet.")}
 	return []Story{
-		home("verdict", verdict, events()), home("running", running, events()), home("calm", calm, events()), home("trouble", trouble, events()), home("fresh", fresh, nil),
+		home("verdict", verdict, events()), home("running", running, events()), home("calm", calm, events()),
+		home("trouble", trouble, events()), home("fresh", fresh, nil),
 	}
 }

@@ -20,15 +20,21 @@ func releaseStories() []Story {
 	}
 	all := page.ReleaseParts{Checks: checks(), Events: events(), Canary: ptr(canary(0))}
 	running := release("canary/share-10", "running", baking)
-	running.Verdict = verdict("not_enough_evidence", "hold", "Nothing is worse so far, but a rise of the error rate by 25 % cannot be ruled out yet.")
-	waiting := release("production/approval", "waiting", "v2 waits for approval: 1 of product and 1 more of devops; max approved 3 minutes ago.")
+	running.Verdict = verdict("not_enough_evidence", "hold", "Nothing is worse so far, but a rise of the error rate "+
+		"by 25 % cannot be ruled out yet.")
+	waiting := release("production/approval", "waiting", "v2 waits for approval: 1 of product and 1 more of devops; "+
+		"max approved 3 minutes ago.")
 	waiting.Approval = ptr(approval())
 	waiting.Actions = waiting.Actions[4:]
+	signing := release("staging/sign-off", "waiting", "v2 waits: QA signs off staging: nothing reported yet.")
+	worse := page.ReleaseParts{Checks: checks(), Events: events(), Canary: ptr(canary(1))}
 	return []Story{
-		rel("running", running, all), rel("verdict", release("staging/sign-off", "waiting", "v2 waits: QA signs off staging: nothing reported yet."), all),
-		rel("onlooker", onlooker(running), all), rel("waiting", waiting, all), rel("started", started(), page.ReleaseParts{Checks: checks()}),
-		rel("aborted", aborted(), page.ReleaseParts{Checks: checks(), Events: events(), Canary: ptr(canary(1))}), rel("rolled-back", rolledBack(), all), rel("failed", failed(), page.ReleaseParts{Checks: checks(), Events: events()}),
-		rel("completed", completed(), all), rel("paused", paused(), all), rel("hostile", named(hostile), all), rel("long", named(long), all),
+		rel("running", running, all), rel("verdict", signing, all), rel("onlooker", onlooker(running), all),
+		rel("waiting", waiting, all), rel("started", started(), page.ReleaseParts{Checks: checks()}),
+		rel("aborted", aborted(), worse), rel("rolled-back", rolledBack(), all),
+		rel("failed", failed(), page.ReleaseParts{Checks: checks(), Events: events()}),
+		rel("completed", completed(), all), rel("paused", paused(), all),
+		rel("hostile", named(hostile), all), rel("long", named(long), all),
 		rel("right-to-left", named("إصدار-٢"), all), stale(running, all),
 		releaseList("some", []api.Release{running, waiting, aborted(), rolledBack(), completed()}, ""),
 		releaseList("empty", nil, ""), releaseList("none-failed", nil, "failed"), thousand(),
@@ -44,9 +50,11 @@ func started() api.Release {
 func aborted() api.Release {
 	r := release("canary/share-10", "failed", "Worse than v1: error rate 6.2 % against 0.5 %.")
 	r.Phase, r.Sentence = "aborted", "v2 was taken back from 10 % of visitors. Everybody is on v1 since 13:51:09."
-	r.Reason = "The guard took it back: the error rate of v2 was 6.2 %, critical at 5 %, and v1 had 0.5 % over the same minutes."
+	r.Reason = "The guard took it back: the error rate of v2 was 6.2 %, critical at 5 %, and v1 had 0.5 % over the " +
+		"same minutes."
 	r.Share, r.Measured = 0, 0
-	r.Ended, r.Detected, r.Restored = ptr(before(12*time.Minute)), ptr(before(12*time.Minute+2*time.Second)), ptr(before(12*time.Minute+time.Second))
+	r.Ended, r.Detected = ptr(before(12*time.Minute)), ptr(before(12*time.Minute+2*time.Second))
+	r.Restored = ptr(before(12*time.Minute + time.Second))
 	r.Verdict = verdict("worse", "undo", "v2 is worse: error rate 6.2 % (5.1 % to 7.4 %) against 0.5 % on v1.")
 	r.Actions = nil
 	return r
@@ -65,22 +73,26 @@ func failed() api.Release {
 	r := release("staging/smoke", "failed", "Smoke check “Sign in” failed: status 500 instead of 200 after 41 ms.")
 	r.Phase, r.Sentence = "failed", "v2 stopped in staging: the smoke check “Sign in” failed. No visitor has seen it."
 	r.Reason, r.Ended = "Smoke check “Sign in” failed: status 500 instead of 200 after 41 ms.", ptr(before(30*time.Minute))
-	r.Actions = []api.Action{{Name: "retry", Title: "Try the step again", Primary: true, Effect: "Runs the smoke checks of staging again.", Undo: "Nothing to undo."}}
+	r.Actions = []api.Action{{Name: "retry", Title: "Try the step again", Primary: true,
+		Effect: "Runs the smoke checks of staging again.", Undo: "Nothing to undo."}}
 	return r
 }
 
 func completed() api.Release {
 	r := release("production/watch", "passed", "Watched for 30 minutes.")
-	r.Phase, r.Sentence, r.Share, r.Measured, r.Ended = "completed", "v2 is in production, verified and watched for 30 minutes.", 100, 100, ptr(before(time.Minute))
+	r.Phase, r.Sentence, r.Share, r.Measured, r.Ended = "completed", "v2 is in production, verified and watched for "+
+		"30 minutes.", 100, 100, ptr(before(time.Minute))
 	r.Steps[len(r.Steps)-1].Ended = r.Ended
 	r.Actions = nil
 	return r
 }
 
 func paused() api.Release {
-	r := release("canary/share-25", "running", "v2 is paused at 25 % by ada since 4 minutes: “looking at a customer’s report”.")
+	r := release("canary/share-25", "running", "v2 is paused at 25 % by ada since 4 minutes: “looking at a customer’s "+
+		"report”.")
 	r.Phase = "paused"
-	r.Actions[0] = api.Action{Name: "resume", Title: "Resume", Primary: true, Effect: "The bake at 25 % goes on where it stopped.", Undo: "Pause again."}
+	r.Actions[0] = api.Action{Name: "resume", Title: "Resume", Primary: true,
+		Effect: "The bake at 25 % goes on where it stopped.", Undo: "Pause again."}
 	return r
 }
 
@@ -116,7 +128,8 @@ func thousand() Story {
 	var items []api.Release
 	for i := range 1000 {
 		r := []api.Release{completed(), aborted(), rolledBack()}[i*i%3]
-		r.ID, r.Version, r.Created = fmt.Sprintf("rel_%020d", i), fmt.Sprintf("v1.%d", 1000-i), before(time.Duration(i)*7*time.Hour)
+		r.ID, r.Version, r.Created = fmt.Sprintf("rel_%020d", i), fmt.Sprintf("v1.%d",
+			1000-i), before(time.Duration(i)*7*time.Hour)
 		r.Steps, r.Actions = nil, nil
 		items = append(items, r)
 	}
