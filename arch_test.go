@@ -78,14 +78,15 @@ var table = map[string]rule{
 		may:  append(slices.Clone(nouns), "credential", "provider", "smoke", "store", "strategy"),
 		goes: 1, fan: 20, // every noun is decided here: the one writer knows them all
 	},
-	"live":              {may: []string{"event", "store"}, goes: 1},
-	"provider":          {may: []string{"fault"}},
-	"provider/selfhost": {may: []string{"edge", "fault", "provider"}},
-	"smoke":             {may: []string{"fault", "probe"}},
-	"edge":              {may: []string{"bucket", "fault", "ident", "metric"}, goes: 1},
-	"edge/follow":       {may: []string{"edge", "fault", "metric"}},
-	"telemetry":         {may: []string{"fault"}},
-	"people":            {may: []string{"access", "api", "credential", "event", "fault", "ident", "store", "strategy"}},
+	"live":                  {may: []string{"event", "store"}, goes: 1},
+	"provider":              {may: []string{"fault"}},
+	"provider/providertest": {may: []string{"fault", "provider"}},
+	"provider/selfhost":     {may: []string{"edge", "fault", "provider"}},
+	"smoke":                 {may: []string{"fault", "probe"}},
+	"edge":                  {may: []string{"bucket", "fault", "ident", "metric"}, goes: 1},
+	"edge/follow":           {may: []string{"edge", "fault", "metric"}},
+	"telemetry":             {may: []string{"fault"}},
+	"people":                {may: []string{"access", "api", "credential", "event", "fault", "ident", "store", "strategy"}},
 	"desk": {
 		may: append(slices.Clone(nouns), "api", "engine", "people", "store", "strategy"),
 		fan: 18, // it puts every noun into wire types, for server and web at once
@@ -108,7 +109,7 @@ var table = map[string]rule{
 	"sim":           {may: []string{"bucket", "fault", "metric"}, goes: 1},
 	"demo": {may: []string{"api", "app", "cli", "client", "edge", "fault", "ident", "sim", "strategy",
 		"telemetry"}, goes: 1},
-	"story/next":    {may: []string{"api", "app", "client", "edge", "edge/follow", "fault", "store", "strategy"}},
+	"story/next": {may: []string{"api", "app", "client", "edge", "edge/follow", "fault", "store", "strategy"}},
 	"story": {
 		may: []string{"api", "app", "client", "edge", "edge/follow", "event", "fault", "sim", "store", "strategy"},
 	},
