@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/slipwayhq/slipway/internal/app"
 	"github.com/slipwayhq/slipway/internal/cli"
@@ -32,7 +33,7 @@ func run() int {
 	version := version()
 	return cli.Run(ctx, cli.Options{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Terminal: isTerminal(os.Stdout),
-		Interactive: isTerminal(os.Stdin),
+		Interactive: isTerminal(os.Stdin), Ask: ask(),
 		ConfigDir:   config, Version: version,
 		Commands: []*cobra.Command{
 			app.UpCommand(os.Stdout, os.Stderr, version),
@@ -40,6 +41,19 @@ func run() int {
 			demo.Command(os.Stdout, os.Stderr, version),
 		},
 	}, os.Args[1:])
+}
+
+// ask asks for a secret without showing what is typed; nil where nobody types.
+func ask() func(string) (string, error) {
+	if !isTerminal(os.Stdin) {
+		return nil
+	}
+	return func(prompt string) (string, error) {
+		_, _ = os.Stderr.WriteString(prompt)
+		b, err := term.ReadPassword(int(os.Stdin.Fd()))
+		_, _ = os.Stderr.WriteString("\n")
+		return string(b), err
+	}
 }
 
 func isTerminal(f *os.File) bool {

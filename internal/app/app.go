@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"time"
 
@@ -46,6 +47,7 @@ type Options struct {
 	Version      string
 	Adopt        string // version name of what runs in production already, at first start
 	MetricsToken string
+	Proxies      []netip.Prefix // whose X-Forwarded-* are believed, by the dashboard and by the edge
 	Pace         engine.Pace
 	OnCommit     func(event.Head) // told of every commit with events; tests stop the process here
 	Stop         time.Duration    // how long a stop may take; 20 s
@@ -96,7 +98,7 @@ func (a *App) build(ctx context.Context) error {
 	a.timeline = metric.NewTimeline(40*time.Minute, 15*time.Second)
 	if o.Edge != nil {
 		var err error
-		if a.Edge, err = edge.New(edge.Options{Log: o.Log}); err != nil {
+		if a.Edge, err = edge.New(edge.Options{Log: o.Log, TrustedProxies: o.Proxies}); err != nil {
 			return fmt.Errorf("make the edge: %w", err)
 		}
 	}
@@ -125,14 +127,16 @@ func (a *App) build(ctx context.Context) error {
 		Key: key.Public().(ed25519.PublicKey), Version: o.Version, //nolint:forcetypeassert // Ed25519 says so
 	})
 	a.live = live.New(a.DB, o.Log)
-	pages, err := web.New(web.Options{Desk: a.Desk, People: a.People, Live: a.live, Log: o.Log, Stop: a.stop})
+	pages, err := web.New(web.Options{
+		Desk: a.Desk, People: a.People, Live: a.live, Log: o.Log, Stop: a.stop, Client: server.Client,
+	})
 	if err != nil {
 		return fmt.Errorf("make the pages: %w", err)
 	}
 	a.server, err = server.New(server.Options{
 		Desk: a.Desk, People: a.People, DB: a.DB, Live: a.live, Log: o.Log, Metrics: telemetry.NewMetrics(o.Version),
 		Web:     pages,
-		Version: o.Version, MetricsToken: o.MetricsToken, Stop: a.stop,
+		Version: o.Version, MetricsToken: o.MetricsToken, Proxies: o.Proxies, Stop: a.stop,
 	})
 	if err != nil {
 		return fmt.Errorf("make the server: %w", err)

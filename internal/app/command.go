@@ -7,10 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/slipwayhq/slipway/internal/edge"
 	"github.com/slipwayhq/slipway/internal/edge/follow"
@@ -23,6 +25,7 @@ import (
 type upFlags struct {
 	strategy, database, listen, edgeListen, adopt, level string
 	noEdge, jsonLog                                      bool
+	proxies                                              []string
 }
 
 // UpCommand returns `slipway up`.
@@ -52,10 +55,34 @@ func UpCommand(out, errs io.Writer, version string) *cobra.Command {
 	fl.StringVar(&f.edgeListen, "edge-listen", "",
 		"address for visitors; the strategy's target.selfhost.listen when empty")
 	fl.BoolVar(&f.noEdge, "no-edge", false, "run no edge in this process: visitors come through slipway edge")
+	proxyFlag(fl, &f.proxies)
 	fl.StringVar(&f.adopt, "adopt-version", "current", "name of the version that production runs at the first start")
 	fl.StringVar(&f.level, "log-level", "info", "debug, info, warn or error")
 	fl.BoolVar(&f.jsonLog, "log-json", false, "write the log as JSON")
 	return cmd
+}
+
+// proxyFlag adds --trusted-proxy.
+func proxyFlag(fl *pflag.FlagSet, to *[]string) {
+	fl.StringSliceVar(to, "trusted-proxy", nil,
+		"address or network of a proxy in front, whose X-Forwarded-* are believed, e.g. 10.0.0.0/8; may be repeated")
+}
+
+// prefixes reads the values of --trusted-proxy.
+func prefixes(list []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range list {
+		p, err := netip.ParsePrefix(s)
+		if a, e := netip.ParseAddr(s); err != nil && e == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "proxy_invalid",
+				"--trusted-proxy is an address or a network such as 10.0.0.0/8, not %q.", s)
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 func envOr(name, otherwise string) string {
@@ -94,6 +121,9 @@ func up(ctx context.Context, f upFlags, out, errs io.Writer, version string) err
 	}
 	o := Options{Database: f.database, Strategy: s, Log: log, Version: version, Adopt: f.adopt,
 		MetricsToken: os.Getenv("SLIPWAY_METRICS_TOKEN")}
+	if o.Proxies, err = prefixes(f.proxies); err != nil {
+		return err
+	}
 	if o.Control, err = listen(f.listen, "Slipway", "--listen"); err != nil {
 		return err
 	}
@@ -137,6 +167,7 @@ func announce(ctx context.Context, a *App, f upFlags, out io.Writer) error {
 type edgeFlags struct {
 	control, listen, name, file, level string
 	jsonLog                            bool
+	proxies                            []string
 }
 
 // EdgeCommand returns `slipway edge`.
@@ -157,6 +188,7 @@ func EdgeCommand(out, errs io.Writer) *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringVar(&f.control, "control", "http://127.0.0.1:4400", "address of a control node")
 	fl.StringVar(&f.listen, "listen", "127.0.0.1:8080", "address for visitors")
+	proxyFlag(fl, &f.proxies)
 	fl.StringVar(&f.name, "name", "", "name of this edge; its host and address when empty")
 	fl.StringVar(&f.file, "snapshot", "slipway-edge.json", "file that keeps the last routing table")
 	fl.StringVar(&f.level, "log-level", "info", "debug, info, warn or error")
@@ -169,7 +201,11 @@ func runEdge(ctx context.Context, f edgeFlags, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	e, err := edge.New(edge.Options{Log: log})
+	proxies, err := prefixes(f.proxies)
+	if err != nil {
+		return err
+	}
+	e, err := edge.New(edge.Options{Log: log, TrustedProxies: proxies})
 	if err != nil {
 		return err
 	}

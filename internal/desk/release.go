@@ -42,10 +42,17 @@ func (d *Desk) Releases(ctx context.Context, who access.Actor, q ReleaseQuery) (
 	if err != nil {
 		return page, err
 	}
+	names := map[string]string{}
 	for _, r := range list {
-		if who.May(access.ViewEnvironment, r.Step().Environment) {
-			page.Items = append(page.Items, d.brief(r))
+		if !who.May(access.ViewEnvironment, r.Step().Environment) {
+			continue
 		}
+		if _, known := names[r.Author]; !known {
+			names[r.Author] = d.nameOf(ctx, r.Author)
+		}
+		item := d.brief(r)
+		item.Author = names[r.Author]
+		page.Items = append(page.Items, item)
 	}
 	page.Next = next
 	return page, nil

@@ -158,6 +158,13 @@ func clientOf(ctx context.Context) client {
 	return client{}
 }
 
+// Client says where a request that came through the server is from, for handlers
+// behind it: the client's address, and whether it came over TLS.
+func Client(r *http.Request) (address string, secure bool) {
+	c := clientOf(r.Context())
+	return c.address, c.secure
+}
+
 // traceID returns the trace's id of a W3C traceparent, or "".
 func traceID(header string) string {
 	parts := strings.Split(header, "-")
