@@ -167,7 +167,7 @@ func (s *Web) checkReport(v *visit) error {
 	in := api.ReportCheck{
 		Version: version, Commit: v.value("commit"), Name: v.value("name"), Status: v.value("status"),
 		Summary: v.value("summary"),
-		URL: v.value("url"),
+		URL:     v.value("url"),
 	}
 	if _, err := s.Desk.ReportCheck(v.r.Context(), v.who, in); err != nil {
 		return v.again(err, func() (templ.Component, error) { return s.checksPage(v) })

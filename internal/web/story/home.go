@@ -18,7 +18,7 @@ func homeStories() []Story {
 	running := api.Status{
 		App: "shop", Sentence: "v2 is on its way: 10 % of visitors. One approval waits for you.", Now: Now(),
 		Environments: environments(),
-		Releases: []api.Release{release("canary/share-10", "running", baking)}, Approvals: []api.Approval{approval()},
+		Releases:     []api.Release{release("canary/share-10", "running", baking)}, Approvals: []api.Approval{approval()},
 		Edges: []api.EdgeStatus{{Name: "edge-1", Generation: 41, Wanted: 41, Seen: before(time.Second),
 			Sentence: "Serves the current routing table."}},
 	}
