@@ -34,7 +34,7 @@ func run() int {
 	return cli.Run(ctx, cli.Options{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Terminal: isTerminal(os.Stdout),
 		Interactive: isTerminal(os.Stdin), Ask: ask(),
-		ConfigDir:   config, Version: version,
+		ConfigDir: config, Version: version,
 		Commands: []*cobra.Command{
 			app.UpCommand(os.Stdout, os.Stderr, version),
 			app.EdgeCommand(os.Stdout, os.Stderr),
@@ -49,7 +49,7 @@ func ask() func(string) (string, error) {
 		return nil
 	}
 	return func(prompt string) (string, error) {
-		_, _ = os.Stderr.WriteString(prompt)
+		_, _ = os.Stderr.WriteString(prompt + ": ")
 		b, err := term.ReadPassword(int(os.Stdin.Fd()))
 		_, _ = os.Stderr.WriteString("\n")
 		return string(b), err
