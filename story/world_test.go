@@ -67,9 +67,10 @@ type world struct {
 	edge   string
 	shops  map[string]*sim.Shop
 	crowd  *sim.Crowd
-	mu     sync.Mutex
-	as     map[string]*client.Client
-	auto   map[string]bool
+	http   *http.Client // by which people reach Slipway; nil for the usual way
+
+	mu sync.Mutex
+	as map[string]*client.Client
 }
 
 // each tells a story on every engine, each time in a world of its own.
@@ -89,7 +90,7 @@ func begin(t testing.TB, kind string, o options) *world {
 	t.Helper()
 	database := prepared(t, kind)
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &world{t: t, ctx: ctx, engine: kind, shops: map[string]*sim.Shop{}, as: map[string]*client.Client{}, auto: map[string]bool{}}
+	w := &world{t: t, ctx: ctx, engine: kind, shops: map[string]*sim.Shop{}, as: map[string]*client.Client{}}
 	w.shop("v1")
 	opts := app.Options{
 		Database: database, Strategy: plan(t, w.shops["v1"].URL(), o.edit...), Control: listen(t), Adopt: "v1", Version: "story",
@@ -156,6 +157,15 @@ func (w *world) shop(version string) *sim.Shop {
 // plan reads the strategy of a story.
 func plan(t testing.TB, stable string, edit ...string) *strategy.Strategy {
 	t.Helper()
+	s, err := strategy.Parse("story.yaml", []byte(strategyText(t, stable, edit...)))
+	if err != nil {
+		t.Fatalf("the story's strategy: %v", err)
+	}
+	return s
+}
+
+func strategyText(t testing.TB, stable string, edit ...string) string {
+	t.Helper()
 	text := fmt.Sprintf(quick, stable)
 	for i := 0; i+1 < len(edit); i += 2 {
 		if !strings.Contains(text, edit[i]) {
@@ -163,11 +173,7 @@ func plan(t testing.TB, stable string, edit ...string) *strategy.Strategy {
 		}
 		text = strings.ReplaceAll(text, edit[i], edit[i+1])
 	}
-	s, err := strategy.Parse("story.yaml", []byte(text))
-	if err != nil {
-		t.Fatalf("the story's strategy: %v", err)
-	}
-	return s
+	return text
 }
 
 func listen(t testing.TB) net.Listener {
@@ -211,7 +217,7 @@ func (w *world) admin() *client.Client { return w.by("you") }
 // with returns a client that sends a token.
 func (w *world) with(token string) *client.Client {
 	w.t.Helper()
-	c, err := client.New(w.url, client.Options{Token: token, Pause: 50 * time.Millisecond})
+	c, err := client.New(w.url, client.Options{Token: token, HTTP: w.http, Pause: 50 * time.Millisecond})
 	if err != nil {
 		w.t.Fatal(err)
 	}

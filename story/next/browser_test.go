@@ -74,7 +74,10 @@ func (b *browser) tab(beside *page, name string) *page {
 func (b *browser) page(name string, ctx context.Context, cancel context.CancelFunc) *page {
 	b.t.Helper()
 	p := &page{t: b.t, name: name, ctx: ctx}
-	p.do("open a tab", chromedp.Navigate("about:blank"))
+	// The first step opens the tab, which lives as long as the step's context.
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		b.t.Fatalf("%s: open a tab: %v", name, err)
+	}
 	messages := chromedp.Console(ctx)
 	ended := make(chan struct{})
 	go func() {

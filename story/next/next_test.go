@@ -117,7 +117,7 @@ func (s *story) good() {
 	}
 	canary.open(s.url + "/releases/v2/canary")
 	canary.says(`window.same = "never loaded again"`)
-	s.pia.until("the page shows the canary's share", `/(5|10|25|50|100) %/.test(document.querySelector(".tuple").innerText) && !!document.querySelector("#canary svg")`)
+	s.pia.until("the page shows the canary's share", `/(5|10|25|50|100)\s%/.test(document.querySelector(".tuple").innerText) && !!document.querySelector("#canary svg")`)
 	before := canary.says(`document.querySelector("#plots").innerHTML`)
 	canary.until("the pictures move", `!!document.querySelector("#plots svg path")`)
 
