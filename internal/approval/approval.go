@@ -132,7 +132,7 @@ func (r Request) Decide(v Vote, roles []string, now time.Time) (Request, Vote, e
 			"What you decided about is not what is asked now. Read the request again, then decide.")
 	case v.User == r.Author && v.Approve:
 		return r, v, fault.New(fault.Denied, "own_release",
-			"The author of a release never counts as its approver. Ask somebody else.")
+			"Who asked for it never counts as its approver. Ask somebody else.")
 	case slices.ContainsFunc(r.Votes, func(o Vote) bool { return o.User == v.User }):
 		return r, v, fault.New(fault.Conflict, "already_decided", "You have decided on this request already.")
 	case !v.Approve && v.Reason == "":

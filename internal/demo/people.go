@@ -41,10 +41,10 @@ type person struct {
 // whose approval counts.
 func team() []person {
 	return []person{
-		{"ada", "Ada (development)", []string{"development"}},
-		{"quinn", "Quinn (QA)", []string{"qa"}},
-		{"pia", "Pia (product)", []string{"product"}},
-		{"inez", "Inez (incident response)", []string{"incident", "devops"}},
+		{"ada", "Ada", []string{"development"}},
+		{"quinn", "Quinn", []string{"qa"}},
+		{"pia", "Pia", []string{"product"}},
+		{"inez", "Inez", []string{"incident", "devops"}},
 	}
 }
 

@@ -260,7 +260,17 @@ func (d *Desk) people(r release.Release) string {
 	if b.Requests == 0 {
 		return fmt.Sprintf("%g %% of visitors", r.Share)
 	}
-	return fmt.Sprintf("%g %% of visitors (%d requests in the last minute)", r.Share, b.Requests)
+	return fmt.Sprintf("%g %% of visitors, about %d requests a minute,", r.Share, roughly(b.Requests))
+}
+
+// roughly rounds to one digit, so that a page that states an effect does not change
+// while it is read.
+func roughly(n uint64) uint64 {
+	unit := uint64(1)
+	for n/unit >= 10 {
+		unit *= 10
+	}
+	return (n + unit/2) / unit * unit
 }
 
 // StartRelease begins a release.
