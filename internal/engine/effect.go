@@ -115,7 +115,8 @@ func (e *Engine) recordTry(ctx context.Context, x effect.Effect, now time.Time) 
 		if x.State == effect.Pending && x.Attempts > 1 {
 			return nil // the first failure is in the log; repeating it tells nothing new
 		}
-		words := map[effect.State]string{effect.Done: "Done", effect.Failed: "Failed for good", effect.Superseded: "Left out", effect.Pending: "Failed, is tried again"}
+		words := map[effect.State]string{effect.Done: "Done", effect.Failed: "Failed for good", effect.Superseded: "Left out",
+			effect.Pending: "Failed, is tried again"}
 		if _, err := e.append(ctx, tx, e.system("effect."+string(x.State), "", x.Subject,
 			fmt.Sprintf("%s: %s (%s). %s", words[x.State], x.Kind, x.Key, x.Result.Sentence),
 			map[string]any{"key": x.Key, "attempts": x.Attempts, "ok": x.Result.OK})); err != nil {
@@ -158,7 +159,8 @@ func (e *Engine) try(ctx context.Context, x effect.Effect) (effect.Result, error
 func (e *Engine) tryRoute(ctx context.Context, x effect.Effect) (effect.Result, error) {
 	var o routeOrder
 	if err := json.Unmarshal(x.Args, &o); err != nil {
-		return effect.Result{}, fault.Wrap(err, fault.Invalid, "effect_malformed", "The arguments of %s cannot be read.", x.Key)
+		return effect.Result{}, fault.Wrap(err, fault.Invalid, "effect_malformed", "The arguments of %s cannot be read.",
+			x.Key)
 	}
 	r, err := e.routing(ctx, o)
 	if err != nil {
@@ -167,7 +169,8 @@ func (e *Engine) tryRoute(ctx context.Context, x effect.Effect) (effect.Result, 
 	if err := e.Provider.Route(ctx, x.Key, r); err != nil {
 		return effect.Result{}, err
 	}
-	return effect.Result{OK: true, Sentence: fmt.Sprintf("%s is stable, the canary has %g %%.", r.Stable.Version, r.Share)}, nil
+	return effect.Result{OK: true, Sentence: fmt.Sprintf("%s is stable, the canary has %g %%.", r.Stable.Version,
+		r.Share)}, nil
 }
 
 // routing turns ids into arms, with those whose sessions are still honored.
@@ -220,7 +223,8 @@ func (e *Engine) tryDeploy(ctx context.Context, x effect.Effect) (effect.Result,
 	}
 	id := smoke.Identity(ctx, e.Client, a.URL, a.Health)
 	if !id.OK {
-		return effect.Result{}, fault.New(fault.Unavailable, "deployment_silent", "%s does not answer well: %s", a.URL, id.Sentence)
+		return effect.Result{}, fault.New(fault.Unavailable, "deployment_silent", "%s does not answer well: %s", a.URL,
+			id.Sentence)
 	}
 	return effect.Result{OK: true, Sentence: fmt.Sprintf("%s answers (%s)", a.URL, probe.Round(id.Took))}, nil
 }

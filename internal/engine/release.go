@@ -15,6 +15,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/ident"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/rollback"
 	"github.com/slipwayhq/slipway/internal/store"
 )
 
@@ -53,12 +54,30 @@ func (e *Engine) decideRelease(ctx context.Context, id string, c *release.Comman
 		return release.Decision{}, fmt.Errorf("gather facts of %s: %w", id, err)
 	}
 	f.Command = c
+	if r, err = e.besideProduction(ctx, r, f); err != nil {
+		return release.Decision{}, err
+	}
 	d := release.Decide(r, f)
 	if d.Err != nil || !d.Changed {
 		return d, d.Err
 	}
 	err = e.DB.Write(ctx, func(tx *store.Tx) error { return e.recordRelease(ctx, tx, &d, f) })
 	return d, stale(err)
+}
+
+// besideProduction sets a release that was not routed yet beside what production runs
+// now: other releases and rollbacks may have changed that since it was started.
+func (e *Engine) besideProduction(ctx context.Context, r release.Release, f release.Facts) (release.Release, error) {
+	now := f.Running["production"]
+	if r.Routes > 0 || now == "" || now == r.Previous || now == r.Deployment {
+		return r, nil
+	}
+	d, err := e.DB.Deployment(ctx, now)
+	if err != nil {
+		return r, fmt.Errorf("read what production runs: %w", err)
+	}
+	r.Previous, r.PreviousURL = d.ID, d.URL
+	return r, nil
 }
 
 // releaseFacts gathers everything that Decide may know.
@@ -123,8 +142,8 @@ func (e *Engine) effectsOf(ctx context.Context, subject string) (map[string]effe
 	return out, nil
 }
 
-// busy names the release that has the canary, if another has it. The one that was
-// routed first keeps it; among those that wait the oldest goes first.
+// busy says why a release that was not routed yet has to wait: another has the canary,
+// or production is being taken back. Who is routed first keeps the canary.
 func (e *Engine) busy(ctx context.Context, r release.Release) (string, error) {
 	active, err := e.DB.ActiveReleases(ctx, r.App)
 	if err != nil {
@@ -191,23 +210,36 @@ func (e *Engine) recordRelease(ctx context.Context, tx *store.Tx, d *release.Dec
 }
 
 // takeCanary makes sure, inside the commit that asks for a release's first routing,
-// that no other release has the canary: two that looked at the same moment must not
-// both get it.
+// that no other release has the canary, that no rollback is under way and that
+// production still runs what the routing calls stable: two that looked at the same
+// moment must not both get it, and none may undo what happened since it looked.
 func (e *Engine) takeCanary(ctx context.Context, tx *store.Tx, d release.Decision) error {
-	first := slices.ContainsFunc(d.Effects, func(x effect.Effect) bool { return x.Kind == effect.Route }) && d.Release.Routes == 1
+	r := d.Release
+	first := slices.ContainsFunc(d.Effects, func(x effect.Effect) bool { return x.Kind == effect.Route }) && r.Routes == 1
 	if !first {
 		return nil
 	}
-	active, err := tx.ActiveReleases(ctx, d.Release.App)
+	active, err := tx.ActiveReleases(ctx, r.App)
 	if err != nil {
 		return err
 	}
 	for _, o := range active {
-		if o.ID != d.Release.ID && o.Routes > 0 {
+		if o.ID != r.ID && o.Routes > 0 {
 			return fmt.Errorf("%w: %s has the canary", errStale, o.ID)
 		}
 	}
-	return nil
+	back, err := tx.ActiveRollbacks(ctx, r.App)
+	if err != nil {
+		return err
+	}
+	if len(back) > 0 {
+		return fmt.Errorf("%w: %s is under way", errStale, back[0].ID)
+	}
+	stable, err := e.stable(ctx, tx)
+	if err == nil && stable.ID != r.Previous {
+		err = fmt.Errorf("%w: production runs %s by now", errStale, stable.ID)
+	}
+	return err
 }
 
 // recordOutcome writes what a decision means for deployments, environments,
@@ -229,9 +261,7 @@ func (e *Engine) recordOutcome(ctx context.Context, tx *store.Tx, d *release.Dec
 		}
 	}
 	if d.Rollback != nil {
-		if _, err := e.openRollback(ctx, tx, openRollback{
-			environment: r.Step().Environment, release: r, author: "system:guard", actor: "system:guard", ask: *d.Rollback, now: f.Now,
-		}); err != nil {
+		if err := e.askRollback(ctx, tx, r, *d.Rollback, f.Now); err != nil {
 			return err
 		}
 	}
@@ -243,6 +273,17 @@ func (e *Engine) recordOutcome(ctx context.Context, tx *store.Tx, d *release.Dec
 		return err
 	}
 	return nil
+}
+
+// askRollback opens the rollback that the guard asks for, unless somebody was faster.
+func (e *Engine) askRollback(ctx context.Context, tx *store.Tx, r release.Release, ask release.Ask, now time.Time) error {
+	environment := r.Step().Environment
+	active, err := tx.ActiveRollbacks(ctx, r.App)
+	if err != nil || slices.ContainsFunc(active, func(b rollback.Rollback) bool { return b.Environment == environment }) {
+		return err
+	}
+	_, err = e.openRollback(ctx, tx, openRollback{environment: environment, release: r, author: "system:guard", ask: ask, now: now})
+	return err
 }
 
 // judge records a verdict on a deployment.

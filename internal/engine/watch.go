@@ -40,9 +40,11 @@ func (e *Engine) verdict(ctx context.Context, r release.Release, now time.Time) 
 }
 
 // evidence reads what was measured of both versions over the same seconds.
-func (e *Engine) evidence(ctx context.Context, r release.Release, rules guard.Rules, now time.Time) (guard.Evidence, error) {
+func (e *Engine) evidence(ctx context.Context, r release.Release, rules guard.Rules, now time.Time) (guard.Evidence,
+	error) {
 	ev := guard.Evidence{
-		Now: now, Complete: e.Timeline.Watermark(now), Since: r.Exposed, ShareSince: r.ShareSince, Share: r.Share, Version: r.Version,
+		Now: now, Complete: e.Timeline.Watermark(now), Since: r.Exposed, ShareSince: r.ShareSince, Share: r.Share,
+		Version: r.Version,
 	}
 	stable, err := e.DB.Deployment(ctx, r.Previous)
 	if err != nil {
@@ -86,8 +88,10 @@ func maxTime(a, b time.Time) time.Time {
 func (e *Engine) recordVerdict(ctx context.Context, r release.Release, ev guard.Evidence, v guard.Verdict) error {
 	stable, canary := total(ev.Stable), total(ev.Canary)
 	inputs := Evidence{
-		Share: ev.Share, ShareSince: ev.ShareSince, Complete: ev.Complete, StableRequests: stable.Requests, StableErrors: stable.Errors,
-		CanaryRequests: canary.Requests, CanaryErrors: canary.Errors, StableHealth: last(ev.StableHealth), CanaryHealth: last(ev.CanaryHealth),
+		Share: ev.Share, ShareSince: ev.ShareSince, Complete: ev.Complete, StableRequests: stable.Requests,
+		StableErrors:   stable.Errors,
+		CanaryRequests: canary.Requests, CanaryErrors: canary.Errors, StableHealth: last(ev.StableHealth),
+		CanaryHealth: last(ev.CanaryHealth),
 	}
 	before, err := e.DB.LatestVerdict(ctx, r.ID)
 	if err != nil {
@@ -153,7 +157,8 @@ func (e *Engine) probeHealth(ctx context.Context, id string) (time.Time, error) 
 	return started.Add(rules.Health.Every), err
 }
 
-func (e *Engine) probeAll(ctx context.Context, targets []deployment.Deployment, rule guard.HealthRule, at time.Time) []guard.Probe {
+func (e *Engine) probeAll(ctx context.Context, targets []deployment.Deployment, rule guard.HealthRule,
+	at time.Time) []guard.Probe {
 	out := make([]guard.Probe, len(targets))
 	var g errgroup.Group
 	for i, d := range targets {
@@ -184,7 +189,8 @@ func (e *Engine) Observe(ctx context.Context, b metric.Batch) error {
 	if err != nil {
 		return fmt.Errorf("marshal batch: %w", err)
 	}
-	_, err = e.DB.InsertBatch(ctx, store.Batch{Source: b.Source, Sequence: b.Sequence, Received: now, Complete: b.Complete, Body: body})
+	_, err = e.DB.InsertBatch(ctx, store.Batch{Source: b.Source, Sequence: b.Sequence, Received: now, Complete: b.Complete,
+		Body: body})
 	return err
 }
 
