@@ -86,7 +86,8 @@ var table = map[string]rule{
 	"edge":                  {may: []string{"bucket", "fault", "ident", "metric"}, goes: 1},
 	"edge/follow":           {may: []string{"edge", "fault", "metric"}},
 	"telemetry":             {may: []string{"fault"}},
-	"people":                {may: []string{"access", "api", "credential", "event", "fault", "ident", "store", "strategy"}},
+	"people": {may: []string{"access", "api", "credential", "event", "fault", "ident", "store",
+		"strategy"}},
 	"desk": {
 		may: append(slices.Clone(nouns), "api", "engine", "people", "store", "strategy"),
 		fan: 18, // it puts every noun into wire types, for server and web at once

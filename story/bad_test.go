@@ -85,7 +85,8 @@ func (w *world) takenBack(t *testing.T, r api.Release) {
 	}
 	page, err := w.admin().Incidents(w.ctx, "open", "", 10)
 	w.ok(err)
-	if len(page.Items) != 1 || page.Items[0].Release != r.ID || page.Items[0].Criterion == "" || !strings.HasPrefix(page.Items[0].Severity, "SEV") {
+	if len(page.Items) != 1 || page.Items[0].Release != r.ID || page.Items[0].Criterion == "" ||
+		!strings.HasPrefix(page.Items[0].Severity, "SEV") {
 		t.Fatalf("incidents: %+v", page.Items)
 	}
 	i, err := w.admin().Incident(w.ctx, page.Items[0].ID)

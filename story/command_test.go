@@ -69,27 +69,30 @@ func (w *world) goOn(id string) {
 //
 // req: RB-13 RB-29 RB-31 CD-10
 func TestReportedProblemTakesBack(t *testing.T) {
-	each(t, options{edit: append([]string{"watch: 300ms", "watch: 1h"}, "bake: 300ms", "bake: 2s")}, func(t *testing.T, w *world) {
-		r := w.start("v2")
-		w.gates(r)
-		w.exposed(r.ID, 50)
-		small, err := w.by("pia").ReportIssue(w.ctx, api.ReportIssue{Environment: "canary", Title: "a typo"})
-		w.ok(err)
-		if w.release(r.ID).Phase != "running" || small.Severity != "SEV4" {
-			t.Errorf("a typo is %s and the release is %s", small.Severity, w.release(r.ID).Phase)
-		}
-		i, err := w.by("quinn").ReportIssue(w.ctx, api.ReportIssue{Environment: "canary", Title: "nobody can pay", Critical: true})
-		w.ok(err)
-		r = w.ends(r.ID, "aborted")
-		if !strings.Contains(r.Reason, "nobody can pay") || i.Severity != "SEV2" || i.Release != r.ID {
-			t.Errorf("%s: %s, of %s", r.Reason, i.Severity, i.Release)
-		}
-		w.promoted("v3")
-		_, err = w.by("quinn").ReportIssue(w.ctx, api.ReportIssue{Environment: "production", Title: "a hole", Security: true})
-		w.ok(err)
-		b := w.requested()
-		if b.From != "v3" || b.To != "v1" || !strings.Contains(b.Trigger, "a hole") {
-			t.Errorf("from %s to %s: %s", b.From, b.To, b.Trigger)
-		}
-	})
+	each(t, options{edit: append([]string{"watch: 300ms", "watch: 1h"}, "bake: 300ms", "bake: 2s")},
+		func(t *testing.T, w *world) {
+			r := w.start("v2")
+			w.gates(r)
+			w.exposed(r.ID, 50)
+			small, err := w.by("pia").ReportIssue(w.ctx, api.ReportIssue{Environment: "canary", Title: "a typo"})
+			w.ok(err)
+			if w.release(r.ID).Phase != "running" || small.Severity != "SEV4" {
+				t.Errorf("a typo is %s and the release is %s", small.Severity, w.release(r.ID).Phase)
+			}
+			i, err := w.by("quinn").ReportIssue(w.ctx, api.ReportIssue{Environment: "canary", Title: "nobody can pay",
+				Critical: true})
+			w.ok(err)
+			r = w.ends(r.ID, "aborted")
+			if !strings.Contains(r.Reason, "nobody can pay") || i.Severity != "SEV2" || i.Release != r.ID {
+				t.Errorf("%s: %s, of %s", r.Reason, i.Severity, i.Release)
+			}
+			w.promoted("v3")
+			_, err = w.by("quinn").ReportIssue(w.ctx, api.ReportIssue{Environment: "production", Title: "a hole",
+				Security: true})
+			w.ok(err)
+			b := w.requested()
+			if b.From != "v3" || b.To != "v1" || !strings.Contains(b.Trigger, "a hole") {
+				t.Errorf("from %s to %s: %s", b.From, b.To, b.Trigger)
+			}
+		})
 }

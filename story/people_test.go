@@ -77,7 +77,8 @@ func run(m *testing.M) int {
 	prepare.dir = dir
 	code := m.Run()
 	if prepare.pg.address != "" {
-		if err := execute(os.Getenv(storetest.AddressVariable), "DROP SCHEMA "+schemaOf(prepare.pg.address)+" CASCADE"); err != nil {
+		if err := execute(os.Getenv(storetest.AddressVariable),
+			"DROP SCHEMA "+schemaOf(prepare.pg.address)+" CASCADE"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 	}
@@ -157,7 +158,8 @@ func setUp(address string) (map[string]string, error) {
 	return secrets, nil
 }
 
-func signIn(ctx context.Context, anyone *client.Client, name string, secrets map[string]string) (*client.Client, error) {
+func signIn(ctx context.Context, anyone *client.Client, name string, secrets map[string]string) (*client.Client,
+	error) {
 	t, err := anyone.Login(ctx, api.Login{Name: name, Password: password}, api.NewToken{Name: "story", Days: 1})
 	if err != nil {
 		return nil, fmt.Errorf("sign %s in: %w", name, err)

@@ -38,7 +38,7 @@ func (w *world) release(id string) api.Release {
 func (w *world) reaches(id, what string, as func(api.Release) bool) api.Release {
 	w.t.Helper()
 	var r api.Release
-	err := eventually(w.ctx, patience, func() bool {
+	err := w.eventually(func() bool {
 		r = w.release(id)
 		return as(r)
 	})
@@ -71,14 +71,16 @@ func (w *world) arrives(id, step string) api.Release {
 // exposed waits until a release has confirmed a share.
 func (w *world) exposed(id string, share float64) api.Release {
 	w.t.Helper()
-	return w.reaches(id, fmt.Sprintf("wait for %g %%", share), func(r api.Release) bool { return r.Share == share || r.Ended != nil })
+	return w.reaches(id, fmt.Sprintf("wait for %g %%", share),
+		func(r api.Release) bool { return r.Share == share || r.Ended != nil })
 }
 
 // report reports an item of a version's checklist.
 func (w *world) report(who, version, name, status string) {
 	w.t.Helper()
 	_, err := w.by(who).ReportCheck(w.ctx, api.ReportCheck{
-		Version: version, Commit: "c-" + version, Name: name, Status: status, Summary: "said by " + who, URL: "https://ci.example.com/" + name,
+		Version: version, Commit: "c-" + version, Name: name, Status: status, Summary: "said by " + who,
+		URL: "https://ci.example.com/" + name,
 	})
 	w.ok(err)
 }
@@ -94,7 +96,8 @@ func (w *world) gates(r api.Release) {
 // signs signs staging off.
 func (w *world) signs(who string, r api.Release) {
 	w.t.Helper()
-	_, err := w.by(who).ActOnRelease(w.ctx, r.ID, "sign", api.ReleaseAction{Step: "staging/sign-off", Passed: true, Reason: "clicked through"})
+	_, err := w.by(who).ActOnRelease(w.ctx, r.ID, "sign", api.ReleaseAction{Step: "staging/sign-off", Passed: true,
+		Reason: "clicked through"})
 	w.ok(err)
 }
 
@@ -131,7 +134,10 @@ func (w *world) promoted(version string) api.Release {
 	w.gates(r)
 	w.approves("pia", w.asked(r.ID))
 	return w.reaches(r.ID, "be watched in production", func(r api.Release) bool {
-		return slices.ContainsFunc(r.Steps, func(s api.Step) bool { return s.ID == "production/verify" && s.Status == "passed" })
+		return slices.ContainsFunc(r.Steps, func(s api.Step) bool {
+			return s.ID == "production/verify" &&
+				s.Status == "passed"
+		})
 	})
 }
 

@@ -42,7 +42,10 @@ func (w *world) comes(phase string) api.Rollback {
 // requested waits until people are asked to approve a rollback.
 func (w *world) requested() api.Rollback {
 	w.t.Helper()
-	return w.rollback("a request for a rollback", func(b api.Rollback) bool { return b.Approval != nil && b.Approval.State == "open" })
+	return w.rollback("a request for a rollback", func(b api.Rollback) bool {
+		return b.Approval != nil &&
+			b.Approval.State == "open"
+	})
 }
 
 // Production goes back only when people say so, and then for good.
@@ -54,10 +57,12 @@ func TestBadProductionGoesBackAfterApproval(t *testing.T) {
 		w.pass(100)
 		w.shops["v2"].Break(sim.Fault{Errors: 0.5})
 		b := w.requested()
-		if b.Release != r.ID || b.From != "v2" || b.To != "v1" || b.Requested != "system:guard" || b.Trigger == "" || b.Incident == "" {
+		if b.Release != r.ID || b.From != "v2" || b.To != "v1" || b.Requested != "system:guard" || b.Trigger == "" ||
+			b.Incident == "" {
 			t.Errorf("requested: %+v", b)
 		}
-		if q := b.Approval; len(q.Evidence) < 3 || q.Environment != "production" || len(b.Plan.Steps) == 0 || len(b.Plan.Aid) == 0 {
+		if q := b.Approval; len(q.Evidence) < 3 || q.Environment != "production" || len(b.Plan.Steps) == 0 ||
+			len(b.Plan.Aid) == 0 {
 			t.Errorf("people are shown %+v with plan %+v", q.Evidence, b.Plan)
 		}
 		w.pass(200)
@@ -93,7 +98,8 @@ func (w *world) wentBack(t *testing.T, release string, b api.Rollback) {
 		t.Errorf("the release is %s at %g %%, restored %v", r.Phase, r.Share, r.Restored)
 	}
 	if w.runs("production") != "v1" || w.deployment("v2").Verdict != "bad" || w.deployment("v1").Verdict != "good" {
-		t.Errorf("production runs %s; v2 is %s, v1 is %s", w.runs("production"), w.deployment("v2").Verdict, w.deployment("v1").Verdict)
+		t.Errorf("production runs %s; v2 is %s, v1 is %s", w.runs("production"), w.deployment("v2").Verdict,
+			w.deployment("v1").Verdict)
 	}
 	i, err := w.admin().Incident(w.ctx, b.Incident)
 	w.ok(err)
@@ -123,7 +129,8 @@ func TestRejectedRollbackIsTracked(t *testing.T) {
 		b := w.requested()
 		_, err := w.by("inez").Reject(w.ctx, b.Approval.ID, api.Decision{Hash: b.Approval.Hash})
 		w.refused(err, "reason_required")
-		_, err = w.by("inez").Reject(w.ctx, b.Approval.ID, api.Decision{Hash: b.Approval.Hash, Reason: "the supplier mends it now"})
+		_, err = w.by("inez").Reject(w.ctx, b.Approval.ID, api.Decision{Hash: b.Approval.Hash,
+			Reason: "the supplier mends it now"})
 		w.ok(err)
 		b = w.comes("rejected")
 		if w.runs("production") != "v2" || w.release(r.ID).Phase != "running" {
@@ -131,7 +138,8 @@ func TestRejectedRollbackIsTracked(t *testing.T) {
 		}
 		i, err := w.admin().Incident(w.ctx, b.Incident)
 		w.ok(err)
-		if i.State != "open" || !slices.ContainsFunc(i.Timeline, func(e api.Event) bool { return e.Kind == "rollback.rejected" }) {
+		if i.State != "open" || !slices.ContainsFunc(i.Timeline,
+			func(e api.Event) bool { return e.Kind == "rollback.rejected" }) {
 			t.Errorf("the incident is %s and does not tell of the rejection: %d events", i.State, len(i.Timeline))
 		}
 		w.shops["v2"].Break(sim.Fault{})

@@ -35,7 +35,8 @@ func BenchmarkPages(b *testing.B) {
 		b.Fatal(err)
 	}
 	last = page.Items[0].ID
-	for _, path := range []string{"/", "/releases", "/releases/" + last, "/releases/" + last + "/canary", "/approvals", "/rollbacks", "/incidents", "/log"} {
+	for _, path := range []string{"/", "/releases", "/releases/" + last, "/releases/" + last + "/canary", "/approvals",
+		"/rollbacks", "/incidents", "/log"} {
 		name := path
 		if len(path) > 20 {
 			name = "/releases/ID" + path[len("/releases/"+last):]
@@ -57,7 +58,10 @@ func BenchmarkPages(b *testing.B) {
 // longLived returns a program whose database has seen much, and a session's cookie.
 func longLived(b *testing.B) (*App, *http.Cookie) {
 	b.Helper()
-	s, err := strategy.Parse("bench.yaml", []byte("app: shop\ntarget: {selfhost: {stable: \"http://127.0.0.1:3001\"}}\n"))
+	s, err := strategy.Parse(
+		"bench.yaml",
+		[]byte("app: shop\ntarget: {selfhost: {stable: \"http://127.0.0.1:3001\"}}\n"),
+	)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -66,7 +70,8 @@ func longLived(b *testing.B) (*App, *http.Cookie) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = ln.Close() })
-	a, err := Open(b.Context(), Options{Database: filepath.Join(b.TempDir(), "bench.db"), Strategy: s, Control: ln, Version: "bench"})
+	a, err := Open(b.Context(), Options{Database: filepath.Join(b.TempDir(), "bench.db"), Strategy: s, Control: ln,
+		Version: "bench"})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -79,7 +84,8 @@ func longLived(b *testing.B) (*App, *http.Cookie) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, err := a.People.Setup(b.Context(), secret, api.NewUser{Name: "bo", Password: "a long enough password"}); err != nil {
+	if _, err := a.People.Setup(b.Context(), secret, api.NewUser{Name: "bo",
+		Password: "a long enough password"}); err != nil {
 		b.Fatal(err)
 	}
 	session, err := a.People.Login(b.Context(), "bo", "a long enough password", "127.0.0.1", "bench")
@@ -101,8 +107,9 @@ func fill(b *testing.B, a *App, s *strategy.Strategy) {
 	for i := range releases {
 		at = at.Add(time.Hour)
 		r := release.New(release.Release{
-			ID: ident.New("rel", at), App: "shop", Version: fmt.Sprintf("v%d", i+1), Commit: "0123abc", Author: "usr_x", Deployment: "dep_x",
-			Previous: "dep_x", URL: "http://127.0.0.1:3002", Plan: s.ReleasePlan(),
+			ID: ident.New("rel", at), App: "shop", Version: fmt.Sprintf("v%d", i+1), Commit: "0123abc", Author: "usr_x",
+			Deployment: "dep_x",
+			Previous:   "dep_x", URL: "http://127.0.0.1:3002", Plan: s.ReleasePlan(),
 		}, at)
 		r.Phase, r.Ended, r.Sentence = release.Completed, at, r.Version+" is in production, verified and watched."
 		if i == releases-1 {

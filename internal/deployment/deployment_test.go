@@ -24,10 +24,12 @@ func TestLastKnownGoodIsChosenByVerdict(t *testing.T) {
 	if got == nil || got.ID != "good" {
 		t.Fatalf("chose %+v, want v4: the newest with a recorded good verdict", got)
 	}
-	if len(candidates) != len(all)-1 || candidates[0].Deployment.ID != "good" || candidates[1].Deployment.ID != "older" {
+	if len(candidates) != len(all)-1 || candidates[0].Deployment.ID != "good" ||
+		candidates[1].Deployment.ID != "older" {
 		t.Errorf("candidates are not all there, best first: %+v", candidates)
 	}
-	why := map[string]string{"bad": "12 % errors", "unwatched": "never finished", "preview": "preview", "never": "never promoted", "troubled": "checkout fails"}
+	why := map[string]string{"bad": "12 % errors", "unwatched": "never finished", "preview": "preview",
+		"never": "never promoted", "troubled": "checkout fails"}
 	for _, c := range candidates {
 		if want, ok := why[c.Deployment.ID]; ok && (c.Eligible || !strings.Contains(c.Why, want)) {
 			t.Errorf("%s: eligible %t because %q, want a reason with %q", c.Deployment.ID, c.Eligible, c.Why, want)

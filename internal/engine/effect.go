@@ -9,6 +9,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/ident"
 	"github.com/slipwayhq/slipway/internal/probe"
@@ -33,21 +34,38 @@ func (e *Engine) recordEffects(ctx context.Context, tx *store.Tx, list []effect.
 		if err != nil {
 			return err
 		}
+		work := workEffect
 		if x.Kind == effect.Route {
+			work = workRoute
 			var o routeOrder
 			if err := json.Unmarshal(x.Args, &o.RouteArgs); err != nil {
 				return fmt.Errorf("read arguments of %s: %w", x.Key, err)
 			}
 			o.Generation = uint64(ev.Seq)
 			x.Args = marshal(o)
-			if _, err := tx.SupersedeLane(ctx, x.Lane, x.Key); err != nil {
+			if err := e.supersede(ctx, tx, x, environment); err != nil {
 				return err
 			}
 		}
 		if _, err := tx.InsertEffect(ctx, &x); err != nil {
 			return err
 		}
-		if err := tx.Schedule(ctx, x.Key, workEffect, ev.At); err != nil {
+		if err := tx.Schedule(ctx, x.Key, work, ev.At); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// supersede leaves out the routings that nobody tried before a newer one came.
+func (e *Engine) supersede(ctx context.Context, tx *store.Tx, x effect.Effect, environment string) error {
+	keys, err := tx.SupersedeLane(ctx, x.Lane, x.Key)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if _, err := tx.Append(ctx, e.system("effect.superseded", environment, x.Subject,
+			fmt.Sprintf("Left out: %s. %s took its place.", key, x.Key), map[string]any{"key": key, "by": x.Key})); err != nil {
 			return err
 		}
 	}
@@ -115,9 +133,17 @@ func (e *Engine) recordTry(ctx context.Context, x effect.Effect, now time.Time) 
 		if x.State == effect.Pending && x.Attempts > 1 {
 			return nil // the first failure is in the log; repeating it tells nothing new
 		}
-		words := map[effect.State]string{effect.Done: "Done", effect.Failed: "Failed for good", effect.Superseded: "Left out",
-			effect.Pending: "Failed, is tried again"}
-		if _, err := e.append(ctx, tx, e.system("effect."+string(x.State), "", x.Subject,
+		words := map[effect.State]string{
+			effect.Done:       "Done",
+			effect.Failed:     "Failed for good",
+			effect.Superseded: "Left out",
+			effect.Pending:    "Failed, is tried again",
+		}
+		say := e.append
+		if x.Kind == effect.Notify { // nobody is told of being told, or the telling has no end
+			say = func(ctx context.Context, tx *store.Tx, d event.Draft) (event.Event, error) { return tx.Append(ctx, d) }
+		}
+		if _, err := say(ctx, tx, e.system("effect."+string(x.State), "", x.Subject,
 			fmt.Sprintf("%s: %s (%s). %s", words[x.State], x.Kind, x.Key, x.Result.Sentence),
 			map[string]any{"key": x.Key, "attempts": x.Attempts, "ok": x.Result.OK})); err != nil {
 			return err
@@ -159,8 +185,13 @@ func (e *Engine) try(ctx context.Context, x effect.Effect) (effect.Result, error
 func (e *Engine) tryRoute(ctx context.Context, x effect.Effect) (effect.Result, error) {
 	var o routeOrder
 	if err := json.Unmarshal(x.Args, &o); err != nil {
-		return effect.Result{}, fault.Wrap(err, fault.Invalid, "effect_malformed", "The arguments of %s cannot be read.",
-			x.Key)
+		return effect.Result{}, fault.Wrap(
+			err,
+			fault.Invalid,
+			"effect_malformed",
+			"The arguments of %s cannot be read.",
+			x.Key,
+		)
 	}
 	r, err := e.routing(ctx, o)
 	if err != nil {
@@ -202,10 +233,14 @@ func (e *Engine) routing(ctx context.Context, o routeOrder) (provider.Routing, e
 		if d.ID == o.Stable || d.ID == o.Canary || len(r.Retired) == 16 {
 			continue
 		}
+		replaced := d.Replaced
+		if replaced.IsZero() && !d.Promoted.IsZero() {
+			replaced = now // by this routing: that is recorded when it is confirmed
+		}
 		a := arm(d)
-		a.Until = d.Replaced.Add(skew)
+		a.Until = replaced.Add(skew)
 		a.Banned = d.ID == o.Ban || d.Verdict == deployment.Bad
-		if d.ID == o.Ban || !d.Replaced.IsZero() && now.Before(a.Until) {
+		if d.ID == o.Ban || !replaced.IsZero() && now.Before(a.Until) {
 			r.Retired = append(r.Retired, a)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -34,7 +35,7 @@ func (e *Engine) verdict(ctx context.Context, r release.Release, now time.Time) 
 	}
 	v := guard.Evaluate(rules, ev)
 	if err := e.recordVerdict(ctx, r, ev, v); err != nil {
-		e.Log.Warn("record verdict", "release", r.ID, "error", err) // judging goes on without the record
+		e.complain(ctx, slog.LevelWarn, "record verdict", r.ID, err) // judging goes on without the record
 	}
 	return &v, nil
 }
@@ -189,8 +190,11 @@ func (e *Engine) Observe(ctx context.Context, b metric.Batch) error {
 	if err != nil {
 		return fmt.Errorf("marshal batch: %w", err)
 	}
-	_, err = e.DB.InsertBatch(ctx, store.Batch{Source: b.Source, Sequence: b.Sequence, Received: now, Complete: b.Complete,
-		Body: body})
+	_, err = e.DB.InsertBatch(
+		ctx,
+		store.Batch{Source: b.Source, Sequence: b.Sequence, Received: now, Complete: b.Complete,
+			Body: body},
+	)
 	return err
 }
 
@@ -244,7 +248,7 @@ func (e *Engine) followBatches(ctx context.Context) error {
 			err = e.readBatches(ctx, now.Add(-5*time.Second))
 		}
 		if err != nil && ctx.Err() == nil {
-			e.Log.Warn("follow observations", "error", err)
+			e.complain(ctx, slog.LevelWarn, "follow observations", "", err)
 		}
 	}
 }

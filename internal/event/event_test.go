@@ -10,7 +10,8 @@ func chain(t *testing.T, n int) []Event {
 	t.Helper()
 	prev, out := Genesis, []Event{}
 	for i := range n {
-		e, err := Draft{Kind: "release.started", Actor: "user:ada", App: "shop", Subject: "rel_1", Sentence: "s", Data: map[string]int{"i": i}}.
+		e, err := Draft{Kind: "release.started", Actor: "user:ada", App: "shop", Subject: "rel_1", Sentence: "s",
+			Data: map[string]int{"i": i}}.
 			Seal(int64(i+1), time.Unix(int64(i), 0), prev)
 		if err != nil {
 			t.Fatal(err)
@@ -42,7 +43,8 @@ func TestVerifierFindsEveryTampering(t *testing.T) {
 	}{
 		{"none", func(l []Event) []Event { return l }, ""},
 		{"altered", func(l []Event) []Event { l[2].Sentence = "x"; return l }, "event 3 was altered"},
-		{"altered and hashed again", func(l []Event) []Event { l[2].Sentence = "x"; l[2].Hash = l[2].Sum(); return l }, "event 4 does not follow event 3"},
+		{"altered and hashed again", func(l []Event) []Event { l[2].Sentence = "x"; l[2].Hash = l[2].Sum(); return l },
+			"event 4 does not follow event 3"},
 		{"missing", func(l []Event) []Event { return append(l[:2], l[3:]...) }, "event 3 is missing"},
 		{"reordered", func(l []Event) []Event { l[2], l[3] = l[3], l[2]; return l }, "event 3 is missing"},
 		{"cut", func(l []Event) []Event { return l[:3] }, "the last 2 are missing"},

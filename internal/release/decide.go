@@ -50,7 +50,8 @@ func Decide(r Release, f Facts) Decision {
 // database makes one, and traffic must not stay on it.
 func (x *decider) broken() Decision {
 	if !x.r.Phase.Final() {
-		x.r.Phase, x.r.Reason, x.r.Sentence = Failed, "its record is damaged", "The record of this release is damaged; it cannot go on."
+		x.r.Phase, x.r.Reason, x.r.Sentence = Failed, "its record is damaged", "The record of this release is damaged; it "+
+			"cannot go on."
 		x.r.Plan.Steps, x.r.States, x.r.Cursor = []Step{{ID: "damaged"}}, []State{{Status: StepFailed}}, 0
 		x.event("release.failed", engineActor, x.r.Sentence, nil)
 	}
@@ -107,7 +108,8 @@ func (x *decider) guarded() bool {
 			return false
 		}
 		x.r.Suspect = true
-		x.say(StepWaiting, "The guard asks to take it back: "+v.Sentence+" Waits for a person: abort, or promote with a reason.")
+		x.say(StepWaiting,
+			"The guard asks to take it back: "+v.Sentence+" Waits for a person: abort, or promote with a reason.")
 		x.event("release.suspect", guardActor, x.r.Sentence, v)
 		return true
 	}
@@ -134,7 +136,8 @@ func (x *decider) askRollback(v *guard.Verdict) bool {
 	if x.r.Detected.IsZero() {
 		x.r.Detected = x.f.Now
 	}
-	x.d.Rollback = &Ask{Title: "Production is worse with " + x.r.Version, Trigger: v.Sentence, Findings: v.Findings, Detected: x.f.Now}
+	x.d.Rollback = &Ask{Title: "Production is worse with " + x.r.Version, Trigger: v.Sentence, Findings: v.Findings,
+		Detected: x.f.Now}
 	x.event("release.suspect", guardActor, "The guard asks for a rollback of production: "+v.Sentence, v)
 	return true
 }
@@ -179,8 +182,9 @@ func (x *decider) undoing() {
 	}
 	x.setShare(0, e.Ended, engineActor)
 	x.r.Restored = e.Ended
-	x.event("release.restored", engineActor, fmt.Sprintf("All traffic is back on the stable version, %s after the decision.",
-		round(x.r.Restored.Sub(x.r.Detected))), map[string]any{"seconds": x.r.Restored.Sub(x.r.Detected).Seconds()})
+	x.event("release.restored", engineActor,
+		fmt.Sprintf("All traffic is back on the stable version, %s after the decision.",
+			round(x.r.Restored.Sub(x.r.Detected))), map[string]any{"seconds": x.r.Restored.Sub(x.r.Detected).Seconds()})
 	x.ended(Aborted)
 }
 
@@ -191,13 +195,16 @@ func (x *decider) ended(p Phase) {
 	switch p {
 	case Completed:
 		x.r.Sentence = x.r.Version + " is in production, verified and watched."
-		x.d.Judgements = append(x.d.Judgements, Judgement{Deployment: x.r.Deployment, Verdict: deployment.Good, Why: "watched in production without a finding"})
+		x.d.Judgements = append(x.d.Judgements, Judgement{Deployment: x.r.Deployment, Verdict: deployment.Good,
+			Why: "watched in production without a finding"})
 	case Aborted:
 		x.r.Sentence = x.r.Version + " was taken back: " + x.r.Reason
 		x.giveBack()
 		if x.r.Reached > 0 {
-			x.d.Judgements = append(x.d.Judgements, Judgement{Deployment: x.r.Deployment, Verdict: deployment.Bad, Why: x.r.Reason})
-			x.d.Incident = &Ask{Title: "Canary of " + x.r.Version + " was taken back", Trigger: x.r.Reason, Detected: x.r.Detected}
+			x.d.Judgements = append(x.d.Judgements, Judgement{Deployment: x.r.Deployment, Verdict: deployment.Bad,
+				Why: x.r.Reason})
+			x.d.Incident = &Ask{Title: "Canary of " + x.r.Version + " was taken back", Trigger: x.r.Reason,
+				Detected: x.r.Detected}
 		}
 	}
 	x.event("release."+string(p), engineActor, x.r.Sentence, map[string]any{
@@ -237,7 +244,8 @@ func (x *decider) setShare(share float64, at time.Time, by string) {
 	x.r.Share, x.r.ShareSince = share, at
 	x.r.Reached = max(x.r.Reached, share)
 	x.r.Shares = append(x.r.Shares, Shift{At: at, Share: share, By: by})
-	x.event("release.share_set", by, fmt.Sprintf("%s has %s of visitors.", x.r.Version, percent(share)), map[string]any{"share": share})
+	x.event("release.share_set", by, fmt.Sprintf("%s has %s of visitors.", x.r.Version, percent(share)),
+		map[string]any{"share": share})
 }
 
 // pass ends the step at the cursor and goes to the next.
@@ -252,7 +260,8 @@ func (x *decider) leave(status Status, actor, sentence string) {
 	if status == StepSkipped {
 		kind = "release.step_skipped"
 	}
-	x.event(kind, actor, step.Title+": "+sentence, map[string]any{"step": step.ID, "seconds": x.f.Now.Sub(s.Started).Seconds()})
+	x.event(kind, actor, step.Title+": "+sentence, map[string]any{"step": step.ID,
+		"seconds": x.f.Now.Sub(s.Started).Seconds()})
 	if x.r.Cursor == len(x.r.Plan.Steps)-1 {
 		x.ended(Completed)
 		return

@@ -128,7 +128,8 @@ type decider struct {
 func (x *decider) event(kind, actor, sentence string, data any) {
 	x.d.Changed = true
 	x.d.Events = append(x.d.Events, event.Draft{
-		Kind: kind, Actor: actor, App: x.r.App, Environment: x.r.Step().Environment, Subject: x.r.ID, Sentence: sentence, Data: data,
+		Kind: kind, Actor: actor, App: x.r.App, Environment: x.r.Step().Environment, Subject: x.r.ID, Sentence: sentence,
+		Data: data,
 	})
 }
 

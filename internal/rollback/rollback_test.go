@@ -29,10 +29,14 @@ type world struct {
 
 func newWorld(to *deployment.Deployment) *world {
 	return &world{well: true, f: Facts{Now: start, Effects: map[string]effect.Effect{}}, r: Rollback{
-		ID: "rbk_1", App: "shop", Environment: "production", Trigger: "12 % of requests fail", Author: "system:guard", Phase: Requested,
+		ID: "rbk_1", App: "shop", Environment: "production", Trigger: "12 % of requests fail", Author: "system:guard",
+		Phase:    Requested,
 		Detected: start, Created: start, Plan: Plan{
 			App: "shop", Environment: "production", From: deployment.Deployment{ID: "dep_2", Version: "v2"}, To: to,
-			Approve: []approval.Rule{{Role: "incident", Count: 1}}, Expires: time.Hour, Suite: "core", Watch: time.Minute, Tries: 3,
+			Approve: []approval.Rule{
+				{Role: "incident", Count: 1},
+			}, Expires: time.Hour, Suite: "core", Watch: time.Minute,
+			Tries: 3,
 			Candidates: []deployment.Candidate{
 				{Deployment: deployment.Deployment{ID: "dep_1", Version: "v1"}, Eligible: true},
 				{Deployment: deployment.Deployment{ID: "dep_0", Version: "v0"}, Eligible: true},
@@ -104,7 +108,8 @@ func (w *world) settle(t *testing.T) {
 
 func (w *world) vote(t *testing.T, approve bool) {
 	t.Helper()
-	q, _, err := w.f.Request.Decide(approval.Vote{User: "inez", Name: "Inez", Approve: approve, Reason: "because", Hash: w.f.Request.Hash}, []string{"incident"}, w.f.Now)
+	q, _, err := w.f.Request.Decide(approval.Vote{User: "inez", Name: "Inez", Approve: approve, Reason: "because",
+		Hash: w.f.Request.Hash}, []string{"incident"}, w.f.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +191,8 @@ func TestUnwellTargetFailsAndAnotherCanBeChosen(t *testing.T) {
 		t.Fatalf("phase %s: %s", w.r.Phase, w.r.Sentence)
 	}
 	w.well = true
-	c := Command{Kind: Retarget, Name: "Inez", Reason: "v0 is well", Target: &deployment.Deployment{ID: "dep_0", Version: "v0"}}
+	c := Command{Kind: Retarget, Name: "Inez", Reason: "v0 is well", Target: &deployment.Deployment{ID: "dep_0",
+		Version: "v0"}}
 	w.f.Command = &c
 	w.apply(Decide(w.r, w.f))
 	w.f.Command = nil
@@ -235,7 +241,8 @@ func TestRandomHistories(t *testing.T) {
 			w.f.Now = w.f.Now.Add(time.Duration(rng.IntN(300)) * time.Second)
 			switch rng.IntN(6) {
 			case 0:
-				if w.f.Request != nil && w.f.Request.State == approval.Open && w.f.Now.Before(w.f.Request.Subject.Expires) {
+				if w.f.Request != nil && w.f.Request.State == approval.Open &&
+					w.f.Now.Before(w.f.Request.Subject.Expires) {
 					yes := rng.IntN(4) > 0
 					w.vote(t, yes)
 					approved = approved || yes
@@ -244,7 +251,11 @@ func TestRandomHistories(t *testing.T) {
 				w.well = rng.IntN(5) > 0
 			case 2:
 				if rng.IntN(5) == 0 {
-					w.f.Command = &Command{Kind: []CommandKind{Run, Cancel, Retry, Retarget}[rng.IntN(4)], Name: "Bo", Target: good()}
+					w.f.Command = &Command{
+						Kind:   []CommandKind{Run, Cancel, Retry, Retarget}[rng.IntN(4)],
+						Name:   "Bo",
+						Target: good(),
+					}
 				}
 			default:
 				w.act(w.well)

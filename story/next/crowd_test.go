@@ -26,6 +26,7 @@ type crowd struct {
 	visitors []*visitor
 	mu       sync.Mutex
 	answers  []answer
+	rsc      map[string]string // address of a navigation as Next.js wants it, by path
 	stop     func()
 }
 
@@ -56,7 +57,7 @@ type tab struct {
 // openCrowd lets n visitors arrive, so many page views a second, until the test ends.
 func openCrowd(t *testing.T, edge string, n int, rate float64) *crowd {
 	t.Helper()
-	c := &crowd{t: t, edge: edge}
+	c := &crowd{t: t, edge: edge, rsc: map[string]string{}}
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 256}
 	for range n {
 		jar, err := cookiejar.New(nil)
@@ -124,7 +125,8 @@ func (c *crowd) view(ctx context.Context, v *visitor, n int) {
 			c.note(answer{at: time.Now(), kind: "stream", failed: "the last block did not arrive"})
 		}
 	case n%60 == 3:
-		if _, body := c.get(ctx, v, "sse", "/api/stock", http.Header{"Accept": {"text/event-stream"}}); strings.Count(body, "event: stock") < 6 {
+		if _, body := c.get(ctx, v, "sse", "/api/stock", http.Header{"Accept": {"text/event-stream"}}); strings.Count(body,
+			"event: stock") < 6 {
 			c.note(answer{at: time.Now(), kind: "sse", failed: "events are missing"})
 		}
 	}
@@ -133,7 +135,8 @@ func (c *crowd) view(ctx context.Context, v *visitor, n int) {
 var assetPattern = regexp.MustCompile(`(?:src|href)="(/_next/static/[^"]+)"`)
 
 func document() http.Header {
-	return http.Header{"Accept": {"text/html,application/xhtml+xml"}, "Sec-Fetch-Dest": {"document"}, "Sec-Fetch-Mode": {"navigate"}}
+	return http.Header{"Accept": {"text/html,application/xhtml+xml"}, "Sec-Fetch-Dest": {"document"},
+		"Sec-Fetch-Mode": {"navigate"}}
 }
 
 // document loads a page.
@@ -147,7 +150,8 @@ func (c *crowd) document(ctx context.Context, v *visitor, path string) (*tab, bo
 		page.assets = append(page.assets, strings.ReplaceAll(m[1], "&amp;", "&"))
 	}
 	if !strings.Contains(html, `data-version="`+page.version+`"`) || len(page.assets) < 3 {
-		c.note(answer{at: time.Now(), kind: "document", by: page.version, wrong: path + ": the page is not of the version that its head names"})
+		c.note(answer{at: time.Now(), kind: "document", by: page.version,
+			wrong: path + ": the page is not of the version that its head names"})
 	}
 	return page, true
 }
@@ -158,7 +162,8 @@ func (c *crowd) pinned(ctx context.Context, v *visitor, page *tab) {
 	for range 2 {
 		c.check(ctx, v, page, "asset", page.assets[rand.IntN(len(page.assets))], nil)
 	}
-	c.check(ctx, v, page, "navigation", "/products/plant?_rsc=1abcd", http.Header{"Rsc": {"1"}, "X-Deployment-Id": {page.deployment}})
+	c.check(ctx, v, page, "navigation", "/products/plant?_rsc=1abcd",
+		http.Header{"Rsc": {"1"}, "X-Deployment-Id": {page.deployment}})
 }
 
 func (c *crowd) check(ctx context.Context, v *visitor, page *tab, kind, path string, h http.Header) {
@@ -217,7 +222,8 @@ func (c *crowd) get(ctx context.Context, v *visitor, kind, path string, h http.H
 }
 
 // send asks and notes the answer; no response when there was none.
-func (c *crowd) send(ctx context.Context, v *visitor, kind, method, path string, h http.Header, body io.Reader) (*http.Response, string) {
+func (c *crowd) send(ctx context.Context, v *visitor, kind, method, path string, h http.Header,
+	body io.Reader) (*http.Response, string) {
 	a := answer{at: time.Now(), kind: kind}
 	req, err := http.NewRequestWithContext(ctx, method, c.edge+path, body)
 	if err != nil {
@@ -291,7 +297,8 @@ func (c *crowd) use(tabs []*tab) {
 		for _, path := range page.assets {
 			c.check(c.t.Context(), v, page, "asset", path, nil)
 		}
-		c.check(c.t.Context(), v, page, "navigation", "/products/lamp?_rsc=1abcd", http.Header{"Rsc": {"1"}, "X-Deployment-Id": {page.deployment}})
+		c.check(c.t.Context(), v, page, "navigation", "/products/lamp?_rsc=1abcd",
+			http.Header{"Rsc": {"1"}, "X-Deployment-Id": {page.deployment}})
 		v.mu.Unlock()
 	}
 }
@@ -318,14 +325,13 @@ func (c *crowd) on(version string) *http.Cookie {
 	return nil
 }
 
-// seen counts which versions visitors were shown in which order, and forgets it.
+// seen counts which versions visitors were shown in which order.
 func (c *crowd) seen() map[string]int {
 	out := map[string]int{}
 	for _, v := range c.visitors {
 		v.mu.Lock()
 		if len(v.seen) > 0 {
 			out[strings.Join(v.seen, " → ")]++
-			v.seen = v.seen[len(v.seen)-1:]
 		}
 		v.mu.Unlock()
 	}

@@ -110,7 +110,8 @@ func (s *slipway) run(strategy string) {
 		return ""
 	}
 	until(s.t, 20*time.Second, "slipway up says where it is", func() bool {
-		s.url, s.edge, s.invite = find(`dashboard +(http://\S+)\n`), find(`visitors +(http://\S+)\n`), find(`(http://\S+/setup\?\S+)\n`)
+		s.url, s.edge = find(`dashboard +(http://\S+)\n`), find(`visitors +(http://\S+)\n`)
+		s.invite = find(`(http://\S+/setup\?\S+)\n`)
 		return s.url != "" && s.edge != "" && s.invite != ""
 	})
 }
@@ -118,7 +119,9 @@ func (s *slipway) run(strategy string) {
 // env gives everybody a home of their own, so that each keeps a login.
 func (s *slipway) env(who string) []string {
 	home := filepath.Join(s.dir, "home", who)
-	return []string{"HOME=" + home, "XDG_CONFIG_HOME=" + home, "SLIPWAY_URL=" + s.url, "SLIPWAY_TOKEN=", "SLIPWAY_DATABASE_URL="}
+	return []string{
+		"HOME=" + home, "XDG_CONFIG_HOME=" + home, "SLIPWAY_URL=" + s.url, "SLIPWAY_TOKEN=", "SLIPWAY_DATABASE_URL=",
+	}
 }
 
 // command runs a command line as a person and returns what it printed and its exit code.
