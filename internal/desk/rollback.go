@@ -153,6 +153,12 @@ func rollbackActions(who access.Actor, b rollback.Rollback) []api.Action {
 		add(access.RunRollback, api.Action{Name: "retry", Title: "Try again", Effect: "Sends all visitors to " +
 			b.Plan.To.Version + " and verifies it.", Undo: "Go to another deployment.", Primary: true, Dangers: true})
 	}
+	if b.Phase == rollback.Requested || b.Phase == rollback.Failed {
+		add(access.RequestRollback, api.Action{
+			Name: "retarget", Title: "Go to another deployment", Reason: true,
+			Effect: "People are asked again, about the deployment that you choose.", Undo: "Choose another one, or cancel.",
+		})
+	}
 	if b.Phase == rollback.Requested || b.Phase == rollback.Approved || b.Phase == rollback.Failed {
 		add(access.RequestRollback, api.Action{Name: "cancel", Title: "Cancel",
 			Effect: "Nothing is taken back; the incident stays open.", Undo: "Request it again.", Reason: true})
