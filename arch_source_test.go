@@ -102,7 +102,7 @@ func (h *house) readRoom(t *testing.T, p listed) *room {
 		default:
 			r.product += len(f.lines)
 		}
-		if f.tree.Doc != nil && !f.test {
+		if f.tree.Doc != nil && !f.test && !f.generated {
 			r.doc += f.tree.Doc.Text()
 		}
 	}

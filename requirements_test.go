@@ -116,7 +116,7 @@ func goProofs(t *testing.T, h *house) []proof {
 	return proofs
 }
 
-// testAround is the test that a comment stands in or directly above.
+// testAround is the test, or the part of one, that a comment stands in or directly above.
 func testAround(f *source, c *ast.Comment) string {
 	for _, d := range f.tree.Decls {
 		fn, ok := d.(*ast.FuncDecl)
@@ -128,9 +128,6 @@ func testAround(f *source, c *ast.Comment) string {
 			start = fn.Doc.Pos()
 		}
 		if start <= c.Pos() && c.Pos() < fn.End() {
-			if !regexp.MustCompile(`^(?:Test|Fuzz|Example|Benchmark)`).MatchString(fn.Name.Name) {
-				return ""
-			}
 			return fn.Name.Name
 		}
 	}
