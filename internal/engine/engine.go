@@ -69,9 +69,10 @@ func (p Pace) withDefaults() Pace {
 // Engine moves releases and rollbacks.
 type Engine struct {
 	Options
-	wake  chan struct{} // capacity 1: something was committed
-	kept  sync.Mutex
-	known time.Time // batches received before this are in the timeline
+	wake chan struct{} // capacity 1: something was committed
+
+	mu   sync.Mutex
+	told map[string]time.Time // trouble that the log knows of
 }
 
 // New returns an engine that does nothing until Run.
@@ -83,7 +84,7 @@ func New(opts Options) *Engine {
 	if opts.Env == nil {
 		opts.Env = func(string) (string, bool) { return "", false }
 	}
-	e := &Engine{Options: opts, wake: make(chan struct{}, 1)}
+	e := &Engine{Options: opts, wake: make(chan struct{}, 1), told: map[string]time.Time{}}
 	opts.DB.OnCommit(func(event.Head) { e.nudge() })
 	return e
 }

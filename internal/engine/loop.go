@@ -19,7 +19,9 @@ import (
 const (
 	workRelease  = "release"
 	workRollback = "rollback"
+	workRoute    = "route"
 	workEffect   = "effect"
+	workNotify   = "notify"
 	workHealth   = "health"
 	workKeep     = "keep"
 )
@@ -42,7 +44,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	pools := []pool{
 		{"decide", 4, map[string]handler{workRelease: e.lookAtRelease, workRollback: e.lookAtRollback}},
-		{"act", 8, map[string]handler{workEffect: e.carryOut}},
+		{"route", 4, map[string]handler{workRoute: e.carryOut}}, // of its own: no slow check keeps visitors waiting
+		{"act", 6, map[string]handler{workEffect: e.carryOut}},
+		{"tell", 4, map[string]handler{workNotify: e.carryOut}},
 		{"measure", 4, map[string]handler{workHealth: e.probeHealth}},
 		{"keep", 1, map[string]handler{workKeep: e.keep}},
 	}
@@ -69,7 +73,10 @@ func (e *Engine) begin(ctx context.Context) error {
 	if err := e.readBatches(ctx, now.Add(-e.Pace.KeepRaw)); err != nil {
 		return fmt.Errorf("read recent observations: %w", err)
 	}
-	return e.DB.Write(ctx, func(tx *store.Tx) error { return tx.Schedule(ctx, workKeep, workKeep, now.Add(e.Pace.Roll)) })
+	return e.DB.Write(
+		ctx,
+		func(tx *store.Tx) error { return tx.Schedule(ctx, workKeep, workKeep, now.Add(e.Pace.Roll)) },
+	)
 }
 
 // spread hands one wake to every pool.
@@ -144,7 +151,7 @@ func (e *Engine) claim(ctx context.Context, kinds []string, limit int, start fun
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			e.Log.Warn("claim work", "error", err)
+			e.complain(ctx, slog.LevelWarn, "claim work", "", err)
 		}
 		return 0
 	}
@@ -166,10 +173,10 @@ func (e *Engine) work(ctx context.Context, h handler, w store.Work) {
 		if k := fault.KindOf(err); k == fault.Conflict || k == fault.Unavailable {
 			level = slog.LevelInfo
 		}
-		e.Log.Log(ctx, level, "look at work", "kind", w.Kind, "id", w.ID, "error", err)
+		e.complain(ctx, level, "look at work", w.ID, err)
 	}
 	if err != nil {
-		next = time.Now().Add(time.Second)
+		next = e.later(ctx, time.Second)
 	}
 	giving, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer done()
@@ -179,10 +186,45 @@ func (e *Engine) work(ctx context.Context, h handler, w store.Work) {
 	}
 }
 
+// later is a time from now by the clock that claims go by.
+func (e *Engine) later(ctx context.Context, d time.Duration) time.Time {
+	now, err := e.now(ctx)
+	if err != nil {
+		now = time.Now()
+	}
+	return now.Add(d)
+}
+
+// complain logs trouble once, and again every half minute while it lasts: a database
+// that is away is looked for many times a second.
+func (e *Engine) complain(ctx context.Context, level slog.Level, what, id string, err error) {
+	const again, most = 30 * time.Second, 1000
+	now := time.Now()
+	e.mu.Lock()
+	known, told := e.told[what+id]
+	quiet := told && now.Sub(known) < again
+	if !quiet {
+		if len(e.told) >= most {
+			clear(e.told)
+		}
+		e.told[what+id] = now
+	}
+	e.mu.Unlock()
+	if !quiet {
+		e.Log.Log(ctx, level, what, "id", id, "error", err)
+	}
+}
+
 func (e *Engine) guarded(ctx context.Context, h handler, w store.Work) (next time.Time, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fault.Wrap(fmt.Errorf("%v\n%s", p, debug.Stack()), fault.Internal, "internal", "A worker stopped at %s.", w.ID)
+			err = fault.Wrap(
+				fmt.Errorf("%v\n%s", p, debug.Stack()),
+				fault.Internal,
+				"internal",
+				"A worker stopped at %s.",
+				w.ID,
+			)
 		}
 	}()
 	return h(ctx, w.ID)

@@ -52,7 +52,7 @@ func (e *Engine) append(ctx context.Context, tx *store.Tx, d event.Draft) (event
 		if _, err := tx.InsertEffect(ctx, &x); err != nil {
 			return ev, err
 		}
-		if err := tx.Schedule(ctx, x.Key, workEffect, ev.At); err != nil {
+		if err := tx.Schedule(ctx, x.Key, workNotify, ev.At); err != nil {
 			return ev, err
 		}
 	}
@@ -76,8 +76,13 @@ func wants(w strategy.Webhook, kind string) bool {
 func (e *Engine) tryNotify(ctx context.Context, x effect.Effect) (effect.Result, error) {
 	var n notice
 	if err := json.Unmarshal(x.Args, &n); err != nil {
-		return effect.Result{}, fault.Wrap(err, fault.Invalid, "effect_malformed", "The arguments of %s cannot be read.",
-			x.Key)
+		return effect.Result{}, fault.Wrap(
+			err,
+			fault.Invalid,
+			"effect_malformed",
+			"The arguments of %s cannot be read.",
+			x.Key,
+		)
 	}
 	hooks := e.Strategy.Notify()
 	i := slices.IndexFunc(hooks, func(w strategy.Webhook) bool { return w.URL == n.Webhook })
@@ -87,7 +92,12 @@ func (e *Engine) tryNotify(ctx context.Context, x effect.Effect) (effect.Result,
 	body := marshal(n.Event)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, hooks[i].URL, bytes.NewReader(body))
 	if err != nil {
-		return effect.Result{}, fault.Wrap(err, fault.Invalid, "webhook_invalid", "The webhook's address cannot be called.")
+		return effect.Result{}, fault.Wrap(
+			err,
+			fault.Invalid,
+			"webhook_invalid",
+			"The webhook's address cannot be called.",
+		)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Slipway-Event", n.Event.Kind)
@@ -102,7 +112,9 @@ func (e *Engine) tryNotify(ctx context.Context, x effect.Effect) (effect.Result,
 		mac.Write(body)
 		req.Header.Set("X-Slipway-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	}
-	res, err := e.Client.Do(req)
+	direct := *e.Client // who sends the event elsewhere has not taken it
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, err := direct.Do(req)
 	if err != nil {
 		return effect.Result{}, fault.Wrap(err, fault.Unavailable, "webhook_away", "The webhook does not answer.")
 	}

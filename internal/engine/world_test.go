@@ -359,3 +359,14 @@ func (w *world) until(what string, true func() bool) {
 		}
 	}
 }
+
+// stallingHandler answers nothing until the channel is closed.
+func stallingHandler(until <-chan struct{}, count *atomic.Int64) http.Handler {
+	return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		count.Add(1)
+		select {
+		case <-until:
+		case <-r.Context().Done():
+		}
+	})
+}
