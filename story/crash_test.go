@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/slipwayhq/slipway/api"
-	"github.com/slipwayhq/slipway/client"
 	"github.com/slipwayhq/slipway/internal/sim"
 	"github.com/slipwayhq/slipway/internal/store"
 )
@@ -23,9 +22,10 @@ const crashVariable = "SLIPWAY_STORY_CRASH"
 type crash struct {
 	name string
 	edit []string
-	base string                      // database to begin with; the team's when empty
 	live func(s *site)               // what goes on meanwhile
 	end  func(s *site) bool          // does what people have to do, and says when all is over
+	cuts []int64                     // changes of the edge, counted from 1, before whose record it is crashed
+	from string                      // kind of the event from which on it is crashed
 	want []string                    // kinds of event that there must be once
 	look func(s *site, t *testing.T) // looks at the world afterwards
 }
@@ -47,7 +47,7 @@ func TestCrashChangesNothing(t *testing.T) {
 // goodCrash takes a good version all the way.
 func goodCrash() crash {
 	return crash{
-		name: "good release",
+		name: "good release", from: "deployment.adopted", cuts: []int64{1, 2, 3},
 		end:  func(s *site) bool { r, ok := s.drives("v2"); return ok && r.Ended != nil },
 		want: []string{"release.started", "release.completed", "approval.opened", "approval.voted", "deployment.judged", "deployment.adopted"},
 		look: func(s *site, t *testing.T) {
@@ -73,7 +73,7 @@ func goodCrash() crash {
 // badCrash takes a version back that turns bad under visitors.
 func badCrash() crash {
 	return crash{
-		name: "faulty release", edit: []string{"bake: 300ms", "bake: 1h"},
+		name: "faulty release", from: "release.share_set", cuts: []int64{3}, edit: []string{"bake: 300ms", "bake: 1h"},
 		live: func(s *site) {
 			s.until("visitors on v2", func() bool { _, _ = s.drives("v2"); return s.at.Table().Share > 0 })
 			s.shops["v2"].Break(sim.Fault{Errors: 0.6})
@@ -101,7 +101,7 @@ func badCrash() crash {
 // rollbackCrash takes production back from v2, while its watch goes on.
 func rollbackCrash() crash {
 	return crash{
-		name: "rollback", edit: []string{"watch: 300ms", "watch: 1h"},
+		name: "rollback", from: "rollback.requested", cuts: []int64{4}, edit: []string{"watch: 300ms", "watch: 1h"},
 		live: func(s *site) {
 			s.until("v2 in production", func() bool { r, ok := s.drives("v2"); return ok && r.Step == "production/watch" })
 		},
@@ -123,9 +123,11 @@ func rollbackCrash() crash {
 	}
 }
 
-// tell runs the story once without a crash, then with a crash at each point.
+// tell runs the story once without a crash, then with a crash at each point: after
+// each commit, and between a change of the edge and the record of it.
 func (c crash) tell(t *testing.T) {
 	heads, kinds := c.once(t, 0)
+	heads = heads[slices.IndexFunc(heads, func(h int64) bool { return slices.Contains(kinds[h], c.from) }):]
 	points := heads
 	if os.Getenv(crashVariable) != "full" {
 		points = sample(heads, kinds)
@@ -136,6 +138,12 @@ func (c crash) tell(t *testing.T) {
 			t.Run(fmt.Sprintf("%d %s", at, strings.Join(kinds[at], "+")), func(t *testing.T) {
 				t.Parallel()
 				c.once(t, at)
+			})
+		}
+		for _, generation := range c.cuts {
+			t.Run(fmt.Sprintf("edge %d", generation), func(t *testing.T) {
+				t.Parallel()
+				c.once(t, -generation)
 			})
 		}
 	})
@@ -152,20 +160,22 @@ func sample(heads []int64, kinds map[int64][]string) []int64 {
 	})
 }
 
-// once tells the story with a crash when the log has come to a number; 0 for none.
+// once tells the story with a crash when the log has come to a number; 0 for none. A
+// number below 0 counts the changes of the edge instead.
 // It returns the commits, each with the kinds of its events.
 func (c crash) once(t *testing.T, at int64) ([]int64, map[int64][]string) {
-	o := options{edit: c.edit, rate: 100, crowd: 200}
+	o := options{edit: c.edit, rate: 60, crowd: 150}
 	s := open(t, store.SQLite, prepared(t, store.SQLite), o, 1)
 	n := s.nodes[0]
-	n.Kill, n.revive, n.Heads = at, true, filepath.Join(t.TempDir(), "heads")
+	s.cut = int(max(-at, 0))
+	n.Kill, n.revive, n.Heads = max(at, 0), true, filepath.Join(t.TempDir(), "heads")
 	s.opens(o)
 	s.shop("v2")
 	if c.live != nil {
 		c.live(s)
 	}
 	s.until("the end of the story", func() bool { return c.end(s) })
-	if crashed := n.started() > 1; crashed != (at > 0) {
+	if crashed := n.started() > 1; crashed != (at != 0) {
 		t.Errorf("the process was started %d times, want a crash at %d", n.started(), at)
 	}
 	c.look(s, t)
@@ -297,5 +307,3 @@ func (s *site) takesBack() (api.Rollback, bool) {
 	}
 	return b, true
 }
-
-var _ = client.EventQuery{}

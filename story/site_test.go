@@ -28,6 +28,7 @@ type site struct {
 	done  chan struct{}
 	watch sync.WaitGroup
 	rose  []uint64 // generations that the edge served, in order
+	cut   int      // the first node is killed when the edge serves so many; 0: never
 }
 
 // node is one control process, started again whenever it dies while revive is set.
@@ -48,13 +49,13 @@ func open(t testing.TB, kind, database string, o options, nodes int) *site {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &site{done: make(chan struct{}), world: &world{
-		t: t, ctx: ctx, engine: kind, shops: map[string]*sim.Shop{}, as: map[string]*client.Client{},
+		t: t, ctx: ctx, engine: kind, shops: map[string]*sim.Shop{}, as: map[string]*client.Client{}, tick: 100 * time.Millisecond,
 	}}
 	t.Cleanup(cancel)
 	s.shop("v1")
 	text := strategyText(t, s.shops["v1"].URL(), o.edit...)
 	for range nodes {
-		n := &node{orders: orders{Database: database, Strategy: text}, ended: make(chan struct{})}
+		n := &node{orders: orders{Database: database, Strategy: text, Lease: 2 * time.Second}, ended: make(chan struct{})}
 		ln := listen(t)
 		n.address = ln.Addr().String()
 		if nodes == 1 {
@@ -133,7 +134,9 @@ func (s *site) follows(ctx context.Context) {
 		g := s.at.Table().Generation
 		s.mu.Lock()
 		if n := len(s.rose); g > 0 && (n == 0 || s.rose[n-1] != g) {
-			s.rose = append(s.rose, g)
+			if s.rose = append(s.rose, g); len(s.rose) == s.cut {
+				s.nodes[0].kill() // the world has changed, and nobody has written it down
+			}
 		}
 		s.mu.Unlock()
 	}

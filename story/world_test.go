@@ -67,7 +67,8 @@ type world struct {
 	edge   string
 	shops  map[string]*sim.Shop
 	crowd  *sim.Crowd
-	http   *http.Client // by which people reach Slipway; nil for the usual way
+	http   *http.Client  // by which people reach Slipway; nil for the usual way
+	tick   time.Duration // between two looks while it waits
 
 	mu sync.Mutex
 	as map[string]*client.Client
@@ -90,7 +91,7 @@ func begin(t testing.TB, kind string, o options) *world {
 	t.Helper()
 	database := prepared(t, kind)
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &world{t: t, ctx: ctx, engine: kind, shops: map[string]*sim.Shop{}, as: map[string]*client.Client{}}
+	w := &world{t: t, ctx: ctx, engine: kind, shops: map[string]*sim.Shop{}, as: map[string]*client.Client{}, tick: 25 * time.Millisecond}
 	w.shop("v1")
 	opts := app.Options{
 		Database: database, Strategy: plan(t, w.shops["v1"].URL(), o.edit...), Control: listen(t), Adopt: "v1", Version: "story",
@@ -227,16 +228,16 @@ func (w *world) with(token string) *client.Client {
 // until waits for something to become true.
 func (w *world) until(what string, true func() bool) {
 	w.t.Helper()
-	if err := eventually(w.ctx, patience, true); err != nil {
+	if err := w.eventually(true); err != nil {
 		w.t.Fatalf("waited for %s: %v%s", what, err, w.newest())
 	}
 }
 
 // eventually looks again and again until it is true or patience ends.
-func eventually(ctx context.Context, patience time.Duration, true func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (w *world) eventually(true func() bool) error {
+	ctx, cancel := context.WithTimeout(w.ctx, patience)
 	defer cancel()
-	tick := time.NewTicker(25 * time.Millisecond)
+	tick := time.NewTicker(w.tick)
 	defer tick.Stop()
 	for !true() {
 		select {

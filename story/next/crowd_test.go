@@ -26,7 +26,6 @@ type crowd struct {
 	visitors []*visitor
 	mu       sync.Mutex
 	answers  []answer
-	rsc      map[string]string // address of a navigation as Next.js wants it, by path
 	stop     func()
 }
 
@@ -57,7 +56,7 @@ type tab struct {
 // openCrowd lets n visitors arrive, so many page views a second, until the test ends.
 func openCrowd(t *testing.T, edge string, n int, rate float64) *crowd {
 	t.Helper()
-	c := &crowd{t: t, edge: edge, rsc: map[string]string{}}
+	c := &crowd{t: t, edge: edge}
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 256}
 	for range n {
 		jar, err := cookiejar.New(nil)
@@ -162,7 +161,7 @@ func (c *crowd) pinned(ctx context.Context, v *visitor, page *tab) {
 	for range 2 {
 		c.check(ctx, v, page, "asset", page.assets[rand.IntN(len(page.assets))], nil)
 	}
-	c.check(ctx, v, page, "navigation", "/products/plant?_rsc=1abcd",
+	c.check(ctx, v, page, "navigation", "/products/plant?_rsc",
 		http.Header{"Rsc": {"1"}, "X-Deployment-Id": {page.deployment}})
 }
 
@@ -297,7 +296,7 @@ func (c *crowd) use(tabs []*tab) {
 		for _, path := range page.assets {
 			c.check(c.t.Context(), v, page, "asset", path, nil)
 		}
-		c.check(c.t.Context(), v, page, "navigation", "/products/lamp?_rsc=1abcd",
+		c.check(c.t.Context(), v, page, "navigation", "/products/lamp?_rsc",
 			http.Header{"Rsc": {"1"}, "X-Deployment-Id": {page.deployment}})
 		v.mu.Unlock()
 	}
