@@ -203,7 +203,7 @@ func TestTwoEnginesOnOneDatabase(t *testing.T) {
 				ids = append(ids, w.start(version).ID)
 				w.report(version, checklist.Passed)
 			}
-			w.until("one to have the canary", func() bool { return w.edge.Serves().Share == 50 })
+			w.until("one to have the canary", func() bool { return len(w.events("release.share_set")) > 0 })
 			w.until("all others to wait for it", func() bool {
 				waiting := 0
 				for _, id := range ids {

@@ -45,27 +45,44 @@ type sampleKey struct {
 	second     int64
 }
 
-// roll turns batches received before the time into samples, in one commit, so that
-// nothing is counted twice and nothing is lost.
+// rolled is how many batches are rolled up in one commit.
+const rolled = 2000
+
+// roll turns batches received before the time into samples.
 func (e *Engine) roll(ctx context.Context, before time.Time) error {
-	return e.DB.Write(ctx, func(tx *store.Tx) error {
-		batches, err := tx.Batches(ctx, time.Time{}, 2000)
-		if err != nil || len(batches) == 0 || !batches[0].Received.Before(before) {
+	for limit := rolled; ; {
+		n, whole, err := e.rollSome(ctx, before, limit)
+		switch {
+		case err != nil || whole:
+			return err
+		case n == 0:
+			limit *= 2 // so many share one instant
+		}
+	}
+}
+
+// rollSome rolls up to limit batches up in one commit, so that nothing is counted twice
+// and nothing is lost. What shares an instant is taken together or not at all, because
+// batches are let go of by their time. It says how many it took and whether that was all.
+func (e *Engine) rollSome(ctx context.Context, before time.Time, limit int) (n int, whole bool, err error) {
+	err = e.DB.Write(ctx, func(tx *store.Tx) error {
+		batches, err := tx.Batches(ctx, time.Time{}, limit)
+		if err != nil {
 			return err
 		}
-		sums := map[sampleKey]*metric.Bucket{}
 		end := before
-		for i, b := range batches {
-			if !b.Received.Before(before) {
-				break
-			}
-			if i == len(batches)-1 && i > 0 {
-				end = b.Received // others may share this instant: they come next time
-				break
-			}
-			if err := fold(sums, b); err != nil {
+		n, whole = 0, len(batches) < limit || !batches[limit-1].Received.Before(before)
+		if !whole {
+			end = batches[limit-1].Received
+		}
+		sums := map[sampleKey]*metric.Bucket{}
+		for ; n < len(batches) && batches[n].Received.Before(end); n++ {
+			if err := fold(sums, batches[n]); err != nil {
 				return err
 			}
+		}
+		if n == 0 {
+			return nil
 		}
 		for k, s := range sums {
 			if err := e.addToSample(ctx, tx, k, s); err != nil {
@@ -75,6 +92,7 @@ func (e *Engine) roll(ctx context.Context, before time.Time) error {
 		_, err = tx.PruneBatches(ctx, end)
 		return err
 	})
+	return n, whole, err
 }
 
 // fold adds a batch's buckets to the sums of their spans.
