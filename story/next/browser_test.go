@@ -40,7 +40,8 @@ func openBrowser(t *testing.T) *browser {
 	if err != nil {
 		t.Fatalf("Chromium is needed: %v (script/setup installs it)", err)
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.WindowSize(1440, 900),
 		chromedp.UserDataDir(t.TempDir()))
@@ -125,7 +126,8 @@ func (p *page) fill(selector, text string) {
 func (p *page) says(expression string) string {
 	ctx, cancel := context.WithTimeout(p.ctx, 10*time.Second)
 	defer cancel()
-	s, err := chromedp.Run(ctx, chromedp.Evaluate[string](fmt.Sprintf("String((() => { try { return %s } catch (e) { return e } })())", expression)))
+	safely := fmt.Sprintf("String((() => { try { return %s } catch (e) { return e } })())", expression)
+	s, err := chromedp.Run(ctx, chromedp.Evaluate[string](safely))
 	if err != nil {
 		return "(" + err.Error() + ")"
 	}
@@ -140,7 +142,8 @@ func (p *page) until(what, expression string) {
 	deadline := time.Now().Add(45 * time.Second)
 	for tick := time.NewTicker(100 * time.Millisecond); p.says(expression) != "true"; <-tick.C {
 		if time.Now().After(deadline) {
-			p.t.Fatalf("%s: waited in vain until %s\nat %s\nconsole: %s\npage: %.3000s", p.name, what, p.says("location.href"), p.console(), p.body())
+			p.t.Fatalf("%s: waited in vain until %s\nat %s\nconsole: %s\npage: %.3000s",
+				p.name, what, p.says("location.href"), p.console(), p.body())
 		}
 	}
 }
@@ -173,7 +176,8 @@ func (p *page) signIn(url, name string) {
 // become takes over a visitor's cookie.
 func (p *page) become(edge string, k *http.Cookie) {
 	p.t.Helper()
-	if _, err := chromedp.Call(p.ctx, network.SetCookie, network.SetCookieParams{Name: k.Name, Value: k.Value, URL: edge}); err != nil {
+	cookie := network.SetCookieParams{Name: k.Name, Value: k.Value, URL: edge}
+	if _, err := chromedp.Call(p.ctx, network.SetCookie, cookie); err != nil {
 		p.t.Fatalf("%s: set the cookie: %v", p.name, err)
 	}
 }
@@ -215,6 +219,7 @@ func (p *page) shot(file string, width int64, theme string) {
 		p.t.Errorf("%s: take %s: %v", p.name, file, err)
 	}
 	if wide := p.says("document.documentElement.scrollWidth > innerWidth"); wide == "true" {
-		p.t.Logf("picture %s: the page is wider than the screen by %s px", filepath.Base(file), p.says("document.documentElement.scrollWidth - innerWidth"))
+		p.t.Logf("picture %s: the page is wider than the screen by %s px",
+			filepath.Base(file), p.says("document.documentElement.scrollWidth - innerWidth"))
 	}
 }

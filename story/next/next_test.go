@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/client"
 )
 
 // story is everything that plays in it.
@@ -25,7 +26,7 @@ type story struct {
 	tabs    []*tab
 }
 
-// req: EN-21 CD-01 CD-02 CD-03 CD-04 CD-05 CD-06 CD-13 CD-18 CD-19 CD-20 EN-13
+// req: EN-21 EN-13 CD-01 CD-02 CD-03 CD-04 CD-05 CD-06 CD-11 CD-18 CD-19 WF-09 RB-01
 func TestAGoodReleaseGoesOutAndAFaultyOneComesBack(t *testing.T) {
 	begin := time.Now()
 	s := &story{t: t, shops: map[string]*shop{}}
@@ -119,7 +120,8 @@ func (s *story) good() {
 	}
 	canary.open(s.url + "/releases/v2/canary")
 	canary.says(`window.same = "never loaded again"`)
-	s.pia.until("the page shows the canary's share", `/(5|10|25|50|100)\s%/.test(document.querySelector(".tuple").innerText) && !!document.querySelector("#canary svg")`)
+	s.pia.until("the page shows the canary's share",
+		`/(5|10|25|50|100)\s%/.test(document.querySelector(".tuple").innerText) && !!document.querySelector("#canary svg")`)
 	before := canary.says(`document.querySelector("#plots").innerHTML`)
 	canary.until("the pictures move", `!!document.querySelector("#plots svg path")`)
 
@@ -143,7 +145,7 @@ func (s *story) good() {
 	if code != 0 {
 		s.t.Fatalf("watching v2 ended with exit %d, want 0", code)
 	}
-	s.pia.until("the page shows the end by itself", `document.body.innerText.includes("Completed") || document.body.innerText.includes("completed")`)
+	s.pia.until("the page shows the end by itself", `/completed/i.test(document.querySelector("h1, main").innerText)`)
 	for _, p := range []*page{s.pia, canary} {
 		if same := p.says("window.same"); p == canary && same != "never loaded again" {
 			s.t.Errorf("%s was loaded again: %s", p.name, same)
@@ -154,6 +156,7 @@ func (s *story) good() {
 	s.noHarm("v2", s.crowd.between(from, time.Now()))
 	s.order("v1", "v2")
 	s.shares("v2")
+	s.judged("v2", out)
 }
 
 // approve waits for the question in the open page, answers it there, and lets the
@@ -194,12 +197,14 @@ func (s *story) shop(p *page, version, button string) {
 	p.until("on "+version, on)
 	p.says(`window.same = "never loaded again"`)
 	p.click(`a[href="/products/mug"]`)
-	p.until("the product is shown", `location.pathname === "/products/mug" && !!document.querySelector(".product form button")`)
+	p.until("the product is shown",
+		`location.pathname === "/products/mug" && !!document.querySelector(".product form button")`)
 	if text := p.says(`document.querySelector(".product form button").textContent`); text != button {
 		s.t.Errorf("%s: the button says %q, want %q", p.name, text, button)
 	}
 	p.click(".product form button")
-	p.until("the action put it into the cart", `location.pathname === "/cart" && document.querySelector(".lines").innerText.includes("Mug")`)
+	p.until("the action put it into the cart",
+		`location.pathname === "/cart" && document.querySelector(".lines").innerText.includes("Mug")`)
 	p.click(`nav a[href="/reviews"]`)
 	p.until("the streamed page is there", `!!document.querySelector("#older blockquote")`)
 	if same := p.says("window.same"); same != "never loaded again" {
@@ -220,7 +225,8 @@ func (s *story) noHarm(version string, answers []answer) {
 		kinds[a.kind]++
 		if a.failed != "" || a.wrong != "" {
 			if bad++; bad <= 5 {
-				s.t.Errorf("while %s went out: %s at %s by %q: %s%s", version, a.kind, a.at.Format("15:04:05.000"), a.by, a.failed, a.wrong)
+				s.t.Errorf("while %s went out: %s at %s by %q: %s%s",
+					version, a.kind, a.at.Format("15:04:05.000"), a.by, a.failed, a.wrong)
 			}
 		}
 	}
@@ -269,13 +275,47 @@ func (s *story) shares(version string) {
 	for _, x := range r.Shares {
 		rose = append(rose, x.Share)
 	}
-	if r.Phase != "completed" || !slices.IsSorted(rose) || !slices.Contains(rose, 10) || !slices.Contains(rose, 25) || !slices.Contains(rose, 50) {
-		s.t.Errorf("%s is %s (%s) over the shares %v, want completed over 5, 10, 25, 50, 100", version, r.Phase, r.Reason, rose)
+	if want := []float64{5, 10, 25, 50, 100}; r.Phase != "completed" || !slices.Equal(rose[:min(len(rose), 5)], want) {
+		s.t.Errorf("%s is %s (%s) over the shares %v, want completed over %v", version, r.Phase, r.Reason, rose, want)
 	}
 	for _, step := range r.Steps {
 		if step.Status != "passed" {
 			s.t.Errorf("step %s of %s is %s: %s", step.ID, version, step.Status, step.Sentence)
 		}
+	}
+}
+
+// judged checks that health and metrics of both versions were what the canary was
+// judged by.
+func (s *story) judged(version, watched string) {
+	s.t.Helper()
+	if !strings.Contains(watched, version+" is no worse than v1") {
+		s.t.Errorf("nobody said that %s is no worse than v1", version)
+	}
+	reader, err := client.New(s.url, client.Options{Token: s.viewToken})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	c, err := reader.Canary(s.t.Context(), s.release(version).ID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	looks := map[string]int{}
+	for _, h := range c.Health {
+		looks[h.Arm]++
+		if !h.OK {
+			s.t.Errorf("health of %s failed: %s", h.Arm, h.Problem)
+		}
+	}
+	requests := func(points []api.CanaryPoint) (n uint64) {
+		for _, p := range points {
+			n += p.Requests
+		}
+		return n
+	}
+	if min(looks["stable"], looks["canary"]) < 5 || min(requests(c.Stable), requests(c.Canary)) < 200 || len(c.Measured) == 0 {
+		s.t.Errorf("judged by health looks %v, %d requests on v1, %d on %s, %d measured shares: too few",
+			looks, requests(c.Stable), requests(c.Canary), version, len(c.Measured))
 	}
 }
 
@@ -286,14 +326,16 @@ func (s *story) afterGood() {
 	s.crowd.use(s.tabs)
 	s.guest.says(`window.same = "never loaded again"`)
 	s.guest.click(`a[href="/products/lamp"]`)
-	s.guest.until("the old page goes on", `location.pathname === "/products/lamp" && !!document.querySelector(".product form button")`)
-	if got := s.guest.says(`window.same + ", " + document.querySelector(".product form button").textContent`); got != "never loaded again, Add to cart" {
-		s.t.Errorf("the page that was opened on v1 went on as: %s", got)
+	s.guest.until("the old page goes on",
+		`location.pathname === "/products/lamp" && !!document.querySelector(".product form button")`)
+	button := s.guest.says(`document.querySelector(".product form button").textContent`)
+	if same := s.guest.says("window.same"); same != "never loaded again" || button != "Add to cart" {
+		s.t.Errorf("the page that was opened on v1 went on with the button %q (%s)", button, same)
 	}
 	s.guest.quiet()
 	s.guest.open(s.edge + "/")
 	s.guest.until("a new page is v2", `document.getElementById("version").textContent === "v2"`)
-	until(s.t, 30*time.Second, "there were visitors enough", func() bool { return len(s.crowd.between(from, time.Now())) > 400 })
+	s.more(from, 400)
 	after := s.crowd.between(from, time.Now())
 	s.noHarm("nothing more after v2", after)
 	for _, a := range after {
@@ -308,9 +350,15 @@ func (s *story) afterGood() {
 	}
 }
 
+// more waits for n answers since a time.
+func (s *story) more(since time.Time, n int) {
+	s.t.Helper()
+	until(s.t, time.Minute, "there were visitors enough", func() bool {
+		return len(s.crowd.between(since, time.Now())) > n
+	})
+}
+
 // faulty lets v2-faulty go to its first visitors and come back.
-//
-// req: RB-01 CD-11 WF-09 IR-45
 func (s *story) faulty() {
 	s.begin("v2-faulty", s.shops["v2-faulty"])
 	ended := s.watch("v2-faulty")
@@ -325,11 +373,12 @@ func (s *story) faulty() {
 	if r.Phase != "aborted" || r.Share != 0 || r.Detected == nil || r.Restored == nil || r.Reached == 0 || r.Reason == "" {
 		s.t.Fatalf("v2-faulty ended so: %+v", r)
 	}
-	s.t.Logf("it reached %g %%, and was back %v after it was decided: %s", r.Reached, r.Restored.Sub(*r.Detected), r.Reason)
-	s.pia.until("the page shows the end by itself", `window.same === "never loaded again" && /aborted/i.test(document.body.innerText)`)
+	s.t.Logf("it reached %g %%, and was back %v after the decision: %s", r.Reached, r.Restored.Sub(*r.Detected), r.Reason)
+	s.pia.until("the page shows the end by itself",
+		`window.same === "never loaded again" && /aborted/i.test(document.body.innerText)`)
 	s.pia.quiet()
 
-	until(s.t, 30*time.Second, "there were visitors enough", func() bool { return len(s.crowd.between(*r.Restored, time.Now())) > 600 })
+	s.more(*r.Restored, 600)
 	felt := 0
 	for _, a := range s.crowd.between(r.Created, time.Now()) {
 		switch {
@@ -353,11 +402,12 @@ func (s *story) faulty() {
 	if len(incidents.Items) != 1 || incidents.Items[0].Release != r.ID || incidents.Items[0].Severity == "" {
 		s.t.Fatalf("incidents: %+v, want one about %s", incidents.Items, r.ID)
 	}
-	if i := ask[api.Incident](s.slipway, "inez", "incident", "show", incidents.Items[0].ID); len(i.Timeline) < 3 {
+	i := ask[api.Incident](s.slipway, "inez", "incident", "show", incidents.Items[0].ID)
+	if len(i.Timeline) < 3 {
 		s.t.Errorf("the incident's timeline has %d events: %+v", len(i.Timeline), i)
 	}
-	if _, said, code := s.command("ada", "", "release", "start", "--version", "v2-faulty", "--deployment", s.shops["v2-faulty"].url,
-		"--commit", "4f2a9c1", "--unscheduled", "again"); code == 0 {
+	if _, said, code := s.command("ada", "", "release", "start", "--version", "v2-faulty", "--commit", "4f2a9c1",
+		"--deployment", s.shops["v2-faulty"].url, "--unscheduled", "again"); code == 0 {
 		s.t.Error("the deployment that was taken back went out again")
 	} else {
 		s.t.Logf("again: %s", said)
@@ -377,10 +427,10 @@ func (s *story) end() {
 	incident := ask[api.IncidentPage](s.slipway, "inez", "incident", "list").Items[0].ID
 	s.you.picture(s.url, map[string]string{
 		"home": "/", "releases": "/releases", "release-completed": "/releases/v2", "release-aborted": "/releases/v2-faulty",
-		"canary-completed": "/releases/v2/canary", "canary-aborted": "/releases/v2-faulty/canary", "approvals": "/approvals",
-		"checks": "/checks/v2", "rollbacks": "/rollbacks", "rollback-new": "/rollbacks/new", "incidents": "/incidents",
-		"incident": "/incidents/" + incident, "log": "/log", "settings": "/settings", "people": "/settings/people", "roles": "/settings/roles",
-		"status": "/status", "keys": "/keys",
+		"canary-completed": "/releases/v2/canary", "canary-aborted": "/releases/v2-faulty/canary",
+		"approvals": "/approvals", "checks": "/checks/v2", "rollbacks": "/rollbacks", "rollback-new": "/rollbacks/new",
+		"incidents": "/incidents", "incident": "/incidents/" + incident, "log": "/log", "settings": "/settings",
+		"people": "/settings/people", "roles": "/settings/roles", "status": "/status", "keys": "/keys",
 	})
 	s.you.quiet()
 	s.crowd.stop()

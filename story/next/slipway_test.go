@@ -22,14 +22,15 @@ const password = "a long enough passphrase"
 
 // slipway is the real program, running, with people at its command line.
 type slipway struct {
-	t       *testing.T
-	dir     string
-	bin     string
-	up      *process
-	url     string
-	edge    string
-	invite  string // the one-time link
-	ciToken string
+	t         *testing.T
+	dir       string
+	bin       string
+	up        *process
+	url       string
+	edge      string
+	invite    string // the one-time link
+	ciToken   string // may report checks
+	viewToken string // may look
 }
 
 // buildSlipway builds the binary.
@@ -174,13 +175,20 @@ func (s *slipway) people() {
 		s.must("you", password+"\n", "user", "create", p[0], "--role", p[1])
 		s.must(p[0], password+"\n", "login", p[0])
 	}
-	file := filepath.Join(s.dir, "ci-token")
-	s.must("you", "", "token", "create", "ci", "--scope", "check:report", "--days", "1", "--file", file)
+	s.ciToken = s.token("ci", "check:report")
+	s.viewToken = s.token("reader", "environment:view")
+}
+
+// token makes a token for a machine.
+func (s *slipway) token(name, scope string) string {
+	s.t.Helper()
+	file := filepath.Join(s.dir, name+"-token")
+	s.must("you", "", "token", "create", name, "--scope", scope, "--days", "1", "--file", file)
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.ciToken = strings.TrimSpace(string(raw))
+	return strings.TrimSpace(string(raw))
 }
 
 // release is how a release stands.
