@@ -25,6 +25,8 @@ func TestOpenNamesWhatIsMissing(t *testing.T) {
 			"Unit tests pass: not applicable, but no reason was given"},
 		{"not applicable", &Result{Status: NotApplicable, Summary: "docs only"}, ""},
 		{"passed", &Result{Status: Passed, Commit: "abc", Coverage: &ninety}, ""},
+		{"a status that there is not", &Result{Status: "Passed!", Coverage: &ninety},
+			"Unit tests pass: \"Passed!\" is no status"},
 	}
 	for _, tt := range tests {
 		if got := item.Open(tt.r, "abc"); got != tt.want {
