@@ -34,19 +34,15 @@ func (e *Engine) Adopt(ctx context.Context, version, address string) error {
 	if err != nil {
 		return err
 	}
-	states, err := e.DB.EnvironmentStates(ctx, e.app())
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(states, func(s store.EnvironmentState) bool { return s.Name == "production" && s.Deployment != "" }) {
-		return nil
-	}
 	d := deployment.Deployment{
 		ID: ident.New("dep", now), App: e.app(), Version: version, URL: address, Environment: "production", Verdict: deployment.Good,
 		Why: "it was running in production when Slipway was set up", Created: now, Promoted: now, Verified: now,
 	}
 	order := routeOrder{RouteArgs: release.RouteArgs{Stable: d.ID, Salt: d.ID}}
 	return e.DB.Write(ctx, func(tx *store.Tx) error {
+		if _, err := e.stable(ctx, tx); fault.ReasonOf(err) != "no_stable" {
+			return err // it is known already, perhaps from a node that started at the same moment
+		}
 		if err := tx.InsertDeployment(ctx, &d); err != nil {
 			return err
 		}
