@@ -145,7 +145,7 @@ func (s *story) good() {
 	if code != 0 {
 		s.t.Fatalf("watching v2 ended with exit %d, want 0", code)
 	}
-	s.pia.until("the page shows the end by itself", `/completed/i.test(document.querySelector("h1, main").innerText)`)
+	s.pia.until("the page shows the end by itself", `/completed/i.test(document.querySelector("main").innerText)`)
 	for _, p := range []*page{s.pia, canary} {
 		if same := p.says("window.same"); p == canary && same != "never loaded again" {
 			s.t.Errorf("%s was loaded again: %s", p.name, same)
@@ -242,12 +242,11 @@ func (s *story) noHarm(version string, answers []answer) {
 }
 
 // order checks that nobody went to and fro: every visitor was shown a part of the
-// way in its order, and some were shown the last of it.
+// way in its order, and some were taken along its last change.
 func (s *story) order(way ...string) {
 	s.t.Helper()
 	seen := s.crowd.seen()
 	s.t.Logf("visitors by what they were shown: %v", seen)
-	whole := 0
 	for order, n := range seen {
 		at := 0
 		for version := range strings.SplitSeq(order, " → ") {
@@ -258,13 +257,20 @@ func (s *story) order(way ...string) {
 			}
 			at += i + 1
 		}
-		if at == len(way) {
-			whole += n
+	}
+	if last := strings.Join(way[len(way)-2:], " → "); s.came(last) == 0 {
+		s.t.Errorf("no visitor was shown %s", last)
+	}
+}
+
+// came counts the visitors who were last taken along a change.
+func (s *story) came(change string) (count int) {
+	for order, n := range s.crowd.seen() {
+		if strings.HasSuffix(order, change) {
+			count += n
 		}
 	}
-	if whole == 0 {
-		s.t.Errorf("no visitor was taken along %v", way)
-	}
+	return count
 }
 
 // shares checks that a completed release rose step by step and says why it ended.
@@ -313,7 +319,8 @@ func (s *story) judged(version, watched string) {
 		}
 		return n
 	}
-	if min(looks["stable"], looks["canary"]) < 5 || min(requests(c.Stable), requests(c.Canary)) < 200 || len(c.Measured) == 0 {
+	few := min(looks["stable"], looks["canary"]) < 5 || min(requests(c.Stable), requests(c.Canary)) < 200
+	if few || len(c.Measured) == 0 {
 		s.t.Errorf("judged by health looks %v, %d requests on v1, %d on %s, %d measured shares: too few",
 			looks, requests(c.Stable), requests(c.Canary), version, len(c.Measured))
 	}
@@ -378,7 +385,10 @@ func (s *story) faulty() {
 		`window.same === "never loaded again" && /aborted/i.test(document.body.innerText)`)
 	s.pia.quiet()
 
-	s.more(*r.Restored, 600)
+	s.more(*r.Restored, 400)
+	until(s.t, time.Minute, "somebody who had v2-faulty came again", func() bool {
+		return s.came("v2-faulty → v2") > 0
+	})
 	felt := 0
 	for _, a := range s.crowd.between(r.Created, time.Now()) {
 		switch {
