@@ -255,6 +255,7 @@ type Rollback struct {
 	Detected    *time.Time     `json:"detected,omitempty"`
 	Executed    *time.Time     `json:"executed,omitempty" doc:"When traffic was confirmed on the target."`
 	Ended       *time.Time     `json:"ended,omitempty"`
+	Machine     float64        `json:"machine_seconds" doc:"From detection to traffic back, without the time people took; -1 when unknown."`
 	Plan        RollbackPlan   `json:"plan"`
 	Steps       []RollbackStep `json:"steps"`
 	Approval    *Approval      `json:"approval,omitempty"`

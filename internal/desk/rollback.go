@@ -80,6 +80,9 @@ func (d *Desk) RequestRollback(ctx context.Context, who access.Actor, in api.Req
 		return api.Rollback{}, fault.New(fault.Invalid, "reason_required",
 			"Say why: the reason is what approvers decide upon.")
 	}
+	if err := wellFormed(in); err != nil {
+		return api.Rollback{}, err
+	}
 	b, err := d.Engine.RequestRollback(ctx, who, in.Environment, strings.TrimSpace(in.Reason), in.To)
 	if err != nil {
 		return api.Rollback{}, err
@@ -104,6 +107,9 @@ func (d *Desk) ActRollback(ctx context.Context, who access.Actor, id, action str
 	if action == "retarget" && in.To == "" {
 		return api.Rollback{}, fault.New(fault.Invalid, "target_required",
 			"Say which deployment to go to: see the candidates of the plan.")
+	}
+	if err := wellFormed(in); err != nil {
+		return api.Rollback{}, err
 	}
 	c := rollback.Command{Kind: rollback.CommandKind(action), Actor: who.ID, Name: who.Name,
 		Reason: strings.TrimSpace(in.Reason)}
@@ -136,6 +142,10 @@ func (d *Desk) rollback(ctx context.Context, who access.Actor, b rollback.Rollba
 			return out, err
 		}
 		out.Approval = &a
+	}
+	out.Machine = -1
+	if took, ok := b.Machine(); ok {
+		out.Machine = took.Seconds()
 	}
 	out.Actions = rollbackActions(who, b)
 	return out, nil
@@ -288,6 +298,9 @@ func (d *Desk) RegisterDeployment(ctx context.Context, who access.Actor, in api.
 		}
 	}
 	if err := d.check(ctx, who, access.ManageDeployment, env); err != nil {
+		return api.Deployment{}, err
+	}
+	if err := wellFormed(in); err != nil {
 		return api.Deployment{}, err
 	}
 	x, err := d.Engine.Register(ctx, who, deployment.Deployment{

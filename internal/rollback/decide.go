@@ -170,13 +170,13 @@ func (x *decider) requested() {
 	case x.r.Plan.To == nil:
 		x.failed("There is no known good deployment to go back to.")
 	case len(x.r.Plan.Approve) == 0:
-		x.r.Phase = Approved
+		x.r.Phase, x.r.Allowed = Approved, x.f.Now
 		x.r.Sentence = "It goes back by itself: the strategy asks nobody here."
 		x.event("rollback.approved", engineActor, x.r.Sentence, nil)
 	case x.r.Request == "" || q == nil:
 		x.ask("")
 	case q.State == approval.Approved:
-		x.r.Phase, x.r.Request = Approved, ""
+		x.r.Phase, x.r.Request, x.r.Allowed = Approved, "", x.f.Now
 		x.r.Sentence = "Approved."
 		x.event("rollback.approved", q.Votes[len(q.Votes)-1].Actor, "The rollback is approved.",
 			map[string]any{"request": q.ID, "hash": q.Hash})
@@ -218,6 +218,9 @@ func (x *decider) ask(why string) {
 	}
 	q := approval.New(x.f.NewID, x.r.Subject(x.f.Now.Add(x.r.Plan.Expires)), x.r.Plan.Approve, author, x.f.Now)
 	x.d.Request, x.r.Request = &q, q.ID
+	if x.r.Asked.IsZero() {
+		x.r.Asked = x.f.Now
+	}
 	x.r.Sentence = "Waits for approval: " + approval.Describe(q.Missing()) + "."
 	sentence := fmt.Sprintf("Approval is asked for: %s (%s).", q.Subject.Action, approval.Describe(q.Rules))
 	if why != "" {

@@ -67,12 +67,27 @@ type Rollback struct {
 	Incident    string    `json:"incident,omitempty"`
 	Sentence    string    `json:"sentence"`
 	Detected    time.Time `json:"detected,omitzero"`
+	Asked       time.Time `json:"asked,omitzero"`    // people were asked
+	Allowed     time.Time `json:"allowed,omitzero"`  // people approved, or nobody had to
 	Executed    time.Time `json:"executed,omitzero"` // traffic confirmed on the target
 	Smoked      time.Time `json:"smoked,omitzero"`   // smoke passed after it
 	Created     time.Time `json:"created"`
 	Updated     time.Time `json:"updated"`
 	Ended       time.Time `json:"ended,omitzero"`
 	Row         int64     `json:"-"`
+}
+
+// Machine returns how long it took from detection to traffic on the target without
+// the time that people took to decide, and false before that is known.
+func (r Rollback) Machine() (time.Duration, bool) {
+	if r.Executed.IsZero() || r.Detected.IsZero() || r.Allowed.IsZero() {
+		return 0, false
+	}
+	took := r.Executed.Sub(r.Detected)
+	if !r.Asked.IsZero() {
+		took -= r.Allowed.Sub(r.Asked)
+	}
+	return took, true
 }
 
 // Proof is one fact that the request rests upon.

@@ -127,8 +127,13 @@ func TestRunsOnlyAfterApproval(t *testing.T) {
 	if got := w.f.Request.Subject.Evidence["trigger"]; got != "12 % of requests fail" {
 		t.Errorf("the request shows the trigger %q", got)
 	}
+	w.f.Now = w.f.Now.Add(10 * time.Minute) // people take their time
 	w.vote(t, true)
+	w.f.Now = w.f.Now.Add(time.Second)
 	w.settle(t)
+	if took, ok := w.r.Machine(); !ok || took > time.Second {
+		t.Errorf("from detection to traffic back it took %s without people, %t; want a second at most", took, ok)
+	}
 	if w.r.Phase != Verifying || w.routed != "dep_1" {
 		t.Fatalf("phase %s, routed to %q", w.r.Phase, w.routed)
 	}

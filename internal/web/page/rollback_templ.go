@@ -568,9 +568,9 @@ func Rollback(f Frame, r api.Rollback) templ.Component {
 					}
 					ctx = templ.InitializeContext(ctx)
 					var templ_7745c5c3_Var28 string
-					templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs(span(r.Executed.Sub(*r.Detected)) + " after it was detected")
+					templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs(span(r.Executed.Sub(*r.Detected)) + " after it was detected" + withoutPeople(r.Machine))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/rollback.templ`, Line: 105, Col: 70}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/rollback.templ`, Line: 105, Col: 97}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var28))
 					if templ_7745c5c3_Err != nil {

@@ -228,3 +228,12 @@ func who(actor string) string {
 		return name
 	}
 }
+
+// withoutPeople adds how much of a time was not spent waiting for people; nothing
+// when that is unknown.
+func withoutPeople(seconds float64) string {
+	if seconds < 0 {
+		return ""
+	}
+	return ", " + span(time.Duration(seconds*float64(time.Second))) + " of it without waiting for people"
+}
