@@ -179,11 +179,13 @@ func (c crash) once(t *testing.T, at int64) ([]int64, map[int64][]string) {
 		t.Errorf("the process was started %d times, want a crash at %d", n.started(), at)
 	}
 	c.look(s, t)
-	return s.sound(t, c.want, n.Heads)
+	events, first := s.sound(t, c.want)
+	return commits(t, n.Heads, events, first)
 }
 
-// sound looks at the log: it verifies, nothing was done twice or lost.
-func (s *site) sound(t *testing.T, want []string, headsFile string) ([]int64, map[int64][]string) {
+// sound looks at the log: it verifies, nothing was done twice or lost. It returns the
+// log, and where the story begins in it.
+func (s *site) sound(t *testing.T, want []string) ([]api.Event, int64) {
 	t.Helper()
 	if report, err := s.admin().VerifyLog(s.ctx); err != nil || !report.OK || report.BadVotes > 0 {
 		t.Errorf("the log does not verify: %+v %v", report, err)
@@ -230,7 +232,7 @@ func (s *site) sound(t *testing.T, want []string, headsFile string) ([]int64, ma
 		t.Errorf("the edge's generations fell: %v", s.rose)
 	}
 	s.mu.Unlock()
-	return commits(t, headsFile, events, first)
+	return events, first
 }
 
 // commits reads the commits of a run from the first on, with what each recorded.

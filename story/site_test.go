@@ -41,6 +41,7 @@ type node struct {
 	mu      sync.Mutex
 	process *os.Process
 	starts  int
+	held    chan struct{} // it is not started before this is closed; nil: at once
 	ended   chan struct{}
 }
 
@@ -97,8 +98,11 @@ func (s *site) opens(o options) {
 	if s.at, err = edge.New(edge.Options{}); err != nil {
 		s.t.Fatal(err)
 	}
+	if s.tokens == nil {
+		s.tokens = made(s.t, s.engine).secrets
+	}
 	f, err := follow.New(s.at, follow.Options{
-		Control: s.url, Token: made(s.t, s.engine).secrets["dora"], Name: "edge", Client: s.http,
+		Control: s.url, Token: s.tokens["dora"], Name: "edge", Client: s.http,
 		Wait: 5 * time.Second, Every: 100 * time.Millisecond, MinRetry: 20 * time.Millisecond, MaxRetry: 200 * time.Millisecond,
 	})
 	if err != nil {
@@ -114,6 +118,7 @@ func (s *site) opens(o options) {
 		cancel()
 		s.watch.Wait()
 		for _, n := range s.nodes {
+			n.goOn()
 			n.stop()
 		}
 	})
@@ -158,8 +163,12 @@ func (s *site) starts(n *node) {
 			_ = cmd.Wait()
 			n.mu.Lock()
 			again := n.revive
+			held := n.held
 			n.Kill = 0
 			n.mu.Unlock()
+			if held != nil {
+				<-held
+			}
 			if !again {
 				return
 			}
@@ -196,6 +205,24 @@ func (n *node) kill() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	_ = n.process.Kill()
+}
+
+// hold kills the node and keeps it from being started.
+func (n *node) hold() {
+	n.mu.Lock()
+	n.held = make(chan struct{})
+	_ = n.process.Kill()
+	n.mu.Unlock()
+}
+
+// goOn lets a held node be started again.
+func (n *node) goOn() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.held != nil {
+		close(n.held)
+		n.held = nil
+	}
 }
 
 // started returns how often the node was started.

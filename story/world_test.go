@@ -70,8 +70,9 @@ type world struct {
 	http   *http.Client  // by which people reach Slipway; nil for the usual way
 	tick   time.Duration // between two looks while it waits
 
-	mu sync.Mutex
-	as map[string]*client.Client
+	mu     sync.Mutex
+	as     map[string]*client.Client
+	tokens map[string]string // of the team; nil: as they are prepared
 }
 
 // each tells a story on every engine, each time in a world of its own.
@@ -204,7 +205,10 @@ func (w *world) by(name string) *client.Client {
 	if c := w.as[name]; c != nil {
 		return c
 	}
-	secret, ok := made(w.t, w.engine).secrets[name]
+	if w.tokens == nil {
+		w.tokens = made(w.t, w.engine).secrets
+	}
+	secret, ok := w.tokens[name]
 	if !ok {
 		w.t.Fatalf("there is nobody called %s", name)
 	}
