@@ -150,6 +150,9 @@ func (d *Desk) Decide(ctx context.Context, who access.Actor, id string, approve 
 	if err := d.check(ctx, who, permission(q), q.Subject.Environment); err != nil {
 		return api.Approval{}, err
 	}
+	if err := wellFormed(in); err != nil {
+		return api.Approval{}, err
+	}
 	q, err = d.Engine.Vote(ctx, who, id, approve, in.Hash, strings.TrimSpace(in.Reason))
 	if err != nil {
 		return api.Approval{}, err
@@ -225,6 +228,9 @@ func (d *Desk) ReportCheck(ctx context.Context, who access.Actor, in api.ReportC
 	if in.URL != "" && !strings.HasPrefix(in.URL, "https://") && !strings.HasPrefix(in.URL, "http://") {
 		return api.Check{}, fault.New(fault.Invalid, "url_invalid",
 			"url is a link to the evidence: it begins with https:// or http://.")
+	}
+	if err := wellFormed(in); err != nil {
+		return api.Check{}, err
 	}
 	r := checklist.Result{
 		Version: in.Version, Commit: in.Commit, Name: in.Name, Status: checklist.Status(in.Status), Summary: in.Summary,

@@ -174,6 +174,9 @@ func (d *Desk) ResolveIncident(ctx context.Context, who access.Actor, id string,
 	if err := d.check(ctx, who, access.ManageIncident, i.Environment); err != nil {
 		return api.Incident{}, err
 	}
+	if err := wellFormed(in); err != nil {
+		return api.Incident{}, err
+	}
 	if err := d.Engine.ResolveIncident(ctx, who, id, in.Resolution); err != nil {
 		return api.Incident{}, err
 	}
@@ -186,6 +189,9 @@ func (d *Desk) ReportIssue(ctx context.Context, who access.Actor, in api.ReportI
 		in.Environment = "production"
 	}
 	if err := d.check(ctx, who, access.ReportIssue, in.Environment); err != nil {
+		return api.Incident{}, err
+	}
+	if err := wellFormed(in); err != nil {
 		return api.Incident{}, err
 	}
 	title := in.Title

@@ -282,6 +282,9 @@ func (d *Desk) StartRelease(ctx context.Context, who access.Actor, in api.StartR
 	if err := d.check(ctx, who, access.StartRelease, first); err != nil {
 		return api.Release{}, err
 	}
+	if err := wellFormed(in); err != nil {
+		return api.Release{}, err
+	}
 	r := release.Release{
 		Version: in.Version, Commit: in.Commit, Note: in.Note, URL: in.Deployment, Flags: in.Flags,
 		Unscheduled: in.Unscheduled, Urgent: in.Urgent,
@@ -327,6 +330,9 @@ func (d *Desk) Act(ctx context.Context, who access.Actor, id, action string, in 
 		p = access.SkipStep
 	}
 	if err := d.check(ctx, who, p, env); err != nil {
+		return api.Release{}, err
+	}
+	if err := wellFormed(in); err != nil {
 		return api.Release{}, err
 	}
 	c := release.Command{
