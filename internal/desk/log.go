@@ -145,12 +145,18 @@ func (d *Desk) Incident(ctx context.Context, who access.Actor, id string) (api.I
 	if err := d.see(ctx, who, i.Environment); err != nil {
 		return api.Incident{}, err
 	}
+	return d.incident(ctx, who, i)
+}
+
+// incident is an incident with its timeline: of each thing that it is about the newest
+// events, because what counts is how it ended.
+func (d *Desk) incident(ctx context.Context, who access.Actor, i incident.Incident) (api.Incident, error) {
 	out := incidentOf(i)
 	for _, subject := range []string{i.Release, i.Rollback, i.ID} {
 		if subject == "" {
 			continue
 		}
-		list, err := d.DB.Events(ctx, store.EventFilter{Subject: subject, Limit: 500})
+		list, err := d.DB.Events(ctx, store.EventFilter{Subject: subject, Limit: 500, Descending: true})
 		if err != nil {
 			return out, err
 		}
@@ -203,7 +209,11 @@ func (d *Desk) ReportIssue(ctx context.Context, who access.Actor, in api.ReportI
 	if err != nil {
 		return api.Incident{}, err
 	}
-	return d.Incident(ctx, who, id)
+	i, err := d.DB.Incident(ctx, id) // whoever reports it may see what came of it
+	if err != nil {
+		return api.Incident{}, err
+	}
+	return d.incident(ctx, who, i)
 }
 
 func incidentOf(i incident.Incident) api.Incident {

@@ -135,11 +135,15 @@ func (d *Desk) release(ctx context.Context, who access.Actor, r release.Release)
 		}
 	}
 	if r.Request != "" {
-		a, err := d.Approval(ctx, who, r.Request)
-		if err != nil && !fault.Is(err, fault.Denied) {
+		q, err := d.DB.Approval(ctx, r.Request)
+		if err != nil {
 			return out, err
 		}
-		if err == nil {
+		if who.May(access.ViewEnvironment, q.Subject.Environment) {
+			a, err := d.approval(ctx, who, q)
+			if err != nil {
+				return out, err
+			}
 			out.Approval = &a
 		}
 	}
