@@ -21,7 +21,7 @@ func request() Request {
 	return New("apr_1", subject(), []Rule{{"product", 1}, {"devops", 2}}, "ada", now)
 }
 
-// req: N-08 RB-25
+// req: N-08
 func TestEveryPartIsBoundByTheHash(t *testing.T) {
 	t.Parallel()
 	change := map[string]func(*Subject){
@@ -46,7 +46,7 @@ func TestEveryPartIsBoundByTheHash(t *testing.T) {
 	}
 }
 
-// req: N-08 CK-24
+// req: N-08
 func TestVotes(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -44,7 +44,7 @@ func TestShareIsMonotone(t *testing.T) {
 	}
 }
 
-// req: CD-10 EN-10
+// req: EN-10
 func TestShareIsTrue(t *testing.T) {
 	t.Parallel()
 	const n = 200000

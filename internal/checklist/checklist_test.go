@@ -2,7 +2,7 @@ package checklist
 
 import "testing"
 
-// req: CK-20 CK-23 EN-03
+// req: CK-20 CK-23
 func TestOpenNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	ninety, seventy := 90.0, 70.0

@@ -32,7 +32,6 @@ func walk(list []Event, head Head) error {
 	return v.End(head)
 }
 
-// req: RB-26 AU-01
 func TestVerifierFindsEveryTampering(t *testing.T) {
 	t.Parallel()
 	head := func(l []Event) Head { return Head{l[len(l)-1].Seq, l[len(l)-1].Hash} }

@@ -30,7 +30,7 @@ func eager() Rules {
 	return r
 }
 
-// req: RB-01 RB-02 RB-15 RB-16 RB-17 CD-03
+// req: CD-03 N-04
 func TestASharedOutageIsNeverHeldAgainstTheCanary(t *testing.T) {
 	t.Parallel()
 	shares := []float64{5, 10, 25, 50, 75}
@@ -79,7 +79,7 @@ func TestASharedOutageIsNeverHeldAgainstTheCanary(t *testing.T) {
 // Few sticky visitors are never split as meant, and sessions follow a change of the
 // share with a delay: neither makes an outage the canary's.
 //
-// req: RB-01 CD-03 CD-17
+// req: CD-03 N-04
 func TestAnOutageWithAnUnevenSplitIsNotHeldAgainstTheCanary(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(30) {
@@ -108,7 +108,7 @@ func TestAnOutageWithAnUnevenSplitIsNotHeldAgainstTheCanary(t *testing.T) {
 	}
 }
 
-// req: RB-01 RB-02
+// req: RB-01
 func TestACrashIsTakenBackWithinSeconds(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []float64{50, 100, 400} {
@@ -158,7 +158,7 @@ func TestAnyHealthyCanaryIsSeldomTakenBack(t *testing.T) {
 	}
 }
 
-// req: CD-03 RB-16
+// req: CD-03
 func TestASlowCanaryIsTakenBackByComparison(t *testing.T) {
 	t.Parallel()
 	w := newWorld(5)
@@ -210,7 +210,6 @@ func TestEvidenceIsCountedAtThePresentShare(t *testing.T) {
 	}
 }
 
-// req: RB-20
 func TestEvaluateIsPureAndItsFindingsSayWhy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(3)

@@ -76,7 +76,7 @@ func TestMeasuredShare(t *testing.T) {
 	}
 }
 
-// req: N-04 CD-10
+// req: N-04
 func TestBlindRule(t *testing.T) {
 	t.Parallel()
 	good := flat{n: 200, share: 10, canary: 10, stable: 90}

@@ -26,7 +26,6 @@ func batch(source string, sequence uint64, complete int64, buckets ...Bucket) Ba
 	return Batch{Source: source, Sequence: sequence, Complete: t0 + complete, Buckets: buckets}
 }
 
-// req: CD-15
 func TestTimelineCountsEachBatchOnceInAnyOrder(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 1))

@@ -100,7 +100,7 @@ func invariants(t *testing.T, before Release, w *world, d Decision, undoSeen boo
 	}
 }
 
-// req: WF-07 RB-26
+// req: WF-07
 func TestRandomHistoriesWithCrashes(t *testing.T) {
 	t.Parallel()
 	ends := map[Phase]int{}

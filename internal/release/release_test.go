@@ -197,7 +197,7 @@ func ready(t *testing.T) *world {
 	return w
 }
 
-// req: WF-01 WF-03 WF-04 WF-05 CD-01 CD-04 CD-05 CD-06 CD-19 EN-12 EN-13
+// req: WF-01 WF-03 WF-04 WF-05 CD-01 CD-04 CD-05 CD-19 EN-12 EN-13
 func TestGoodReleaseGoesAllTheWay(t *testing.T) {
 	t.Parallel()
 	w := ready(t)
@@ -221,7 +221,7 @@ func TestGoodReleaseGoesAllTheWay(t *testing.T) {
 	}
 }
 
-// req: WF-07 WF-08 CK-23 EN-06
+// req: WF-07 WF-08 CK-23
 func TestUnfinishedChecklistBlocks(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
@@ -241,7 +241,7 @@ func TestUnfinishedChecklistBlocks(t *testing.T) {
 	}
 }
 
-// req: WF-09 CD-11 RB-01 RB-23
+// req: WF-09 CD-11 RB-01
 func TestBadCanaryGoesBackAtOnce(t *testing.T) {
 	t.Parallel()
 	w := ready(t)
@@ -296,7 +296,7 @@ func TestBadProductionAsksPeople(t *testing.T) {
 	}
 }
 
-// req: RB-25 N-08
+// req: N-08
 func TestApprovalIsVoidWhenContentChanges(t *testing.T) {
 	t.Parallel()
 	w := ready(t)
@@ -398,7 +398,7 @@ func TestShareIsLoweredByHand(t *testing.T) {
 	}
 }
 
-// req: WF-07 EN-08
+// req: WF-07
 func TestSkipNeedsNamedPersonAndReason(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
@@ -429,7 +429,7 @@ func with(f Facts, c Command) Facts {
 	return f
 }
 
-// req: RB-36 RB-50
+// req: RB-36
 func TestBadVersionIsRecorded(t *testing.T) {
 	t.Parallel()
 	w := ready(t)

@@ -116,7 +116,7 @@ func (w *world) vote(t *testing.T, approve bool) {
 	w.f.Request = &q
 }
 
-// req: RB-22 RB-23 RB-25 RB-32 RB-38
+// req: RB-22 RB-23 RB-25 RB-32
 func TestRunsOnlyAfterApproval(t *testing.T) {
 	t.Parallel()
 	w := newWorld(good())
@@ -181,7 +181,7 @@ func TestFailureIsAStateWithNextActions(t *testing.T) {
 	}
 }
 
-// req: RB-49 RB-48
+// req: RB-49
 func TestUnwellTargetFailsAndAnotherCanBeChosen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(good())

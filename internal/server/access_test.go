@@ -58,7 +58,7 @@ func TestEveryOperationChecksItsPermission(t *testing.T) {
 
 // Holding a permission somewhere is not holding it where it is needed.
 //
-// req: EN-04 RO-18
+// req: RO-15 RO-18
 func TestPermissionsHoldInTheirEnvironmentOnly(t *testing.T) {
 	w := open(t)
 	staging := w.token(t, "ada", "rollback:request@staging", "environment:view")

@@ -11,7 +11,6 @@ import (
 
 func randomWord() string { return rand.Text()[:8] }
 
-// req: RO-15 RO-16
 func TestEveryOperationIsDescribedAndOpenAPIIsGolden(t *testing.T) {
 	w := open(t)
 	golden(t, "../../api/openapi.json", string(w.OpenAPI()))

@@ -76,7 +76,6 @@ func TestAppendChains(t *testing.T) {
 	})
 }
 
-// req: N-02
 func TestVerifyFindsTampering(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -8,7 +8,6 @@ import (
 	"time"
 )
 
-// req: RO-15
 func TestAnOpenPageHearsThatTheLogHasMoved(t *testing.T) {
 	t.Parallel()
 	w := open(t)

@@ -109,7 +109,6 @@ func TestAddressesAreEscaped(t *testing.T) {
 
 // TestMatrixNamesEnvironments shows who may do what where.
 //
-// req: RO-14
 func TestMatrixNamesEnvironments(t *testing.T) {
 	t.Parallel()
 	got := matrix([]api.Role{
