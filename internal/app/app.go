@@ -103,7 +103,8 @@ func (a *App) build(ctx context.Context) error {
 		}
 	}
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
-		DialContext: (&net.Dialer{Timeout: 3 * time.Second}).DialContext, MaxIdleConnsPerHost: 8,
+		DialContext:         (&net.Dialer{Timeout: 3 * time.Second, Control: engine.OnlyDeployments}).DialContext,
+		MaxIdleConnsPerHost: 8,
 		IdleConnTimeout:     time.Minute,
 		TLSHandshakeTimeout: 5 * time.Second,
 	}}

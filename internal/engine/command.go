@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -137,16 +136,6 @@ func (e *Engine) stable(ctx context.Context, tx *store.Tx) (deployment.Deploymen
 	}
 	return deployment.Deployment{}, fault.New(fault.Refused, "no_stable",
 		"It is not known what production runs. Name it in the strategy: target.selfhost.stable.")
-}
-
-// webAddress refuses what cannot be a deployment's address.
-func webAddress(s string) error {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fault.New(fault.Invalid, "deployment_url_invalid",
-			"%q is not a deployment's address: give scheme and host, such as http://127.0.0.1:3002.", s)
-	}
-	return nil
 }
 
 // Command does what a person asks of a release. A revision other than 0 must be the

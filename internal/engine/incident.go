@@ -92,7 +92,7 @@ type Issue struct {
 
 // ReportIssue opens an incident for a problem that a person reports. A critical one
 // takes a running canary back, or asks for a rollback of production when a release
-// is watched there.
+// is watched there: when it was reported for where that release has its visitors.
 func (e *Engine) ReportIssue(ctx context.Context, who access.Actor, in Issue) (string, error) {
 	var id string
 	var canary release.Release
@@ -107,7 +107,7 @@ func (e *Engine) ReportIssue(ctx context.Context, who access.Actor, in Issue) (s
 			signs: signsOf{critical: in.Critical, security: in.Security},
 		}
 		for _, r := range active {
-			if r.Share > 0 {
+			if r.Share > 0 && (in.Environment == "production" || in.Environment == r.Step().Environment) {
 				canary, o.release, o.deployment = r, r.ID, r.Deployment
 			}
 		}

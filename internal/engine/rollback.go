@@ -96,7 +96,7 @@ func (e *Engine) planRollback(
 	}
 	if to != "" {
 		d, ok := byID[to]
-		if !ok || d.ID == current || d.Preview || d.Verdict == deployment.Bad {
+		if !ok || d.ID == current || unfit(d) != "" {
 			return p, fault.New(fault.Refused, "target_unfit", "%s cannot be gone back to: see the candidates of slipway rollback plan.", to)
 		}
 		p.To, p.Why = &d, d.Version+": chosen by hand"
@@ -205,8 +205,16 @@ func (e *Engine) CommandRollback(ctx context.Context, id string, c rollback.Comm
 		if err != nil {
 			return err
 		}
-		if d.Verdict == deployment.Bad || d.Preview {
-			return fault.New(fault.Refused, "target_unfit", "%s cannot be gone back to: its verdict is %s %s", d.Version, d.Verdict, d.Why)
+		b, err := e.DB.Rollback(ctx, id)
+		if err != nil {
+			return err
+		}
+		why := unfit(d)
+		if d.ID == b.Plan.From.ID {
+			why = "it is what production is taken back from"
+		}
+		if why != "" {
+			return fault.New(fault.Refused, "target_unfit", "%s cannot be gone back to: %s.", d.Version, why)
 		}
 		c.Target = &d
 	}
@@ -214,6 +222,20 @@ func (e *Engine) CommandRollback(ctx context.Context, id string, c rollback.Comm
 		_, err := e.decideRollback(ctx, id, &c, revision)
 		return err
 	})
+}
+
+// unfit says why production cannot go back to a deployment, also when a person chose
+// it; empty when it can.
+func unfit(d deployment.Deployment) string {
+	switch {
+	case d.Preview:
+		return "it is a preview"
+	case d.Verdict == deployment.Bad:
+		return "its verdict is bad: " + d.Why
+	case d.Promoted.IsZero():
+		return "production never ran it; start a release of it"
+	}
+	return ""
 }
 
 // lookAtRollback decides until nothing changes.
