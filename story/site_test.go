@@ -52,7 +52,8 @@ func open(t testing.TB, kind, database string, o options, nodes int) *site {
 	s := &site{done: make(chan struct{}), world: &world{
 		t: t, ctx: ctx, engine: kind, shops: map[string]*sim.Shop{}, as: map[string]*client.Client{}, tick: 100 * time.Millisecond,
 	}}
-	t.Cleanup(cancel)
+	t.Cleanup(s.close)
+	s.finally(cancel)
 	s.shop("v1")
 	text := strategyText(t, s.shops["v1"].URL(), o.edit...)
 	for range nodes {
@@ -64,7 +65,7 @@ func open(t testing.TB, kind, database string, o options, nodes int) *site {
 			if n.file, err = ln.(*net.TCPListener).File(); err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { _ = n.file.Close() })
+			s.finally(func() { _ = n.file.Close() })
 		} else {
 			n.Listen = n.address // it dies for good: then its address must not answer
 		}
@@ -114,7 +115,7 @@ func (s *site) opens(o options) {
 	s.watch.Go(func() { _ = s.at.Serve(ctx, ln) })
 	s.watch.Go(func() { _ = f.Run(ctx) })
 	s.watch.Go(func() { s.follows(ctx) })
-	s.t.Cleanup(func() {
+	s.finally(func() {
 		cancel()
 		s.watch.Wait()
 		for _, n := range s.nodes {

@@ -73,6 +73,7 @@ type world struct {
 	mu     sync.Mutex
 	as     map[string]*client.Client
 	tokens map[string]string // of the team; nil: as they are prepared
+	after  []func()          // ends it, the last first
 }
 
 // each tells a story on every engine, each time in a world of its own.
@@ -93,6 +94,7 @@ func begin(t testing.TB, kind string, o options) *world {
 	database := prepared(t, kind)
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &world{t: t, ctx: ctx, engine: kind, shops: map[string]*sim.Shop{}, as: map[string]*client.Client{}, tick: 25 * time.Millisecond}
+	t.Cleanup(w.close)
 	w.shop("v1")
 	opts := app.Options{
 		Database: database, Strategy: plan(t, w.shops["v1"].URL(), o.edit...), Control: listen(t), Adopt: "v1", Version: "story",
@@ -108,7 +110,7 @@ func begin(t testing.TB, kind string, o options) *world {
 	w.url, w.edge = w.app.URL(), w.app.EdgeURL()
 	ended := make(chan error, 1)
 	go func() { ended <- w.app.Run(ctx) }()
-	t.Cleanup(func() {
+	w.finally(func() {
 		if report, err := w.admin().VerifyLog(ctx); err != nil || !report.OK || report.BadVotes > 0 {
 			t.Errorf("the log does not verify at the end: %+v %v", report, err)
 		}
@@ -127,6 +129,17 @@ func begin(t testing.TB, kind string, o options) *world {
 	return w
 }
 
+// finally has something done when the story is over.
+func (w *world) finally(f func()) { w.after = append(w.after, f) }
+
+// close ends the world; a second time it does nothing.
+func (w *world) close() {
+	for _, f := range slices.Backward(w.after) {
+		f()
+	}
+	w.after = nil
+}
+
 // visitors lets people come through the edge until the story ends.
 func (w *world) visitors(o options) {
 	w.t.Helper()
@@ -140,7 +153,7 @@ func (w *world) visitors(o options) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	var gone sync.WaitGroup
 	gone.Go(func() { w.crowd.Run(ctx) })
-	w.t.Cleanup(func() { cancel(); gone.Wait() })
+	w.finally(func() { cancel(); gone.Wait() })
 	w.pass(50)
 }
 
@@ -151,7 +164,7 @@ func (w *world) shop(version string) *sim.Shop {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(s.Close)
+	w.finally(s.Close)
 	w.shops[version] = s
 	return s
 }
