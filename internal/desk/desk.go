@@ -62,6 +62,16 @@ func (d *Desk) seeAny(ctx context.Context, who access.Actor) error {
 	return d.check(ctx, who, access.ViewEnvironment, access.Everywhere)
 }
 
+// known refuses an environment that the strategy does not name.
+func (d *Desk) known(environment string) error {
+	for _, e := range d.Strategy.Environments() {
+		if e.Name == environment {
+			return nil
+		}
+	}
+	return fault.New(fault.Invalid, "environment_unknown", "The strategy names no environment %.64q.", environment)
+}
+
 // limited bounds a page's length: 50 by default, 200 at most.
 func limited(n int) int {
 	if n <= 0 {

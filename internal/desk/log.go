@@ -197,6 +197,9 @@ func (d *Desk) ReportIssue(ctx context.Context, who access.Actor, in api.ReportI
 	if err := d.check(ctx, who, access.ReportIssue, in.Environment); err != nil {
 		return api.Incident{}, err
 	}
+	if err := d.known(in.Environment); err != nil {
+		return api.Incident{}, err
+	}
 	if err := wellFormed(in); err != nil {
 		return api.Incident{}, err
 	}

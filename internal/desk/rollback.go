@@ -300,6 +300,9 @@ func (d *Desk) RegisterDeployment(ctx context.Context, who access.Actor, in api.
 	if err := d.check(ctx, who, access.ManageDeployment, env); err != nil {
 		return api.Deployment{}, err
 	}
+	if err := d.known(env); err != nil {
+		return api.Deployment{}, err
+	}
 	if err := wellFormed(in); err != nil {
 		return api.Deployment{}, err
 	}

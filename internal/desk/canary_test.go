@@ -1,0 +1,160 @@
+package desk
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/approval"
+	"github.com/slipwayhq/slipway/internal/event"
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/store"
+)
+
+// The reference values are Newcombe's (1998, table I, method 3) and exact ones for
+// nothing and everything.
+func TestWilsonAgainstReferences(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		k, n      uint64
+		low, high float64
+	}{
+		{81, 263, 0.2553, 0.3662}, {15, 148, 0.0624, 0.1605}, {0, 20, 0, 0.1611}, {1, 29, 0.0061, 0.1718}, {29, 29, 0.8830, 1},
+	} {
+		low, high := wilson(tt.k, tt.n)
+		if math.Abs(low-tt.low) > 6e-5 || math.Abs(high-tt.high) > 6e-5 {
+			t.Errorf("%d of %d: %.4f to %.4f, want %.4f to %.4f", tt.k, tt.n, low, high, tt.low, tt.high)
+		}
+	}
+}
+
+// seconds returns buckets of one deployment, one a second, with gaps where n is 0.
+func seconds(at time.Time, requests ...uint64) []metric.Bucket {
+	out := []metric.Bucket{}
+	for i, n := range requests {
+		if n > 0 {
+			b := metric.Bucket{Second: at.Unix() + int64(i), Requests: n, Errors: n / 10, Latency: judge.Sketch{}}
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// req: CD-17
+func TestCanaryDrawsGapsAsGapsAndMeasuresTheShare(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	r := release.Release{Shares: []release.Shift{{At: at.Add(2 * time.Second), Share: 5}, {At: at.Add(4 * time.Second), Share: 25}}}
+	out := api.Canary{}
+	(&Desk{}).draw(&out, r, seconds(at, 100, 95, 95, 0, 75, 0), seconds(at, 0, 0, 5, 0, 25, 0), at, at.Add(5*time.Second), time.Second)
+	if len(out.Stable) != 4 || len(out.Canary) != 2 || len(out.Measured) != 4 {
+		t.Fatalf("%d, %d and %d points; a second without data is no point", len(out.Stable), len(out.Canary), len(out.Measured))
+	}
+	for i, want := range []struct{ share, intended float64 }{{0, 0}, {0, 0}, {5, 5}, {25, 25}} {
+		m := out.Measured[i]
+		if m.Share != want.share || m.Intended != want.intended || m.Low > m.Share || m.High < m.Share {
+			t.Errorf("point %d: %+v, want %+v", i, m, want)
+		}
+	}
+	if p := out.Canary[1]; p.Rate != 2.0/25 || p.RateLow >= p.Rate || p.RateHigh <= p.Rate || !p.At.Equal(at.Add(4*time.Second)) {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestAxisHasAboutAsManyPointsAsAPlotShows(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	for _, long := range []time.Duration{time.Second, time.Minute, time.Hour, 72 * time.Hour} {
+		from, to, step := axis(release.Release{Created: at, Exposed: at}, at.Add(long))
+		n := to.Sub(from) / step
+		if !from.Before(at) || to.Before(at.Add(long)) || step < time.Second || step%time.Second != 0 || n > 2*points {
+			t.Errorf("%s: from %s to %s in steps of %s (%d)", long, from, to, step, n)
+		}
+	}
+}
+
+func TestTheLogTellsOfAForgedVote(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.start("v2")
+		who := access.System("test")
+		report, err := w.VerifyLog(w.ctx, who)
+		w.ok(err)
+		if !report.OK || report.Votes != 0 || report.Events == 0 {
+			t.Fatalf("an untouched log: %+v", report)
+		}
+		b, err := w.RequestRollback(w.ctx, w.as("incident"), api.RequestRollback{Reason: "r"})
+		w.ok(err)
+		vote := approval.Vote{User: "usr_x", Name: "X", Role: "incident", Approve: true, Hash: "h", Signature: "00"}
+		w.ok(w.Engine.Write(w.ctx, func(tx *store.Tx) error { // as somebody with the database's password does
+			_, err := tx.Append(w.ctx, event.Draft{Kind: "approval.voted", Actor: "user:x", App: "shop", Subject: b.ID,
+				Sentence: "X approves", Data: map[string]any{"request": "apr_x", "vote": vote}})
+			return err
+		}))
+		report, err = w.VerifyLog(w.ctx, who)
+		w.ok(err)
+		if report.OK || report.BadVotes != 1 || report.Problem == "" {
+			t.Errorf("a forged vote: %+v", report)
+		}
+	})
+}
+
+func TestAnIncidentTellsItsStoryInOrder(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := w.exposed("v2")
+		i, err := w.ReportIssue(w.ctx, w.as("devops"), api.ReportIssue{Title: "it is slow", Critical: true})
+		w.ok(err)
+		w.until("the canary to go", func() bool { return w.release(r.ID).Phase == release.Aborted })
+		i, err = w.ResolveIncident(w.ctx, access.System("test"), i.ID, api.ResolveIncident{Resolution: "v2 was taken back"})
+		w.ok(err)
+		seen := map[string]int{}
+		for n, e := range i.Timeline {
+			if n > 0 && e.Seq <= i.Timeline[n-1].Seq {
+				t.Fatalf("event %d stands after %d", e.Seq, i.Timeline[n-1].Seq)
+			}
+			seen[e.Kind] = n + 1
+		}
+		order := []string{"release.started", "incident.opened", "release.undoing", "release.aborted", "incident.resolved"}
+		for n := 1; n < len(order); n++ {
+			if seen[order[n-1]] == 0 || seen[order[n-1]] >= seen[order[n]] {
+				t.Errorf("%s does not stand before %s: %v", order[n-1], order[n], seen)
+			}
+		}
+	})
+}
+
+func TestActionsSayWhatTheyDoAndWhyNot(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := w.exposed("v2")
+		list, err := w.Release(w.ctx, w.as("product"), r.ID)
+		w.ok(err)
+		if len(list.Actions) == 0 {
+			t.Fatal("there are no actions at 50 %")
+		}
+		who := w.as("product")
+		for _, a := range list.Actions {
+			may := who.May(access.ControlRelease, "canary")
+			if a.Name == "skip" {
+				may = who.May(access.SkipStep, "canary")
+			}
+			if a.Effect == "" || a.Undo == "" || (a.Disabled == "") != may {
+				t.Errorf("%+v", a)
+			}
+		}
+		names := map[string]bool{}
+		for _, a := range r.Actions {
+			names[a.Name] = true
+			if a.Disabled != "" {
+				t.Errorf("who may everything may not %s: %s", a.Name, a.Disabled)
+			}
+		}
+		for _, n := range []string{"pause", "share", "abort", "promote"} {
+			if !names[n] {
+				t.Errorf("%s is not offered at 50 %%: %v", n, names)
+			}
+		}
+	})
+}
