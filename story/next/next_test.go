@@ -163,6 +163,7 @@ func (s *story) good() {
 // second person answer at the command line.
 func (s *story) approve() {
 	s.t.Helper()
+	until(s.t, 3*time.Minute, "v2 asks for approval", func() bool { return s.release("v2").Approval != nil })
 	s.pia.until("the page asks for a decision", `!!document.querySelector(".act.call a.primary")`)
 	if same := s.pia.says("window.same"); same != "never loaded again" {
 		s.t.Errorf("the release page was loaded again: %s", same)
