@@ -115,7 +115,8 @@ func (e *Engine) place(ctx context.Context, tx *store.Tx, r *release.Release, bu
 		err = tx.InsertDeployment(ctx, &d)
 	case err == nil && d.Verdict == deployment.Bad:
 		return fault.New(fault.Refused, "version_bad",
-			"%s at %s was taken back before: %s. Build a new version; this one is not tried again.", d.Version, d.URL, d.Why)
+			"%s at %s was taken back before: %s. Build a new version; this one is not tried again.", d.Version, d.URL,
+			strings.TrimSuffix(d.Why, "."))
 	case err == nil && d.Commit != "" && r.Commit != "" && d.Commit != r.Commit:
 		return fault.New(fault.Conflict, "deployment_other_commit", "%s at %s is recorded as a build of commit %s.", d.Version, d.URL, d.Commit)
 	}
