@@ -353,18 +353,3 @@ func TestHealthPage(t *testing.T) {
 		}
 	}
 }
-
-func TestIdentity(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, Options{}, nil, nil, 0)
-	id, err := CheckIdentity(t.Context(), w.canary.URL, "/", "build-b")
-	if err != nil || id.Status != 200 || id.BuildID != "build-b" {
-		t.Errorf("%+v, %v", id, err)
-	}
-	if _, err := CheckIdentity(t.Context(), w.stable.URL, "/", "build-b"); err == nil {
-		t.Error("the wrong build passes")
-	}
-	if _, err := Identify(t.Context(), nowhere, "/"); err == nil {
-		t.Error("an unreachable deployment passes")
-	}
-}

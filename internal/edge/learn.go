@@ -3,14 +3,10 @@ package edge
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/slipwayhq/slipway/internal/fault"
 )
 
 // The bounds of learning: an arm may change its build id a few times (it was
@@ -139,55 +135,4 @@ func buildIn(text []byte) string {
 		}
 	}
 	return ""
-}
-
-// Identity is what a deployment says of itself.
-type Identity struct {
-	Status  int           // of the answer
-	BuildID string        // empty when it has none
-	Latency time.Duration // to the answer's header
-}
-
-// Identify asks a deployment which build it is: a 200 alone does not say that the
-// right version stands behind an address. It does not follow redirects to other
-// places and reads only the start of the document.
-func Identify(ctx context.Context, target, path string) (Identity, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(target, "/")+path, nil)
-	if err != nil {
-		return Identity{}, fault.Wrap(err, fault.Invalid, "deployment_url", "%q is not the address of a deployment", target)
-	}
-	req.Header.Set("Accept", "text/html")
-	client := &http.Client{
-		Transport:     newTransport(Options{}.withDefaults()),
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	defer client.CloseIdleConnections()
-	start := time.Now()
-	resp, err := client.Do(req)
-	if err != nil {
-		return Identity{}, fault.Wrap(err, fault.Unavailable, "deployment_unreachable", "%s gives no answer", target)
-	}
-	defer resp.Body.Close() //nolint:errcheck // nothing is lost
-	id := Identity{Status: resp.StatusCode, BuildID: resp.Header.Get(buildHeader), Latency: time.Since(start)}
-	if id.BuildID == "" {
-		head, err := io.ReadAll(io.LimitReader(resp.Body, 16*lookBytes))
-		if err != nil {
-			return id, fault.Wrap(err, fault.Unavailable, "deployment_broken", "%s ends its answer early", target)
-		}
-		id.BuildID = buildIn(head)
-	}
-	return id, nil
-}
-
-// CheckIdentity is Identify that refuses another build than want.
-func CheckIdentity(ctx context.Context, target, path, want string) (Identity, error) {
-	id, err := Identify(ctx, target, path)
-	if err != nil {
-		return id, err
-	}
-	if id.BuildID != want {
-		return id, fault.New(fault.Refused, "deployment_mismatch",
-			"%s is build %q, not %q", target, id.BuildID, want)
-	}
-	return id, nil
 }
