@@ -28,10 +28,8 @@ func Of(salt, key string) Point {
 // In reports whether the point lies in a share of percent (0 to 100).
 func (p Point) In(percent float64) bool { return float64(p) < percent*(Size/100) }
 
-// Sum32 returns MurmurHash3 x86 32-bit, seed 0, of s.
-func Sum32(s string) uint32 { return sum32(s, "") }
-
-// sum32 hashes the concatenation of a and b without making it.
+// sum32 returns MurmurHash3 x86 32-bit, seed 0, of the concatenation of a and b,
+// without making it.
 func sum32(a, b string) uint32 {
 	const c1, c2 = 0xcc9e2d51, 0x1b873593
 	n := len(a) + len(b)
