@@ -148,8 +148,6 @@ func samples() []sample {
 			ID: "empty", Title: "Error rate", Unit: Fraction, From: from, To: to,
 			Empty: "No visitor has reached v2 yet. It gets its first 5 % when staging has been signed off.",
 		}},
-		{"spark", Spark{Title: "Error rate of the last half hour", Unit: Fraction, Tone: Stable, Gap: time.Minute,
-			Points: errors.Series[0].Points}},
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package plot draws the dashboard's pictures as SVG on the server.
 //
-// A Chart, Strip or Spark is a value: what is drawn, over which time, in which
+// A Chart or Strip is a value: what is drawn, over which time, in which
 // unit. Each is a templ.Component. The pictures are honest: uncertainty is a band,
 // missing data is a gap and never a zero, limits are lines (or named with an arrow
 // when they lie far above), the value axis holds zero unless it is logarithmic, and
@@ -33,7 +33,6 @@ import (
 var (
 	_ templ.Component = Chart{}
 	_ templ.Component = Strip{}
-	_ templ.Component = Spark{}
 )
 
 // Tone is what a line or a region stands for; it decides color and mark.
@@ -152,20 +151,6 @@ type Strip struct {
 
 // Render writes the strip.
 func (s Strip) Render(ctx context.Context, w io.Writer) error {
-	return render(ctx, w, s.draw)
-}
-
-// Spark draws a line the height of a word, for tables and lists.
-type Spark struct {
-	Title  string // for people who do not see it, e.g. Error rate of the last hour
-	Unit   Unit
-	Tone   Tone
-	Gap    time.Duration
-	Points []Point
-}
-
-// Render writes the sparkline.
-func (s Spark) Render(ctx context.Context, w io.Writer) error {
 	return render(ctx, w, s.draw)
 }
 

@@ -100,7 +100,6 @@ func TestHostileTextStaysText(t *testing.T) {
 			ID: s, Title: s, Note: s, Empty: s, From: minute(0), To: minute(9),
 			Rows: []StripRow{{s, Stable, []Mark{{minute(1), false, s}}}},
 		})
-		sound(t, Spark{Title: s, Tone: Tone(s), Points: steps(0, 1)})
 	}
 }
 
@@ -146,7 +145,6 @@ func TestAnyNumbersMakeASoundPicture(t *testing.T) {
 			t.Fatalf("seed %d: %s", seed, words)
 		}
 		if len(c.Series) > 0 {
-			sound(t, Spark{Points: c.Series[0].Points, Gap: c.Series[0].Gap})
 			var marks []Mark
 			for _, q := range c.Series[0].Points {
 				marks = append(marks, Mark{q.At, q.Value > 0, "x"})

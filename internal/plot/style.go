@@ -25,7 +25,7 @@ const Stylesheet = `
 .plot-canary { color: var(--plot-canary); }
 .plot-neutral { color: var(--plot-neutral); }
 .plot-grid { color: var(--plot-quiet); shape-rendering: crispEdges; stroke-opacity: .18; }
-.plot-axis, .plot-spark { color: var(--plot-quiet); }
+.plot-axis { color: var(--plot-quiet); }
 .plot-base { stroke-opacity: .6; shape-rendering: crispEdges; }
 .plot-zone { opacity: .8; }
 .plot-line { stroke-linejoin: round; }
@@ -44,6 +44,5 @@ const Stylesheet = `
 .plot-fail { color: var(--plot-critical); }
 .plot-fail .plot-knock { stroke: var(--plot-surface); stroke-width: 7px; }
 .plot-svg .plot-empty { font-size: 13px; }
-.plot-spark { display: inline-block; vertical-align: middle; }
 @container (max-width: 640px) { .plot-alt { display: none; } }
 `
