@@ -64,11 +64,10 @@ var table = map[string]rule{
 		pure: true, but: []string{"net", "os"}, // it opens the file and the folder it is given, and splits addresses
 		may: []string{
 			"access", "approval", "calendar", "checklist", "fault", "guard", "probe", "release",
-			"strategy/document", "strategy/manifest",
+			"strategy/document",
 		},
 	},
 	"strategy/document": {pure: true, may: []string{"fault"}},
-	"strategy/manifest": {pure: true, may: []string{"fault", "strategy/document"}},
 
 	// The machinery.
 	"credential":      {may: []string{"fault"}},

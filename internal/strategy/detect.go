@@ -64,12 +64,9 @@ func look(project fs.FS, dir string) *findings {
 	for _, name := range []string{".env.example", ".env.sample", ".env.template"} {
 		if _, err := fs.Stat(project, name); err == nil {
 			f.manifest = name
-			f.note("%s lists the variables; it is the manifest that deployments are checked against.", name)
+			f.note("%s lists the variables; the strategy names it.", name)
 			break
 		}
-	}
-	if f.manifest == "" {
-		f.note("No .env.example was found: without one, variables cannot be checked before a deployment.")
 	}
 	if readSome(project, "vercel.json") != "" {
 		f.note("vercel.json was found. This version runs the application itself; Vercel comes later.")

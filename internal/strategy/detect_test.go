@@ -42,7 +42,7 @@ func TestDetect(t *testing.T) {
 	}{
 		{"an empty directory", nil, []string{"app: my-shop", "stable: http://127.0.0.1:3000", "load: off",
 			"{path: /, critical", "    - /\n"},
-			[]string{"no package.json", "No health endpoint", "No CI workflow", "No .env.example"}},
+			[]string{"no package.json", "No health endpoint", "No CI workflow"}},
 		{"an app router", map[string]string{
 			"package.json": `{"name": "@acme/Web Shop", "scripts": {"start": "next start -p 4000"},
 "dependencies": {"next": "16.0.1"},
