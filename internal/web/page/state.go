@@ -118,14 +118,3 @@ func levelMark(level string) mark {
 	}
 	return mark{"none", "quiet", title(level)}
 }
-
-// goodMark returns the mark of a deployment's recorded verdict.
-func goodMark(verdict string) mark {
-	switch verdict {
-	case "good":
-		return mark{"done", "good", "Known good"}
-	case "bad":
-		return mark{"fail", "bad", "Known bad"}
-	}
-	return mark{"none", "quiet", "Not judged"}
-}

@@ -108,7 +108,6 @@ func TestAddressesAreEscaped(t *testing.T) {
 }
 
 // TestMatrixNamesEnvironments shows who may do what where.
-//
 func TestMatrixNamesEnvironments(t *testing.T) {
 	t.Parallel()
 	got := matrix([]api.Role{
