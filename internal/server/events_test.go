@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/store"
 )
@@ -163,6 +164,37 @@ func TestStreamsStayAliveAndEndWithTheRight(t *testing.T) {
 		rest.WriteString(line + "\n")
 	}
 	if !strings.Contains(rest.String(), "event: problem") || !strings.Contains(rest.String(), `"kind":"unknown"`) {
+		t.Errorf("it ended with %s", rest.String())
+	}
+}
+
+// No event comes after the one that says that the right has ended: a stream does not
+// wait for its heartbeat to find out.
+func TestARevokedStreamGetsNothingMore(t *testing.T) {
+	w := open(t) // its heartbeat is far away
+	token := w.token(t, "ada", "log:read")
+	s := w.follow(t, "", token)
+	w.append(t, "test.before", "production")
+	if e, _, ok := s.event(); !ok || e.Kind != "test.before" {
+		t.Fatalf("%+v", e)
+	}
+	tokens, err := w.People.Tokens(t.Context(), access.System("test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range tokens {
+		if len(k.Scopes) == 1 {
+			if _, err := w.People.RevokeToken(t.Context(), access.System("test"), k.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.append(t, "test.after", "production")
+	var rest strings.Builder
+	for line := range s.lines { // ends
+		rest.WriteString(line + "\n")
+	}
+	if strings.Contains(rest.String(), "test.after") || !strings.Contains(rest.String(), "event: problem") {
 		t.Errorf("it ended with %s", rest.String())
 	}
 }

@@ -44,6 +44,9 @@ func (s *Web) live(v *visit) error {
 		case <-s.Stop.Done():
 			return nil
 		case seq := <-sub.C():
+			if _, err := s.People.FromCookie(v.r.Context(), v.cookie); err != nil {
+				return nil // as below
+			}
 			ok = send("data: %d\n\n", seq)
 			last = now()
 		case at := <-beat.C:

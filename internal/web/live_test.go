@@ -45,6 +45,36 @@ func TestAnOpenPageHearsThatTheLogHasMoved(t *testing.T) {
 	t.Errorf("the stream ended without a word: %v", lines.Err())
 }
 
+// An open page whose session has ended hears nothing more, however busy the log is.
+func TestASignedOutPageHearsNothingMore(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.admin(t)
+	b := w.person(t, "dora", "devops", "development")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/live?tick=600", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := b.http.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() && lines.Text() != "" { // the greeting
+		continue
+	}
+	if got := b.post("/settings", "/logout"); got.StatusCode != http.StatusSeeOther {
+		t.Fatal(got.StatusCode)
+	}
+	w.release(t, "v2")
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "data: ") {
+			t.Fatalf("it was told %q", lines.Text())
+		}
+	}
+}
+
 func TestTickIsBounded(t *testing.T) {
 	t.Parallel()
 	w := open(t)
