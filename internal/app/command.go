@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,8 +50,8 @@ func UpCommand(out, errs io.Writer, version string) *cobra.Command {
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.strategy, "strategy", "slipway.yaml", "strategy file")
-	fl.StringVar(&f.database, "database-url", envOr("SLIPWAY_DATABASE_URL", "slipway.db"),
-		"SQLite file, or postgres://… (or SLIPWAY_DATABASE_URL)")
+	fl.StringVar(&f.database, "database-url", "",
+		"SQLite file, or postgres://…; SLIPWAY_DATABASE_URL when empty, and slipway.db without that")
 	fl.StringVar(&f.listen, "listen", "127.0.0.1:4400", "address of the dashboard and the API")
 	fl.StringVar(&f.edgeListen, "edge-listen", "",
 		"address for visitors; the strategy's target.selfhost.listen when empty")
@@ -85,11 +86,10 @@ func prefixes(list []string) ([]netip.Prefix, error) {
 	return out, nil
 }
 
-func envOr(name, otherwise string) string {
-	if v := os.Getenv(name); v != "" {
-		return v
-	}
-	return otherwise
+// database returns where state is kept. The environment is asked here and is no flag's
+// default: help shows defaults, and the address may hold a password.
+func database(flag string) string {
+	return cmp.Or(flag, os.Getenv("SLIPWAY_DATABASE_URL"), "slipway.db")
 }
 
 // listen opens a listener, with a remedy in the error.
@@ -119,7 +119,7 @@ func up(ctx context.Context, f upFlags, out, errs io.Writer, version string) err
 	if err != nil {
 		return err
 	}
-	o := Options{Database: f.database, Strategy: s, Log: log, Version: version, Adopt: f.adopt,
+	o := Options{Database: database(f.database), Strategy: s, Log: log, Version: version, Adopt: f.adopt,
 		MetricsToken: os.Getenv("SLIPWAY_METRICS_TOKEN")}
 	if o.Proxies, err = prefixes(f.proxies); err != nil {
 		return err
