@@ -14,14 +14,17 @@ import (
 func (a *App) followRoute(ctx context.Context) error {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
+	told := false // a store that is away is spoken of once
 	for {
 		generation, doc, err := a.DB.Route(ctx, a.opts.Strategy.App)
 		if err == nil && generation > a.Edge.Table().Generation {
 			err = a.apply(doc)
 		}
-		if err != nil && ctx.Err() == nil && !fault.Is(err, fault.NotFound) {
+		trouble := err != nil && ctx.Err() == nil && !fault.Is(err, fault.NotFound)
+		if trouble && !told {
 			a.opts.Log.Warn("follow the routing table", "error", err)
 		}
+		told = trouble
 		select {
 		case <-ctx.Done():
 			return nil
@@ -37,12 +40,17 @@ func (a *App) collect(ctx context.Context) error {
 	defer tick.Stop()
 	var told time.Time
 	var serves uint64
+	lost := false // likewise
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case now := <-tick.C:
-			a.deliver(ctx, now)
+			err := a.deliver(ctx, now)
+			if err != nil && !lost {
+				a.opts.Log.Warn("keep observations", "error", err)
+			}
+			lost = err != nil
 			if g := a.Edge.Table().Generation; g != serves || now.Sub(told) > 5*time.Second {
 				if err := a.Engine.EdgeSeen(ctx, a.edgeName(), g); err != nil {
 					a.opts.Log.Debug("tell what the edge serves", "error", err)
@@ -54,18 +62,17 @@ func (a *App) collect(ctx context.Context) error {
 	}
 }
 
-func (a *App) deliver(ctx context.Context, now time.Time) {
+func (a *App) deliver(ctx context.Context, now time.Time) error {
 	for {
 		b, ok := a.Edge.Observer().Collect(now)
 		if !ok {
-			return
+			return nil
 		}
 		if err := a.Engine.Observe(ctx, b); err != nil && ctx.Err() == nil {
-			a.opts.Log.Warn("keep observations", "error", err)
-			return
+			return err
 		}
 		if len(b.Buckets) == 0 {
-			return
+			return nil
 		}
 	}
 }
