@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
@@ -161,7 +162,7 @@ func (d *Desk) incident(ctx context.Context, who access.Actor, i incident.Incide
 			return out, err
 		}
 		for _, e := range list {
-			if MayRead(who, e) {
+			if MayRead(who, e) && !strings.HasPrefix(e.Kind, "effect.") { // how it was done is in the log
 				out.Timeline = append(out.Timeline, wire(e))
 			}
 		}

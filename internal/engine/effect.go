@@ -211,13 +211,16 @@ func (e *Engine) routing(ctx context.Context, o routeOrder) (provider.Routing, e
 	if err != nil {
 		return r, err
 	}
+	if o.Ban == "" { // a way back does not wait for this
+		stable = e.identify(ctx, stable)
+	}
 	r.Stable = arm(stable)
 	if o.Canary != "" {
 		canary, err := e.DB.Deployment(ctx, o.Canary)
 		if err != nil {
 			return r, err
 		}
-		a := arm(canary)
+		a := arm(e.identify(ctx, canary))
 		r.Canary = &a
 	}
 	all, _, err := e.DB.Deployments(ctx, e.app(), store.DeploymentFilter{Limit: 100})

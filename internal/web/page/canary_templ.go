@@ -108,7 +108,7 @@ func Canary(f Frame, r api.Release, c api.Canary) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = actions(f, to("releases", r.ID), looked{revision: r.Revision, step: r.Step}, releaseActions(f, r)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = actions(f, to("releases", r.ID), looked{revision: r.Revision, step: r.Step}, r.Actions).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -415,7 +415,7 @@ func exposure(f Frame, r api.Release, c api.Canary) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = fact("Visitors").Render(templ.WithChildren(ctx, templ_7745c5c3_Var17), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = fact("New visitors").Render(templ.WithChildren(ctx, templ_7745c5c3_Var17), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

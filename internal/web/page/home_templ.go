@@ -64,7 +64,7 @@ func Home(f Frame, s api.Status, today []api.Event) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				if len(s.Approvals) == 0 && len(s.Incidents) == 0 && len(s.Rollbacks) == 0 && len(f.toSign(s.Releases)) == 0 {
+				if len(s.Approvals) == 0 && len(s.Incidents) == 0 && len(s.Rollbacks) == 0 && len(toSign(s.Releases)) == 0 {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<p class=\"calm\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -100,7 +100,7 @@ func Home(f Frame, s api.Status, today []api.Event) templ.Component {
 							return templ_7745c5c3_Err
 						}
 					}
-					for _, r := range f.toSign(s.Releases) {
+					for _, r := range toSign(s.Releases) {
 						templ_7745c5c3_Err = signRow(f, r).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err

@@ -57,12 +57,6 @@ func (f Frame) May(permission string) bool {
 	})
 }
 
-// mayIn is May for one environment.
-func (f Frame) mayIn(permission, environment string) bool {
-	return slices.Contains(f.Me.Permissions, permission+"@"+environment) || slices.Contains(f.Me.Permissions,
-		permission+"@*")
-}
-
 // complaint returns the complaint about a form's field, or the empty string.
 func (f Frame) complaint(field string) string {
 	if f.Problem == nil {

@@ -189,37 +189,11 @@ func shareLine(r api.Release) string {
 	return s
 }
 
-// releaseActions are what the viewer may do. A sign-off is offered at the step that waits
-// for one: whether the viewer holds its role is checked when it is recorded.
-func releaseActions(f Frame, r api.Release) []api.Action {
-	s := f.signOff(r)
-	if s == nil || slices.ContainsFunc(r.Actions, func(a api.Action) bool { return a.Name == "sign" }) {
-		return r.Actions
-	}
-	sign := api.Action{
-		Name: "sign", Title: "Record your verdict", Primary: true,
-		Effect: s.Title + ": your name and verdict are recorded. When it passed, the release goes on; when it failed, it " +
-			"waits.",
-		Undo: "Record another verdict.",
-	}
-	return append([]api.Action{sign}, r.Actions...)
-}
-
-// signOff returns the step of a release that waits for a verdict which the viewer may
-// record, or nil.
-func (f Frame) signOff(r api.Release) *api.Step {
-	for _, s := range r.Steps {
-		if s.ID == r.Step && s.Kind == "sign_off" && s.Status == "waiting" && r.Ended == nil && f.mayIn("check:sign",
-			s.Environment) {
-			return &s
-		}
-	}
-	return nil
-}
-
-// toSign returns the releases that wait for a verdict of the viewer.
-func (f Frame) toSign(all []api.Release) []api.Release {
-	return slices.DeleteFunc(slices.Clone(all), func(r api.Release) bool { return f.signOff(r) == nil })
+// toSign returns the releases that wait for a verdict which the viewer may record.
+func toSign(all []api.Release) []api.Release {
+	return slices.DeleteFunc(slices.Clone(all), func(r api.Release) bool {
+		return !slices.ContainsFunc(r.Actions, func(a api.Action) bool { return a.Name == "sign" && a.Disabled == "" })
+	})
 }
 
 // news leaves out of a short list what only the machinery did: each such record stands

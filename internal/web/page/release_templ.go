@@ -252,7 +252,7 @@ func Release(f Frame, r api.Release, parts ReleaseParts) templ.Component {
 				return nil
 			})
 			templ_7745c5c3_Err = actions(f, to("releases", r.ID), looked{r.Revision, r.Step,
-				r.Approval != nil || r.Phase == "completed" && f.May("rollback:request")}, releaseActions(f, r)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var8), templ_7745c5c3_Buffer)
+				r.Approval != nil || r.Phase == "completed" && f.May("rollback:request")}, r.Actions).Render(templ.WithChildren(ctx, templ_7745c5c3_Var8), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

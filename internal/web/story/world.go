@@ -76,6 +76,13 @@ func release(step, status, sentence string) api.Release {
 		r.Steps = append(r.Steps, s)
 	}
 	r.Actions = runningActions(r)
+	if step == "staging/sign-off" && status == "waiting" {
+		sign := api.Action{Name: "sign", Title: "Record your verdict", Primary: true,
+			Effect: "QA signs off: your name and verdict are recorded. When it passed, the release goes on; when it failed, " +
+				"it waits.",
+			Undo: "Record another verdict."}
+		r.Actions = append([]api.Action{sign}, r.Actions...)
+	}
 	return r
 }
 
