@@ -53,4 +53,6 @@ func (e *Engine) identify(ctx context.Context, d deployment.Deployment) deployme
 }
 
 // buildID matches the attribute that Next.js writes into the html element.
-func buildID() *regexp.Regexp { return regexp.MustCompile(`<html[^>]*\sdata-dpl-id="([A-Za-z0-9._-]{1,128})"`) }
+func buildID() *regexp.Regexp {
+	return regexp.MustCompile(`<html[^>]*\sdata-dpl-id="([A-Za-z0-9._-]{1,128})"`)
+}
