@@ -150,3 +150,28 @@ func TestFailuresAreCounted(t *testing.T) {
 		t.Error("nobody came")
 	}
 }
+
+// Neighboring requests fail independently of each other: a run of failures on one
+// version would look like that version being worse.
+func TestFailuresComeInNoRuns(t *testing.T) {
+	t.Parallel()
+	const n, rate = 20000, 0.3
+	fails := func(i uint64) bool { return float64(scatter(i)>>11)/(1<<53) < rate }
+	for _, apart := range []uint64{1, 2, 10, 100} {
+		alone, pairs := 0, 0
+		for i := range uint64(n) {
+			if fails(i) {
+				alone++
+				if fails(i + apart) {
+					pairs++
+				}
+			}
+		}
+		if got := float64(alone) / n; got < rate-0.02 || got > rate+0.02 {
+			t.Errorf("%.3f of the requests fail, want %g", got, rate)
+		}
+		if got := float64(pairs) / float64(alone); got < rate-0.03 || got > rate+0.03 {
+			t.Errorf("%.3f of the failures are followed by another %d later, want %g", got, apart, rate)
+		}
+	}
+}
