@@ -42,8 +42,9 @@ func BenchmarkPages(b *testing.B) {
 			name = "/releases/ID" + path[len("/releases/"+last):]
 		}
 		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
+			for i := 0; b.Loop(); i++ {
 				r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, path, nil)
+				r.RemoteAddr = fmt.Sprintf("10.%d.%d.1:4000", i/250%250, i%250) // one client is limited
 				r.AddCookie(cookie)
 				w := httptest.NewRecorder()
 				a.Handler().ServeHTTP(w, r)

@@ -87,6 +87,25 @@ func (s *Server) around(next http.Handler) http.Handler {
 	})
 }
 
+// pages counts what a client asks of the dashboard. What it was denied counts more:
+// each denial is an event, and the log keeps it for good.
+func (s *Server) pages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key := clientKey(clientOf(r.Context()).address)
+		if isSafe(r.Method) { // a form has paid elsewhere
+			if err := s.throttle(s.readers, "page", key, 1); err != nil {
+				s.refuse(w, r, err)
+				return
+			}
+		}
+		out := &answer{ResponseWriter: w}
+		next.ServeHTTP(out, r)
+		if out.code == http.StatusForbidden {
+			_ = s.readers.take(key, deniedCost, time.Now())
+		}
+	})
+}
+
 // panicked answers for a handler that cannot any more, and keeps the stack for the log.
 func (s *Server) panicked(w *answer, r *http.Request, p any) {
 	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {

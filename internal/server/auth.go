@@ -20,6 +20,7 @@ import (
 const (
 	publicCost = 40
 	postCost   = 10 // a form of the pages, one of which signs in
+	deniedCost = 20 // a page that one may not see: it is written down
 )
 
 // authenticated lets requests to the API through when they say who they are from

@@ -324,3 +324,38 @@ func TestHealthReadinessAndMetrics(t *testing.T) {
 		t.Errorf("the process lives: %d", r.StatusCode)
 	}
 }
+
+// Pages are counted as the API's requests are, and what is denied fills the log no
+// faster there than here.
+func TestPagesAreLimited(t *testing.T) {
+	status := http.StatusOK
+	w := open(t, func(o *Options) {
+		o.Rate = 10 // 320 requests at once, and 40 a second
+		o.Web = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+	})
+	count := func() (answered int) {
+		for range 600 {
+			r := w.do(t, http.MethodGet, "/page", "")
+			if r.StatusCode == http.StatusTooManyRequests {
+				if r.Header.Get("Retry-After") == "" {
+					t.Error("nobody says when to come again")
+				}
+				return answered
+			}
+			answered++
+		}
+		return answered
+	}
+	if n := count(); n < 300 || n >= 600 {
+		t.Errorf("%d pages in a row", n)
+	}
+	status = http.StatusForbidden
+	if r := w.do(t, http.MethodGet, "/healthz", ""); r.StatusCode != http.StatusOK {
+		t.Errorf("health is no page: %d", r.StatusCode)
+	}
+	other := open(t, func(o *Options) { o.Rate, o.Web = 10, w.Web })
+	w = other
+	if n := count(); n < 10 || n > 40 {
+		t.Errorf("%d denials in a row", n)
+	}
+}

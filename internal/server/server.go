@@ -58,6 +58,7 @@ type Server struct {
 	actors    *limiter
 	edges     *limiter
 	clients   *limiter
+	readers   *limiter // clients too, by the pages that they look at
 	streams   streams
 	heartbeat time.Duration
 }
@@ -81,6 +82,7 @@ func New(o Options) (*Server, error) {
 		actors:  newLimiter(o.Rate, o.Rate*16),
 		edges:   newLimiter(o.Rate*10, o.Rate*100),
 		clients: newLimiter(o.Rate*4, o.Rate*32),
+		readers: newLimiter(o.Rate*4, o.Rate*32),
 	}
 	mux := http.NewServeMux()
 	var err error
@@ -132,7 +134,7 @@ func (s *Server) routes(mux *http.ServeMux) ([]byte, error) {
 	mux.Handle("GET /metrics", s.mayMeasure(s.Metrics.Handler()))
 	mux.HandleFunc("/api/", s.notFound)
 	if s.Web != nil {
-		mux.Handle("/", s.Web)
+		mux.Handle("/", s.pages(s.Web))
 	} else {
 		mux.HandleFunc("/", s.notFound)
 	}
