@@ -2,6 +2,8 @@ package desk
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +25,8 @@ func TestWilsonAgainstReferences(t *testing.T) {
 		k, n      uint64
 		low, high float64
 	}{
-		{81, 263, 0.2553, 0.3662}, {15, 148, 0.0624, 0.1605}, {0, 20, 0, 0.1611}, {1, 29, 0.0061, 0.1718}, {29, 29, 0.8830, 1},
+		{81, 263, 0.2553, 0.3662}, {15, 148, 0.0624, 0.1605}, {0, 20, 0, 0.1611}, {1, 29, 0.0061, 0.1718}, {29, 29, 0.8830,
+			1},
 	} {
 		low, high := wilson(tt.k, tt.n)
 		if math.Abs(low-tt.low) > 6e-5 || math.Abs(high-tt.high) > 6e-5 {
@@ -48,11 +51,14 @@ func seconds(at time.Time, requests ...uint64) []metric.Bucket {
 func TestCanaryDrawsGapsAsGapsAndMeasuresTheShare(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	r := release.Release{Shares: []release.Shift{{At: at.Add(2 * time.Second), Share: 5}, {At: at.Add(4 * time.Second), Share: 25}}}
+	r := release.Release{Shares: []release.Shift{{At: at.Add(2 * time.Second), Share: 5},
+		{At: at.Add(4 * time.Second), Share: 25}}}
 	out := api.Canary{}
-	(&Desk{}).draw(&out, r, seconds(at, 100, 95, 95, 0, 75, 0), seconds(at, 0, 0, 5, 0, 25, 0), at, at.Add(5*time.Second), time.Second)
+	(&Desk{}).draw(&out, r, seconds(at, 100, 95, 95, 0, 75, 0), seconds(at, 0, 0, 5, 0, 25, 0), at, at.Add(5*time.Second),
+		time.Second)
 	if len(out.Stable) != 4 || len(out.Canary) != 2 || len(out.Measured) != 4 {
-		t.Fatalf("%d, %d and %d points; a second without data is no point", len(out.Stable), len(out.Canary), len(out.Measured))
+		t.Fatalf("%d, %d and %d points; a second without data is no point", len(out.Stable), len(out.Canary),
+			len(out.Measured))
 	}
 	for i, want := range []struct{ share, intended float64 }{{0, 0}, {0, 0}, {5, 5}, {25, 25}} {
 		m := out.Measured[i]
@@ -144,6 +150,8 @@ func TestActionsSayWhatTheyDoAndWhyNot(t *testing.T) {
 				t.Errorf("%+v", a)
 			}
 		}
+		r, err = w.Release(w.ctx, w.as("admin"), r.ID)
+		w.ok(err)
 		names := map[string]bool{}
 		for _, a := range r.Actions {
 			names[a.Name] = true
@@ -155,6 +163,38 @@ func TestActionsSayWhatTheyDoAndWhyNot(t *testing.T) {
 			if !names[n] {
 				t.Errorf("%s is not offered at 50 %%: %v", n, names)
 			}
+		}
+	})
+}
+
+func TestWhoSignsAndWhoSkipsIsOffered(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ada := w.as("admin")
+		r, err := w.StartRelease(w.ctx, ada, api.StartRelease{Version: "v2", Commit: "c", Deployment: w.url,
+			Unscheduled: "x"})
+		w.ok(err)
+		_, err = w.ReportCheck(w.ctx, ada, api.ReportCheck{Version: "v2", Commit: "c", Name: "unit", Status: "passed"})
+		w.ok(err)
+		w.until("the sign-off", func() bool {
+			return w.release(r.ID).Step().Kind == release.KindSignOff && w.release(r.ID).State().Status == release.StepWaiting
+		})
+		offered := func(who access.Actor, name string) string {
+			seen, err := w.Release(w.ctx, who, r.ID)
+			w.ok(err)
+			i := slices.IndexFunc(seen.Actions, func(a api.Action) bool { return a.Name == name })
+			if i < 0 {
+				t.Fatalf("%s is not offered to %s: %+v", name, who.Name, seen.Actions)
+			}
+			return seen.Actions[i].Disabled
+		}
+		if why := offered(w.as("qa"), "sign"); why != "" {
+			t.Errorf("QA may not sign: %s", why)
+		}
+		if why := offered(w.as("development"), "sign"); why == "" {
+			t.Error("a developer is offered QA's verdict")
+		}
+		if why := offered(ada, "skip"); !strings.Contains(why, "author") {
+			t.Errorf("the author is offered to skip: %q", why)
 		}
 	})
 }

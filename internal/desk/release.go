@@ -207,6 +207,16 @@ func (d *Desk) releaseActions(who access.Actor, r release.Release) []api.Action 
 	}
 	step, state := r.Step(), r.State()
 	people := d.people(r)
+	if step.Kind == release.KindSignOff && state.Status == release.StepWaiting {
+		sign := api.Action{Name: "sign", Title: "Record your verdict", Primary: true,
+			Effect: step.Title + ": your name and verdict are recorded. When it passed, the release goes on; when it failed, " +
+				"it waits.",
+			Undo: "Record another verdict."}
+		if !maySign(who, step.Role) {
+			sign.Disabled = fmt.Sprintf("%q is signed by the role %s.", step.Title, step.Role)
+		}
+		add(access.SignCheck, sign)
+	}
 	switch {
 	case r.Phase == release.Paused:
 		add(access.ControlRelease, api.Action{Name: "resume", Title: "Resume", Effect: "It goes on with " + step.Title + ".",
@@ -228,9 +238,13 @@ func (d *Desk) releaseActions(who access.Actor, r release.Release) []api.Action 
 		add(access.ControlRelease, api.Action{Name: "share", Title: "Lower the share", Effect: "Fewer visitors see " +
 			r.Version + "; it is paused there.", Undo: "Resume."})
 	}
-	if skippable(step) {
-		add(access.SkipStep, api.Action{Name: "skip", Title: "Skip this step", Reason: true, Dangers: true,
-			Effect: step.Title + " is left out, under your name.", Undo: "None: the log keeps who skipped it and why."})
+	if err := r.MaySkip(who.User); !fault.Is(err, fault.Refused) {
+		skip := api.Action{Name: "skip", Title: "Skip this step", Reason: true, Dangers: true,
+			Effect: step.Title + " is left out, under your name.", Undo: "None: the log keeps who skipped it and why."}
+		if err != nil {
+			skip.Disabled = fault.MessageOf(err)
+		}
+		add(access.SkipStep, skip)
 	}
 	if r.Promoted.IsZero() {
 		add(access.ControlRelease, api.Action{Name: "abort", Title: "Abort", Reason: true, Dangers: true,
@@ -241,16 +255,6 @@ func (d *Desk) releaseActions(who access.Actor, r release.Release) []api.Action 
 			Undo:   "Cancel it before it is approved."})
 	}
 	return out
-}
-
-func skippable(s release.Step) bool {
-	switch s.Kind {
-	case release.KindApproval, release.KindPromote, release.KindDeploy:
-		return false
-	case release.KindWatch, release.KindSmoke:
-		return !s.Production
-	}
-	return true
 }
 
 // people says in words who is exposed: the share, and how many requests that was in

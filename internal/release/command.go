@@ -189,21 +189,35 @@ func (x *decider) hasShareBefore() bool {
 // author for a gate.
 func (x *decider) skip(c Command) {
 	step := x.r.Step()
-	switch {
-	case c.Step != "" && c.Step != step.ID:
+	if c.Step != "" && c.Step != step.ID {
 		x.refuse("not_at_step", "%s is at %s, not at %s.", x.r.Version, step.ID, c.Step)
-	case c.Reason == "":
+		return
+	}
+	if c.Reason == "" {
 		x.d.Err = fault.New(fault.Invalid, "reason_required", "Say why the step is skipped: the reason goes into the log.")
-	case c.User == x.r.Author:
-		x.d.Err = fault.New(fault.Denied, "own_release", "The author of a release cannot skip its steps. Ask somebody else.")
+		return
+	}
+	if x.d.Err = x.r.MaySkip(c.User); x.d.Err != nil {
+		return
+	}
+	x.leave(StepSkipped, c.Actor, fmt.Sprintf("skipped by %s: %s", c.Name, c.Reason))
+}
+
+// MaySkip says why a user cannot leave out the step under the cursor; nil when that
+// is possible. Refused is for everybody, Denied for this user.
+func (r Release) MaySkip(user string) error {
+	step := r.Step()
+	switch {
 	case step.Kind == KindApproval:
-		x.refuse("not_skippable", "An approval cannot be skipped: people approve or reject it.")
+		return fault.New(fault.Refused, "not_skippable", "An approval cannot be skipped: people approve or reject it.")
 	case step.Kind == KindPromote || step.Kind == KindDeploy || step.Production &&
 		(step.Kind == KindWatch || step.Kind == KindSmoke):
-		x.refuse("not_skippable", "%s cannot be skipped: without it nothing is known of production.", step.Title)
-	default:
-		x.leave(StepSkipped, c.Actor, fmt.Sprintf("skipped by %s: %s", c.Name, c.Reason))
+		return fault.New(fault.Refused, "not_skippable",
+			"%s cannot be skipped: without it nothing is known of production.", step.Title)
+	case user == r.Author:
+		return fault.New(fault.Denied, "own_release", "The author of a release cannot skip its steps. Ask somebody else.")
 	}
+	return nil
 }
 
 func (x *decider) retry(c Command) {
