@@ -54,7 +54,8 @@ func serve(doc string) error {
 		return err
 	}
 	opts := app.Options{
-		Database: o.Database, Strategy: s, Adopt: "v1", Version: "story", Stop: time.Second, Log: slog.New(slog.DiscardHandler),
+		Database: o.Database, Strategy: s, Adopt: "v1", Version: "story",
+		Stop: time.Second, Log: slog.New(slog.DiscardHandler),
 		Pace: engine.Pace{Poll: 25 * time.Millisecond, Lease: o.Lease}, OnCommit: o.committed,
 	}
 	if o.Log != "" {

@@ -48,8 +48,11 @@ func TestCrashChangesNothing(t *testing.T) {
 func goodCrash() crash {
 	return crash{
 		name: "good release", from: "deployment.adopted", cuts: []int64{1, 2, 3},
-		end:  func(s *site) bool { r, ok := s.drives("v2"); return ok && r.Ended != nil },
-		want: []string{"release.started", "release.completed", "approval.opened", "approval.voted", "deployment.judged", "deployment.adopted"},
+		end: func(s *site) bool { r, ok := s.drives("v2"); return ok && r.Ended != nil },
+		want: []string{
+			"release.started", "release.completed", "approval.opened", "approval.voted",
+			"deployment.judged", "deployment.adopted",
+		},
 		look: func(s *site, t *testing.T) {
 			r := s.release("v2")
 			if r.Phase != "completed" || s.runs("production") != "v2" {
@@ -78,8 +81,10 @@ func badCrash() crash {
 			s.until("visitors on v2", func() bool { _, _ = s.drives("v2"); return s.at.Table().Share > 0 })
 			s.shops["v2"].Break(sim.Fault{Errors: 0.6})
 		},
-		end:  func(s *site) bool { r, ok := s.drives("v2"); return ok && r.Ended != nil },
-		want: []string{"release.started", "release.undoing", "release.restored", "release.aborted", "deployment.judged", "incident.opened"},
+		end: func(s *site) bool { r, ok := s.drives("v2"); return ok && r.Ended != nil },
+		want: []string{
+			"release.started", "release.undoing", "release.restored", "release.aborted", "deployment.judged", "incident.opened",
+		},
 		look: func(s *site, t *testing.T) {
 			r := s.release("v2")
 			if r.Phase != "aborted" || r.Share != 0 || s.runs("production") != "v1" || s.deployment("v2").Verdict != "bad" {
@@ -106,8 +111,10 @@ func rollbackCrash() crash {
 			s.until("v2 in production", func() bool { r, ok := s.drives("v2"); return ok && r.Step == "production/watch" })
 		},
 		end: func(s *site) bool { b, ok := s.takesBack(); return ok && b.Phase == "done" },
-		want: []string{"rollback.requested", "rollback.approved", "rollback.started", "rollback.executed", "rollback.smoke_passed",
-			"rollback.done", "release.rolled_back", "incident.opened", "release.completed!"},
+		want: []string{
+			"rollback.requested", "rollback.approved", "rollback.started", "rollback.executed", "rollback.smoke_passed",
+			"rollback.done", "release.rolled_back", "incident.opened", "release.completed!",
+		},
 		look: func(s *site, t *testing.T) {
 			r := s.release("v2")
 			if r.Phase != "rolled_back" || s.runs("production") != "v1" {
@@ -287,10 +294,13 @@ func (s *site) drives(version string) (api.Release, bool) {
 // says reports a check unless it is reported.
 func (s *site) says(who string, r api.Release, name string) {
 	checks, err := s.by(who).Checks(s.ctx, r.Version)
-	if err != nil || slices.ContainsFunc(checks, func(c api.Check) bool { return c.Name == name && c.Status == "passed" }) {
+	said := func(c api.Check) bool { return c.Name == name && c.Status == "passed" }
+	if err != nil || slices.ContainsFunc(checks, said) {
 		return
 	}
-	_, _ = s.by(who).ReportCheck(s.ctx, api.ReportCheck{Version: r.Version, Commit: r.Commit, Name: name, Status: "passed"})
+	_, _ = s.by(who).ReportCheck(s.ctx, api.ReportCheck{
+		Version: r.Version, Commit: r.Commit, Name: name, Status: "passed",
+	})
 }
 
 // takesBack does what people have to do next for a rollback, and returns it.

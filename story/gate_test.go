@@ -21,11 +21,15 @@ func TestGatesHold(t *testing.T) {
 		r := w.start("v2")
 		w.arrives(r.ID, "development/checks")
 		w.report("ada", "v2", "unit", "failed")
-		w.reaches(r.ID, "go back for a fix", func(r api.Release) bool { return strings.Contains(r.Sentence, "Unit tests pass") })
+		w.reaches(r.ID, "go back for a fix", func(r api.Release) bool {
+			return strings.Contains(r.Sentence, "Unit tests pass")
+		})
 		w.report("ada", "v2", "unit", "running")
 		w.report("ada", "v2", "unit", "passed")
 		w.arrives(r.ID, "staging/checks")
-		_, err := w.by("ada").ReportCheck(w.ctx, api.ReportCheck{Version: "v2", Commit: "c-v2", Name: "security", Status: "not_applicable"})
+		_, err := w.by("ada").ReportCheck(w.ctx, api.ReportCheck{
+			Version: "v2", Commit: "c-v2", Name: "security", Status: "not_applicable",
+		})
 		w.refused(err, "reason_required")
 		w.report("ada", "v2", "security", "not_applicable")
 		w.report("ada", "v2", "review", "passed")
@@ -51,7 +55,9 @@ func (w *world) signOffs(t *testing.T, r api.Release) {
 	t.Helper()
 	sign := api.ReleaseAction{Step: "staging/sign-off", Passed: true}
 	denied := len(w.events("access.denied"))
-	for who, reason := range map[string]string{"ada": "role_missing", "pia": "role_missing", "inez": "permission_missing"} {
+	for who, reason := range map[string]string{
+		"ada": "role_missing", "pia": "role_missing", "inez": "permission_missing",
+	} {
 		_, err := w.by(who).ActOnRelease(w.ctx, r.ID, "sign", sign)
 		w.refused(err, reason)
 	}
@@ -73,7 +79,8 @@ func (w *world) signOffs(t *testing.T, r api.Release) {
 	})
 	w.act("quinn", r.ID, "skip", skip)
 	skipped := w.events("release.step_skipped")
-	if len(skipped) != 1 || !strings.Contains(skipped[0].Actor, "quinn") || !strings.Contains(skipped[0].Sentence, "QA is on a trip") {
+	if len(skipped) != 1 || !strings.Contains(skipped[0].Actor, "quinn") ||
+		!strings.Contains(skipped[0].Sentence, "QA is on a trip") {
 		t.Errorf("the skip is kept as %+v", skipped)
 	}
 }
@@ -86,12 +93,16 @@ func (w *world) signOffs(t *testing.T, r api.Release) {
 func TestApprovalIsOfExactlyThis(t *testing.T) {
 	each(t, options{edit: []string{"approve: [product]", "approve: {product: 2}"}}, func(t *testing.T, w *world) {
 		w.shop("v2")
-		r, err := w.by("robin").StartRelease(w.ctx, api.StartRelease{Version: "v2", Commit: "c-v2", Deployment: w.shops["v2"].URL(), Unscheduled: "a story"})
+		r, err := w.by("robin").StartRelease(w.ctx, api.StartRelease{
+			Version: "v2", Commit: "c-v2", Deployment: w.shops["v2"].URL(), Unscheduled: "a story",
+		})
 		w.ok(err)
 		w.report("ada", "v2", "unit", "passed")
 		w.report("ada", "v2", "review", "passed")
 		w.arrives(r.ID, "staging/sign-off")
-		_, err = w.by("robin").ActOnRelease(w.ctx, r.ID, "skip", api.ReleaseAction{Step: "staging/sign-off", Reason: "I know it works"})
+		_, err = w.by("robin").ActOnRelease(w.ctx, r.ID, "skip", api.ReleaseAction{
+			Step: "staging/sign-off", Reason: "I know it works",
+		})
 		w.refused(err, "own_release")
 		w.signs("quinn", r)
 		first := w.asked(r.ID)
@@ -170,10 +181,13 @@ func TestCalendarHoldsProductionOnly(t *testing.T) {
 	each(t, options{edit: edit}, func(t *testing.T, w *world) {
 		w.shop("v2")
 		r, err := w.by("ada").StartRelease(w.ctx, api.StartRelease{
-			Version: "v2", Commit: "c-v2", Deployment: w.shops["v2"].URL(), Scheduled: time.Now().Add(4 * time.Second).Format(time.RFC3339),
+			Version: "v2", Commit: "c-v2", Deployment: w.shops["v2"].URL(),
+			Scheduled: time.Now().Add(4 * time.Second).Format(time.RFC3339),
 		})
 		w.ok(err)
-		_, err = w.by("ada").StartRelease(w.ctx, api.StartRelease{Version: "v9", Deployment: "http://127.0.0.1:9", Urgent: true, Unscheduled: "now"})
+		_, err = w.by("ada").StartRelease(w.ctx, api.StartRelease{
+			Version: "v9", Deployment: "http://127.0.0.1:9", Urgent: true, Unscheduled: "now",
+		})
 		w.refused(err, "permission_missing")
 		w.gates(r)
 		w.reaches(r.ID, "hear of the freeze", func(r api.Release) bool { return strings.Contains(r.Sentence, "Sale") })
@@ -208,7 +222,9 @@ func TestCalendarHoldsProductionOnly(t *testing.T) {
 func TestUnscheduledReleaseWaitsForReason(t *testing.T) {
 	each(t, options{}, func(t *testing.T, w *world) {
 		w.shop("v2")
-		r, err := w.by("ada").StartRelease(w.ctx, api.StartRelease{Version: "v2", Commit: "c-v2", Deployment: w.shops["v2"].URL()})
+		r, err := w.by("ada").StartRelease(w.ctx, api.StartRelease{
+			Version: "v2", Commit: "c-v2", Deployment: w.shops["v2"].URL(),
+		})
 		w.ok(err)
 		w.gates(r)
 		w.reaches(r.ID, "wait for a reason", func(r api.Release) bool {

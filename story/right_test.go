@@ -58,7 +58,9 @@ func attempts() []attempt {
 			_, err := c.PlanRollback(w.ctx, "")
 			return err
 		}},
-		{"request a rollback", "ada quinn pia dora inez", func(w *world, c *client.Client, _ api.Release, _ api.Rollback) error {
+		{"request a rollback", "ada quinn pia dora inez", func(
+			w *world, c *client.Client, _ api.Release, _ api.Rollback,
+		) error {
 			_, err := c.RequestRollback(w.ctx, api.RequestRollback{Reason: " "})
 			return err
 		}},
@@ -225,8 +227,10 @@ func TestNothingIsReachableWithoutCredentials(t *testing.T) {
 				}
 			}
 		}
-		for _, path := range []string{"/", "/releases", "/releases/x", "/releases/x/canary", "/approvals", "/approvals/x", "/rollbacks",
-			"/rollbacks/x", "/incidents", "/incidents/x", "/log", "/settings", "/environments", "/live", "/checks"} {
+		for _, path := range []string{
+			"/", "/releases", "/releases/x", "/releases/x/canary", "/approvals", "/approvals/x", "/rollbacks",
+			"/rollbacks/x", "/incidents", "/incidents/x", "/log", "/settings", "/environments", "/live", "/checks",
+		} {
 			got, to := ask(http.MethodGet, path)
 			if got != http.StatusNotFound && got != http.StatusUnauthorized && !strings.HasPrefix(to, "/login") {
 				t.Errorf("GET %s answers %d to %q without credentials", path, got, to)

@@ -50,7 +50,8 @@ func open(t testing.TB, kind, database string, o options, nodes int) *site {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &site{done: make(chan struct{}), world: &world{
-		t: t, ctx: ctx, engine: kind, shops: map[string]*sim.Shop{}, as: map[string]*client.Client{}, tick: 100 * time.Millisecond,
+		t: t, ctx: ctx, engine: kind, shops: map[string]*sim.Shop{}, as: map[string]*client.Client{},
+		tick: 100 * time.Millisecond,
 	}}
 	t.Cleanup(s.close)
 	s.finally(cancel)
@@ -73,7 +74,9 @@ func open(t testing.TB, kind, database string, o options, nodes int) *site {
 		s.nodes = append(s.nodes, n)
 	}
 	s.url = "http://control.test"
-	s.http = &http.Client{Transport: &http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 8}, Timeout: 20 * time.Second}
+	s.http = &http.Client{
+		Transport: &http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 8}, Timeout: 20 * time.Second,
+	}
 	return s
 }
 
@@ -104,7 +107,8 @@ func (s *site) opens(o options) {
 	}
 	f, err := follow.New(s.at, follow.Options{
 		Control: s.url, Token: s.tokens["dora"], Name: "edge", Client: s.http,
-		Wait: 5 * time.Second, Every: 100 * time.Millisecond, MinRetry: 20 * time.Millisecond, MaxRetry: 200 * time.Millisecond,
+		Wait: 5 * time.Second, Every: 100 * time.Millisecond,
+		MinRetry: 20 * time.Millisecond, MaxRetry: 200 * time.Millisecond,
 	})
 	if err != nil {
 		s.t.Fatal(err)

@@ -93,12 +93,15 @@ func begin(t testing.TB, kind string, o options) *world {
 	t.Helper()
 	database := prepared(t, kind)
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &world{t: t, ctx: ctx, engine: kind, shops: map[string]*sim.Shop{}, as: map[string]*client.Client{}, tick: 25 * time.Millisecond}
+	w := &world{
+		t: t, ctx: ctx, engine: kind, shops: map[string]*sim.Shop{}, as: map[string]*client.Client{},
+		tick: 25 * time.Millisecond,
+	}
 	t.Cleanup(w.close)
 	w.shop("v1")
 	opts := app.Options{
-		Database: database, Strategy: plan(t, w.shops["v1"].URL(), o.edit...), Control: listen(t), Adopt: "v1", Version: "story",
-		Pace: engine.Pace{Poll: 25 * time.Millisecond}, Stop: 5 * time.Second, Log: logTo(t),
+		Database: database, Strategy: plan(t, w.shops["v1"].URL(), o.edit...), Control: listen(t),
+		Adopt: "v1", Version: "story", Pace: engine.Pace{Poll: 25 * time.Millisecond}, Stop: 5 * time.Second, Log: logTo(t),
 	}
 	if !o.noEdge {
 		opts.Edge = listen(t)
@@ -292,8 +295,8 @@ func (w *world) newest() string {
 	if list, err := w.admin().Releases(w.ctx, client.ReleaseQuery{Limit: 1}); err == nil && len(list.Items) > 0 {
 		r, err := w.admin().Release(w.ctx, list.Items[0].ID)
 		if err == nil && r.Verdict != nil {
-			fmt.Fprintf(&b, "\n  %s is %s at %s: %s\n  the guard: %s, %s: %s", r.Version, r.Phase, r.Step, r.Sentence, r.Verdict.Word,
-				r.Verdict.Action, r.Verdict.Sentence)
+			fmt.Fprintf(&b, "\n  %s is %s at %s: %s\n  the guard: %s, %s: %s", r.Version, r.Phase,
+				r.Step, r.Sentence, r.Verdict.Word, r.Verdict.Action, r.Verdict.Sentence)
 			for _, f := range r.Verdict.Findings {
 				fmt.Fprintf(&b, "\n    %s %s %s: %s", f.Rule, f.Arm, f.Level, f.Sentence)
 			}
