@@ -222,7 +222,8 @@ func TestASecondStartServesTheSameAtOnce(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 	if got := second.Edge.Table(); got.Generation != table.Generation || got.Stable != table.Stable {
-		t.Errorf("it serves generation %d of %s, before it was %d of %s", got.Generation, got.Stable, table.Generation, table.Stable)
+		t.Errorf("it serves generation %d of %s, before it was %d of %s", got.Generation, got.Stable, table.Generation,
+			table.Stable)
 	}
 }
 
@@ -236,7 +237,11 @@ func TestTheEdgeServesOnWithoutTheStore(t *testing.T) {
 	if err := s.DB.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s.until("the control plane to say so", func() bool { code, _ := get(s.URL() + "/readyz"); return code == http.StatusServiceUnavailable })
+	s.until("the control plane to say so", func() bool {
+		code,
+			_ := get(s.URL() + "/readyz")
+		return code == http.StatusServiceUnavailable
+	})
 	for range 20 {
 		if code, body := get(s.EdgeURL() + "/"); code != http.StatusOK || !strings.Contains(body, "the shop") {
 			t.Fatalf("a visitor gets %d %s", code, body)

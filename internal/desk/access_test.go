@@ -31,14 +31,30 @@ func methods() []method {
 		}
 	}
 	return []method{
-		{"Status", view, anywhere, func(w *world, a access.Actor, _ api.Release) error { _, err := w.Status(w.ctx, a); return err }},
-		{"Environments", view, anywhere, func(w *world, a access.Actor, _ api.Release) error { _, err := w.Environments(w.ctx, a); return err }},
+		{"Status", view, anywhere, func(w *world, a access.Actor, _ api.Release) error {
+			_,
+				err := w.Status(w.ctx, a)
+			return err
+		}},
+		{"Environments", view, anywhere, func(w *world, a access.Actor, _ api.Release) error {
+			_,
+				err := w.Environments(w.ctx, a)
+			return err
+		}},
 		{"Releases", view, anywhere, func(w *world, a access.Actor, _ api.Release) error {
 			_, err := w.Releases(w.ctx, a, ReleaseQuery{})
 			return err
 		}},
-		{"Release", view, "development", func(w *world, a access.Actor, r api.Release) error { _, err := w.Release(w.ctx, a, r.ID); return err }},
-		{"Canary", view, "development", func(w *world, a access.Actor, r api.Release) error { _, err := w.Canary(w.ctx, a, r.ID); return err }},
+		{"Release", view, "development", func(w *world, a access.Actor, r api.Release) error {
+			_,
+				err := w.Release(w.ctx, a, r.ID)
+			return err
+		}},
+		{"Canary", view, "development", func(w *world, a access.Actor, r api.Release) error {
+			_,
+				err := w.Canary(w.ctx, a, r.ID)
+			return err
+		}},
 		{"StartRelease", access.StartRelease, "development", func(w *world, a access.Actor, _ api.Release) error {
 			_, err := w.StartRelease(w.ctx, a, api.StartRelease{Version: "v1", Deployment: "http://127.0.0.1:9"})
 			return err
@@ -47,12 +63,20 @@ func methods() []method {
 		{"abort", access.ControlRelease, "development", act("abort")},
 		{"share", access.ControlRelease, "development", act("share")},
 		{"skip", access.SkipStep, "development", act("skip")},
-		{"Checks", view, anywhere, func(w *world, a access.Actor, _ api.Release) error { _, err := w.Checks(w.ctx, a, "v2"); return err }},
+		{"Checks", view, anywhere, func(w *world, a access.Actor, _ api.Release) error {
+			_,
+				err := w.Checks(w.ctx, a, "v2")
+			return err
+		}},
 		{"ReportCheck", access.ReportCheck, "development", func(w *world, a access.Actor, _ api.Release) error {
 			_, err := w.ReportCheck(w.ctx, a, api.ReportCheck{Version: "v9", Name: "unit", Status: "running"})
 			return err
 		}},
-		{"Approvals", view, anywhere, func(w *world, a access.Actor, _ api.Release) error { _, err := w.Approvals(w.ctx, a, ""); return err }},
+		{"Approvals", view, anywhere, func(w *world, a access.Actor, _ api.Release) error {
+			_,
+				err := w.Approvals(w.ctx, a, "")
+			return err
+		}},
 		{"Rollbacks", view, anywhere, func(w *world, a access.Actor, _ api.Release) error {
 			_, err := w.Rollbacks(w.ctx, a, "", 0)
 			return err
@@ -65,9 +89,14 @@ func methods() []method {
 			_, err := w.RequestRollback(w.ctx, a, api.RequestRollback{Reason: "r", To: "dep_none"})
 			return err
 		}},
-		{"Deployments", view, anywhere, func(w *world, a access.Actor, _ api.Release) error { _, err := w.Deployments(w.ctx, a, ""); return err }},
+		{"Deployments", view, anywhere, func(w *world, a access.Actor, _ api.Release) error {
+			_,
+				err := w.Deployments(w.ctx, a, "")
+			return err
+		}},
 		{"RegisterDeployment", access.ManageDeployment, "staging", func(w *world, a access.Actor, _ api.Release) error {
-			_, err := w.RegisterDeployment(w.ctx, a, api.NewDeployment{Version: "v7", URL: "http://127.0.0.1:9", Environment: "staging"})
+			_, err := w.RegisterDeployment(w.ctx, a, api.NewDeployment{Version: "v7", URL: "http://127.0.0.1:9",
+				Environment: "staging"})
 			return err
 		}},
 		{"Incidents", view, anywhere, func(w *world, a access.Actor, _ api.Release) error {
@@ -82,8 +111,16 @@ func methods() []method {
 			_, err := w.Events(w.ctx, a, EventQuery{})
 			return err
 		}},
-		{"VerifyLog", access.ReadLog, anywhere, func(w *world, a access.Actor, _ api.Release) error { _, err := w.VerifyLog(w.ctx, a); return err }},
-		{"Users", access.ManageUsers, "", func(w *world, a access.Actor, _ api.Release) error { _, err := w.Users(w.ctx, a); return err }},
+		{"VerifyLog", access.ReadLog, anywhere, func(w *world, a access.Actor, _ api.Release) error {
+			_,
+				err := w.VerifyLog(w.ctx, a)
+			return err
+		}},
+		{"Users", access.ManageUsers, "", func(w *world, a access.Actor, _ api.Release) error {
+			_,
+				err := w.Users(w.ctx, a)
+			return err
+		}},
 		{"CreateUser", access.ManageUsers, "", func(w *world, a access.Actor, _ api.Release) error {
 			_, err := w.CreateUser(w.ctx, a, api.NewUser{})
 			return err
@@ -92,8 +129,16 @@ func methods() []method {
 			_, err := w.ChangeUser(w.ctx, a, "usr_x", api.ChangeUser{})
 			return err
 		}},
-		{"Roles", view, anywhere, func(w *world, a access.Actor, _ api.Release) error { _, err := w.Roles(w.ctx, a); return err }},
-		{"EdgeTable", access.OperateEdge, "production", func(w *world, a access.Actor, _ api.Release) error { _, _, err := w.EdgeTable(w.ctx, a); return err }},
+		{"Roles", view, anywhere, func(w *world, a access.Actor, _ api.Release) error {
+			_,
+				err := w.Roles(w.ctx, a)
+			return err
+		}},
+		{"EdgeTable", access.OperateEdge, "production", func(w *world, a access.Actor, _ api.Release) error {
+			_, _,
+				err := w.EdgeTable(w.ctx, a)
+			return err
+		}},
 		{"EdgeObserve", access.OperateEdge, "production", func(w *world, a access.Actor, _ api.Release) error {
 			return w.EdgeObserve(w.ctx, a, "edge-1", 1, metric.Batch{})
 		}},
@@ -163,7 +208,8 @@ func TestWhatOneMayNotSeeIsNowhere(t *testing.T) {
 		_, err := w.ReportIssue(w.ctx, access.System("test"), api.ReportIssue{Title: "it is slow"})
 		w.ok(err)
 		who := access.Actor{ID: "user:dev", User: "usr_dev", Name: "Dev", Grants: []access.Grant{
-			{Permission: access.ViewEnvironment, Environment: "development"}, {Permission: access.ReadLog, Environment: "development"},
+			{Permission: access.ViewEnvironment, Environment: "development"}, {Permission: access.ReadLog,
+				Environment: "development"},
 		}}
 		status, err := w.Status(w.ctx, who)
 		w.ok(err)
@@ -173,15 +219,19 @@ func TestWhatOneMayNotSeeIsNowhere(t *testing.T) {
 		w.ok(err)
 		deployments, err := w.Deployments(w.ctx, who, "")
 		w.ok(err)
-		if n := len(status.Releases) + len(status.Incidents) + len(releases.Items) + len(incidents.Items) + len(deployments); n > 0 {
+		n := len(status.Releases) + len(status.Incidents) + len(releases.Items) + len(incidents.Items) + len(deployments)
+		if n > 0 {
 			t.Errorf("a developer sees %d things of canary and production", n)
 		}
-		if len(status.Environments) != 1 || status.Environments[0].Name != "development" || strings.Contains(status.Sentence, "v2") {
+		if len(status.Environments) != 1 || status.Environments[0].Name != "development" || strings.Contains(status.Sentence,
+			"v2") {
 			t.Errorf("the status shows %+v", status)
 		}
 		page, err := w.Events(w.ctx, who, EventQuery{Limit: 200})
 		w.ok(err)
-		if slices.ContainsFunc(page.Items, func(e api.Event) bool { return e.Environment != "" && e.Environment != "development" }) {
+		if slices.ContainsFunc(page.Items, func(e api.Event) bool {
+			return e.Environment != "" && e.Environment != "development"
+		}) {
 			t.Error("the log shows other environments")
 		}
 		if n := len(w.events("access.denied")); n > 0 {

@@ -19,7 +19,8 @@ func TestHostileTextIsRefused(t *testing.T) {
 		w.ok(err)
 		hostile := map[string]string{
 			"long": strings.Repeat("a", 1<<20), "nul": "a\x00b", "broken": "a\xff\xfeb", "escape": "\x1b]0;title\a",
-			"quotes": `'";--<script>`, "wide": strings.Repeat("\u202e𝕏", 3000), "percent": "%s%d%!", "path": "../../etc/passwd",
+			"quotes": `'";--<script>`, "wide": strings.Repeat("\u202e𝕏", 3000), "percent": "%s%d%!",
+			"path": "../../etc/passwd",
 		}
 		for name, x := range hostile {
 			calls := map[string]func() error{
@@ -49,7 +50,8 @@ func TestHostileTextIsRefused(t *testing.T) {
 				},
 				"PlanRollback": func() error { _, err := w.PlanRollback(w.ctx, root, x); return err },
 				"RegisterDeployment": func() error {
-					_, err := w.RegisterDeployment(w.ctx, root, api.NewDeployment{Version: "v5", URL: "http://127.0.0.1:9", Environment: x})
+					_, err := w.RegisterDeployment(w.ctx, root, api.NewDeployment{Version: "v5", URL: "http://127.0.0.1:9",
+						Environment: x})
 					return err
 				},
 				"RegisterDeployment at": func() error {

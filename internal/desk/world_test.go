@@ -71,7 +71,8 @@ func newWorld(t *testing.T, db *store.DB) *world {
 		Log: slog.New(slog.DiscardHandler), Pace: engine.Pace{Poll: 5 * time.Millisecond},
 	})
 	w := &world{t: t, ctx: t.Context(), url: shop.URL, Desk: New(Options{
-		DB: db, Engine: e, Strategy: s, Timeline: timeline, Key: key.Public().(ed25519.PublicKey), //nolint:forcetypeassert // so it is
+		DB: db, Engine: e, Strategy: s, Timeline: timeline,
+		Key:    key.Public().(ed25519.PublicKey), //nolint:forcetypeassert // so it is
 		People: people.New(people.Options{DB: db, Write: e.Write, Roles: s.Roles, App: "shop"}),
 	})}
 	w.ok(e.Adopt(w.ctx, "v1", stable.URL))

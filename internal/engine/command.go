@@ -34,8 +34,9 @@ func (e *Engine) Adopt(ctx context.Context, version, address string) error {
 		return err
 	}
 	d := deployment.Deployment{
-		ID: ident.New("dep", now), App: e.app(), Version: version, URL: address, Environment: "production", Verdict: deployment.Good,
-		Why: "it was running in production when Slipway was set up", Created: now, Promoted: now, Verified: now,
+		ID: ident.New("dep", now), App: e.app(), Version: version, URL: address, Environment: "production",
+		Verdict: deployment.Good,
+		Why:     "it was running in production when Slipway was set up", Created: now, Promoted: now, Verified: now,
 	}
 	order := routeOrder{RouteArgs: release.RouteArgs{Stable: d.ID, Salt: d.ID}}
 	return e.DB.Write(ctx, func(tx *store.Tx) error {
@@ -45,11 +46,13 @@ func (e *Engine) Adopt(ctx context.Context, version, address string) error {
 		if err := tx.InsertDeployment(ctx, &d); err != nil {
 			return err
 		}
-		if err := tx.SetEnvironment(ctx, store.EnvironmentState{App: d.App, Name: "production", Deployment: d.ID, Since: now}); err != nil {
+		if err := tx.SetEnvironment(ctx, store.EnvironmentState{App: d.App, Name: "production", Deployment: d.ID,
+			Since: now}); err != nil {
 			return err
 		}
 		if _, err := e.append(ctx, tx, e.system("deployment.adopted", "production", d.ID,
-			fmt.Sprintf("%s at %s runs in production; Slipway takes it as the stable version.", version, address), d)); err != nil {
+			fmt.Sprintf("%s at %s runs in production; Slipway takes it as the stable version.", version,
+				address), d)); err != nil {
 			return err
 		}
 		return e.recordEffects(ctx, tx, adoption(d, order, now), "production")
@@ -57,7 +60,8 @@ func (e *Engine) Adopt(ctx context.Context, version, address string) error {
 }
 
 // Start begins a release.
-func (e *Engine) Start(ctx context.Context, who access.Actor, r release.Release, buildIDs []string) (release.Release, error) {
+func (e *Engine) Start(ctx context.Context, who access.Actor, r release.Release, buildIDs []string) (release.Release,
+	error) {
 	if err := webAddress(r.URL); err != nil {
 		return r, err
 	}
@@ -79,7 +83,8 @@ func (e *Engine) Start(ctx context.Context, who access.Actor, r release.Release,
 		}
 		if _, err := e.append(ctx, tx, e.by(who, "release.started", r.Step().Environment, r.ID,
 			fmt.Sprintf("%s starts the release of %s.", who.Name, r.Version),
-			map[string]any{"version": r.Version, "commit": r.Commit, "deployment": r.Deployment, "url": r.URL, "note": r.Note, "urgent": r.Urgent})); err != nil {
+			map[string]any{"version": r.Version, "commit": r.Commit, "deployment": r.Deployment, "url": r.URL, "note": r.Note,
+				"urgent": r.Urgent})); err != nil {
 			return err
 		}
 		return tx.Schedule(ctx, r.ID, workRelease, now)
@@ -99,11 +104,13 @@ func (e *Engine) place(ctx context.Context, tx *store.Tx, r *release.Release, bu
 	}
 	for _, o := range active {
 		if o.Version == r.Version {
-			return fault.New(fault.Conflict, "release_under_way", "%s is being released already (%s). Abort that one first.", o.Version, o.ID)
+			return fault.New(fault.Conflict, "release_under_way", "%s is being released already (%s). Abort that one first.",
+				o.Version, o.ID)
 		}
 	}
 	if stable.Version == r.Version || strings.TrimRight(stable.URL, "/") == strings.TrimRight(r.URL, "/") {
-		return fault.New(fault.Refused, "already_stable", "%s at %s is what production runs already.", stable.Version, stable.URL)
+		return fault.New(fault.Refused, "already_stable", "%s at %s is what production runs already.", stable.Version,
+			stable.URL)
 	}
 	d, err := tx.DeploymentByURL(ctx, r.App, r.Version, r.URL)
 	switch {
@@ -118,7 +125,8 @@ func (e *Engine) place(ctx context.Context, tx *store.Tx, r *release.Release, bu
 			"%s at %s was taken back before: %s. Build a new version; this one is not tried again.", d.Version, d.URL,
 			strings.TrimSuffix(d.Why, "."))
 	case err == nil && d.Commit != "" && r.Commit != "" && d.Commit != r.Commit:
-		return fault.New(fault.Conflict, "deployment_other_commit", "%s at %s is recorded as a build of commit %s.", d.Version, d.URL, d.Commit)
+		return fault.New(fault.Conflict, "deployment_other_commit", "%s at %s is recorded as a build of commit %s.",
+			d.Version, d.URL, d.Commit)
 	}
 	r.Deployment, r.Previous, r.PreviousURL = d.ID, stable.ID, stable.URL
 	return err
@@ -149,7 +157,8 @@ func (e *Engine) Command(ctx context.Context, id string, c release.Command, revi
 }
 
 // Vote records a person's decision on an approval request, signed.
-func (e *Engine) Vote(ctx context.Context, who access.Actor, id string, approve bool, hash, reason string) (approval.Request, error) {
+func (e *Engine) Vote(ctx context.Context, who access.Actor, id string, approve bool, hash,
+	reason string) (approval.Request, error) {
 	var out approval.Request
 	err := e.DB.Write(ctx, func(tx *store.Tx) error {
 		now := tx.Now()
@@ -198,7 +207,8 @@ func (e *Engine) Report(ctx context.Context, who access.Actor, c checklist.Resul
 			return err
 		}
 		if _, err := e.append(ctx, tx, e.by(who, "check.reported", "", c.Version,
-			fmt.Sprintf("%s reports %s of %s: %s%s", who.Name, c.Name, c.Version, strings.ReplaceAll(string(c.Status), "_", " "), because(c.Summary)), c)); err != nil {
+			fmt.Sprintf("%s reports %s of %s: %s%s", who.Name, c.Name, c.Version,
+				strings.ReplaceAll(string(c.Status), "_", " "), because(c.Summary)), c)); err != nil {
 			return err
 		}
 		if err := e.markFailed(ctx, tx, c); err != nil {
@@ -219,7 +229,8 @@ func (e *Engine) markFailed(ctx context.Context, tx *store.Tx, c checklist.Resul
 	}) {
 		return nil
 	}
-	list, _, err := tx.Deployments(ctx, e.app(), store.DeploymentFilter{Version: c.Version, Environment: "development", Limit: 100})
+	list, _, err := tx.Deployments(ctx, e.app(), store.DeploymentFilter{Version: c.Version, Environment: "development",
+		Limit: 100})
 	if err != nil {
 		return err
 	}
@@ -260,7 +271,8 @@ func (e *Engine) wakeVersion(ctx context.Context, tx *store.Tx, version string, 
 
 // Register records a deployment that somebody or a push made. The same version at
 // the same address again changes nothing.
-func (e *Engine) Register(ctx context.Context, who access.Actor, d deployment.Deployment) (deployment.Deployment, error) {
+func (e *Engine) Register(ctx context.Context, who access.Actor, d deployment.Deployment) (deployment.Deployment,
+	error) {
 	if err := webAddress(d.URL); err != nil {
 		return d, err
 	}
@@ -279,7 +291,8 @@ func (e *Engine) Register(ctx context.Context, who access.Actor, d deployment.De
 			return err
 		}
 		if d.Environment == "development" && !d.Preview {
-			if err := tx.SetEnvironment(ctx, store.EnvironmentState{App: d.App, Name: d.Environment, Deployment: d.ID, Since: now}); err != nil {
+			if err := tx.SetEnvironment(ctx, store.EnvironmentState{App: d.App, Name: d.Environment, Deployment: d.ID,
+				Since: now}); err != nil {
 				return err
 			}
 		}

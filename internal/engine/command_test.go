@@ -107,14 +107,16 @@ func TestAVoteOnWhatHasChangedIsVoid(t *testing.T) {
 		r, q := w.asked("v2")
 		w.report("v2", checklist.Running)
 		r = w.settle(r.ID)
-		if _, err := w.Vote(w.ctx, person("pia", "product"), q.ID, true, q.Hash, ""); fault.ReasonOf(err) != "request_closed" {
+		if _, err := w.Vote(w.ctx, person("pia", "product"), q.ID, true, q.Hash,
+			""); fault.ReasonOf(err) != "request_closed" {
 			t.Errorf("a vote on the old request gives %v", err)
 		}
 		next := w.request(r.Request)
 		if next.ID == q.ID || w.request(q.ID).State != approval.Voided || next.State != approval.Open {
 			t.Fatalf("%s is %s, %s is %s", q.ID, w.request(q.ID).State, next.ID, next.State)
 		}
-		if _, err := w.Vote(w.ctx, person("pia", "product"), next.ID, true, q.Hash, ""); fault.ReasonOf(err) != "content_changed" {
+		if _, err := w.Vote(w.ctx, person("pia", "product"), next.ID, true, q.Hash,
+			""); fault.ReasonOf(err) != "content_changed" {
 			t.Errorf("a vote over the old content gives %v", err)
 		}
 		if r = w.settle(r.ID); !r.Promoted.IsZero() {
@@ -168,7 +170,8 @@ func TestStagingIsGivenBackByItself(t *testing.T) {
 		w.shops["v3"].broken.Store(true)
 		r = w.settle(r.ID)
 		if r.Phase != release.Aborted || w.runs("staging") != "v2" || len(w.events("approval.opened")) != 1 {
-			t.Errorf("%s, staging runs %s, %d approvals were asked for", r.Phase, w.runs("staging"), len(w.events("approval.opened")))
+			t.Errorf("%s, staging runs %s, %d approvals were asked for", r.Phase, w.runs("staging"),
+				len(w.events("approval.opened")))
 		}
 		if w.served() != "v2  0" || len(w.effects(r.ID, effect.Route)) > 0 {
 			t.Errorf("visitors get %s, and %d routings were asked for", w.served(), len(w.effects(r.ID, effect.Route)))
@@ -267,6 +270,16 @@ func TestNothingIsWrittenWhileNothingHappens(t *testing.T) {
 			if _, err := w.DB.Effect(w.ctx, x.ID); err != nil {
 				t.Errorf("work without a reason: %+v", x)
 			}
+		}
+	})
+}
+
+func TestAnEngineThatIsStoppedBeforeItBeganEndsWell(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx, cancel := context.WithCancel(w.ctx)
+		cancel()
+		if err := w.Run(ctx); err != nil {
+			t.Errorf("it ends with %v", err)
 		}
 	})
 }

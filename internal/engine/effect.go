@@ -183,15 +183,9 @@ func (e *Engine) try(ctx context.Context, x effect.Effect) (effect.Result, error
 }
 
 func (e *Engine) tryRoute(ctx context.Context, x effect.Effect) (effect.Result, error) {
-	var o routeOrder
-	if err := json.Unmarshal(x.Args, &o); err != nil {
-		return effect.Result{}, fault.Wrap(
-			err,
-			fault.Invalid,
-			"effect_malformed",
-			"The arguments of %s cannot be read.",
-			x.Key,
-		)
+	o, err := argsOf[routeOrder](x)
+	if err != nil {
+		return effect.Result{}, err
 	}
 	r, err := e.routing(ctx, o)
 	if err != nil {
@@ -255,7 +249,7 @@ func arm(d deployment.Deployment) provider.Arm {
 }
 
 func (e *Engine) tryDeploy(ctx context.Context, x effect.Effect) (effect.Result, error) {
-	a, err := target(x)
+	a, err := argsOf[release.TargetArgs](x)
 	if err != nil {
 		return effect.Result{}, err
 	}
@@ -268,7 +262,7 @@ func (e *Engine) tryDeploy(ctx context.Context, x effect.Effect) (effect.Result,
 }
 
 func (e *Engine) trySmoke(ctx context.Context, x effect.Effect) (effect.Result, error) {
-	a, err := target(x)
+	a, err := argsOf[release.TargetArgs](x)
 	if err != nil {
 		return effect.Result{}, err
 	}
@@ -276,8 +270,9 @@ func (e *Engine) trySmoke(ctx context.Context, x effect.Effect) (effect.Result, 
 	return effect.Result{OK: report.OK, Sentence: report.Sentence, Data: marshal(report)}, nil
 }
 
-func target(x effect.Effect) (release.TargetArgs, error) {
-	var a release.TargetArgs
+// argsOf reads an effect's arguments.
+func argsOf[T any](x effect.Effect) (T, error) {
+	var a T
 	if err := json.Unmarshal(x.Args, &a); err != nil {
 		return a, fault.Wrap(err, fault.Invalid, "effect_malformed", "The arguments of %s cannot be read.", x.Key)
 	}

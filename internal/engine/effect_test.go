@@ -38,7 +38,8 @@ func TestADecisionThatIsNotCommittedLeavesNothing(t *testing.T) {
 		}
 		pending, err := w.DB.EffectsPending(w.ctx)
 		w.ok(err)
-		if after := w.release(r.ID); after.Row != before.Row || after.Routes != 0 || len(w.events("")) != head || len(pending) > 0 {
+		after := w.release(r.ID)
+		if after.Row != before.Row || after.Routes != 0 || len(w.events("")) != head || len(pending) > 0 {
 			t.Errorf("it left %d events, %d effects and row %d", len(w.events(""))-head, len(pending), after.Row-before.Row)
 		}
 		if r := w.settle(r.ID); r.Share != 50 {
@@ -114,7 +115,8 @@ func TestAnEffectIsTriedAsOftenAsTheStrategyAllows(t *testing.T) {
 			waits[1] < 20*time.Millisecond {
 			t.Fatalf("%s after %d attempts, waiting %v", x.State, x.Attempts, waits)
 		}
-		if r := w.settle(r.ID); r.State().Status != release.StepFailed || !strings.Contains(r.Sentence, "does not answer well") {
+		if r := w.settle(r.ID); r.State().Status != release.StepFailed || !strings.Contains(r.Sentence,
+			"does not answer well") {
 			t.Fatalf("%s: %s", r.State().Status, r.Sentence)
 		}
 		var of []string

@@ -40,6 +40,9 @@ type pool struct {
 // Run works until ctx ends, finishes what it holds, and returns.
 func (e *Engine) Run(ctx context.Context) error {
 	if err := e.begin(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped before it began
+		}
 		return err
 	}
 	pools := []pool{

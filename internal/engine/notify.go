@@ -6,7 +6,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -74,15 +73,9 @@ func wants(w strategy.Webhook, kind string) bool {
 // tryNotify delivers an event to a webhook. The event's number is its id: whoever
 // gets it twice can tell.
 func (e *Engine) tryNotify(ctx context.Context, x effect.Effect) (effect.Result, error) {
-	var n notice
-	if err := json.Unmarshal(x.Args, &n); err != nil {
-		return effect.Result{}, fault.Wrap(
-			err,
-			fault.Invalid,
-			"effect_malformed",
-			"The arguments of %s cannot be read.",
-			x.Key,
-		)
+	n, err := argsOf[notice](x)
+	if err != nil {
+		return effect.Result{}, err
 	}
 	hooks := e.Strategy.Notify()
 	i := slices.IndexFunc(hooks, func(w strategy.Webhook) bool { return w.URL == n.Webhook })

@@ -111,7 +111,8 @@ func tellPeople(t *testing.T, kind string) {
 	if !slices.Equal(wanted, told) || len(slices.Compact(keys)) != len(told) || forged > 0 {
 		t.Errorf("told %v\nwant %v\n%d forged", told, wanted, forged)
 	}
-	for _, must := range []string{"release.started", "rollback.requested", "approval.voted", "rollback.started", "rollback.executed"} {
+	for _, must := range []string{"release.started", "rollback.requested", "approval.voted", "rollback.started",
+		"rollback.executed"} {
 		if !slices.Contains(told, must) {
 			t.Errorf("nobody was told of %s", must)
 		}

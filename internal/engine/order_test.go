@@ -153,7 +153,7 @@ func TestNothingOvertakesARollback(t *testing.T) {
 	for _, kind := range storetest.Engines(t) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(6) {
+			for seed := range uint64(4) {
 				overtake(t, storetest.Open(t, kind), seed)
 			}
 		})
@@ -208,7 +208,8 @@ func TestARollbackEndsTheCanaryThatIsUnderWay(t *testing.T) {
 		back := w.requested()
 		b := w.settleBack(back)
 		if b.Phase != rollback.Verifying || w.served() != "v1  0" || w.runs("production") != "v1" || w.runs("canary") != "" {
-			t.Fatalf("%s: visitors get %s, production runs %s, canary %s", b.Phase, w.served(), w.runs("production"), w.runs("canary"))
+			t.Fatalf("%s: visitors get %s, production runs %s, canary %s", b.Phase, w.served(), w.runs("production"),
+				w.runs("canary"))
 		}
 		if r = w.settle(r.ID); r.Phase != release.Aborted || w.served() != "v1  0" {
 			t.Errorf("v3 is %s, visitors get %s", r.Phase, w.served())
@@ -243,7 +244,8 @@ func TestProductionIsTakenBackOnce(t *testing.T) {
 		if len(back) != 1 {
 			t.Errorf("%d rollbacks of production are under way", len(back))
 		}
-		if _, err := w.RequestRollback(w.ctx, person("ivan", "incident"), "production", "again", ""); fault.ReasonOf(err) != "rollback_under_way" {
+		if _, err := w.RequestRollback(w.ctx, person("ivan", "incident"), "production", "again",
+			""); fault.ReasonOf(err) != "rollback_under_way" {
 			t.Errorf("a second request gives %v", err)
 		}
 	})

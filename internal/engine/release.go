@@ -40,7 +40,8 @@ func (e *Engine) lookAtRelease(ctx context.Context, id string) (time.Time, error
 
 // decideRelease reads, gathers, decides and records once. A revision other than 0
 // must be the one that is read.
-func (e *Engine) decideRelease(ctx context.Context, id string, c *release.Command, revision int64) (release.Decision, error) {
+func (e *Engine) decideRelease(ctx context.Context, id string, c *release.Command, revision int64) (release.Decision,
+	error) {
 	r, err := e.DB.Release(ctx, id)
 	if err != nil {
 		return release.Decision{}, err
@@ -86,7 +87,8 @@ func (e *Engine) releaseFacts(ctx context.Context, r release.Release) (release.F
 	if err != nil {
 		return release.Facts{}, err
 	}
-	f := release.Facts{Now: now, Items: map[string]checklist.Item{}, Results: map[string]checklist.Result{}, NewID: ident.New("apr", now)}
+	f := release.Facts{Now: now, Items: map[string]checklist.Item{}, Results: map[string]checklist.Result{},
+		NewID: ident.New("apr", now)}
 	if r.Phase.Final() {
 		return f, nil
 	}
@@ -276,13 +278,15 @@ func (e *Engine) recordOutcome(ctx context.Context, tx *store.Tx, d *release.Dec
 }
 
 // askRollback opens the rollback that the guard asks for, unless somebody was faster.
-func (e *Engine) askRollback(ctx context.Context, tx *store.Tx, r release.Release, ask release.Ask, now time.Time) error {
+func (e *Engine) askRollback(ctx context.Context, tx *store.Tx, r release.Release, ask release.Ask,
+	now time.Time) error {
 	environment := r.Step().Environment
 	active, err := tx.ActiveRollbacks(ctx, r.App)
 	if err != nil || slices.ContainsFunc(active, func(b rollback.Rollback) bool { return b.Environment == environment }) {
 		return err
 	}
-	_, err = e.openRollback(ctx, tx, openRollback{environment: environment, release: r, author: "system:guard", ask: ask, now: now})
+	_, err = e.openRollback(ctx, tx, openRollback{environment: environment, release: r, author: "system:guard", ask: ask,
+		now: now})
 	return err
 }
 

@@ -22,7 +22,8 @@ import (
 // adoption is the routing of a deployment that ran before Slipway did.
 func adoption(d deployment.Deployment, o routeOrder, now time.Time) []effect.Effect {
 	return []effect.Effect{{
-		Key: d.ID + "/adopt", Subject: d.ID, Lane: "route/" + d.App, Kind: effect.Route, Args: marshal(o.RouteArgs), State: effect.Pending,
+		Key: d.ID + "/adopt", Subject: d.ID, Lane: "route/" + d.App, Kind: effect.Route, Args: marshal(o.RouteArgs),
+		State: effect.Pending,
 		Retry: time.Second, Created: now,
 	}}
 }
@@ -61,12 +62,14 @@ func (e *Engine) planRollback(
 ) (rollback.Plan, error) {
 	if environment != "production" {
 		return rollback.Plan{}, fault.New(fault.Refused, "environment_not_routed",
-			"Only production has visitors that can be sent back. %s is given back by itself when a release fails there.", environment)
+			"Only production has visitors that can be sent back. %s is given back by itself when a release fails there.",
+			environment)
 	}
 	policy := e.Strategy.RollbackPolicy(environment)
 	p := rollback.Plan{
-		App: e.app(), Environment: environment, Approve: policy.Approve, AuthorToo: e.Strategy.Approvals().AuthorCounts, Expires: policy.Expires,
-		Suite: policy.Suite, Watch: policy.Watch, Rules: policy.Rules, Tries: policy.Tries, Retry: policy.Retry,
+		App: e.app(), Environment: environment, Approve: policy.Approve, AuthorToo: e.Strategy.Approvals().AuthorCounts,
+		Expires: policy.Expires,
+		Suite:   policy.Suite, Watch: policy.Watch, Rules: policy.Rules, Tries: policy.Tries, Retry: policy.Retry,
 	}
 	current := ""
 	for _, s := range states {
@@ -80,7 +83,8 @@ func (e *Engine) planRollback(
 	}
 	from, ok := byID[current]
 	if !ok {
-		return p, fault.New(fault.Refused, "nothing_deployed", "Nothing is known to run in %s, so there is nothing to take back.", environment)
+		return p, fault.New(fault.Refused, "nothing_deployed",
+			"Nothing is known to run in %s, so there is nothing to take back.", environment)
 	}
 	p.From = from
 	troubled := map[string]string{}
@@ -97,7 +101,8 @@ func (e *Engine) planRollback(
 	if to != "" {
 		d, ok := byID[to]
 		if !ok || d.ID == current || unfit(d) != "" {
-			return p, fault.New(fault.Refused, "target_unfit", "%s cannot be gone back to: see the candidates of slipway rollback plan.", to)
+			return p, fault.New(fault.Refused, "target_unfit",
+				"%s cannot be gone back to: see the candidates of slipway rollback plan.", to)
 		}
 		p.To, p.Why = &d, d.Version+": chosen by hand"
 	}
@@ -148,7 +153,8 @@ func (e *Engine) openRollback(ctx context.Context, tx *store.Tx, o openRollback)
 		to = p.To.Version
 	}
 	d := e.system("rollback.requested", o.environment, b.ID, fmt.Sprintf("A rollback of %s from %s to %s is requested: %s",
-		o.environment, p.From.Version, to, b.Trigger), map[string]any{"plan": p.Hash(), "release": b.Release, "evidence": b.Evidence})
+		o.environment, p.From.Version, to, b.Trigger),
+		map[string]any{"plan": p.Hash(), "release": b.Release, "evidence": b.Evidence})
 	d.Actor = o.actor
 	if _, err := e.append(ctx, tx, d); err != nil {
 		return b, err
@@ -157,7 +163,8 @@ func (e *Engine) openRollback(ctx context.Context, tx *store.Tx, o openRollback)
 }
 
 // RequestRollback opens a rollback that a person asks for. Only one may be under way.
-func (e *Engine) RequestRollback(ctx context.Context, who access.Actor, environment, reason, to string) (rollback.Rollback, error) {
+func (e *Engine) RequestRollback(ctx context.Context, who access.Actor, environment, reason,
+	to string) (rollback.Rollback, error) {
 	var out rollback.Rollback
 	err := e.DB.Write(ctx, func(tx *store.Tx) error {
 		active, err := tx.ActiveRollbacks(ctx, e.app())
@@ -166,7 +173,8 @@ func (e *Engine) RequestRollback(ctx context.Context, who access.Actor, environm
 		}
 		for _, b := range active {
 			if b.Environment == environment {
-				return fault.New(fault.Conflict, "rollback_under_way", "A rollback of %s is under way already: %s", environment, b.ID)
+				return fault.New(fault.Conflict, "rollback_under_way", "A rollback of %s is under way already: %s", environment,
+					b.ID)
 			}
 		}
 		running, err := e.promotedRelease(ctx, tx)
@@ -176,7 +184,8 @@ func (e *Engine) RequestRollback(ctx context.Context, who access.Actor, environm
 		now := tx.Now()
 		out, err = e.openRollback(ctx, tx, openRollback{
 			environment: environment, release: running, author: who.User, actor: who.ID, to: to, now: now,
-			ask: release.Ask{Title: "A rollback of " + environment + " was requested", Trigger: fmt.Sprintf("requested by %s: %s", who.Name, reason), Detected: now},
+			ask: release.Ask{Title: "A rollback of " + environment + " was requested",
+				Trigger: fmt.Sprintf("requested by %s: %s", who.Name, reason), Detected: now},
 		})
 		return err
 	})
@@ -254,13 +263,15 @@ func (e *Engine) lookAtRollback(ctx context.Context, id string) (time.Time, erro
 	return time.Time{}, fault.New(fault.Internal, "rollback_restless", "Rollback %s does not come to rest.", id)
 }
 
-func (e *Engine) decideRollback(ctx context.Context, id string, c *rollback.Command, revision int64) (rollback.Decision, error) {
+func (e *Engine) decideRollback(ctx context.Context, id string, c *rollback.Command,
+	revision int64) (rollback.Decision, error) {
 	b, err := e.DB.Rollback(ctx, id)
 	if err != nil {
 		return rollback.Decision{}, err
 	}
 	if revision != 0 && b.Row != revision {
-		return rollback.Decision{}, fault.New(fault.Conflict, "changed_since", "The rollback has changed since you looked: %s", b.Sentence)
+		return rollback.Decision{}, fault.New(fault.Conflict, "changed_since",
+			"The rollback has changed since you looked: %s", b.Sentence)
 	}
 	now, err := e.now(ctx)
 	if err != nil {
@@ -361,7 +372,8 @@ func (e *Engine) stopCanary(ctx context.Context, tx *store.Tx, b rollback.Rollba
 
 // takenBack ends a release because of a rollback.
 func (e *Engine) takenBack(
-	ctx context.Context, tx *store.Tx, r release.Release, b rollback.Rollback, phase release.Phase, restored, now time.Time,
+	ctx context.Context, tx *store.Tx, r release.Release, b rollback.Rollback, phase release.Phase,
+	restored, now time.Time,
 ) error {
 	r.Phase, r.Ended, r.Updated, r.Share, r.Restored = phase, now, now, 0, restored
 	r.Shares = append(r.Shares, release.Shift{At: restored, Share: 0, By: "system:engine"})
@@ -382,17 +394,20 @@ func (e *Engine) takenBack(
 	if err := tx.UpdateRelease(ctx, &r); err != nil {
 		return err
 	}
-	_, err := e.append(ctx, tx, e.system("release."+string(phase), b.Environment, r.ID, r.Sentence, map[string]any{"rollback": b.ID}))
+	_, err := e.append(ctx, tx, e.system("release."+string(phase), b.Environment, r.ID, r.Sentence,
+		map[string]any{"rollback": b.ID}))
 	return err
 }
 
 // switched records that production runs the target: the deployment that it was
 // taken from is bad, and its release is rolled back.
 func (e *Engine) switched(ctx context.Context, tx *store.Tx, b rollback.Rollback, now time.Time) error {
-	if err := tx.SetEnvironment(ctx, store.EnvironmentState{App: b.App, Name: b.Environment, Deployment: b.Plan.To.ID, Since: now}); err != nil {
+	if err := tx.SetEnvironment(ctx, store.EnvironmentState{App: b.App, Name: b.Environment, Deployment: b.Plan.To.ID,
+		Since: now}); err != nil {
 		return err
 	}
-	if err := e.judge(ctx, tx, release.Judgement{Deployment: b.Plan.From.ID, Verdict: deployment.Bad, Why: b.Trigger}, now); err != nil {
+	if err := e.judge(ctx, tx, release.Judgement{Deployment: b.Plan.From.ID, Verdict: deployment.Bad, Why: b.Trigger},
+		now); err != nil {
 		return err
 	}
 	if err := e.replaced(ctx, tx, b, now); err != nil {
@@ -433,7 +448,8 @@ func (e *Engine) replaced(ctx context.Context, tx *store.Tx, b rollback.Rollback
 
 // markRolledBack marks the completed release whose deployment production left.
 func (e *Engine) markRolledBack(ctx context.Context, tx *store.Tx, b rollback.Rollback, now time.Time) error {
-	list, _, err := tx.Releases(ctx, store.ReleaseFilter{App: b.App, Phase: []string{string(release.Completed)}, Version: b.Plan.From.Version, Limit: 10})
+	list, _, err := tx.Releases(ctx, store.ReleaseFilter{App: b.App, Phase: []string{string(release.Completed)},
+		Version: b.Plan.From.Version, Limit: 10})
 	if err != nil {
 		return err
 	}
@@ -446,7 +462,8 @@ func (e *Engine) markRolledBack(ctx context.Context, tx *store.Tx, b rollback.Ro
 		if err := tx.UpdateRelease(ctx, &r); err != nil {
 			return err
 		}
-		if _, err := e.append(ctx, tx, e.system("release.rolled_back", b.Environment, r.ID, r.Sentence, map[string]any{"rollback": b.ID})); err != nil {
+		if _, err := e.append(ctx, tx, e.system("release.rolled_back", b.Environment, r.ID, r.Sentence,
+			map[string]any{"rollback": b.ID})); err != nil {
 			return err
 		}
 	}

@@ -111,7 +111,8 @@ func TestRollingUpKeepsUpWithManyEdges(t *testing.T) {
 			m := metric.Batch{Source: "a", Sequence: uint64(i), Buckets: []metric.Bucket{{
 				Deployment: "dep_a", Class: metric.API, Second: at.Unix(), Requests: 1,
 			}}}
-			if _, err := tx.InsertBatch(w.ctx, store.Batch{Source: "a", Sequence: m.Sequence, Received: at, Body: marshal(m)}); err != nil {
+			if _, err := tx.InsertBatch(w.ctx, store.Batch{Source: "a", Sequence: m.Sequence, Received: at,
+				Body: marshal(m)}); err != nil {
 				return err
 			}
 		}
@@ -129,8 +130,9 @@ func TestKeepingLetsGoOfWhatIsOld(t *testing.T) {
 		old := time.Now().Add(-72 * time.Hour).Truncate(time.Second)
 		w.ok(w.DB.PutEdge(w.ctx, store.EdgeSeen{Name: "gone", Seen: old}))
 		w.ok(w.DB.PutEdge(w.ctx, store.EdgeSeen{Name: "here", Seen: time.Now()}))
-		w.ok(w.DB.PutSample(w.ctx, store.Sample{App: "shop", Deployment: "dep_a", Class: "api", Second: old.Unix(), Span: span,
-			Doc: marshal(metric.Bucket{})}))
+		w.ok(w.DB.PutSample(w.ctx, store.Sample{App: "shop", Deployment: "dep_a", Class: "api", Second: old.Unix(),
+			Span: span,
+			Doc:  marshal(metric.Bucket{})}))
 		next, err := w.keep(w.ctx, workKeep)
 		w.ok(err)
 		if wait := time.Until(next); wait < 50*time.Second || wait > 70*time.Second {

@@ -117,7 +117,8 @@ func each(t *testing.T, test func(t *testing.T, w *world), edit ...string) {
 // text in the strategy.
 func newWorld(t testing.TB, db *store.DB, edit ...string) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context(), edge: &providertest.Fake{}, shops: map[string]*shop{"v1": openShop(t)}, logs: &syncBuffer{}}
+	w := &world{t: t, ctx: t.Context(), edge: &providertest.Fake{}, shops: map[string]*shop{"v1": openShop(t)},
+		logs: &syncBuffer{}}
 	w.Engine = w.node(db, w.plan(edit...))
 	w.ok(w.Adopt(w.ctx, "v1", w.shops["v1"].URL))
 	w.act()
@@ -141,7 +142,8 @@ func (w *world) plan(edit ...string) *strategy.Strategy {
 // node returns an engine on a database with the world's edge.
 func (w *world) node(db *store.DB, s *strategy.Strategy) *Engine {
 	return New(Options{
-		DB: db, Strategy: s, Provider: w.edge, Timeline: metric.NewTimeline(40*time.Minute, 15*time.Second), Client: http.DefaultClient,
+		DB: db, Strategy: s, Provider: w.edge, Timeline: metric.NewTimeline(40*time.Minute,
+			15*time.Second), Client: http.DefaultClient,
 		Key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32)), Log: slog.New(slog.NewTextHandler(w.logs, nil)),
 		Pace: Pace{Poll: 5 * time.Millisecond},
 	})
@@ -194,7 +196,8 @@ func (w *world) tryStart(version string) (release.Release, error) {
 // report reports the one check.
 func (w *world) report(version string, s checklist.Status) {
 	w.t.Helper()
-	w.ok(w.Report(w.ctx, person("ci"), checklist.Result{Version: version, Commit: "c-" + version, Name: "unit", Status: s}))
+	w.ok(w.Report(w.ctx, person("ci"), checklist.Result{Version: version, Commit: "c-" + version, Name: "unit",
+		Status: s}))
 }
 
 // act carries out every pending effect once.
@@ -260,7 +263,8 @@ func (w *world) exposed(version string) release.Release {
 func (w *world) asked(version string) (release.Release, approval.Request) {
 	w.t.Helper()
 	r := w.exposed(version)
-	w.ok(w.Command(w.ctx, r.ID, release.Command{Kind: release.Promote, Actor: "user:bo", Name: "bo", Reason: "a test", Bypass: true}, 0))
+	w.ok(w.Command(w.ctx, r.ID, release.Command{Kind: release.Promote, Actor: "user:bo", Name: "bo", Reason: "a test",
+		Bypass: true}, 0))
 	r = w.settle(r.ID)
 	return r, w.request(r.Request)
 }
