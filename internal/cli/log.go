@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -98,14 +97,7 @@ func (c *cli) event(e api.Event) error {
 		c.say("%d  %s  %s  %s\n", e.Seq, when(e.At), e.Kind, e.Sentence)
 		return nil
 	}
-	raw, err := json.Marshal(e)
-	if err == nil {
-		_, err = fmt.Fprintf(c.Out, "%s\n", raw)
-	}
-	if err != nil {
-		return fmt.Errorf("write JSON: %w", err)
-	}
-	return nil
+	return c.jsonLine(e)
 }
 
 func (c *cli) logVerify() *cobra.Command {

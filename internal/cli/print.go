@@ -50,9 +50,16 @@ func (c *cli) print(v any, people func()) error {
 		people()
 		return nil
 	}
+	return c.encode(v, "  ")
+}
+
+// jsonLine writes v as one line of JSON, for what is followed.
+func (c *cli) jsonLine(v any) error { return c.encode(v, "") }
+
+func (c *cli) encode(v any, indent string) error {
 	enc := json.NewEncoder(c.Out)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
+	enc.SetIndent("", indent)
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("write JSON: %w", err)
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -104,14 +103,7 @@ func (w *watcher) show(ctx context.Context, r api.Release) error {
 			return nil
 		}
 		w.revision = r.Revision
-		raw, err := json.Marshal(r)
-		if err == nil {
-			_, err = fmt.Fprintf(w.Out, "%s\n", raw)
-		}
-		if err != nil {
-			return fmt.Errorf("write JSON: %w", err)
-		}
-		return nil
+		return w.jsonLine(r)
 	}
 	if !w.blind {
 		w.events(ctx, r)
