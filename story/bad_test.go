@@ -1,6 +1,7 @@
 package story
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,16 +22,20 @@ func TestBadCanaryIsTakenBack(t *testing.T) {
 	tests := []struct {
 		name  string
 		spoil func(*sim.Shop)
+		edit  []string
 		rules string // one of which must be what the release was taken back for
 	}{
-		{"errors", func(s *sim.Shop) { s.Break(sim.Fault{Errors: 0.6}) }, "error"},
-		{"latency", func(s *sim.Shop) { s.Break(sim.Fault{Latency: 900 * time.Millisecond}) }, "latency"},
-		{"health", func(s *sim.Shop) { s.Break(sim.Fault{Sick: true}) }, "health"},
-		{"crash", func(s *sim.Shop) { s.Crash() }, "error health"},
+		{"errors", func(s *sim.Shop) { s.Break(sim.Fault{Errors: 0.6}) }, nil, "error"},
+		{
+			"latency", func(s *sim.Shop) { s.Break(sim.Fault{Latency: 2 * time.Second}) },
+			[]string{"warn: 4s, critical: 6s", "warn: 800ms, critical: 1200ms"}, "latency",
+		},
+		{"health", func(s *sim.Shop) { s.Break(sim.Fault{Sick: true}) }, nil, "health"},
+		{"crash", func(s *sim.Shop) { s.Crash() }, nil, "error health"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			each(t, options{edit: long}, func(t *testing.T, w *world) {
+			each(t, options{edit: slices.Concat(long, tt.edit)}, func(t *testing.T, w *world) {
 				r := w.start("v2")
 				w.gates(r)
 				w.exposed(r.ID, 20)
