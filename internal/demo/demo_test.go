@@ -1,0 +1,92 @@
+package demo
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+func TestScenariosAreWhatTheHelpSays(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"good": "completed", "errors": "aborted", "latency": "aborted", "crash": "aborted", "outage": "completed",
+	}
+	help := scenarios()
+	got := map[string]string{}
+	for _, s := range Scenarios() {
+		got[s.Name] = s.Outcome
+		if !strings.Contains(help, s.Words) {
+			t.Errorf("the help does not tell of %s", s.Name)
+		}
+		if sum := (Summary{Outcome: s.Outcome}); !sum.Expected(s.Name) || sum.Expected("none") {
+			t.Errorf("%s: its own outcome is not the expected one", s.Name)
+		}
+		if (Summary{Outcome: "failed"}).Expected(s.Name) {
+			t.Errorf("%s: a failure is expected", s.Name)
+		}
+	}
+	for name, outcome := range want {
+		if got[name] != outcome || len(got) != len(want) {
+			t.Errorf("%s ends %q, want %s", name, got[name], outcome)
+		}
+	}
+	if _, err := Run(t.Context(), Options{Scenario: "storm"}); fault.ReasonOf(err) != "scenario_unknown" {
+		t.Errorf("an unknown scenario gives %v", err)
+	}
+}
+
+func TestTheSummaryIsOneObject(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	s := Summary{Outcome: "aborted", Reason: "it failed", Reached: 10, Requests: 7, Failed: 2, Seconds: 1.5}
+	if err := conclude(Options{JSON: true, Out: &out, Scenario: "errors"}, s); err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	d := json.NewDecoder(&out)
+	if err := d.Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Decode(&got); err != io.EOF { //nolint:errorlint // Decode returns it bare
+		t.Errorf("there is more than one object: %v", err)
+	}
+	keys := []string{}
+	for k := range got {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	want := []string{"failed_requests", "outcome", "reason", "requests", "seconds", "share_reached"}
+	if !slices.Equal(keys, want) || got["share_reached"] != 10.0 || got["failed_requests"] != 2.0 {
+		t.Errorf("%v", got)
+	}
+	err := conclude(Options{JSON: true, Out: io.Discard, Scenario: "good"}, s)
+	if fault.ReasonOf(err) != "outcome_unexpected" {
+		t.Errorf("a good version that is aborted gives %v", err)
+	}
+}
+
+// The shortest way through the whole: a version whose process dies is taken back, and
+// the script that asked gets its object.
+func TestADemoEndsByItself(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	o := Options{
+		Scenario: "crash", AutoApprove: true, Exit: true, JSON: true, Listen: "127.0.0.1:0", Rate: 150, Out: &out, Err: &errs,
+		Version: "test",
+	}
+	s, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &errs)
+	}
+	if !s.Expected("crash") || s.Reached < 5 || s.Requests == 0 || s.Seconds <= 0 || s.Reason == "" {
+		t.Errorf("%+v\n%s", s, &errs)
+	}
+	if out.Len() > 0 || !strings.Contains(errs.String(), "fault") {
+		t.Errorf("progress goes to the wrong place: %s", &out)
+	}
+}
