@@ -96,7 +96,11 @@ func (a Actor) Check(p Permission, environment string) error {
 		return nil
 	}
 	where := ""
-	if environment != "" {
+	switch environment {
+	case "":
+	case Everywhere:
+		where = " in any environment"
+	default:
 		where = " in " + environment
 	}
 	return fault.New(fault.Denied, "permission_missing", "%s may not %s%s: that needs %s.", a.Name, p.words(), where, p)

@@ -95,7 +95,7 @@ func (a *App) build(ctx context.Context) error {
 	if o.OnCommit != nil {
 		a.DB.OnCommit(o.OnCommit)
 	}
-	a.timeline = metric.NewTimeline(40*time.Minute, 15*time.Second)
+	a.timeline = metric.NewTimeline(150*time.Minute, 15*time.Second)
 	if o.Edge != nil {
 		var err error
 		if a.Edge, err = edge.New(edge.Options{Log: o.Log, TrustedProxies: o.Proxies}); err != nil {
@@ -183,8 +183,15 @@ func (a *App) apply(doc json.RawMessage) error {
 	return a.Edge.Apply(t)
 }
 
-// edgeName names the edge of this process; it is the same after a restart.
-func (a *App) edgeName() string { return "edge at " + a.opts.Edge.Addr().String() }
+// edgeName names the edge of this process by its host and address; it is the same
+// after a restart.
+func (a *App) edgeName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "this host"
+	}
+	return host + " " + a.opts.Edge.Addr().String()
+}
 
 // edges returns every edge that was ever heard of.
 func (a *App) edges(ctx context.Context) (time.Time, []selfhost.Seen, error) {

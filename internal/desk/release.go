@@ -248,7 +248,7 @@ func (d *Desk) releaseActions(who access.Actor, r release.Release) []api.Action 
 	}
 	if r.Promoted.IsZero() {
 		add(access.ControlRelease, api.Action{Name: "abort", Title: "Abort", Reason: true, Dangers: true,
-			Effect: fmt.Sprintf("Sends %s back to the stable version now.", people), Undo: "Start a new release."})
+			Effect: people, Undo: "Start a new release."})
 	} else {
 		add(access.RequestRollback, api.Action{Name: "rollback", Title: "Request a rollback", Reason: true, Dangers: true,
 			Effect: "Asks for approval to take production back to the last known good deployment.",
@@ -257,18 +257,18 @@ func (d *Desk) releaseActions(who access.Actor, r release.Release) []api.Action 
 	return out
 }
 
-// people says in words who is exposed: the share, and how many requests that was in
-// the last minute.
+// people says in words who is sent back when a release is aborted.
 func (d *Desk) people(r release.Release) string {
 	if r.Share <= 0 {
-		return "nobody (no visitors see it yet)"
+		return "Nobody sees " + r.Version + " yet: the release ends here."
 	}
+	who := fmt.Sprintf("%g %% of visitors", r.Share)
 	now := time.Now()
 	b := d.Timeline.Sum(r.Deployment, now.Add(-time.Minute).Unix(), now.Unix()+1, metric.Compared()...)
-	if b.Requests == 0 {
-		return fmt.Sprintf("%g %% of visitors", r.Share)
+	if b.Requests > 0 {
+		who += fmt.Sprintf(", about %d requests a minute,", roughly(b.Requests))
 	}
-	return fmt.Sprintf("%g %% of visitors, about %d requests a minute,", r.Share, roughly(b.Requests))
+	return "Sends " + who + " back to the stable version now."
 }
 
 // roughly rounds to one digit, so that a page that states an effect does not change

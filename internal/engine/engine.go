@@ -47,7 +47,7 @@ type Pace struct {
 	Lease    time.Duration // of claimed work; 15 s
 	Effect   time.Duration // limit of one try of an effect; 60 s
 	Roll     time.Duration // between roll-ups of observations; 1 min
-	KeepRaw  time.Duration // of batches before they are rolled up; 15 min
+	KeepRaw  time.Duration // of batches before they are rolled up; as long as evidence is read
 	KeepRows time.Duration // of samples, probes and verdicts; 48 h
 }
 
@@ -61,7 +61,7 @@ func (p Pace) withDefaults() Pace {
 	set(&p.Lease, 15*time.Second)
 	set(&p.Effect, time.Minute)
 	set(&p.Roll, time.Minute)
-	set(&p.KeepRaw, 15*time.Minute)
+	set(&p.KeepRaw, longest)
 	set(&p.KeepRows, 48*time.Hour)
 	return p
 }

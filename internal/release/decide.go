@@ -199,6 +199,9 @@ func (x *decider) ended(p Phase) {
 			Why: "watched in production without a finding"})
 	case Aborted:
 		x.r.Sentence = x.r.Version + " was taken back: " + x.r.Reason
+		if x.r.Reached == 0 {
+			x.r.Sentence = x.r.Version + " ended before anybody saw it: " + x.r.Reason
+		}
 		x.giveBack()
 		if x.r.Reached > 0 {
 			x.d.Judgements = append(x.d.Judgements, Judgement{Deployment: x.r.Deployment, Verdict: deployment.Bad,

@@ -309,6 +309,24 @@ func TestApprovalIsVoidWhenContentChanges(t *testing.T) {
 	}
 }
 
+// A check that fails after the last vote, before anybody looked: what was approved is
+// not what would go out.
+func TestAnApprovalCountsForWhatWasShownOnly(t *testing.T) {
+	t.Parallel()
+	w := ready(t)
+	w.pass(t, 25*time.Minute)
+	first := w.f.Request.ID
+	w.vote(t, true)
+	if w.f.Request.State != approval.Approved {
+		t.Fatal(w.f.Request.State)
+	}
+	w.report("unit", checklist.Failed)
+	w.settle(t)
+	if w.f.Request.ID == first || w.f.Request.State != approval.Open || !w.r.Promoted.IsZero() {
+		t.Fatalf("%s %s %s: %s", w.f.Request.ID, w.f.Request.State, w.r.Step().ID, w.r.Sentence)
+	}
+}
+
 func TestRequestExpires(t *testing.T) {
 	t.Parallel()
 	w := ready(t)

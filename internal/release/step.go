@@ -235,6 +235,10 @@ func (x *decider) approval() {
 	switch q.State {
 	case approval.Approved:
 		x.r.Request = ""
+		if x.r.Subject(x.f, q.Subject.Expires).Hash() != q.Hash { // since the last vote
+			x.openRequest("what was approved has changed")
+			return
+		}
 		x.pass(lastVoter(*q), "approved by "+voters(*q))
 	case approval.Rejected:
 		last := q.Votes[len(q.Votes)-1]

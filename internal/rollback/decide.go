@@ -70,7 +70,6 @@ type Decision struct {
 	Request  *approval.Request
 	Switched bool   // traffic is confirmed on the target: production runs it now, the other is bad
 	Incident string // open or update an incident with this title
-	Resolve  bool   // the rollback ended well
 	Next     time.Time
 	Err      error
 }
@@ -309,7 +308,6 @@ func (x *decider) smoked() {
 func (x *decider) done(said string) {
 	x.r.Phase, x.r.Ended = Done, x.f.Now
 	x.r.Sentence = fmt.Sprintf("%s runs %s again, verified: %s.", x.r.Environment, x.r.Plan.To.Version, strings.TrimSuffix(said, "."))
-	x.d.Resolve = true
 	x.event("rollback.done", engineActor, x.r.Sentence, map[string]any{"seconds_from_detection": x.seconds()})
 }
 

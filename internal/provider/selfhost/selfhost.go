@@ -79,7 +79,9 @@ func (p *Provider) confirm(ctx context.Context, generation uint64) error {
 	}
 }
 
-// late returns the names of the edges that are alive and behind.
+// late returns the names of the edges that are alive and serve another table. One
+// that is ahead follows another database, such as the one that a backup replaced: it
+// does not serve this table either.
 func (p *Provider) late(ctx context.Context, generation uint64) ([]string, error) {
 	now, edges, err := p.opts.Edges(ctx)
 	if err != nil {
@@ -87,7 +89,7 @@ func (p *Provider) late(ctx context.Context, generation uint64) ([]string, error
 	}
 	var late []string
 	for _, e := range edges {
-		if now.Sub(e.At) < p.opts.Silent && e.Generation < generation {
+		if now.Sub(e.At) < p.opts.Silent && e.Generation != generation {
 			late = append(late, e.Name)
 		}
 	}
