@@ -160,7 +160,9 @@ func (e *Edge) rewrite(pr *httputil.ProxyRequest) {
 	}
 	out.Host = pr.In.Host
 	for name := range out.Header {
-		if strings.HasPrefix(name, "X-Slipway-") {
+		// The second kind Next.js sends to itself. Versions before 15.2.3 believe a
+		// client that sends it too, and skip their middleware (CVE-2025-29927).
+		if strings.HasPrefix(name, "X-Slipway-") || strings.HasPrefix(name, "X-Middleware-") {
 			delete(out.Header, name)
 		}
 	}
