@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/netip"
 	"reflect"
@@ -50,6 +51,16 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
+// isHere reports whether a request was sent to this machine by a name of this machine:
+// a page in a browser can have its own name lead here.
+func isHere(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
+}
+
 // mayMeasure lets those read metrics who send the token, and this machine when no
 // token is set. A request that a proxy on this machine passed on is not from it.
 func (s *Server) mayMeasure(next http.Handler) http.Handler {
@@ -57,7 +68,7 @@ func (s *Server) mayMeasure(next http.Handler) http.Handler {
 		if s.MetricsToken == "" {
 			passed := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" || r.Header.Get("Via") != ""
 			a, err := netip.ParseAddr(clientOf(r.Context()).address)
-			if err == nil && a.Unmap().IsLoopback() && !passed {
+			if err == nil && a.Unmap().IsLoopback() && !passed && isHere(r.Host) {
 				next.ServeHTTP(w, r)
 				return
 			}

@@ -161,6 +161,9 @@ func (w *world) doCtx(ctx context.Context, t *testing.T, method, path, body stri
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		req.Header.Set(name, value)
+		if name == "Host" {
+			req.Host = value
+		}
 	}
 	noRedirect := &http.Client{CheckRedirect: func(*http.Request,
 		[]*http.Request) error {
