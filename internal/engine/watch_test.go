@@ -1,0 +1,74 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/release"
+)
+
+// observe delivers one batch of an edge: n requests of a deployment in one second.
+func (w *world) observe(sequence uint64, at time.Time, deployment string, n uint64) {
+	w.t.Helper()
+	w.ok(w.Observe(w.ctx, metric.Batch{
+		Source: "edge-1", Sequence: sequence, Sent: at, Complete: at.Unix() + 1,
+		Buckets: []metric.Bucket{{Deployment: deployment, Class: metric.API, Second: at.Unix(), Requests: n}},
+	}))
+}
+
+// What is judged began when visitors first came, for both versions; what was before is
+// the baseline of the stable one. A batch that comes twice counts once, also for a node
+// that starts later.
+func TestEvidenceBeginsWithTheFirstVisitor(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := w.exposed("v2")
+		base := r.Exposed.Truncate(time.Second)
+		w.observe(1, base.Add(-10*time.Second), r.Previous, 7)
+		w.observe(2, base.Add(-10*time.Second), r.Deployment, 5) // a smoke check before there were visitors
+		for range 2 {
+			w.observe(3, base, r.Previous, 100)
+			w.observe(4, base, r.Deployment, 90)
+		}
+		rules, watched := r.Rules()
+		if !watched {
+			t.Fatal("it is not watched")
+		}
+		later := w.node(w.DB, w.Strategy)
+		now, err := w.now(w.ctx)
+		w.ok(err)
+		w.ok(later.readBatches(w.ctx, now.Add(-time.Hour)))
+		for name, e := range map[string]*Engine{"this node": w.Engine, "a node that starts later": later} {
+			ev, err := e.evidence(w.ctx, r, rules, now.Add(time.Second))
+			w.ok(err)
+			stable, canary := total(ev.Stable), total(ev.Canary)
+			if stable.Requests != 100 || canary.Requests != 90 || ev.Baseline.Requests != 7 || ev.Share != 50 {
+				t.Errorf("%s: %d and %d requests, baseline %d at %g %%", name, stable.Requests, canary.Requests,
+					ev.Baseline.Requests, ev.Share)
+			}
+		}
+	})
+}
+
+// Health is asked of both versions while both have visitors, and of nobody afterwards.
+func TestHealthIsProbedWhileAnybodyIsExposed(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := w.exposed("v2")
+		next, err := w.probeHealth(w.ctx, "health/"+r.ID)
+		w.ok(err)
+		for _, id := range []string{r.Deployment, r.Previous} {
+			list, err := w.DB.ProbesOf(w.ctx, id, r.Created)
+			w.ok(err)
+			if len(list) != 1 || !list[0].OK || list[0].Took <= 0 || next.IsZero() {
+				t.Errorf("%s was probed: %+v, next at %s", w.version(id), list, next)
+			}
+		}
+		w.ok(w.Command(w.ctx, r.ID, release.Command{Kind: release.Abort, Name: "bo", Reason: "a test"}, 0))
+		w.settle(r.ID)
+		asked := w.shops["v2"].asked.Load()
+		next, err = w.probeHealth(w.ctx, "health/"+r.ID)
+		if err != nil || !next.IsZero() || w.shops["v2"].asked.Load() != asked {
+			t.Errorf("after the abort it is probed again at %s (%v)", next, err)
+		}
+	})
+}
