@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -12,6 +13,43 @@ import (
 // quiet is how long a stream says nothing before it shows that it is still there.
 const quiet = 20 * time.Second
 
+// Limits of open pages' streams: of one session, and of all.
+const (
+	maxPages    = 64
+	maxAllPages = 2000
+)
+
+// streams counts the open ones by session.
+type streams struct {
+	mu  sync.Mutex
+	by  map[string]int
+	all int
+}
+
+// open counts a stream, or says that there are too many.
+func (s *streams) open(session string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all >= maxAllPages || s.by[session] >= maxPages {
+		return fault.New(fault.Limited, "too_many_streams", "Too many pages are kept current at once. Close one.")
+	}
+	if s.by == nil {
+		s.by = map[string]int{}
+	}
+	s.by[session]++
+	s.all++
+	return nil
+}
+
+func (s *streams) close(session string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all--
+	if s.by[session]--; s.by[session] == 0 {
+		delete(s.by, session)
+	}
+}
+
 // live tells an open page that the log has moved, and every tick that numbers may have.
 // It says only that: what is new the page asks for, and the desk decides what it gets.
 func (s *Web) live(v *visit) error {
@@ -19,6 +57,10 @@ func (s *Web) live(v *visit) error {
 	if err != nil || tick < 1 || tick > 600 {
 		return fault.New(fault.Invalid, "tick_invalid", "tick is a number of seconds between 1 and 600.")
 	}
+	if err := s.streams.open(v.cookie); err != nil {
+		return err
+	}
+	defer s.streams.close(v.cookie)
 	out := http.NewResponseController(v.w)
 	_ = out.SetWriteDeadline(time.Time{}) // a stream may last; what cannot do this has no deadline
 	h := v.w.Header()

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/slipwayhq/slipway/internal/fault"
 )
 
 func TestAnOpenPageHearsThatTheLogHasMoved(t *testing.T) {
@@ -72,6 +74,33 @@ func TestASignedOutPageHearsNothingMore(t *testing.T) {
 		if strings.HasPrefix(lines.Text(), "data: ") {
 			t.Fatalf("it was told %q", lines.Text())
 		}
+	}
+}
+
+func TestOpenPagesAreCounted(t *testing.T) {
+	t.Parallel()
+	var s streams
+	for range maxPages {
+		if err := s.open("ada"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.open("ada"); !fault.Is(err, fault.Limited) {
+		t.Errorf("one more: %v", err)
+	}
+	if err := s.open("bob"); err != nil {
+		t.Error("another session:", err)
+	}
+	s.close("ada")
+	if err := s.open("ada"); err != nil {
+		t.Error("after one was closed:", err)
+	}
+	s.close("bob")
+	for range maxPages {
+		s.close("ada")
+	}
+	if s.all != 0 || len(s.by) != 0 {
+		t.Errorf("left: %d %v", s.all, s.by)
 	}
 }
 

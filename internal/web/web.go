@@ -43,6 +43,8 @@ type Web struct {
 	app   string // name of the application
 	files *static.Files
 	mux   *http.ServeMux
+
+	streams streams // of open pages
 }
 
 // New returns the dashboard's handler.
