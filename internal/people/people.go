@@ -13,7 +13,6 @@ package people
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -46,15 +45,6 @@ type People struct {
 
 // New returns the people of a store.
 func New(o Options) *People { return &People{Options: o, hasher: credential.NewHasher()} }
-
-// Prune forgets what has expired by now: sessions, failed logins and the answers to
-// repeated requests.
-func (p *People) Prune(ctx context.Context, now time.Time) error {
-	_, sessions := p.DB.PruneSessions(ctx, now)
-	_, failures := p.DB.PruneFailures(ctx, now.Add(-window))
-	_, requests := p.DB.PruneIdempotent(ctx, now.Add(-24*time.Hour))
-	return errors.Join(sessions, failures, requests)
-}
 
 // actor returns the user as somebody who acts.
 func (p *People) actor(u store.User) access.Actor {

@@ -61,12 +61,6 @@ func (p *People) ChangeUser(ctx context.Context, who access.Actor, id string, in
 	return userOf(u), nil
 }
 
-// SetPassword gives a user a new password, for those who manage users.
-func (p *People) SetPassword(ctx context.Context, who access.Actor, id, password string) error {
-	_, err := p.ChangeUser(ctx, who, id, api.ChangeUser{Password: &password})
-	return err
-}
-
 // mayChange checks who may change what of u.
 func (p *People) mayChange(ctx context.Context, who access.Actor, u store.User, in api.ChangeUser) error {
 	self := who.User == u.ID && strings.HasPrefix(who.ID, "user:")

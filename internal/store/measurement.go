@@ -18,8 +18,8 @@ const (
 		ORDER BY received, source, sequence LIMIT $2`
 	sqlPruneBatches = `DELETE FROM batches WHERE received < $1`
 
-	sqlInsertSample = `INSERT INTO samples (app, deployment, class, second, span, doc) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (app, deployment, second, span, class) DO NOTHING`
+	sqlPutSample = `INSERT INTO samples (app, deployment, class, second, span, doc) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (app, deployment, second, span, class) DO UPDATE SET doc = excluded.doc`
 	sqlPruneSamples = `DELETE FROM samples WHERE second < $1`
 
 	sqlInsertProbe = `INSERT INTO probes (app, deployment, at, ok, doc) VALUES ($1, $2, $3, $4, $5)`
@@ -93,18 +93,17 @@ type Sample struct {
 	Doc        json.RawMessage
 }
 
-// AddSample keeps a sample. It reports false, and changes nothing, when there is one
-// for this deployment, class, second and span.
-func (s notes) AddSample(ctx context.Context, v Sample) (bool, error) {
+// PutSample keeps a sample in the place of the one for the same deployment, class,
+// second and span. Whoever adds to a sample reads it first, in the same commit.
+func (s notes) PutSample(ctx context.Context, v Sample) error {
 	doc, err := raw(v.Doc)
 	if err != nil {
-		return false, err
+		return err
 	}
-	n, err := s.run.exec(ctx, sqlInsertSample, v.App, v.Deployment, v.Class, v.Second, v.Span, doc)
-	if err != nil {
-		return false, fmt.Errorf("add sample of %s: %w", v.Deployment, err)
+	if _, err := s.run.exec(ctx, sqlPutSample, v.App, v.Deployment, v.Class, v.Second, v.Span, doc); err != nil {
+		return fmt.Errorf("put sample of %s: %w", v.Deployment, err)
 	}
-	return n > 0, nil
+	return nil
 }
 
 // SamplesOf returns the samples of the app that start at or after from and before

@@ -57,10 +57,8 @@ func TestSamples(t *testing.T) {
 		for n, deployment := range []string{"dep_1", "dep_2", "dep_1", "dep_1"} {
 			s := store.Sample{App: "shop", Deployment: deployment, Class: "document", Second: base + int64(n), Span: 1,
 				Doc: json.RawMessage(`{"requests": 3}`)}
-			for _, fresh := range []bool{true, false} {
-				if got, err := db.AddSample(ctx, s); err != nil || got != fresh {
-					t.Errorf("sample %d: %t, %v", n, got, err)
-				}
+			if err := db.PutSample(ctx, s); err != nil {
+				t.Errorf("sample %d: %v", n, err)
 			}
 		}
 		sum := store.Sample{App: "shop", Deployment: "dep_2", Class: "document", Second: base + 1, Span: 1,
@@ -72,8 +70,6 @@ func TestSamples(t *testing.T) {
 		if err != nil || len(put) != 1 || string(put[0].Doc) != `{"n":9}` {
 			t.Errorf("put %v, %v", put, err)
 		}
-		_, err = db.AddSample(ctx, store.Sample{App: "shop", Deployment: "d", Span: 1, Doc: json.RawMessage("{")})
-		wantFault(t, err, fault.Invalid, "not_json")
 		wantFault(t, db.PutSample(ctx, store.Sample{Doc: json.RawMessage("{")}), fault.Invalid, "not_json")
 		got, err := db.SamplesOf(ctx, "shop", at(0), at(3), "dep_1", "dep_9")
 		if err != nil || len(got) != 2 || got[1].Second != base+2 || string(got[0].Doc) != `{"requests":3}` {

@@ -95,12 +95,6 @@ func TestSessions(t *testing.T) {
 		if err := db.DeleteSession(ctx, "h1"); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.InsertSession(ctx, want); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.DeleteSessionsOf(ctx, "usr_1"); err != nil {
-			t.Fatal(err)
-		}
 		_, err = db.Session(ctx, "h1")
 		wantFault(t, err, fault.NotFound, "not_found")
 	})

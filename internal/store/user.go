@@ -110,7 +110,6 @@ const (
 	sqlSessionsOf    = `SELECT ` + sessionColumns + ` FROM sessions WHERE user_id = $1 ORDER BY created, hash`
 	sqlTouchSession  = `UPDATE sessions SET last_seen = $2 WHERE hash = $1 AND last_seen <= $3`
 	sqlDropSession   = `DELETE FROM sessions WHERE hash = $1`
-	sqlDropSessions  = `DELETE FROM sessions WHERE user_id = $1`
 	sqlPruneSessions = `DELETE FROM sessions WHERE expires <= $1`
 )
 
@@ -167,12 +166,6 @@ func (s notes) TouchSession(ctx context.Context, hash string, now time.Time) err
 // DeleteSession ends a session; one that is gone is no error.
 func (s notes) DeleteSession(ctx context.Context, hash string) error {
 	_, err := s.run.exec(ctx, sqlDropSession, hash)
-	return err
-}
-
-// DeleteSessionsOf ends every session of a user.
-func (s notes) DeleteSessionsOf(ctx context.Context, user string) error {
-	_, err := s.run.exec(ctx, sqlDropSessions, user)
 	return err
 }
 

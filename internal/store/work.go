@@ -20,11 +20,8 @@ const (
 	sqlSchedule = `INSERT INTO work (id, kind, version, next_at, due_at, lease_by, lease_until)
 		VALUES ($1, $2, 0, $3, 0, '', 0) ON CONFLICT (id) DO UPDATE SET next_at =
 		CASE WHEN work.next_at = 0 OR work.next_at > excluded.next_at THEN excluded.next_at ELSE work.next_at END`
-	sqlReschedule = `UPDATE work SET next_at = CASE WHEN next_at = 0 OR next_at > $2 THEN $2 ELSE next_at END
-		WHERE id = $1`
-	sqlUnschedule = `UPDATE work SET next_at = 0 WHERE id = $1`
-	sqlRenew      = `UPDATE work SET lease_until = $4 WHERE id = $1 AND version = $2 AND lease_by = $3`
-	sqlGiveBack   = `UPDATE work SET lease_by = '', lease_until = 0, next_at =
+	sqlRenew    = `UPDATE work SET lease_until = $4 WHERE id = $1 AND version = $2 AND lease_by = $3`
+	sqlGiveBack = `UPDATE work SET lease_by = '', lease_until = 0, next_at =
 		CASE WHEN CAST($4 AS BIGINT) > 0 AND (next_at = 0 OR next_at > $4) THEN $4 ELSE next_at END
 		WHERE id = $1 AND version = $2 AND lease_by = $3`
 )
@@ -51,29 +48,6 @@ type Work struct {
 func (tx *Tx) Schedule(ctx context.Context, id, kind string, at time.Time) error {
 	if _, err := tx.run.exec(ctx, sqlSchedule, id, kind, Time{at}); err != nil {
 		return fmt.Errorf("schedule %s: %w", id, err)
-	}
-	return nil
-}
-
-// Reschedule is Schedule for work that is there: its holder's last word, in the
-// commit of what it did. The claim cleared the time, so that this one counts unless
-// a wake asks for an earlier one.
-func (tx *Tx) Reschedule(ctx context.Context, id string, at time.Time) error {
-	n, err := tx.run.exec(ctx, sqlReschedule, id, Time{at})
-	if err != nil {
-		return fmt.Errorf("reschedule %s: %w", id, err)
-	}
-	if n == 0 {
-		return notFound("work", id)
-	}
-	return nil
-}
-
-// Unschedule takes the time away: nobody will look until it is scheduled again. A
-// lease on it stays until it is given back or runs out.
-func (tx *Tx) Unschedule(ctx context.Context, id string) error {
-	if _, err := tx.run.exec(ctx, sqlUnschedule, id); err != nil {
-		return fmt.Errorf("unschedule %s: %w", id, err)
 	}
 	return nil
 }
