@@ -66,7 +66,8 @@ func TestCanaryDrawsGapsAsGapsAndMeasuresTheShare(t *testing.T) {
 			t.Errorf("point %d: %+v, want %+v", i, m, want)
 		}
 	}
-	if p := out.Canary[1]; p.Rate != 2.0/25 || p.RateLow >= p.Rate || p.RateHigh <= p.Rate || !p.At.Equal(at.Add(4*time.Second)) {
+	p := out.Canary[1]
+	if p.Rate != 2.0/25 || p.RateLow >= p.Rate || p.RateHigh <= p.Rate || !p.At.Equal(at.Add(4*time.Second)) {
 		t.Errorf("%+v", p)
 	}
 }

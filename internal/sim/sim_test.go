@@ -126,7 +126,8 @@ func TestVisitorsKeepTheirCookiesAndTheirRate(t *testing.T) {
 		t.Errorf("%d requests, %d failed; want about %.0f", all, failed, want)
 	}
 	// A visitor may send a few first requests at once, before the first answer.
-	if made := d.made.Load(); made < visitors/2 || made > 3*visitors || d.lost.Load() > 0 || d.again.Load() < int64(all)/2 {
+	made := d.made.Load()
+	if made < visitors/2 || made > 3*visitors || d.lost.Load() > 0 || d.again.Load() < int64(all)/2 {
 		t.Errorf("%d visitors were given %d cookies and came back %d times; %d did not begin with a page",
 			visitors, made, d.again.Load(), d.lost.Load())
 	}
@@ -171,7 +172,7 @@ func TestFailuresComeInNoRuns(t *testing.T) {
 			t.Errorf("%.3f of the requests fail, want %g", got, rate)
 		}
 		if got := float64(pairs) / float64(alone); got < rate-0.03 || got > rate+0.03 {
-			t.Errorf("%.3f of the failures are followed by another %d later, want %g", got, apart, rate)
+			t.Errorf("%.3f of the failures have another %d later, want %g", got, apart, rate)
 		}
 	}
 }
