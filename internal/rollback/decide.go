@@ -307,7 +307,8 @@ func (x *decider) smoked() {
 
 func (x *decider) done(said string) {
 	x.r.Phase, x.r.Ended = Done, x.f.Now
-	x.r.Sentence = fmt.Sprintf("%s runs %s again, verified: %s.", x.r.Environment, x.r.Plan.To.Version, strings.TrimSuffix(said, "."))
+	x.r.Sentence = fmt.Sprintf("%s runs %s again, verified: %s.", x.r.Environment, x.r.Plan.To.Version,
+		strings.TrimSuffix(said, "."))
 	x.event("rollback.done", engineActor, x.r.Sentence, map[string]any{"seconds_from_detection": x.seconds()})
 }
 
@@ -329,8 +330,8 @@ func (r Rollback) Next() []string {
 	}
 	for _, c := range r.Plan.Candidates {
 		if c.Eligible && (r.Plan.To == nil || c.Deployment.ID != r.Plan.To.ID) {
-			next = append(next, fmt.Sprintf("Go to %s instead: slipway rollback retarget %s --to %s", c.Deployment.Version, r.ID,
-				c.Deployment.ID))
+			next = append(next, fmt.Sprintf("Go to %s instead: slipway rollback retarget %s %s --reason …",
+				c.Deployment.Version, r.ID, c.Deployment.ID))
 		}
 	}
 	return append(next,
@@ -340,6 +341,8 @@ func (r Rollback) Next() []string {
 
 func (x *decider) command(c Command) {
 	switch {
+	case (c.Kind == Cancel || c.Kind == Retarget) && c.Reason == "":
+		x.d.Err = fault.New(fault.Invalid, "reason_required", "Say why: the reason goes into the log.")
 	case c.Kind == Cancel && (x.r.Phase == Requested || x.r.Phase == Approved || x.r.Phase == Failed):
 		x.r.Phase, x.r.Ended = Canceled, x.f.Now
 		x.r.Sentence = fmt.Sprintf("Canceled by %s: %s", c.Name, c.Reason)

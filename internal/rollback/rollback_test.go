@@ -259,6 +259,7 @@ func TestRandomHistories(t *testing.T) {
 					w.f.Command = &Command{
 						Kind:   []CommandKind{Run, Cancel, Retry, Retarget}[rng.IntN(4)],
 						Name:   "Bo",
+						Reason: "r",
 						Target: good(),
 					}
 				}
@@ -302,4 +303,20 @@ func FuzzDecide(f *testing.F) {
 		}
 		Decide(r, facts)
 	})
+}
+
+func TestWithdrawingNeedsAReason(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []CommandKind{Cancel, Retarget} {
+		w := newWorld(good())
+		w.settle(t)
+		w.f.Command = &Command{Kind: kind, Name: "Inez", Target: good()}
+		if d := Decide(w.r, w.f); fault.ReasonOf(d.Err) != "reason_required" || d.Changed {
+			t.Errorf("%s without a reason: %v", kind, d.Err)
+		}
+		w.f.Command.Reason = "it is mended"
+		if d := Decide(w.r, w.f); d.Err != nil || !d.Changed {
+			t.Errorf("%s with a reason: %v", kind, d.Err)
+		}
+	}
 }
