@@ -16,7 +16,7 @@ var long = []string{"bake: 300ms", "bake: 1h", "[50]", "[20, 50]"} //nolint:goch
 // A version that turns bad under visitors is taken back at once, by itself, and
 // stays out.
 //
-// req: WF-09 WF-11 CD-05 CD-10 CD-11 RB-01 RB-05 RB-07 RB-08 RB-15 RB-16 RB-17 RB-23 RB-28 IR-45
+// req: WF-09 WF-11 CD-05 CD-11 RB-01 RB-05 RB-07 RB-08 IR-45
 func TestBadCanaryIsTakenBack(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
