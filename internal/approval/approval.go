@@ -100,7 +100,8 @@ func New(id string, s Subject, rules []Rule, author string, now time.Time) Reque
 
 // signed is what a vote's signature covers.
 func (v Vote) signed(request string) []byte {
-	return fmt.Appendf(nil, "slipway approval v1\n%s\n%s\n%s\n%q\n%s\n%t\n%d\n%q", request, v.Hash, v.User, v.Actor, v.Role, v.Approve,
+	return fmt.Appendf(nil, "slipway approval v1\n%s\n%s\n%s\n%q\n%s\n%t\n%d\n%q", request, v.Hash, v.User, v.Actor,
+		v.Role, v.Approve,
 		v.At.UnixMicro(), v.Reason)
 }
 

@@ -12,8 +12,10 @@ var now = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 func subject() Subject {
 	return Subject{
-		Kind: "release", ID: "rel_1", Action: "Put v2 into production", App: "shop", Environment: "production", Version: "v2", Commit: "abc",
-		Deployment: "dep_2", URL: "http://127.0.0.1:2", Plan: "p", Evidence: map[string]string{"unit": "passed"}, Expires: now.Add(time.Hour),
+		Kind: "release", ID: "rel_1", Action: "Put v2 into production", App: "shop", Environment: "production", Version: "v2",
+		Commit:     "abc",
+		Deployment: "dep_2", URL: "http://127.0.0.1:2", Plan: "p", Evidence: map[string]string{"unit": "passed"},
+		Expires: now.Add(time.Hour),
 	}
 }
 
@@ -25,11 +27,15 @@ func request() Request {
 func TestEveryPartIsBoundByTheHash(t *testing.T) {
 	t.Parallel()
 	change := map[string]func(*Subject){
-		"kind": func(s *Subject) { s.Kind = "rollback" }, "id": func(s *Subject) { s.ID = "x" }, "action": func(s *Subject) { s.Action = "x" },
-		"app": func(s *Subject) { s.App = "x" }, "environment": func(s *Subject) { s.Environment = "x" }, "version": func(s *Subject) { s.Version = "x" },
-		"commit": func(s *Subject) { s.Commit = "x" }, "deployment": func(s *Subject) { s.Deployment = "x" }, "url": func(s *Subject) { s.URL = "x" },
-		"plan": func(s *Subject) { s.Plan = "x" }, "evidence": func(s *Subject) { s.Evidence = map[string]string{"unit": "failed"} },
-		"expiry": func(s *Subject) { s.Expires = s.Expires.Add(time.Second) },
+		"kind": func(s *Subject) { s.Kind = "rollback" }, "id": func(s *Subject) { s.ID = "x" },
+		"action": func(s *Subject) { s.Action = "x" },
+		"app":    func(s *Subject) { s.App = "x" }, "environment": func(s *Subject) { s.Environment = "x" },
+		"version": func(s *Subject) { s.Version = "x" },
+		"commit":  func(s *Subject) { s.Commit = "x" }, "deployment": func(s *Subject) { s.Deployment = "x" },
+		"url":      func(s *Subject) { s.URL = "x" },
+		"plan":     func(s *Subject) { s.Plan = "x" },
+		"evidence": func(s *Subject) { s.Evidence = map[string]string{"unit": "failed"} },
+		"expiry":   func(s *Subject) { s.Expires = s.Expires.Add(time.Second) },
 	}
 	want := subject().Hash()
 	for name, f := range change {
@@ -96,14 +102,16 @@ func TestQuorumByRole(t *testing.T) {
 	if r.State != Open || len(r.Missing()) != 1 {
 		t.Fatalf("%s, missing %v", r.State, r.Missing())
 	}
-	if _, _, err := r.Decide(Vote{User: "dan", Approve: true, Hash: r.Hash}, []string{"devops"}, now); fault.ReasonOf(err) != "already_decided" {
+	if _, _, err := r.Decide(Vote{User: "dan", Approve: true, Hash: r.Hash}, []string{"devops"},
+		now); fault.ReasonOf(err) != "already_decided" {
 		t.Error("one person counted twice: ", err)
 	}
 	vote("dora", "devops")
 	if r.State != Approved {
 		t.Fatalf("%s, missing %v", r.State, r.Missing())
 	}
-	if _, _, err := r.Decide(Vote{User: "eve", Reason: "late", Hash: r.Hash}, []string{"devops"}, now); fault.ReasonOf(err) != "request_closed" {
+	if _, _, err := r.Decide(Vote{User: "eve", Reason: "late", Hash: r.Hash}, []string{"devops"},
+		now); fault.ReasonOf(err) != "request_closed" {
 		t.Error(err)
 	}
 }

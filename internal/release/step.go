@@ -43,7 +43,8 @@ func (x *decider) step() {
 // release has the canary.
 func (x *decider) begin() bool {
 	step, s := x.r.Step(), &x.r.States[x.r.Cursor]
-	if x.f.Busy != "" && x.r.Routes == 0 && (step.Stage == "canary" || step.Kind == KindShare || step.Kind == KindPromote) {
+	if x.f.Busy != "" && x.r.Routes == 0 && (step.Stage == "canary" || step.Kind == KindShare ||
+		step.Kind == KindPromote) {
 		x.say(StepWaiting, x.f.Busy)
 		return true
 	}
@@ -53,7 +54,8 @@ func (x *decider) begin() bool {
 	s.Started, s.Status = x.f.Now, StepRunning
 	x.r.Sentence = step.Title
 	if x.r.Cursor == 0 || x.r.Plan.Steps[x.r.Cursor-1].Stage != step.Stage {
-		x.event("release.stage_entered", engineActor, fmt.Sprintf("%s enters %s.", x.r.Version, step.Stage), map[string]any{"stage": step.Stage})
+		x.event("release.stage_entered", engineActor, fmt.Sprintf("%s enters %s.", x.r.Version, step.Stage),
+			map[string]any{"stage": step.Stage})
 	} else {
 		x.d.Changed = true
 	}
@@ -99,7 +101,8 @@ func (x *decider) checksSaid() string {
 	}
 	if len(names) == 1 {
 		res := x.f.Results[names[0]]
-		return strings.TrimSuffix(fmt.Sprintf("%s by %s: %s", strings.ReplaceAll(string(res.Status), "_", " "), res.Actor, res.Summary), ": ")
+		return strings.TrimSuffix(fmt.Sprintf("%s by %s: %s", strings.ReplaceAll(string(res.Status), "_", " "), res.Actor,
+			res.Summary), ": ")
 	}
 	return fmt.Sprintf("all %d items are satisfied", len(names))
 }
@@ -163,7 +166,8 @@ func (x *decider) smoke() {
 	case e.Result.OK:
 		x.pass(engineActor, e.Result.Sentence)
 	case !x.r.Promoted.IsZero():
-		v := guard.Verdict{At: x.f.Now, Word: guard.Worse, Action: guard.Undo, Sentence: "Verification in production failed: " + e.Result.Sentence}
+		v := guard.Verdict{At: x.f.Now, Word: guard.Worse, Action: guard.Undo,
+			Sentence: "Verification in production failed: " + e.Result.Sentence}
 		x.askRollback(&v)
 		x.say(StepFailed, v.Sentence+" A rollback is asked for; people decide.")
 	case x.r.Step().AutoUndo:
@@ -219,7 +223,8 @@ func (r Release) Subject(f Facts, expires time.Time) approval.Subject {
 	}
 	return approval.Subject{
 		Kind: "release", ID: r.ID, Action: fmt.Sprintf("Put %s into %s for everybody", r.Version, r.Step().Environment),
-		App: r.App, Environment: r.Step().Environment, Version: r.Version, Commit: r.Commit, Deployment: r.Deployment, URL: r.URL,
+		App: r.App, Environment: r.Step().Environment, Version: r.Version, Commit: r.Commit, Deployment: r.Deployment,
+		URL:  r.URL,
 		Plan: r.Plan.Hash(), Evidence: evidence, Expires: expires,
 	}
 }
@@ -256,11 +261,13 @@ func (x *decider) openStill(q approval.Request) {
 	case !x.f.Now.Before(q.Subject.Expires):
 		q = q.Expire(x.f.Now)
 		x.d.Request, x.r.Request = &q, ""
-		x.event("approval.expired", engineActor, "Nobody decided in time; people are asked again.", map[string]any{"request": q.ID})
+		x.event("approval.expired", engineActor, "Nobody decided in time; people are asked again.",
+			map[string]any{"request": q.ID})
 	case x.r.Subject(x.f, q.Subject.Expires).Hash() != q.Hash:
 		q = q.Void("what it was about has changed", x.f.Now)
 		x.d.Request, x.r.Request = &q, ""
-		x.event("approval.voided", engineActor, "What people were asked about has changed; earlier votes are void.", map[string]any{"request": q.ID})
+		x.event("approval.voided", engineActor, "What people were asked about has changed; earlier votes are void.",
+			map[string]any{"request": q.ID})
 	default:
 		x.d.Next = q.Subject.Expires
 		x.say(StepWaiting, x.r.Version+" waits for approval: "+approval.Describe(q.Missing())+".")
@@ -335,7 +342,8 @@ func (x *decider) setting(step Step) {
 	a, isRoute := routeArgs(e)
 	switch {
 	case !ok || !isRoute || a.Share != step.Share || e.State == effect.Superseded:
-		x.route(RouteArgs{Stable: x.r.Previous, Canary: x.r.Deployment, Share: step.Share, Salt: x.r.ID}, x.r.Plan.Timing.Tries)
+		x.route(RouteArgs{Stable: x.r.Previous, Canary: x.r.Deployment, Share: step.Share, Salt: x.r.ID},
+			x.r.Plan.Timing.Tries)
 		x.say(StepRunning, fmt.Sprintf("Sends %s of visitors to %s.", percent(step.Share), x.r.Version))
 	case e.State == effect.Failed:
 		x.fail("The share could not be set: " + e.Result.Sentence)
@@ -355,7 +363,8 @@ func (x *decider) baking(step Step, v *guard.Verdict) {
 		guard.Worse:         "It looks worse than the stable version.",
 		guard.Broken:        "The measurement is broken: nothing can be said, so nothing advances.",
 	}[v.Word]
-	x.say(StepRunning, fmt.Sprintf("%s is at %s. %s Bakes for at least %s.", x.r.Version, percent(x.r.Share), word, step.Bake))
+	x.say(StepRunning, fmt.Sprintf("%s is at %s. %s Bakes for at least %s.", x.r.Version, percent(x.r.Share), word,
+		step.Bake))
 }
 
 func routeArgs(e effect.Effect) (RouteArgs, bool) {
@@ -397,7 +406,8 @@ func (x *decider) watch() {
 		x.r.Suspect = false
 		x.event("release.cleared", guardActor, "The guard no longer asks for a rollback: "+v.Sentence, nil)
 	case x.r.Suspect && !x.f.Rollback:
-		x.say(StepWaiting, "A rollback was asked for and not made. It keeps watching and cannot complete while the guard objects.")
+		x.say(StepWaiting,
+			"A rollback was asked for and not made. It keeps watching and cannot complete while the guard objects.")
 	case x.f.Rollback:
 		x.say(StepWaiting, "The guard asks for a rollback; people are deciding. It keeps watching.")
 	case v == nil:
