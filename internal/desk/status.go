@@ -11,6 +11,7 @@ import (
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/approval"
+	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
@@ -20,6 +21,15 @@ import (
 
 // silent is how long after its last word an edge counts as away.
 const silent = 30 * time.Second
+
+// production is the environment that the first sentence speaks of.
+const production = "production"
+
+// How much must fail in production within a minute before the first sentence says so.
+const (
+	enough   = 20
+	alarming = 0.05
+)
 
 // Status returns everything at a glance, as far as the caller may see it.
 func (d *Desk) Status(ctx context.Context, who access.Actor) (api.Status, error) {
@@ -79,7 +89,8 @@ func (d *Desk) Status(ctx context.Context, who access.Actor) (api.Status, error)
 	return out, nil
 }
 
-// summary says the most pressing thing first.
+// summary says the most pressing thing first. It is quiet only when nothing is under
+// way and nothing that Slipway sees is wrong.
 func summary(s api.Status) string {
 	var parts []string
 	if n := len(s.Incidents); n > 0 {
@@ -89,18 +100,54 @@ func summary(s api.Status) string {
 		parts = append(parts, fmt.Sprintf("%s for you.", strings.Replace(count(n, "approval"), "approval", "approval waiting",
 			1)))
 	}
-	for _, r := range s.Releases {
-		parts = append(parts, r.Sentence)
+	for _, b := range s.Rollbacks {
+		parts = append(parts, b.Sentence)
 	}
+	for _, r := range s.Releases {
+		say := r.Sentence
+		if !strings.Contains(say, r.Version) {
+			say = r.Version + ": " + say
+		}
+		parts = append(parts, say)
+	}
+	parts = append(parts, troubles(s)...)
 	if len(parts) == 0 {
 		for _, e := range s.Environments {
-			if e.Name == "production" && e.Deployment != nil {
+			if e.Name == production && e.Deployment != nil {
 				return "All quiet: production runs " + e.Deployment.Version + "."
 			}
 		}
 		return "Nothing is under way."
 	}
 	return strings.Join(parts, " ")
+}
+
+// troubles names what is wrong while no release, rollback or incident speaks of it:
+// failures in production, and edges of which Slipway does not know what they serve.
+func troubles(s api.Status) []string {
+	var parts []string
+	for _, e := range s.Environments {
+		if e.Name == production && e.Deployment != nil && e.Requests >= enough && e.ErrorRate >= alarming {
+			parts = append(parts, fmt.Sprintf("Production is failing: %.0f %% of %d requests to %s failed in the last minute.",
+				100*e.ErrorRate, e.Requests, e.Deployment.Version))
+		}
+	}
+	away, behind := 0, 0
+	for _, e := range s.Edges {
+		switch {
+		case s.Now.Sub(e.Seen) > silent:
+			away++
+		case e.Generation < e.Wanted:
+			behind++
+		}
+	}
+	if away > 0 {
+		parts = append(parts, count(away, "edge")+" silent: what visitors get there is not seen.")
+	}
+	if behind > 0 {
+		parts = append(parts, count(behind, "edge")+" behind: the newest routing is not in force there.")
+	}
+	return parts
 }
 
 func count(n int, noun string) string {
@@ -153,6 +200,10 @@ func (d *Desk) environment(ctx context.Context, e strategy.Environment, s store.
 			out.Release, out.Share = r.ID, r.Share
 		}
 	}
+	trial := exposed(active)
+	if e.Name == "canary" && trial != nil { // who waits behind it has been deployed, and gets nobody
+		out.Release, out.Share, s.Deployment, s.Since = trial.ID, trial.Share, trial.Deployment, trial.Exposed
+	}
 	if s.Deployment == "" {
 		return out, nil
 	}
@@ -163,7 +214,10 @@ func (d *Desk) environment(ctx context.Context, e strategy.Environment, s store.
 	x := deploy(dep)
 	out.Deployment, out.Since = &x, instant(s.Since)
 	out.Sentence = dep.Version + " runs here."
-	if e.Name != "production" && e.Name != "canary" {
+	if dep.Verdict == deployment.Bad {
+		out.Sentence = dep.Version + " runs here. It is recorded as bad."
+	}
+	if e.Name != production && e.Name != "canary" {
 		return out, nil
 	}
 	now := time.Now()
@@ -172,15 +226,29 @@ func (d *Desk) environment(ctx context.Context, e strategy.Environment, s store.
 	if rate, ok := b.ErrorRate(); ok {
 		out.ErrorRate, out.P95 = rate, b.Latency.Quantile(0.95)
 	}
-	if e.Name == "production" {
+	if e.Name == production {
 		out.Share = 100
-		for _, r := range active {
-			if r.Promoted.IsZero() {
-				out.Share -= r.Share
+		if trial != nil {
+			out.Share -= trial.Share
+			out.Sentence = fmt.Sprintf("%s has %g %% of visitors, %s has %g %%.", dep.Version, out.Share, trial.Version,
+				trial.Share)
+			if out.Share == 0 {
+				out.Sentence = fmt.Sprintf("%s stands by: %s has all visitors, as a canary.", dep.Version, trial.Version)
 			}
 		}
 	}
 	return out, nil
+}
+
+// exposed returns the release that has a share of the visitors as a canary; nil when
+// none has.
+func exposed(active []release.Release) *release.Release {
+	for i, r := range active {
+		if r.Promoted.IsZero() && r.Share > 0 {
+			return &active[i]
+		}
+	}
+	return nil
 }
 
 func (d *Desk) edges(ctx context.Context) ([]api.EdgeStatus, error) {

@@ -1,0 +1,84 @@
+package desk
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/release"
+)
+
+func TestStatusIsQuietOnlyWhenNothingIsWrong(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)
+	runs := func(requests uint64, errors float64) []api.Environment {
+		return []api.Environment{{Name: "production", Deployment: &api.Deployment{Version: "v1"}, Requests: requests,
+			ErrorRate: errors}}
+	}
+	tests := []struct {
+		name   string
+		status api.Status
+		want   string
+	}{
+		{"quiet", api.Status{Environments: runs(100, 0.01)}, "All quiet: production runs v1."},
+		{"failing", api.Status{Environments: runs(200, 0.4)},
+			"Production is failing: 40 % of 200 requests to v1 failed in the last minute."},
+		{"one failure at night", api.Status{Environments: runs(3, 0.34)}, "All quiet: production runs v1."},
+		{"nobody came", api.Status{Environments: runs(0, -1)}, "All quiet: production runs v1."},
+		{"silent edge", api.Status{Environments: runs(0, -1), Edges: []api.EdgeStatus{{Seen: now.Add(-time.Hour)}}},
+			"1 edge silent: what visitors get there is not seen."},
+		{"edge behind", api.Status{Environments: runs(9, 0), Edges: []api.EdgeStatus{{Seen: now, Generation: 3, Wanted: 4}}},
+			"1 edge behind: the newest routing is not in force there."},
+		{"rollback failed", api.Status{Environments: runs(9, 0), Rollbacks: []api.Rollback{{Sentence: "It failed."}}},
+			"It failed."},
+		{"who waits is named", api.Status{Releases: []api.Release{{Version: "v4", Sentence: "Waits for the canary."}}},
+			"v4: Waits for the canary."},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.status.Now = now
+			if got := summary(tt.status); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// A release that waits for the canary has been deployed to it, but gets no visitors.
+func TestEnvironmentsShowWhoHasTheVisitors(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		first := w.exposed("v2")
+		second := w.start("v3")
+		_, err := w.ReportCheck(w.ctx, access.System("test"), api.ReportCheck{Version: "v3", Commit: "c", Name: "unit",
+			Status: "passed"})
+		w.ok(err)
+		w.until("the sign-off of v3", func() bool { return w.release(second.ID).Step().Kind == release.KindSignOff })
+		_, err = w.Act(w.ctx, w.as("qa"), second.ID, "sign", api.ReleaseAction{Passed: true, Reason: "fine"})
+		w.ok(err)
+		w.until("v3 to wait for the canary", func() bool { return strings.Contains(w.release(second.ID).Sentence, "v2") })
+		list, err := w.Environments(w.ctx, access.System("test"))
+		w.ok(err)
+		seen := 0
+		for _, e := range list {
+			switch e.Name {
+			case "canary":
+				seen++
+				if e.Release != first.ID || e.Share != 50 || e.Deployment == nil || e.Deployment.Version != "v2" {
+					t.Errorf("the canary shows release %s with %v %% of %v, not v2 that has the visitors", e.Release, e.Share,
+						e.Deployment)
+				}
+			case "production":
+				seen++
+				if want := "v1 has 50 % of visitors, v2 has 50 %."; e.Sentence != want {
+					t.Errorf("production says %q, want %q", e.Sentence, want)
+				}
+			}
+		}
+		if seen != 2 {
+			t.Errorf("%d of canary and production are listed", seen)
+		}
+	})
+}
