@@ -306,7 +306,8 @@ func TestHealthReadinessAndMetrics(t *testing.T) {
 		"X-Forwarded-For: 203.0.113.1"); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("metrics through a proxy: %d", r.StatusCode)
 	}
-	if r := w.do(t, http.MethodGet, "/metrics", "", "Host: rebound.example:4400"); r.StatusCode != http.StatusUnauthorized {
+	if r := w.do(t, http.MethodGet, "/metrics", "",
+		"Host: rebound.example:4400"); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("metrics for a page of another name: %d", r.StatusCode)
 	}
 	closed := open(t, func(o *Options) { o.MetricsToken = "sesame" })
