@@ -245,7 +245,7 @@ func TestHostileRequests(t *testing.T) {
 	got := w.raw("POST /a HTTP/1.1\r\nHost: shop\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n"+
 		"Connection: close, X-Forwarded-For, X-Forwarded-Host, Cookie\r\nX-Slipway-Deployment: dep_b\r\n"+
 		"X-Middleware-Subrequest: middleware:middleware\r\nX-Slipway-Anything: 1\r\n"+
-			"X-Forwarded-For: 1.2.3.4\r\n\r\n5\r\nhello\r\n0\r\n\r\n", false)
+		"X-Forwarded-For: 1.2.3.4\r\n\r\n5\r\nhello\r\n0\r\n\r\n", false)
 	if got != 200 {
 		t.Fatalf("a plain request got %d", got)
 	}
