@@ -16,7 +16,7 @@ var long = []string{"bake: 300ms", "bake: 1h", "[50]", "[20, 50]"} //nolint:goch
 // A version that turns bad under visitors is taken back at once, by itself, and
 // stays out.
 //
-// req: WF-09 WF-11 CD-05 CD-11 RB-01 RB-05 RB-07 RB-08 IR-45
+// req: WF-09 CD-05 CD-11 RB-01 RB-05 RB-07 RB-08 IR-45
 func TestBadCanaryIsTakenBack(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -106,7 +106,7 @@ func (w *world) takenBack(t *testing.T, r api.Release) {
 // What hits both versions is not held against the new one; it waits until both are
 // well and goes on. A stable version that is broken alone is named as such.
 //
-// req: CD-03 CD-15 CD-16 N-04
+// req: CD-03 N-04
 func TestTroubleOfOthersIsNotHeldAgainstTheCanary(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

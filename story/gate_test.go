@@ -14,7 +14,7 @@ import (
 // Nothing passes a gate that is not satisfied, and only who may signs, skips and
 // approves; every attempt is in the log.
 //
-// req: WF-03 WF-07 WF-08 CK-01 CK-04 CK-23 CD-09 CD-20 RO-18
+// req: WF-03 WF-07 WF-08 CK-01 CK-23 CD-09 RO-18
 func TestGatesHold(t *testing.T) {
 	edit := []string{"staging: [review]", "staging: [review, lint, security]"}
 	each(t, options{idle: true, edit: edit}, func(t *testing.T, w *world) {
@@ -89,7 +89,7 @@ func (w *world) signOffs(t *testing.T, r api.Release) {
 // was approved is void when its evidence changes; of several decisions at the same
 // moment exactly one counts.
 //
-// req: N-08 RB-26 CK-24 EN-08 WF-07
+// req: N-08 RB-26 CK-24 WF-07
 func TestApprovalIsOfExactlyThis(t *testing.T) {
 	each(t, options{edit: []string{"approve: [product]", "approve: {product: 2}"}}, func(t *testing.T, w *world) {
 		w.shop("v2")
@@ -172,7 +172,7 @@ func (w *world) oneOutcome(t *testing.T, q api.Approval) {
 // A freeze and a schedule hold production, not the way back; an unscheduled release
 // needs a reason.
 //
-// req: EN-11 EN-14
+// req: EN-11
 func TestCalendarHoldsProductionOnly(t *testing.T) {
 	from := time.Now().UTC().Add(-time.Hour)
 	freeze := fmt.Sprintf("timing:\ncalendar: {freezes: [{name: Sale, from: %q, to: %q}]}\ntiming:",

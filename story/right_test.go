@@ -92,7 +92,7 @@ func attempts() []attempt {
 // Every role may do what it is for, in the environments it works in, and nothing
 // else; what is denied is answered with 403 and recorded.
 //
-// req: EN-01 EN-04 EN-07 RO-14 RO-15 RO-16 RO-18
+// req: EN-04 EN-07 RO-14 RO-15 RO-16 RO-18
 func TestRolesMayWhatTheyAreFor(t *testing.T) {
 	each(t, options{idle: true}, func(t *testing.T, w *world) {
 		r := w.start("v2")

@@ -50,7 +50,7 @@ func (w *world) requested() api.Rollback {
 
 // Production goes back only when people say so, and then for good.
 //
-// req: EN-15 RB-01 RB-22 RB-23 RB-25 RB-26 RB-32 RB-36 RB-38 RB-50 RB-52 IR-45 N-08 WF-06 WF-10 WF-11
+// req: RB-01 RB-22 RB-23 RB-25 RB-26 RB-32 RB-36 RB-38 RB-50 RB-52 IR-45 N-08 WF-10
 func TestBadProductionGoesBackAfterApproval(t *testing.T) {
 	each(t, options{edit: watched}, func(t *testing.T, w *world) {
 		r := w.promoted("v2")
