@@ -14,7 +14,7 @@ import (
 // Nothing passes a gate that is not satisfied, and only who may signs, skips and
 // approves; every attempt is in the log.
 //
-// req: WF-03 WF-07 WF-08 CK-01 CK-23 CD-09 RO-18
+// req: WF-07 WF-08 CK-01 CK-23 CD-09 RO-18
 func TestGatesHold(t *testing.T) {
 	edit := []string{"staging: [review]", "staging: [review, lint, security]"}
 	each(t, options{idle: true, edit: edit}, func(t *testing.T, w *world) {

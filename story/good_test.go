@@ -10,8 +10,8 @@ import (
 
 // A good version goes all the way, and everything it passes says so.
 //
-// req: WF-01 WF-03 WF-04 WF-05 CD-01 CD-02 CD-03 CD-04 CD-05 CD-06 CD-07 CD-19
-// req: EN-05 EN-06 EN-08 EN-09 EN-10 EN-12 EN-13
+// req: WF-01 WF-04 WF-05 CD-01 CD-02 CD-03 CD-04 CD-05 CD-06 CD-07 CD-19
+// req: EN-09 EN-10 EN-12 EN-13
 func TestGoodReleaseGoesAllTheWay(t *testing.T) {
 	each(t, options{edit: []string{"[50]", "[5, 50, 100]"}}, func(t *testing.T, w *world) {
 		r := w.start("v2")
