@@ -34,6 +34,21 @@ func closed(a netip.Addr) bool {
 	return a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() || a == netip.MustParseAddr("fd00:ec2::254")
 }
 
+// goodBuilds refuses build ids that an edge would refuse later, in the middle of a
+// release: letters, digits, dot, hyphen and underscore, at most 128 of them.
+func goodBuilds(ids []string) error {
+	for _, id := range ids {
+		if len(id) == 0 || len(id) > 128 || strings.Trim(id, buildLetters) != "" {
+			return fault.New(fault.Invalid, "build_id_invalid",
+				"%.140q is not a build id: it has letters, digits, dots, hyphens and underscores, at most 128.", id)
+		}
+	}
+	return nil
+}
+
+// buildLetters are what a build id is made of.
+const buildLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
 // OnlyDeployments is the Control of a net.Dialer that asks deployments: it refuses
 // closed addresses also when a name leads to them.
 func OnlyDeployments(_, address string, _ syscall.RawConn) error {

@@ -65,6 +65,9 @@ func (e *Engine) Start(ctx context.Context, who access.Actor, r release.Release,
 	if err := webAddress(r.URL); err != nil {
 		return r, err
 	}
+	if err := goodBuilds(buildIDs); err != nil {
+		return r, err
+	}
 	now, err := e.now(ctx)
 	if err != nil {
 		return r, err
@@ -274,6 +277,9 @@ func (e *Engine) wakeVersion(ctx context.Context, tx *store.Tx, version string, 
 func (e *Engine) Register(ctx context.Context, who access.Actor, d deployment.Deployment) (deployment.Deployment,
 	error) {
 	if err := webAddress(d.URL); err != nil {
+		return d, err
+	}
+	if err := goodBuilds(d.BuildIDs); err != nil {
 		return d, err
 	}
 	err := e.DB.Write(ctx, func(tx *store.Tx) error {

@@ -1,6 +1,11 @@
 package engine
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+)
 
 func TestBuildIDIsReadFromTheDocument(t *testing.T) {
 	t.Parallel()
@@ -18,6 +23,18 @@ func TestBuildIDIsReadFromTheDocument(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.html, got, tt.want)
+		}
+	}
+}
+
+func TestBuildIDsThatAnEdgeWouldRefuse(t *testing.T) {
+	t.Parallel()
+	if err := goodBuilds([]string{"dpl-v1", "dpl_2.0"}); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []string{"", "bad id", "dpl\n", "dplé", strings.Repeat("a", 129)} {
+		if err := goodBuilds([]string{bad}); fault.ReasonOf(err) != "build_id_invalid" {
+			t.Errorf("%q: %v", bad, err)
 		}
 	}
 }
