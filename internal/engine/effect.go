@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/approval"
@@ -119,7 +120,11 @@ func (e *Engine) carryOut(ctx context.Context, key string) (time.Time, error) {
 		next = now.Add(min(x.Retry<<min(x.Attempts-1, 5), 30*time.Second))
 	}
 	if err != nil {
-		e.Log.Warn("carry out effect", "key", key, "attempt", x.Attempts, "error", err)
+		level := slog.LevelWarn
+		if x.State == effect.Pending && x.Attempts > 1 {
+			level = slog.LevelDebug // told once, and again when it is given up
+		}
+		e.Log.Log(ctx, level, "carry out effect", "key", key, "attempt", x.Attempts, "state", x.State, "error", err)
 	}
 	return next, e.recordTry(ctx, x, now)
 }
@@ -130,8 +135,8 @@ func (e *Engine) recordTry(ctx context.Context, x effect.Effect, now time.Time) 
 		if err := tx.UpdateEffect(ctx, &x); err != nil {
 			return err
 		}
-		if x.State == effect.Pending && x.Attempts > 1 {
-			return nil // the first failure is in the log; repeating it tells nothing new
+		if x.State == effect.Pending && (x.Attempts > 1 || x.Kind == effect.Notify) {
+			return nil // the first failure is in the log; repeating it tells nothing new, and a notice may be late
 		}
 		words := map[effect.State]string{
 			effect.Done:       "Done",

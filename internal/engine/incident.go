@@ -58,6 +58,43 @@ func (e *Engine) openIncident(ctx context.Context, tx *store.Tx, o openIncident)
 	return i.ID, err
 }
 
+// raiseIncident gives an open incident the severity that it has by now. It is never
+// lowered: how bad it was at its worst is what the review asks.
+func (e *Engine) raiseIncident(ctx context.Context, id string, signs signsOf) error {
+	classify := func(i incident.Incident) (incident.Severity, string, bool) {
+		severity, criterion := incident.Classify(incident.Signs{
+			Environment: i.Environment, ErrorRate: signs.rate, Requests: signs.requests,
+		})
+		return severity, criterion, i.State == incident.Open && severity < i.Severity // SEV1 is the worst
+	}
+	i, err := e.DB.Incident(ctx, id)
+	if err != nil {
+		return err
+	}
+	if _, _, worse := classify(i); !worse {
+		return nil
+	}
+	return e.DB.Write(ctx, func(tx *store.Tx) error {
+		i, err := tx.Incident(ctx, id)
+		if err != nil {
+			return err
+		}
+		severity, criterion, worse := classify(i)
+		if !worse {
+			return nil
+		}
+		before := i.Severity
+		i.Severity, i.Criterion = severity, criterion
+		if err := tx.UpdateIncident(ctx, &i); err != nil {
+			return err
+		}
+		_, err = e.append(ctx, tx, e.system("incident.raised", i.Environment, i.ID,
+			fmt.Sprintf("%s is %s now, it was %s: %s.", i.Title, severity, before, criterion),
+			map[string]any{"severity": severity, "before": before}))
+		return err
+	})
+}
+
 // ResolveIncident closes an incident and sets the date of its review.
 func (e *Engine) ResolveIncident(ctx context.Context, who access.Actor, id, resolution string) error {
 	return e.DB.Write(ctx, func(tx *store.Tx) error {

@@ -73,6 +73,11 @@ func (e *Engine) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the clock: %w", err)
 	}
+	if e.DB.Dialect() == store.SQLite {
+		if err := e.DB.Free(ctx, now); err != nil {
+			return err
+		}
+	}
 	if err := e.readBatches(ctx, now.Add(-e.Pace.KeepRaw)); err != nil {
 		return fmt.Errorf("read recent observations: %w", err)
 	}

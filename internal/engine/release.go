@@ -326,12 +326,18 @@ func (e *Engine) signs(now, at time.Time, deployments ...string) signsOf {
 	if at.IsZero() {
 		at = now
 	}
-	var b metric.Bucket
-	for _, d := range deployments {
-		b.Add(e.Timeline.Sum(d, at.Add(-time.Minute).Unix(), now.Unix()+1, metric.Compared()...))
+	var worst signsOf
+	for _, back := range []time.Duration{time.Minute, 10 * time.Second} {
+		var b metric.Bucket
+		for _, d := range deployments {
+			b.Add(e.Timeline.Sum(d, at.Add(-back).Unix(), now.Unix()+1, metric.Compared()...))
+		}
+		rate, _ := b.ErrorRate()
+		if worst.requests == 0 || b.Requests >= 30 && rate > worst.rate {
+			worst.rate, worst.requests = rate, b.Requests
+		}
 	}
-	rate, _ := b.ErrorRate()
-	return signsOf{rate: rate, requests: b.Requests}
+	return worst
 }
 
 // Evidence summarizes what a verdict was made from, for the record.

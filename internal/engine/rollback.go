@@ -257,10 +257,26 @@ func (e *Engine) lookAtRollback(ctx context.Context, id string) (time.Time, erro
 			return err
 		})
 		if err != nil || !d.Changed {
-			return d.Next, err
+			return e.stillWorse(ctx, d, err)
 		}
 	}
 	return time.Time{}, fault.New(fault.Internal, "rollback_restless", "Rollback %s does not come to rest.", id)
+}
+
+// stillWorse raises the severity of the incident while visitors are on the version
+// that is to be taken back: a rollback is asked for at the first sign, and what
+// follows while people decide is often worse.
+func (e *Engine) stillWorse(ctx context.Context, d rollback.Decision, err error) (time.Time, error) {
+	b := d.Rollback
+	waits := b.Phase == rollback.Requested || b.Phase == rollback.Approved || b.Phase == rollback.Failed
+	if err != nil || b.Incident == "" || !b.Executed.IsZero() || !waits {
+		return d.Next, err
+	}
+	now, err := e.now(ctx)
+	if err == nil {
+		err = e.raiseIncident(ctx, b.Incident, e.signs(now, now, b.Plan.From.ID))
+	}
+	return d.Next, err
 }
 
 func (e *Engine) decideRollback(ctx context.Context, id string, c *rollback.Command,

@@ -209,10 +209,6 @@ func (e *Engine) EdgeSeen(ctx context.Context, name string, generation uint64) e
 
 // readBatches feeds the timeline with what was stored since.
 func (e *Engine) readBatches(ctx context.Context, since time.Time) error {
-	now, err := e.now(ctx)
-	if err != nil {
-		return err
-	}
 	for {
 		list, err := e.DB.Batches(ctx, since, 500)
 		if err != nil {
@@ -223,7 +219,7 @@ func (e *Engine) readBatches(ctx context.Context, since time.Time) error {
 			if err := json.Unmarshal(b.Body, &m); err != nil {
 				return fmt.Errorf("read batch %s/%d: %w", b.Source, b.Sequence, err)
 			}
-			e.Timeline.Add(now, m)
+			e.Timeline.Add(b.Received, m) // as of then: a source that is gone is not waited for
 			since = maxTime(since, b.Received)
 		}
 		if len(list) < 500 {

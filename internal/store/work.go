@@ -20,6 +20,9 @@ const (
 	sqlSchedule = `INSERT INTO work (id, kind, version, next_at, due_at, lease_by, lease_until)
 		VALUES ($1, $2, 0, $3, 0, '', 0) ON CONFLICT (id) DO UPDATE SET next_at =
 		CASE WHEN work.next_at = 0 OR work.next_at > excluded.next_at THEN excluded.next_at ELSE work.next_at END`
+	sqlFree = `UPDATE work SET lease_by = '', lease_until = 0, next_at =
+		CASE WHEN next_at = 0 OR next_at > CAST($1 AS BIGINT) THEN CAST($1 AS BIGINT) ELSE next_at END
+		WHERE lease_until > 0`
 	sqlRenew    = `UPDATE work SET lease_until = $4 WHERE id = $1 AND version = $2 AND lease_by = $3`
 	sqlGiveBack = `UPDATE work SET lease_by = '', lease_until = 0, next_at =
 		CASE WHEN CAST($4 AS BIGINT) > 0 AND (next_at = 0 OR next_at > $4) THEN $4 ELSE next_at END
@@ -89,6 +92,15 @@ func scanWork(rows *sql.Rows, w *Work) error {
 	err := rows.Scan(&w.ID, &w.Kind, &w.Node, &at, &until, &w.Version)
 	w.NextAt, w.LeaseUntil = at.Time, until.Time
 	return err
+}
+
+// Free ends every lease, so that what they held is due at now. Only the one process
+// of a SQLite file may do that, when it starts: whoever held them is gone.
+func (db *DB) Free(ctx context.Context, now time.Time) error {
+	if _, err := db.notes.run.exec(ctx, sqlFree, Time{now}); err != nil {
+		return fmt.Errorf("free the work of a process that is gone: %w", err)
+	}
+	return nil
 }
 
 // Renew extends the lease. It is a Conflict lease_lost when another has claimed the
