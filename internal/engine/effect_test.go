@@ -264,8 +264,10 @@ func TestALeaseThatRanOutIsTakenOver(t *testing.T) {
 		}
 		w.run(w.Engine)
 		w.until("another node to look", func() bool { return !w.release(r.ID).State().Started.IsZero() })
-		if s := w.release(r.ID).State().Started; s.Before(held[0].LeaseUntil) {
-			t.Errorf("it was looked at %s before the lease ran out", held[0].LeaseUntil.Sub(s))
+		// SQLite has one process: when it starts, nobody else can hold anything.
+		early := w.release(r.ID).State().Started.Before(held[0].LeaseUntil)
+		if alone := w.DB.Dialect() == store.SQLite; early != alone {
+			t.Errorf("looked at before the lease ran out: %t, alone on the database: %t", early, alone)
 		}
 		if err := w.DB.GiveBack(w.ctx, held[0], now); !fault.Is(err, fault.Conflict) {
 			t.Errorf("the dead node gives it back: %v", err)
