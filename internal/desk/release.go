@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,6 +149,9 @@ func (d *Desk) release(ctx context.Context, who access.Actor, r release.Release)
 		}
 	}
 	out.Actions = d.releaseActions(who, r)
+	if err := d.refuseSecond(ctx, r, out.Actions); err != nil {
+		return out, err
+	}
 	return out, nil
 }
 
@@ -190,6 +194,22 @@ func verdict(v guard.Verdict) api.Verdict {
 		})
 	}
 	return out
+}
+
+// refuseSecond says of a rollback that one is under way already: what is needed then
+// is a decision on that one.
+func (d *Desk) refuseSecond(ctx context.Context, r release.Release, actions []api.Action) error {
+	i := slices.IndexFunc(actions, func(a api.Action) bool { return a.Name == "rollback" && a.Disabled == "" })
+	if i < 0 {
+		return nil
+	}
+	active, err := d.DB.ActiveRollbacks(ctx, r.App)
+	for _, b := range active {
+		if b.Environment == r.Step().Environment {
+			actions[i].Disabled = "One is under way, under Rollbacks: " + b.Sentence
+		}
+	}
+	return err
 }
 
 // releaseActions lists what can be done to a release by somebody, with its effect.

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -101,7 +102,8 @@ func summary(s api.Status) string {
 			1)))
 	}
 	for _, b := range s.Rollbacks {
-		parts = append(parts, b.Sentence)
+		parts = append(parts, fmt.Sprintf("Rollback from %s to %s: %s", b.From, cmp.Or(b.To, "nothing known good"),
+			b.Sentence))
 	}
 	for _, r := range s.Releases {
 		say := r.Sentence

@@ -31,8 +31,8 @@ func TestStatusIsQuietOnlyWhenNothingIsWrong(t *testing.T) {
 			"1 edge silent: what visitors get there is not seen."},
 		{"edge behind", api.Status{Environments: runs(9, 0), Edges: []api.EdgeStatus{{Seen: now, Generation: 3, Wanted: 4}}},
 			"1 edge behind: the newest routing is not in force there."},
-		{"rollback failed", api.Status{Environments: runs(9, 0), Rollbacks: []api.Rollback{{Sentence: "It failed."}}},
-			"It failed."},
+		{"rollback failed", api.Status{Environments: runs(9, 0), Rollbacks: []api.Rollback{{From: "v2", To: "v1",
+			Sentence: "It failed."}}}, "Rollback from v2 to v1: It failed."},
 		{"who waits is named", api.Status{Releases: []api.Release{{Version: "v4", Sentence: "Waits for the canary."}}},
 			"v4: Waits for the canary."},
 	}

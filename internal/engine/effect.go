@@ -121,7 +121,7 @@ func (e *Engine) carryOut(ctx context.Context, key string) (time.Time, error) {
 	}
 	if err != nil {
 		level := slog.LevelWarn
-		if x.State == effect.Pending && x.Attempts > 1 {
+		if x.State == effect.Pending && (x.Attempts > 1 || x.Kind == effect.Notify) {
 			level = slog.LevelDebug // told once, and again when it is given up
 		}
 		e.Log.Log(ctx, level, "carry out effect", "key", key, "attempt", x.Attempts, "state", x.State, "error", err)

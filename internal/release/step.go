@@ -406,10 +406,10 @@ func (x *decider) watch() {
 		x.r.Suspect = false
 		x.event("release.cleared", guardActor, "The guard no longer asks for a rollback: "+v.Sentence, nil)
 	case x.r.Suspect && !x.f.Rollback:
-		x.say(StepWaiting,
-			"A rollback was asked for and not made. It keeps watching and cannot complete while the guard objects.")
+		x.say(StepWaiting, x.r.Version+
+			" is still in production: a rollback was asked for and not made. It cannot complete while the guard objects.")
 	case x.f.Rollback:
-		x.say(StepWaiting, "The guard asks for a rollback; people are deciding. It keeps watching.")
+		x.say(StepWaiting, "A rollback of "+x.r.Version+" is under way. Until then it stays in production and is watched.")
 	case v == nil:
 		x.say(StepRunning, "Watches production; nothing was measured yet.")
 	case since >= step.Bake && v.Action == guard.Continue && v.Word == guard.BetterOrEqual:

@@ -11,7 +11,10 @@ import (
 
 // exposureLine says who has seen the new version and what it cost them so far.
 func exposureLine(c api.Canary) string {
-	return count(c.Exposed) + " visitors have been on it; " + lowerFirst(harmLine(c)) + "."
+	if c.Exposed == 0 { // those who came before it are on it too, but are not counted
+		return harmLine(c) + "."
+	}
+	return count(c.Exposed) + " new visitors have been on it; " + lowerFirst(harmLine(c)) + "."
 }
 
 // harmLine says what the new version cost its visitors so far.

@@ -200,7 +200,14 @@ func toSign(all []api.Release) []api.Release {
 // beside one that says what it was for. The log itself leaves out nothing.
 func news(events []api.Event, most int) []api.Event {
 	var out []api.Event
+	late := false // one notice that nobody took stands for the others
 	for _, e := range events {
+		if strings.HasPrefix(e.Kind, "effect.") && strings.Contains(e.Sentence, "(notify/") {
+			if late {
+				continue
+			}
+			late = true
+		}
 		if e.Kind != "effect.recorded" && e.Kind != "effect.done" && !strings.HasPrefix(e.Kind,
 			"session.") && len(out) < most {
 			out = append(out, e)
