@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -213,9 +214,8 @@ func runEdge(ctx context.Context, f edgeFlags, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if f.name == "" {
-		host, _ := os.Hostname()
-		f.name = host + " " + ln.Addr().String()
+	if f.name, err = edgeNamed(f.name, ln.Addr().String()); err != nil {
+		return errors.Join(err, ln.Close())
 	}
 	file, err := filepath.Abs(f.file)
 	if err != nil {
@@ -228,4 +228,25 @@ func runEdge(ctx context.Context, f edgeFlags, out, errs io.Writer) error {
 	}
 	_, _ = fmt.Fprintf(out, "The edge %q serves visitors on http://%s and follows %s.\n", f.name, ln.Addr(), f.control)
 	return runBoth(ctx, func(ctx context.Context) error { return e.Serve(ctx, ln) }, follower.Run)
+}
+
+// edgeNamed returns the name that an edge reports under: letters, digits, dots,
+// underscores and hyphens, as the control nodes take it.
+func edgeNamed(name, address string) (string, error) {
+	plain := func(r rune) rune {
+		if strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", r) {
+			return r
+		}
+		return '-'
+	}
+	if name == "" {
+		host, _ := os.Hostname()
+		port := strings.Map(plain, address)
+		return strings.Map(plain, host[:min(len(host), max(0, 63-len(port)))]) + "-" + port, nil
+	}
+	if len(name) > 64 || strings.Map(plain, name) != name {
+		return "", fault.New(fault.Invalid, "edge_name_invalid",
+			"--name is at most 64 letters, digits, dots, underscores and hyphens, not %q.", name)
+	}
+	return name, nil
 }

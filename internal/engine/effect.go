@@ -253,11 +253,17 @@ func arm(d deployment.Deployment) provider.Arm {
 	return provider.Arm{ID: d.ID, Version: d.Version, URL: d.URL, BuildIDs: d.BuildIDs}
 }
 
+// silence is how long a deployment may take to answer before it counts as silent: what
+// takes longer tells whoever waits nothing new.
+const silence = 10 * time.Second
+
 func (e *Engine) tryDeploy(ctx context.Context, x effect.Effect) (effect.Result, error) {
 	a, err := argsOf[release.TargetArgs](x)
 	if err != nil {
 		return effect.Result{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
 	id := smoke.Identity(ctx, e.Client, a.URL, a.Health)
 	if !id.OK {
 		return effect.Result{}, fault.New(fault.Unavailable, "deployment_silent", "%s does not answer well: %s", a.URL,
