@@ -57,8 +57,7 @@ func ask() func(string) (string, error) {
 }
 
 func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return term.IsTerminal(int(f.Fd())) // /dev/null is a character device too, and nobody answers there
 }
 
 // version is the module's version, or the commit that was built.

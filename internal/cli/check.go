@@ -63,7 +63,7 @@ func (c *cli) checkReport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "report VERSION CHECK STATUS", Short: "Report a check's result, as a CI does", Args: cobra.ExactArgs(3),
 		Long:    "Report a check's result, as a CI does.\n\nSTATUS is running, passed, failed or not_applicable.",
-		Example: "  slipway check report v2 unit passed --url https://ci.example.com/42 --coverage 87.5",
+		Example: "  slipway check report v2 unit passed --evidence https://ci.example.com/42 --coverage 87.5",
 		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
 			in.Version, in.Name, in.Status = args[0], args[1], args[2]
 			if cmd.Flags().Changed("coverage") {
@@ -73,7 +73,7 @@ func (c *cli) checkReport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(out, func() { c.say("%s of %s: %s.\n", out.Title, out.Version, out.Status) })
+			return c.print(out, func() { c.say("%s of %s: %s.\n", out.Name, out.Version, out.Status) })
 		}),
 	}
 	f := cmd.Flags()

@@ -119,7 +119,7 @@ func Run(ctx context.Context, o Options, args []string) int {
 		return 0
 	}
 	for _, complaint := range []string{"required flag", "if any flags in the group", "unknown command"} { // cobra's own
-		if strings.HasPrefix(err.Error(), complaint) {
+		if _, said := errors.AsType[*fault.Error](err); !said && strings.HasPrefix(err.Error(), complaint) {
 			err = usage(cmd, err)
 		}
 	}

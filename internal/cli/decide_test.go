@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -165,5 +166,15 @@ func TestCleanTakesControlAway(t *testing.T) {
 		if got := clean(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
+	}
+}
+
+// TestUsageOnce shows that a wrong word is answered by one usage line.
+func TestUsageOnce(t *testing.T) {
+	t.Parallel()
+	var errs strings.Builder
+	code := Run(t.Context(), Options{In: strings.NewReader(""), Out: io.Discard, Err: &errs}, []string{"chek"})
+	if code != 2 || strings.Count(errs.String(), "Use it so:") != 1 {
+		t.Errorf("slipway chek: exit code %d and %q, want 2 and the usage once", code, errs.String())
 	}
 }

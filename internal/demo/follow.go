@@ -93,8 +93,8 @@ func (w *world) welcome() {
 	_, _ = fmt.Fprintf(out, "  sign in    as you, ada, quinn, pia or inez; password %s\n", w.password)
 	if !w.opts.AutoApprove {
 		_, _ = fmt.Fprintf(out,
-			"  terminal   slipway login --url %s   (QA signs off first: slipway release sign v2 --passed; then product "+
-				"approves)\n", w.app.URL())
+			"  terminal   slipway login --url %s   (as quinn: slipway release sign v2; later as pia: slipway release "+
+				"approve v2)\n", w.app.URL())
 	}
 	_, _ = fmt.Fprintln(out)
 }
