@@ -159,6 +159,9 @@ func (p *page) console() string {
 func (p *page) quiet() {
 	p.t.Helper()
 	if said := p.console(); said != "" {
+		failed := p.says(`performance.getEntriesByType("resource").filter(r => r.responseStatus >= 400)` +
+			`.map(r => r.responseStatus + " " + r.name).join("\n")`)
+		said += "\nat " + p.says("location.href") + ", refused there: " + failed
 		p.t.Errorf("%s: the console has:\n%s", p.name, said)
 	}
 }
