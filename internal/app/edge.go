@@ -46,11 +46,11 @@ func (a *App) collect(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-tick.C:
-			err := a.deliver(ctx, now)
+			kept, err := a.deliver(ctx, now)
 			if err != nil && !lost {
 				a.opts.Log.Warn("keep observations", "error", err)
 			}
-			lost = err != nil
+			lost = err != nil || lost && kept == 0 // having had nothing to keep proves nothing
 			if g := a.Edge.Table().Generation; g != serves || now.Sub(told) > 5*time.Second {
 				if err := a.Engine.EdgeSeen(ctx, a.edgeName(), g); err != nil {
 					a.opts.Log.Debug("tell what the edge serves", "error", err)
@@ -62,18 +62,20 @@ func (a *App) collect(ctx context.Context) error {
 	}
 }
 
-func (a *App) deliver(ctx context.Context, now time.Time) error {
+// deliver hands over what is complete by now, and says how many batches were kept.
+func (a *App) deliver(ctx context.Context, now time.Time) (kept int, err error) {
 	for {
 		b, ok := a.Edge.Observer().Collect(now)
 		if !ok {
-			return nil
+			return kept, nil
 		}
 		if err := a.Engine.Observe(ctx, b); err != nil && ctx.Err() == nil {
-			return err
+			return kept, err
 		}
 		if len(b.Buckets) == 0 {
-			return nil
+			return kept, nil
 		}
+		kept++
 	}
 }
 

@@ -158,7 +158,11 @@ func (c *cli) showRelease(r api.Release) {
 		c.say("\nWaits for approval %s: slipway release approve %s\n", r.Approval.ID, r.Version)
 	}
 	for _, a := range r.Actions {
-		if a.Disabled == "" {
+		switch {
+		case a.Disabled != "":
+		case a.Name == "rollback":
+			c.say("  slipway rollback request --reason …: %s\n", a.Effect)
+		default:
 			c.say("  slipway release %s %s: %s\n", a.Name, r.Version, a.Effect)
 		}
 	}

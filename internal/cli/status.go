@@ -44,10 +44,10 @@ func (c *cli) showStatus(s api.Status) {
 		c.say("\nUnder way: %s (%s) %s\n", r.Version, r.ID, r.Sentence)
 	}
 	for _, r := range s.Rollbacks {
-		c.say("\nGoing back: %s %s\n", r.ID, r.Sentence)
+		c.say("\nGoing back: from %s to %s (%s) %s\n", r.From, r.To, r.ID, r.Sentence)
 	}
 	for _, a := range s.Approvals {
-		c.say("\nWaits for you: %s of %s in %s: slipway %s approve %s\n", a.Kind, a.Version, a.Environment, a.Kind, a.Subject)
+		c.say("\nWaits for you: %s: slipway %s approve %s\n", a.Action, a.Kind, a.Subject)
 	}
 	for _, i := range s.Incidents {
 		c.say("\nOpen: %s %s (%s)\n", i.Severity, i.Title, i.ID)

@@ -94,6 +94,15 @@ func troubleOfPostgres(code string) trouble {
 	return other
 }
 
+// full reports whether the database has no room left.
+func full(err error) bool {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code()&0xff == 13
+	}
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "53100"
+}
+
 // translate turns a driver's error into a fault where a caller can act upon it.
 // Faults and what nobody can act upon pass unchanged.
 func translate(err error) error {
@@ -111,6 +120,10 @@ func translate(err error) error {
 	case collided:
 		return fault.Wrap(err, fault.Unavailable, "store_busy", "The database is busy. Try again.")
 	case unreached:
+		if full(err) {
+			return fault.Wrap(err, fault.Unavailable, "store_unavailable",
+				"The disk that holds the database is full. Nothing can be recorded, or done, until there is room.")
+		}
 		return fault.Wrap(err, fault.Unavailable, "store_unavailable", "The database cannot be reached right now. Try again.")
 	default:
 		return err
