@@ -110,7 +110,7 @@ func (a Actor) Check(p Permission, environment string) error {
 func (p Permission) words() string {
 	resource, action, _ := strings.Cut(string(p), ":")
 	article := "a"
-	if resource != "" && strings.IndexByte("aeiou", resource[0]) >= 0 {
+	if resource != "" && strings.IndexByte("aeio", resource[0]) >= 0 {
 		article = "an"
 	}
 	return action + " " + article + " " + resource

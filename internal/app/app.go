@@ -249,6 +249,13 @@ func (a *App) Run(ctx context.Context) (err error) {
 			return fmt.Errorf("adopt what runs in production: %w", err)
 		}
 	}
+	if a.Edge != nil { // visitors are let in when it is known where to: until then they wait, and nobody is refused
+		if _, doc, err := a.DB.Route(ctx, a.opts.Strategy.App); err == nil {
+			if err := a.apply(doc); err != nil {
+				a.opts.Log.Warn("apply the kept routing table", "error", err)
+			}
+		}
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.serve(ctx) })
 	g.Go(func() error { return a.live.Run(ctx) })

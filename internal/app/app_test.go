@@ -217,7 +217,9 @@ func TestASecondStartServesTheSameAtOnce(t *testing.T) {
 	first.stop()
 	second := start(t, database, shop.URL)
 	began := time.Now()
-	second.until("the first visitor", func() bool { code, _ := get(second.EdgeURL() + "/"); return code == http.StatusOK })
+	if code, body := get(second.EdgeURL() + "/"); code != http.StatusOK {
+		t.Errorf("the first visitor got %d %s", code, body)
+	}
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("it took %s", took)
 	}
