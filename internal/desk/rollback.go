@@ -163,6 +163,12 @@ func rollbackActions(who access.Actor, b rollback.Rollback) []api.Action {
 		add(access.RunRollback, api.Action{Name: "retry", Title: "Try again", Effect: "Sends all visitors to " +
 			b.Plan.To.Version + " and verifies it.", Undo: "Go to another deployment.", Primary: true, Dangers: true})
 	}
+	if b.Phase == rollback.Failed && b.Plan.To != nil && b.Executed.IsZero() {
+		add(access.RunRollback, api.Action{
+			Name: "run", Title: "Move visitors all the same", Reason: true, Dangers: true,
+			Effect: "Sends all visitors to " + b.Plan.To.Version + " though it did not answer well.", Undo: "Go to another deployment.",
+		})
+	}
 	if b.Phase == rollback.Requested || b.Phase == rollback.Failed {
 		add(access.RequestRollback, api.Action{
 			Name: "retarget", Title: "Go to another deployment", Reason: true,

@@ -59,6 +59,7 @@ type SmokeArgs struct {
 	Deployment string `json:"deployment"`
 	URL        string `json:"url"`
 	Suite      string `json:"suite"`
+	Health     string `json:"health,omitempty"` // path, for the look before
 }
 
 // Decision is what Decide says. When Err is set nothing else is.
@@ -241,12 +242,24 @@ func (x *decider) effect(kind effect.Kind, what string, args any) {
 	})
 }
 
-// execute asks for the routing. A rollback is exempt from freezes and windows.
+// execute looks whether the target answers, and then asks for the routing: taking
+// visitors from a version that fails to one that is down helps nobody. A person may
+// insist. A rollback is exempt from freezes and windows.
 func (x *decider) execute() {
-	x.r.Phase = Executing
-	x.r.Sentence = "Sends all visitors to " + x.r.Plan.To.Version + "."
-	x.effect(effect.Route, "route", RouteArgs{Stable: x.r.Plan.To.ID, Salt: x.r.ID, Ban: x.r.Plan.From.ID})
-	x.event("rollback.started", engineActor, x.r.Sentence, nil)
+	to := x.r.Plan.To
+	e, looked := x.f.Effects[fmt.Sprintf("%s/look/%d", x.r.ID, x.r.Attempt)]
+	switch {
+	case x.r.Insist || e.State == effect.Done && e.Result.OK:
+		x.r.Phase = Executing
+		x.r.Sentence = "Sends all visitors to " + to.Version + "."
+		x.effect(effect.Route, "route", RouteArgs{Stable: to.ID, Salt: x.r.ID, Ban: x.r.Plan.From.ID})
+		x.event("rollback.started", engineActor, x.r.Sentence, nil)
+	case !looked:
+		x.effect(effect.Deploy, "look", SmokeArgs{Deployment: to.ID, URL: to.URL, Health: x.r.Plan.Rules.Health.Path})
+		x.r.Sentence = "Looks whether " + to.Version + " answers."
+	case e.State != effect.Pending:
+		x.failed(fmt.Sprintf("No visitor was moved: %s does not answer well. %s", to.Version, e.Result.Sentence))
+	}
 }
 
 func (x *decider) executing() {
@@ -327,6 +340,9 @@ func (r Rollback) Next() []string {
 	next := []string{}
 	if r.Plan.To != nil {
 		next = append(next, "Try it again: slipway rollback retry "+r.ID)
+		if r.Executed.IsZero() {
+			next = append(next, "Move the visitors without looking first: slipway rollback run "+r.ID+" --reason …")
+		}
 	}
 	for _, c := range r.Plan.Candidates {
 		if c.Eligible && (r.Plan.To == nil || c.Deployment.ID != r.Plan.To.ID) {
@@ -352,6 +368,7 @@ func (x *decider) command(c Command) {
 		x.d.Err = fault.New(fault.Refused, "approval_missing", "A rollback of %s runs only after approval: %s",
 			x.r.Environment, x.r.Sentence)
 	case (c.Kind == Run || c.Kind == Retry) && x.r.Phase == Failed && x.r.Plan.To != nil:
+		x.r.Insist = c.Kind == Run && c.Reason != ""
 		x.r.Phase, x.r.Smoked = Approved, time.Time{}
 		x.r.Attempt++
 		x.r.Effect = ""

@@ -64,6 +64,7 @@ type Rollback struct {
 	Request     string    `json:"request,omitempty"` // id of the open approval request
 	Effect      string    `json:"effect,omitempty"`  // key of the effect it waits for
 	Attempt     int       `json:"attempt"`           // of the execution
+	Insist      bool      `json:"insist,omitempty"`  // a person wants traffic moved without a look at the target
 	Incident    string    `json:"incident,omitempty"`
 	Sentence    string    `json:"sentence"`
 	Detected    time.Time `json:"detected,omitzero"`

@@ -165,7 +165,7 @@ func TestFailureIsAStateWithNextActions(t *testing.T) {
 		want string
 	}{
 		{"no target", nil, "no known good"},
-		{"traffic cannot be moved", good(), "could not be moved"},
+		{"the target does not answer", good(), "No visitor was moved: v1 does not answer well"},
 	}
 	for _, tt := range tests {
 		w := newWorld(tt.to)
@@ -188,6 +188,8 @@ func TestUnwellTargetFailsAndAnotherCanBeChosen(t *testing.T) {
 	w.settle(t)
 	w.vote(t, true)
 	w.apply(w.decide()) // approved
+	w.apply(w.decide()) // looks at the target
+	w.act(true)
 	w.apply(w.decide()) // asks for the routing
 	w.act(true)
 	w.well = false
