@@ -73,7 +73,12 @@ func (c *cli) checkReport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(out, func() { c.say("%s of %s: %s.\n", out.Name, out.Version, out.Status) })
+			return c.print(out, func() {
+				c.say("%s of %s: %s.\n", out.Name, out.Version, out.Status)
+				if len(out.Required) == 0 {
+					c.say("No stage of the strategy waits for %q. The names it knows: slipway check list %s\n", out.Name, out.Version)
+				}
+			})
 		}),
 	}
 	f := cmd.Flags()
