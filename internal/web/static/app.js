@@ -49,7 +49,7 @@
     try {
       const r = await fetch(location.href, { headers: { "X-Live": "1" }, redirect: "error" });
       if (r.status === 401) { location.reload(); return; }
-      if (r.ok) { morph(await r.text()); away(false); } else if (r.status >= 500) away(true);
+      if (r.ok) { morph(await r.text()); away(false); } else away(true);
     } catch { away(true); } finally { busy = false; }
     if (again) { again = false; look(); }
   };
