@@ -166,7 +166,8 @@ func rollbackActions(who access.Actor, b rollback.Rollback) []api.Action {
 	if b.Phase == rollback.Failed && b.Plan.To != nil && b.Executed.IsZero() {
 		add(access.RunRollback, api.Action{
 			Name: "run", Title: "Move visitors all the same", Reason: true, Dangers: true,
-			Effect: "Sends all visitors to " + b.Plan.To.Version + " though it did not answer well.", Undo: "Go to another deployment.",
+			Effect: "Sends all visitors to " + b.Plan.To.Version + " though it did not answer well.",
+			Undo:   "Go to another deployment.",
 		})
 	}
 	if b.Phase == rollback.Requested || b.Phase == rollback.Failed {
