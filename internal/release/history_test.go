@@ -3,6 +3,7 @@ package release
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +70,15 @@ func invariants(t *testing.T, before Release, w *world, d Decision, undoSeen boo
 	r := w.r
 	if undoSeen && r.Share > before.Share {
 		t.Fatalf("the share rose from %g to %g after it was decided to go back", before.Share, r.Share)
+	}
+	for i, p := range r.Plan.Steps { // staging and canary come before production, whoever asks
+		deployed := r.States[i].Status == StepPassed
+		if !r.Promoted.IsZero() && p.Kind == KindDeploy && !deployed {
+			t.Fatalf("promoted though %s is %s", p.ID, r.States[i].Status)
+		}
+		if s := r.States[i]; s.Status == StepSkipped && (s.Actor == "" || !strings.Contains(s.Sentence, "skipped by")) {
+			t.Fatalf("%s was skipped by nobody: %+v", p.ID, s)
+		}
 	}
 	if before.Phase.Final() && d.Changed {
 		t.Fatalf("a release that is %s changed", before.Phase)
