@@ -137,6 +137,7 @@ func (p Plan) Steps() []string {
 		return []string{"There is no known good deployment to go back to. Deploy an earlier version by hand, or fix forward."}
 	}
 	return []string{
+		fmt.Sprintf("Look whether %s answers. Nobody is moved when it does not, unless a person insists.", p.To.Version),
 		fmt.Sprintf("Send all visitors of %s to %s (%s).", p.Environment, p.To.Version, p.To.URL),
 		fmt.Sprintf("Stop honoring sessions that are pinned to %s.", p.From.Version),
 		fmt.Sprintf("Run the smoke checks %q against %s.", p.Suite, p.To.Version),
