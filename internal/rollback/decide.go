@@ -94,6 +94,9 @@ func Decide(r Rollback, f Facts) Decision {
 		}
 	case r.Phase == Requested:
 		x.requested()
+	case r.Plan.To == nil && r.Phase != Failed && !r.Phase.Final():
+		// No plan of ours gets here. A record that does must not stop the loop for everybody else.
+		x.failed("There is no known good deployment to go back to.")
 	case r.Phase == Approved:
 		x.execute()
 	case r.Phase == Executing:

@@ -294,6 +294,7 @@ func TestRandomHistories(t *testing.T) {
 func FuzzDecide(f *testing.F) {
 	f.Add([]byte(`{"phase":"requested"}`), "run")
 	f.Add([]byte(`{"phase":"verifying","plan":{"to":{"id":"x"}}}`), "")
+	f.Add([]byte(`{"phase":"verifying"}`), "")
 	f.Fuzz(func(t *testing.T, doc []byte, command string) {
 		var r Rollback
 		if json.Unmarshal(doc, &r) != nil {
@@ -305,6 +306,19 @@ func FuzzDecide(f *testing.F) {
 		}
 		Decide(r, facts)
 	})
+}
+
+func TestARecordWithoutATargetFailsInWords(t *testing.T) {
+	t.Parallel()
+	for _, phase := range []Phase{Requested, Approved, Executing, Verifying} {
+		r := Rollback{ID: "rb_1", Environment: "production", Phase: phase, Effect: "rb_1/smoke/0"}
+		for _, e := range []effect.Effect{{State: effect.Pending}, {State: effect.Failed}, {State: effect.Done}} {
+			d := Decide(r, Facts{Now: start, Effects: map[string]effect.Effect{r.Effect: e}})
+			if d.Rollback.Phase != Failed || !strings.Contains(d.Rollback.Sentence, "no known good deployment") {
+				t.Errorf("%s with an effect that is %s: %s, %q", phase, e.State, d.Rollback.Phase, d.Rollback.Sentence)
+			}
+		}
+	}
 }
 
 func TestWithdrawingNeedsAReason(t *testing.T) {
