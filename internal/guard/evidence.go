@@ -110,11 +110,11 @@ func (x *exam) shareIn(second int64) float64 {
 
 // ticksIn pairs the seconds of both versions. A second of which nothing came from
 // one of them has no requests there.
-func (x *exam) ticksIn(from, to int64) []judge.Tick {
+func (x *exam) ticksIn(from, to int64) []judge.OldTick {
 	cs, ss := between(x.canary, from, to), between(x.stable, from, to)
-	out := make([]judge.Tick, 0, max(len(cs), len(ss)))
+	out := make([]judge.OldTick, 0, max(len(cs), len(ss)))
 	for i, j := 0, 0; i < len(cs) || j < len(ss); {
-		var t judge.Tick
+		var t judge.OldTick
 		switch {
 		case j == len(ss) || i < len(cs) && cs[i].Second < ss[j].Second:
 			t.Second, t.Canary, i = cs[i].Second, arm(cs[i]), i+1
@@ -130,8 +130,8 @@ func (x *exam) ticksIn(from, to int64) []judge.Tick {
 	return out
 }
 
-func arm(b metric.Bucket) judge.Arm {
-	return judge.Arm{Requests: b.Requests, Errors: b.Errors, Latency: b.Latency}
+func arm(b metric.Bucket) judge.OldArm {
+	return judge.OldArm{Requests: b.Requests, Errors: b.Errors, Latency: b.Latency}
 }
 
 // inOrder returns buckets by second, each second once, without touching bs.

@@ -297,7 +297,7 @@ func TestWarmUntilAgreesWithTheJudge(t *testing.T) {
 	r := DefaultRules()
 	ev := w.evidence(50)
 	x := newExam(r, ev)
-	c := judge.Compare(x.ticksIn(x.start, x.end), judge.Config{WorseLatency: 0.1, ColdStart: r.ColdStart})
+	c := judge.Compare(x.ticksIn(x.start, x.end), judge.OldConfig{WorseLatency: 0.1, ColdStart: r.ColdStart})
 	if c.WarmUntil != x.warmFrom() {
 		t.Errorf("the judge waits until %d, the limits until %d", c.WarmUntil-w.t0, x.warmFrom()-w.t0)
 	}

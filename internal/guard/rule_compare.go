@@ -24,7 +24,7 @@ func (x *exam) judgeBoth() (judge.Comparison, bool) {
 	if x.alone() || x.rules.ErrorRate.WorseBy <= 0 && x.rules.LatencyP95.WorseBy <= 0 {
 		return judge.Comparison{}, false
 	}
-	c := judge.Compare(x.ticksIn(x.start, x.end), judge.Config{
+	c := judge.Compare(x.ticksIn(x.start, x.end), judge.OldConfig{
 		Alpha:        x.rules.Alpha,
 		WorseErrors:  x.rules.ErrorRate.WorseBy,
 		WorseLatency: x.rules.LatencyP95.WorseBy,

@@ -167,7 +167,7 @@ func rateFinding(arm string, level Level, c count, limit float64) Finding {
 // span; 0 when the stable side says nothing to the contrary.
 func (x *exam) chanceOfErrors(f Finding) float64 {
 	ticks := x.ticksIn(f.From, f.To)
-	if !slices.ContainsFunc(ticks, func(t judge.Tick) bool { return t.Stable.Requests > 0 }) {
+	if !slices.ContainsFunc(ticks, func(t judge.OldTick) bool { return t.Stable.Requests > 0 }) {
 		return 0
 	}
 	return judge.Chance(ticks)

@@ -114,7 +114,7 @@ func (x *exam) chanceOfSlow(f Finding) float64 {
 	ticks := x.ticksIn(f.From, f.To)
 	some := false
 	for i := range ticks {
-		for _, a := range []*judge.Arm{&ticks[i].Canary, &ticks[i].Stable} {
+		for _, a := range []*judge.OldArm{&ticks[i].Canary, &ticks[i].Stable} {
 			a.Requests, a.Errors = a.Latency.Count(), a.Latency.CountAbove(f.Limit)
 		}
 		some = some || ticks[i].Stable.Requests > 0

@@ -127,20 +127,20 @@ func TestExactTests(t *testing.T) {
 
 func TestChance(t *testing.T) {
 	t.Parallel()
-	one := func(nc, c, ns, s uint64, share float64) Tick {
-		return Tick{Share: share, Canary: Arm{Requests: nc, Errors: c}, Stable: Arm{Requests: ns, Errors: s}}
+	one := func(nc, c, ns, s uint64, share float64) OldTick {
+		return OldTick{Share: share, Canary: OldArm{Requests: nc, Errors: c}, Stable: OldArm{Requests: ns, Errors: s}}
 	}
 	tests := []struct {
 		name     string
-		ticks    []Tick
+		ticks    []OldTick
 		from, to float64
 	}{
 		{"nothing", nil, 1, 1},
-		{"no failure", []Tick{one(10, 0, 90, 0, 0.1)}, 1, 1},
-		{"its part", []Tick{one(10, 1, 90, 9, 0.1)}, 1, 1},
-		{"all ten on a tenth", []Tick{one(10, 10, 90, 0, 0.1)}, 1e-10, 1.01e-10},
-		{"no stable side", []Tick{one(100, 100, 0, 0, 0.1)}, 1, 1},
-		{"some more", []Tick{one(50, 8, 50, 2, 0.5)}, 56.0 / 1024, 0.2}, // the exact binomial tail, and no more than loose
+		{"no failure", []OldTick{one(10, 0, 90, 0, 0.1)}, 1, 1},
+		{"its part", []OldTick{one(10, 1, 90, 9, 0.1)}, 1, 1},
+		{"all ten on a tenth", []OldTick{one(10, 10, 90, 0, 0.1)}, 1e-10, 1.01e-10},
+		{"no stable side", []OldTick{one(100, 100, 0, 0, 0.1)}, 1, 1},
+		{"some more", []OldTick{one(50, 8, 50, 2, 0.5)}, 56.0 / 1024, 0.2}, // the exact binomial tail, and no more than loose
 	}
 	for _, test := range tests {
 		if got := Chance(test.ticks); got < test.from*(1-1e-9) || got > test.to*(1+1e-9) {
@@ -148,7 +148,7 @@ func TestChance(t *testing.T) {
 		}
 	}
 	// The share is raised from 5 to 25 % as an outage begins: in sum 250 of 1,300 against 760 of 6,700.
-	var outage []Tick
+	var outage []OldTick
 	for range 20 {
 		outage = append(outage, one(5, 0, 95, 1, 0.05))
 	}

@@ -11,7 +11,7 @@ import "math"
 // share was raised as an outage began, because most of its requests fell into it.
 // The bound is Chernoff's: the smallest mean of r^(c - C) over r, C being what the
 // canary had and c hypergeometric in each block.
-func Chance(ticks []Tick) float64 {
+func Chance(ticks []OldTick) float64 {
 	var (
 		blocks []cell
 		total  float64

@@ -8,7 +8,7 @@ import (
 )
 
 // Arm is what one version did in one tick.
-type Arm struct {
+type OldArm struct {
 	Requests uint64
 	Errors   uint64
 	Latency  Sketch
@@ -17,15 +17,15 @@ type Arm struct {
 // Tick is one second of both versions. The intended share of the changed version
 // holds for the whole tick: a second in which it changed is left out by giving a
 // share that is no share (NaN, 0 or 1), which bets nothing.
-type Tick struct {
+type OldTick struct {
 	Second int64
 	Share  float64 // 0 to 1
-	Canary Arm
-	Stable Arm
+	Canary OldArm
+	Stable OldArm
 }
 
 // Config says what a comparison looks for.
-type Config struct {
+type OldConfig struct {
 	Alpha        float64       // bound on the chance of ever calling a healthy version worse
 	WorseErrors  float64       // 0.25: a rate up to 25 % higher is accepted; 0 or less: errors are not compared
 	WorseLatency float64       // likewise for durations
@@ -50,8 +50,8 @@ type Comparison struct {
 	LogE    float64 `json:"log_e"`     // of the weighted mean of the accounts
 	MaxLogE float64 `json:"max_log_e"` // the largest so far: what Ville's inequality bounds
 
-	Canary        Totals   `json:"canary"`
-	Stable        Totals   `json:"stable"`
+	Canary        OldTotals   `json:"canary"`
+	Stable        OldTotals   `json:"stable"`
 	Ratio         Interval `json:"ratio"`           // error rate of the canary divided by that of the stable version
 	WarmUntil     int64    `json:"warm_until"`      // Unix second from which latency is judged; 0 when it is
 	MoreToBeSure  uint64   `json:"more_to_be_sure"` // canary requests until the evidence suffices; 0 unknown
@@ -60,7 +60,7 @@ type Comparison struct {
 }
 
 // Totals are sums over the compared ticks.
-type Totals struct {
+type OldTotals struct {
 	Requests uint64  `json:"requests"`
 	Errors   uint64  `json:"errors"`
 	P95      float64 `json:"p95"` // milliseconds; 0 when there is none
@@ -97,7 +97,7 @@ func (c Comparison) Sureness() float64 { return 1 - math.Exp(-max(c.MaxLogE, 0))
 // reaches ln(1/Alpha), however often one looks, is at most Alpha. Shocks that hit
 // both versions, drift and changes of the share cancel, because each tick is judged
 // on where its errors fell and not on how many there were.
-func Compare(ticks []Tick, c Config) Comparison {
+func Compare(ticks []OldTick, c OldConfig) Comparison {
 	ticks = inOrder(ticks)
 	var (
 		out     Comparison
@@ -153,7 +153,7 @@ func (o *Comparison) combine() {
 
 // forecast fills what follows from the sums: the harm so far, and how many more
 // canary requests the evidence needs if the rates stay as they are.
-func (o *Comparison) forecast(c Config, errs *errorBets) {
+func (o *Comparison) forecast(c OldConfig, errs *errorBets) {
 	if o.Canary.Requests == 0 || o.Stable.Requests == 0 {
 		return
 	}
@@ -169,13 +169,13 @@ func (o *Comparison) forecast(c Config, errs *errorBets) {
 	}
 }
 
-func (t *Totals) add(a Arm) {
+func (t *OldTotals) add(a OldArm) {
 	t.Requests += a.Requests
 	t.Errors += a.Errors
 }
 
 // p95 fills the quantile with its 95 % band; nothing is known of no durations.
-func (t *Totals) p95(s Sketch) {
+func (t *OldTotals) p95(s Sketch) {
 	if s.Count() == 0 {
 		return
 	}
@@ -185,17 +185,17 @@ func (t *Totals) p95(s Sketch) {
 
 // sane bounds what a hostile source may claim: no more errors than requests, no
 // count that could overflow a sum.
-func (t Tick) sane() Tick {
+func (t OldTick) sane() OldTick {
 	const most = 1 << 40
-	for _, a := range []*Arm{&t.Canary, &t.Stable} {
+	for _, a := range []*OldArm{&t.Canary, &t.Stable} {
 		a.Requests = min(a.Requests, most)
 		a.Errors = min(a.Errors, a.Requests)
 	}
 	return t
 }
 
-func inOrder(ticks []Tick) []Tick {
-	bySecond := func(a, b Tick) int { return cmp.Compare(a.Second, b.Second) }
+func inOrder(ticks []OldTick) []OldTick {
+	bySecond := func(a, b OldTick) int { return cmp.Compare(a.Second, b.Second) }
 	if slices.IsSortedFunc(ticks, bySecond) {
 		return ticks
 	}

@@ -32,7 +32,7 @@ type block struct {
 	c, s   uint64
 }
 
-func newErrorBets(c Config) *errorBets {
+func newErrorBets(c OldConfig) *errorBets {
 	return &errorBets{rho: 1 + min(max(c.WorseErrors, 0), 1e6), intended: newWealth(), seen: newWealth()}
 }
 
@@ -42,7 +42,7 @@ func (e *errorBets) payIn() {
 }
 
 // tick bets on one tick and renews the account.
-func (e *errorBets) tick(t Tick, a *Account) {
+func (e *errorBets) tick(t OldTick, a *Account) {
 	c, k := t.Canary.Errors, t.Canary.Errors+t.Stable.Errors
 	a.Judged += t.Canary.Requests
 	a.Units += c

@@ -41,7 +41,7 @@ type latencyBlock struct {
 	c, s   [4]uint64
 }
 
-func newLatencyBets(c Config) *latencyBets {
+func newLatencyBets(c OldConfig) *latencyBets {
 	tolerance := min(max(c.WorseLatency, 0), 1e6)
 	l := &latencyBets{
 		shift: int(math.Ceil(math.Log1p(tolerance)/math.Log(sketchRatio) - 1e-9)),
@@ -64,7 +64,7 @@ func (l *latencyBets) payIn() {
 
 // watch notes a change of the share and the end of a period, before the tick is
 // judged: what it decides rests on earlier ticks only.
-func (l *latencyBets) watch(t Tick) {
+func (l *latencyBets) watch(t OldTick) {
 	switch {
 	case !(t.Share > 0 && t.Share < 1): // no share is meant here
 	case t.Share > l.share:
@@ -106,7 +106,7 @@ func (l *latencyBets) setBounds(s Sketch) {
 }
 
 // tick adds one tick to the block and renews the account.
-func (l *latencyBets) tick(t Tick, a *Account) {
+func (l *latencyBets) tick(t OldTick, a *Account) {
 	if !l.ready || t.Second < l.warm {
 		return
 	}
@@ -152,7 +152,7 @@ func (l *latencyBets) close() {
 }
 
 // warmUntil says until when durations are not judged yet; 0 when they are.
-func (l *latencyBets) warmUntil(ticks []Tick) int64 {
+func (l *latencyBets) warmUntil(ticks []OldTick) int64 {
 	if len(ticks) == 0 || ticks[len(ticks)-1].Second >= l.warm {
 		return 0
 	}

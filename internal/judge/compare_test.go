@@ -31,8 +31,8 @@ func newTraffic(seed uint64) *traffic {
 	}
 }
 
-func (w *traffic) tick(i int) Tick {
-	t := Tick{Second: int64(i), Share: w.share(i)}
+func (w *traffic) tick(i int) OldTick {
+	t := OldTick{Second: int64(i), Share: w.share(i)}
 	v := t.Share
 	if w.real != nil {
 		v = w.real(i)
@@ -43,7 +43,7 @@ func (w *traffic) tick(i int) Tick {
 	return t
 }
 
-func (w *traffic) arm(a *Arm, mean, fails, slow float64) {
+func (w *traffic) arm(a *OldArm, mean, fails, slow float64) {
 	for left := mean; left > 0; left -= 50 { // Poisson, in parts that do not underflow
 		p := math.Exp(-min(left, 50))
 		for u, s, n := w.rng.Float64(), p, 0; u > s && n < 500; {
@@ -63,16 +63,16 @@ func (w *traffic) arm(a *Arm, mean, fails, slow float64) {
 	}
 }
 
-func (w *traffic) ticks(n int) []Tick {
-	out := make([]Tick, n)
+func (w *traffic) ticks(n int) []OldTick {
+	out := make([]OldTick, n)
 	for i := range out {
 		out[i] = w.tick(i)
 	}
 	return out
 }
 
-func config() Config {
-	return Config{Alpha: 0.01, WorseErrors: 0.25, WorseLatency: 0.10}
+func config() OldConfig {
+	return OldConfig{Alpha: 0.01, WorseErrors: 0.25, WorseLatency: 0.10}
 }
 
 // req: N-04 CD-16
@@ -161,8 +161,8 @@ func TestNullLatencyIsRarelyCalledWorse(t *testing.T) {
 }
 
 // found returns how many canary requests it took, 0 when it was not found.
-func found(w *traffic, c Config, most int) (requests, seconds uint64) {
-	ticks := make([]Tick, 0, most)
+func found(w *traffic, c OldConfig, most int) (requests, seconds uint64) {
+	ticks := make([]OldTick, 0, most)
 	for i := range most {
 		ticks = append(ticks, w.tick(i))
 		requests += ticks[i].Canary.Requests
@@ -342,7 +342,7 @@ func TestCompareIsDeterministicAndOrderFree(t *testing.T) {
 	w.durations = true
 	ticks := w.ticks(100)
 	want := fmt.Sprintf("%v", Compare(ticks, config()))
-	shuffled := append([]Tick(nil), ticks...)
+	shuffled := append([]OldTick(nil), ticks...)
 	w.rng.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 	for range 5 {
 		if got := fmt.Sprintf("%v", Compare(shuffled, config())); got != want {

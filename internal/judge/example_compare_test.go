@@ -11,9 +11,9 @@ import (
 // A canary at 5 % of the traffic fails on every third request while the stable
 // version has its usual errors.
 func ExampleCompare() {
-	var ticks []judge.Tick
+	var ticks []judge.OldTick
 	for second := range int64(12) {
-		t := judge.Tick{Second: second, Share: 0.05}
+		t := judge.OldTick{Second: second, Share: 0.05}
 		t.Canary.Requests, t.Stable.Requests = 5, 95
 		if second%3 != 0 {
 			t.Canary.Errors = 2
@@ -21,7 +21,7 @@ func ExampleCompare() {
 		t.Stable.Errors = uint64(second % 2)
 		ticks = append(ticks, t)
 	}
-	c := judge.Compare(ticks, judge.Config{Alpha: 0.01, WorseErrors: 0.25})
+	c := judge.Compare(ticks, judge.OldConfig{Alpha: 0.01, WorseErrors: 0.25})
 	fmt.Printf("%d of %d against %d of %d\n", c.Canary.Errors, c.Canary.Requests, c.Stable.Errors, c.Stable.Requests)
 	fmt.Println("worse:", c.MaxLogE >= math.Log(1/0.01))
 	fmt.Printf("at least %.0f times as often\n", math.Floor(c.Ratio.Low))
@@ -37,7 +37,7 @@ func FuzzCompare(f *testing.F) {
 	f.Add(math.NaN(), most, most, uint64(0), uint64(9), int64(math.MinInt64), -1.0, math.Inf(1))
 	f.Add(0.999999, uint64(1)<<40, uint64(1)<<40, uint64(1)<<40, uint64(0), int64(math.MaxInt64), 1e-300, 1e-9)
 	f.Fuzz(func(t *testing.T, share float64, n, e, ns, es uint64, step int64, alpha, worse float64) {
-		ticks := make([]judge.Tick, 20)
+		ticks := make([]judge.OldTick, 20)
 		for i := range ticks {
 			x := &ticks[i]
 			x.Second, x.Share = int64(i)*step, share
@@ -46,7 +46,7 @@ func FuzzCompare(f *testing.F) {
 			x.Canary.Latency.Add(0)
 			x.Stable.Latency.Add(1 << 40)
 		}
-		c := judge.Compare(ticks, judge.Config{Alpha: alpha, WorseErrors: worse, WorseLatency: worse})
+		c := judge.Compare(ticks, judge.OldConfig{Alpha: alpha, WorseErrors: worse, WorseLatency: worse})
 		for _, v := range []float64{
 			c.LogE, c.MaxLogE, c.Sureness(), c.Errors.LogE, c.Latency.LogE, c.Ratio.Low, c.Ratio.High,
 			c.Ratio.Value, c.ExcessFailed, c.ExpectedShare, c.Canary.P95, c.Canary.P95High,

@@ -36,7 +36,7 @@ const intervalMiss = 0.05
 // that neither a bettor on "more" nor one on "less" has won 2/intervalMiss against.
 // It holds at every look (Ville). Its limits are the wider ones of the two ways to
 // take the share.
-func (e *errorBets) interval(canary, stable Totals) Interval {
+func (e *errorBets) interval(canary, stable OldTotals) Interval {
 	e.close()
 	if canary.Requests == 0 || stable.Requests == 0 || canary.Errors+stable.Errors == 0 {
 		return Interval{}

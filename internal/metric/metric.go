@@ -45,7 +45,50 @@ type Bucket struct {
 	Bytes      uint64       `json:"bytes"`    // of answer bodies
 	New        uint64       `json:"new"`      // visitors assigned to this deployment for the first time
 	Latency    judge.Sketch `json:"latency"`  // to the first byte of the answer
+
+	Width  int64   `json:"width,omitempty"`  // seconds that it covers from Second on; 0 means 1
+	Units  uint64  `json:"units,omitempty"`  // visitors with a failure, each at most once in 60 s
+	Slow   uint64  `json:"slow,omitempty"`   // beyond the source's slow bound: the p95 of all versions in the minute before
+	Slices *Slices `json:"slices,omitempty"` // by the hash of the visitor; nil when the source knows no visitors
 }
+
+// Slices are sums over twenty equal parts of the visitors, by the hash of their key: placebo canaries. The part of a
+// visitor is the same on every edge and independent of the part that a release exposes.
+type Slices struct {
+	Requests [judge.Slices]uint32 `json:"requests"`
+	Units    [judge.Slices]uint32 `json:"units"`
+	Slow     [judge.Slices]uint32 `json:"slow"`
+}
+
+// Add merges o's sums into s.
+func (s *Slices) Add(o Slices) {
+	for i := range s.Units {
+		s.Requests[i] += o.Requests[i]
+		s.Units[i] += o.Units[i]
+		s.Slow[i] += o.Slow[i]
+	}
+}
+
+// Value is what one source saw of one custom metric of one deployment in a span.
+type Value struct {
+	Deployment string     `json:"deployment"`
+	Metric     string     `json:"metric"`
+	Second     int64      `json:"second"`
+	Width      int64      `json:"width,omitempty"` // seconds; 0 means 1
+	Sums       judge.Sums `json:"sums"`
+}
+
+// Kind is a family of sources. A version's errors and durations are taken from one kind only: two that see the same
+// requests would count them twice.
+type Kind string
+
+// The kinds of sources.
+const (
+	Edge       Kind = "edge"
+	Prometheus Kind = "prometheus"
+	OTLP       Kind = "otlp"
+	App        Kind = "app" // POST /api/v1/metrics: custom metrics of the application itself
+)
 
 // Add merges o's sums into b; deployment, class and second stay b's.
 func (b *Bucket) Add(o Bucket) {
@@ -59,6 +102,16 @@ func (b *Bucket) Add(o Bucket) {
 	b.Bytes += o.Bytes
 	b.New += o.New
 	b.Latency.Merge(o.Latency)
+	b.Units += o.Units
+	b.Slow += o.Slow
+	if o.Slices != nil {
+		sum := Slices{}
+		if b.Slices != nil {
+			sum = *b.Slices
+		}
+		sum.Add(*o.Slices)
+		b.Slices = &sum
+	}
 }
 
 // ErrorRate returns the share of requests that failed, and false when there were
@@ -72,9 +125,11 @@ func (b Bucket) ErrorRate() (float64, bool) {
 
 // Batch is one delivery of a source.
 type Batch struct {
-	Source   string    `json:"source"`   // unique per process, e.g. edge-7f3a
-	Sequence uint64    `json:"sequence"` // rises by one with each batch of the source
+	Source   string    `json:"source"`         // unique per process, e.g. edge-7f3a
+	Kind     Kind      `json:"kind,omitempty"` // empty means Edge
+	Sequence uint64    `json:"sequence"`       // rises by one with each batch of the source
 	Sent     time.Time `json:"sent"`
 	Complete int64     `json:"complete"` // every second before this Unix time is final
 	Buckets  []Bucket  `json:"buckets"`
+	Values   []Value   `json:"values,omitempty"` // custom metrics
 }
