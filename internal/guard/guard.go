@@ -53,6 +53,19 @@ type Rules struct {
 	// ColdStart is how long after each rise of the share durations are not judged, because caches are cold. A pass
 	// needs judged durations when a limit on them is set; 0 judges at once.
 	ColdStart time.Duration `json:"cold_start"`
+
+	Source  metric.Kind    `json:"source,omitempty"`  // where errors and durations are taken from; empty means the edge
+	Queries metric.Queries `json:"queries,omitzero"`  // with Source prometheus
+	Horizon time.Duration  `json:"horizon,omitempty"` // the longest bake of all steps: how long a regression may take to begin
+	Metrics []MetricRule   `json:"metrics,omitempty"` // custom metrics that are compared
+}
+
+// MetricRule is a custom metric under watch.
+type MetricRule struct {
+	judge.Metric
+	Unit  string      `json:"unit"`            // for people: %, ms, €
+	From  metric.Kind `json:"from"`            // who measures it: app, prometheus or otlp
+	Query string      `json:"query,omitempty"` // PromQL; $deployment and $window are filled in
 }
 
 // DefaultRules returns the limits of a strategy that states none.
@@ -169,4 +182,9 @@ type Verdict struct {
 	MeasuredShare float64       `json:"measured_share"` // percent of requests; -1 when unknown
 
 	Comparison *judge.Comparison `json:"comparison,omitempty"` // the judge's numbers; nil when nothing was compared
+
+	State     judge.State   `json:"state,omitempty"`      // warming, watching, suspicious, bad, safe or blind
+	Report    *judge.Report `json:"report,omitempty"`     // the judge's numbers; nil when nothing was compared
+	ClearedTo float64       `json:"cleared_to,omitempty"` // percent that the evidence permits; 0 none beyond the present share
+	Lacks     string        `json:"lacks,omitempty"`      // what is missing for the next share, in words
 }
