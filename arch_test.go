@@ -39,22 +39,26 @@ var table = map[string]rule{
 	"cmd/slipway": {may: []string{"api", "app", "cli", "client", "demo", "fault"}, goes: 1},
 
 	// The domain.
-	"fault":      {pure: true},
-	"ident":      {pure: true},
-	"bucket":     {pure: true},
-	"event":      {pure: true},
-	"calendar":   {pure: true},
-	"deployment": {pure: true},
-	"checklist":  {pure: true},
-	"effect":     {pure: true},
-	"incident":   {pure: true},
-	"probe":      {pure: true, but: []string{"net/textproto"}}, // the names of headers
-	"plot":       {pure: true},
-	"access":     {pure: true, may: []string{"fault"}},
-	"approval":   {pure: true, may: []string{"fault"}},
-	"judge":      {pure: true, may: []string{"fault"}},
-	"metric":     {pure: true, may: []string{"judge", "fault"}},
-	"guard":      {pure: true, may: []string{"judge", "metric", "fault"}},
+	"fault":             {pure: true},
+	"ident":             {pure: true},
+	"bucket":            {pure: true},
+	"event":             {pure: true},
+	"calendar":          {pure: true},
+	"deployment":        {pure: true},
+	"checklist":         {pure: true},
+	"effect":            {pure: true},
+	"incident":          {pure: true},
+	"probe":             {pure: true, but: []string{"net/textproto"}}, // the names of headers
+	"plot":              {pure: true},
+	"access":            {pure: true, may: []string{"fault"}},
+	"approval":          {pure: true, may: []string{"fault"}},
+	"judge":             {pure: true, may: []string{"fault"}},
+	"metric":            {pure: true, may: []string{"judge", "fault"}},
+	"guard":             {pure: true, may: []string{"judge", "metric", "fault"}},
+	"metric/prometheus": {may: []string{"fault", "judge", "metric"}},
+	"metric/intake":     {may: []string{"fault", "judge", "metric"}},
+	"metric/otlp":       {may: []string{"fault", "judge", "metric", "metric/intake"}},
+	"metric/metrictest": {may: []string{"metric"}},
 	"release": {
 		pure: true,
 		may:  []string{"approval", "checklist", "deployment", "effect", "event", "fault", "guard", "incident"},
@@ -89,8 +93,8 @@ var table = map[string]rule{
 	"people": {may: []string{"access", "api", "credential", "event", "fault", "ident", "store",
 		"strategy"}},
 	"desk": {
-		may: append(slices.Clone(nouns), "api", "engine", "people", "store", "strategy"),
-		fan: 18, // it puts every noun into wire types, for server and web at once
+		may: append(slices.Clone(nouns), "api", "engine", "metric/intake", "people", "store", "strategy"),
+		fan: 19, // it puts every noun into wire types, for server and web at once
 	},
 	"server": {
 		may:  []string{"access", "api", "desk", "event", "fault", "ident", "live", "metric", "people", "store", "telemetry"},
@@ -116,7 +120,8 @@ var table = map[string]rule{
 	},
 	"cli": {may: []string{"access", "api", "app", "client", "edge", "edge/follow", "fault", "sim", "strategy"}},
 	"app": {
-		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "live", "people",
+		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "live",
+			"metric/intake", "metric/otlp", "metric/prometheus", "people",
 			"provider", "provider/selfhost", "server", "sim", "smoke", "store", "strategy", "telemetry", "web"),
 		goes: 1, fan: 40, // it builds everything
 	},
