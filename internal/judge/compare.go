@@ -50,13 +50,13 @@ type Comparison struct {
 	LogE    float64 `json:"log_e"`     // of the weighted mean of the accounts
 	MaxLogE float64 `json:"max_log_e"` // the largest so far: what Ville's inequality bounds
 
-	Canary        OldTotals   `json:"canary"`
-	Stable        OldTotals   `json:"stable"`
-	Ratio         Interval `json:"ratio"`           // error rate of the canary divided by that of the stable version
-	WarmUntil     int64    `json:"warm_until"`      // Unix second from which latency is judged; 0 when it is
-	MoreToBeSure  uint64   `json:"more_to_be_sure"` // canary requests until the evidence suffices; 0 unknown
-	ExcessFailed  float64  `json:"excess_failed"`   // failed canary requests beyond the stable version's rate
-	ExpectedShare float64  `json:"expected_share"`  // of the last judged tick
+	Canary        OldTotals `json:"canary"`
+	Stable        OldTotals `json:"stable"`
+	Ratio         Interval  `json:"ratio"`           // error rate of the canary divided by that of the stable version
+	WarmUntil     int64     `json:"warm_until"`      // Unix second from which latency is judged; 0 when it is
+	MoreToBeSure  uint64    `json:"more_to_be_sure"` // canary requests until the evidence suffices; 0 unknown
+	ExcessFailed  float64   `json:"excess_failed"`   // failed canary requests beyond the stable version's rate
+	ExpectedShare float64   `json:"expected_share"`  // of the last judged tick
 }
 
 // Totals are sums over the compared ticks.
@@ -81,8 +81,8 @@ type Interval struct {
 // The weights of the metrics in the total: fixed beforehand, so that their mean
 // is an e-value whatever ties the metrics together (statistics: section 2.4).
 const (
-	weightErrors  = 0.6
-	weightLatency = 0.4
+	oldWeightErrors  = 0.6
+	oldWeightLatency = 0.4
 )
 
 // Sureness turns the largest e-value into what people read: 1 - 1/E, from 0 to 1.
@@ -142,7 +142,7 @@ func Compare(ticks []OldTick, c OldConfig) Comparison {
 func (o *Comparison) combine() {
 	switch {
 	case o.Errors.On && o.Latency.On:
-		o.LogE = logAdd(math.Log(weightErrors)+o.Errors.LogE, math.Log(weightLatency)+o.Latency.LogE)
+		o.LogE = logAdd(math.Log(oldWeightErrors)+o.Errors.LogE, math.Log(oldWeightLatency)+o.Latency.LogE)
 	case o.Errors.On:
 		o.LogE = o.Errors.LogE
 	case o.Latency.On:

@@ -7,7 +7,7 @@ import (
 
 // The levels at which a request counts as slow: quantiles of both versions
 // together, taken from the period before the one that is judged.
-func slowLevels() [4]float64 { return [4]float64{0.5, 0.9, 0.95, 0.99} }
+func oldSlowLevels() [4]float64 { return [4]float64{0.5, 0.9, 0.95, 0.99} }
 
 // A period ends after so many seconds and requests; then "slow" is taken anew.
 const (
@@ -99,7 +99,7 @@ func (l *latencyBets) totals() (canary, stable Sketch) {
 }
 
 func (l *latencyBets) setBounds(s Sketch) {
-	for i, q := range slowLevels() {
+	for i, q := range oldSlowLevels() {
 		l.bound[i] = sketchBin(s.Quantile(q))
 	}
 	l.ready = true

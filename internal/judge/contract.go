@@ -128,10 +128,12 @@ type Climb struct {
 // Background is what the stable version's placebo slices showed before and during a comparison: a summary that can be
 // stored, so that a comparison can be judged again from it.
 type Background struct {
-	Seconds int64 `json:"seconds"` // of history
-	Sliced  bool  `json:"sliced"`  // placebo slices were measured
-	Mode    Mode  `json:"mode"`    // empty: nothing is known
-	Block   int64 `json:"block"`   // seconds of a block in linear mode
+	Seconds  int64  `json:"seconds"`  // of history
+	Requests uint64 `json:"requests"` // in it
+	Failed   uint64 `json:"failed"`   // visitors with a failure, sliced or not
+	Sliced   bool   `json:"sliced"`   // placebo slices were measured
+	Mode     Mode   `json:"mode"`     // empty: nothing is known
+	Block    int64  `json:"block"`    // seconds of a block in linear mode
 	// Bursts: how often one slice is hit and for how long.
 	Units        uint64  `json:"units"`
 	BurstWindows uint64  `json:"burst_windows"`

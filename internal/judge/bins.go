@@ -1,0 +1,92 @@
+package judge
+
+import "math"
+
+// ProductBins is the layout in which Slipway's own sketches are judged: four sketch bins to one, from half a millisecond to
+// about a minute.
+func ProductBins() Bins {
+	return Bins{Low: binValueEdge(foldFrom), Ratio: math.Pow(sketchRatio, foldWidth), Count: foldCount}
+}
+
+// The product's layout on top of a Sketch's: where the first bin ends, how many sketch bins make one, and how many there are.
+const (
+	foldFrom  = 116
+	foldWidth = 4
+	foldCount = 152
+)
+
+// maxBins bounds a layout, so that the state of a Judge is bounded.
+const maxBins = 160
+
+// binValueEdge is the upper edge of a sketch bin in milliseconds.
+func binValueEdge(i int) float64 { return sketchLow * math.Pow(sketchRatio, float64(i)) }
+
+// Fold adds a sketch's counts to into, which has one count for each bin of b, and returns it; a nil into is made. Each
+// sketch bin goes into the bin that holds its middle, so with ProductBins nothing is split.
+func (b Bins) Fold(s Sketch, into []uint32) []uint32 {
+	if into == nil {
+		into = make([]uint32, b.Count)
+	}
+	if s.n == 0 || b.Count == 0 {
+		return into
+	}
+	product := b == ProductBins()
+	for i := s.from; i < len(s.counts); i++ {
+		if s.counts[i] == 0 {
+			continue
+		}
+		at := 0
+		switch {
+		case product:
+			at = (i - foldFrom + foldWidth - 1) / foldWidth
+		default:
+			at = b.bin(binValue(i))
+		}
+		at = min(max(at, 0), b.Count-1)
+		into[at] = addCount(into[at], s.counts[i])
+	}
+	return into
+}
+
+// addCount adds without wrapping around.
+func addCount(a, b uint32) uint32 {
+	if a+b < a {
+		return math.MaxUint32
+	}
+	return a + b
+}
+
+// bin is the bin of a duration in milliseconds.
+func (b Bins) bin(ms float64) int {
+	if !(ms > b.Low) || !(b.Ratio > 1) {
+		return 0
+	}
+	return min(int(math.Log(ms/b.Low)/math.Log(b.Ratio)), b.Count-1)
+}
+
+// value is a middle of bin i in milliseconds.
+func (b Bins) value(i int) float64 { return b.Low * math.Pow(b.Ratio, float64(i)+0.5) }
+
+// sane replaces a layout that can't be.
+func (b Bins) sane() Bins {
+	if !(b.Low > 0) || !(b.Ratio > 1.0001) || b.Ratio > 10 || b.Count < 2 || b.Count > maxBins || math.IsInf(b.Low, 0) {
+		return ProductBins()
+	}
+	return b
+}
+
+// quantile is the duration in milliseconds below which the fraction q of the counts lies; 0 when there are none. Within a bin
+// it is interpolated along the logarithm.
+func (b Bins) quantile(counts []float64, total, q float64) float64 {
+	if !(total > 0) {
+		return 0
+	}
+	rank, seen := q*total, 0.0
+	for i, n := range counts {
+		if seen+n >= rank && n > 0 {
+			return b.Low * math.Pow(b.Ratio, float64(i)+(rank-seen)/n)
+		}
+		seen += n
+	}
+	return b.Low * math.Pow(b.Ratio, float64(len(counts)))
+}

@@ -1,0 +1,492 @@
+package judge
+
+import (
+	"math"
+	"time"
+)
+
+// The weights of the metrics in the total e-value: fixed beforehand, so that their mean is an e-value whatever ties the metrics
+// together (statistics: section 2.4). With custom metrics they take customShare, by the user's weights.
+const (
+	weightErrors = 0.72
+	weightRanks  = 0.19
+	weightSlow   = 0.09
+	customShare  = 0.30
+)
+
+// What a judgement rests on at least, and when it holds.
+const (
+	suspicion   = 10   // e-value from which the share may not rise
+	fewestUnits = 3    // failed visitors of the canary
+	fewestSlow  = 10   // or slow requests: beyond the pooled p90
+	fewestSeen  = 50   // requests of the canary, before it is more than warming up
+	blindAfter  = 60   // seconds
+	stepAtLeast = 20   // seconds at a share before it may rise
+	lastAtLeast = 120  // likewise before the last rise
+	lastNeed    = 60.0 // e-value that must rule a doubling out before everybody is sent
+	// While the stable version itself fails so often nothing is bet on errors: visitors try again and again then, and where
+	// their tries land is no evidence. It is decided by the seconds before, so the bets stay fair.
+	stableBroken = 0.2
+	relearn      = 300 // seconds between two looks at the placebo slices
+)
+
+// Judge compares a changed version with the stable one, tick by tick, and keeps a bounded state. Its bound: if the changed
+// version is no worse than the tolerances, then the chance that the evidence ever reaches 1/Alpha, however often one looks,
+// is at most Alpha, as far as failed visitors scatter as the Background says. What hits both versions cancels, because each
+// tick is judged on where its failures fell and not on how many there were. It is not safe for concurrent use.
+type Judge struct {
+	s       Settings
+	errors  errorEvidence
+	lat     latencyEvidence
+	custom  []*customEvidence
+	history History
+	pi      [3]float64 // weights of errors, ranks and slow tail
+
+	started  bool
+	next     int64 // first second that was not judged yet
+	first    int64
+	late     uint64 // ticks that came again or too late
+	gaps     uint64 // seconds without a tick
+	learned  int64  // when the slices were looked at last
+	share    float64
+	since    int64   // second from which the share holds
+	warm     int64   // second from which durations are judged
+	silentC  float64 // seconds without requests
+	silentS  float64
+	measured bool // durations were ever measured
+
+	stepC, stepN float64 // requests at this share: canary, both
+	rateK, rateN float64 // decayed failures and requests of the stable version
+	nowK, nowN   float64 // the same over ten seconds
+	tot          [2]armTotals
+	harm         float64
+	split        splitEvidence
+	trouble      troubles
+
+	logE, maxLogE float64
+	bad           bool
+}
+
+type armTotals struct{ requests, errors, units uint64 }
+
+// Answer is where a judgement stands, without anything that would have to be allocated.
+type Answer struct {
+	State   State
+	Mode    Mode
+	LogE    float64 // natural logarithm of the e-value now
+	MaxLogE float64
+	Lead    string // metric that carries the total
+	Units   uint64 // failed visitors of the canary
+	Slow    uint64 // slow requests of the canary
+	Second  int64  // first that was not judged yet
+	Late    uint64 // ticks that came again or too late, left out
+	Gaps    uint64 // seconds without a tick
+}
+
+// New begins a judgement.
+func New(s Settings) *Judge {
+	s = s.sane()
+	j := &Judge{
+		s: s, errors: newErrorEvidence(s), lat: newLatencyEvidence(s.Bins, s.WorseLatency, s.Background),
+		history: *NewHistory(s.Bins), share: math.NaN(), split: newSplit(),
+	}
+	if b := s.Background; b.Requests > 0 && b.Seconds > 0 { // as if the last ten minutes had been like all of it
+		part := min(1, 600/float64(b.Seconds))
+		j.rateK, j.rateN = float64(b.Failed)*part, float64(b.Requests)*part
+	}
+	j.lat.ranksOff = s.Background.Mode == Linear
+	j.pi = [3]float64{weightErrors, weightRanks, weightSlow}
+	if s.WorseErrors < 0 {
+		j.pi = [3]float64{0, weightRanks / (weightRanks + weightSlow), weightSlow / (weightRanks + weightSlow)}
+	}
+	if s.WorseLatency < 0 {
+		j.pi = [3]float64{1, 0, 0}
+	}
+	j.addCustom()
+	return j
+}
+
+func (j *Judge) addCustom() {
+	sum := 0.0
+	for _, m := range j.s.Metrics {
+		c := newCustomEvidence(m, j.s)
+		if !m.Signal {
+			c.weight = m.Weight
+			if !(c.weight > 0) {
+				c.weight = 1
+			}
+			sum += c.weight
+		}
+		j.custom = append(j.custom, c)
+	}
+	if sum == 0 {
+		return
+	}
+	for i := range j.pi {
+		j.pi[i] *= 1 - customShare
+	}
+	if j.s.WorseErrors < 0 && j.s.WorseLatency < 0 {
+		j.pi = [3]float64{}
+	}
+	for _, c := range j.custom {
+		c.weight *= customShare / sum
+	}
+}
+
+// sane fills the defaults.
+func (s Settings) sane() Settings {
+	if !(s.Alpha > 0 && s.Alpha < 1) {
+		s.Alpha = 0.01
+	}
+	s.Bins = s.Bins.sane()
+	for _, d := range []struct {
+		at *float64
+		is float64
+	}{{&s.WorseErrors, 0.05}, {&s.WorseLatency, 0.02}, {&s.WorthLatency, 0.05}, {&s.Slack, 0.002}} {
+		if *d.at == 0 || math.IsNaN(*d.at) || math.IsInf(*d.at, 0) {
+			*d.at = d.is
+		}
+		*d.at = min(*d.at, 1e3)
+	}
+	s.Slack = min(max(s.Slack, 0), 0.5)
+	if s.ColdStart == 0 {
+		s.ColdStart = 75 * time.Second
+	}
+	s.ColdStart = max(s.ColdStart, 0)
+	if s.Horizon <= 0 {
+		s.Horizon = time.Hour
+	}
+	return s
+}
+
+// Tick judges one tick. Ticks come in order; one that begins before the last one ended is left out and counted, so that
+// nothing counts twice. T belongs to the caller and is not changed.
+func (j *Judge) Tick(t *Tick) {
+	width := tickWidth(t)
+	switch {
+	case !j.started:
+		j.started, j.first, j.learned, j.since = true, t.Second, t.Second, t.Second
+	case t.Second < j.next:
+		j.late++
+		return
+	case t.Second > j.next:
+		j.gap(float64(t.Second - j.next))
+	}
+	j.next = t.Second + int64(width)
+	canary, stable := t.Canary.sane(), t.Stable.sane()
+	if t.SliceUnits == nil { // nobody counts visitors here
+		canary.Units, stable.Units = max(canary.Units, canary.Errors), max(stable.Units, stable.Errors)
+	} else {
+		j.slices(t)
+	}
+	j.silence(canary, stable, width)
+	if canary.Latency != nil || stable.Latency != nil {
+		j.measured = true
+	}
+	judged := t.Share > 0 && t.Share < 1
+	if judged {
+		j.moved(t)
+		j.judge(t.Second, width, canary, stable)
+	}
+	j.lat.learn(canary.Latency, stable.Latency, width)
+	j.keepRate(stable, width)
+	j.trouble.tick(t.Second, width, canary, stable)
+}
+
+// gap notes seconds that nobody reported.
+func (j *Judge) gap(seconds float64) {
+	j.gaps += uint64(seconds)
+	j.silentC += seconds
+	j.silentS += seconds
+	j.errors.pass(min(seconds, 86400))
+}
+
+// silence counts how long each version had no requests.
+func (j *Judge) silence(c, s Arm, width float64) {
+	j.silentC += width
+	j.silentS += width
+	if c.Requests > 0 {
+		j.silentC = 0
+	}
+	if s.Requests > 0 {
+		j.silentS = 0
+	}
+}
+
+// slices goes on learning from the stable version's placebo slices. During a comparison it only becomes more careful.
+func (j *Judge) slices(t *Tick) {
+	if t.SliceUnits == nil {
+		return
+	}
+	h := Tick{Second: t.Second, Width: t.Width, SliceUnits: t.SliceUnits}
+	j.history.Add(&h)
+	if t.Second-j.learned < relearn {
+		return
+	}
+	j.learned = t.Second
+	now, before := j.history.Background(), j.s.Background
+	sum := before
+	sum.Sliced = true
+	if !before.Sliced {
+		sum.Seconds, sum.Bursts, sum.BurstSeconds = 0, 0, 0
+	}
+	if all := sum.Bursts + now.Bursts; all > 0 {
+		sum.BurstSeconds = (sum.BurstSeconds*float64(sum.Bursts) + now.BurstSeconds*float64(now.Bursts)) / float64(all)
+	}
+	sum.Seconds += now.Seconds
+	sum.Bursts += now.Bursts
+	if now.Mode == Linear && j.s.Background.Mode != Linear {
+		sum.Mode, sum.Block = Linear, now.Block
+	}
+	j.errors.learn(sum)
+	if sum.Mode == Linear && before.Mode != Linear {
+		j.s.Background.Mode, j.s.Background.Block = Linear, sum.Block
+	}
+}
+
+// moved notes a change of the share.
+func (j *Judge) moved(t *Tick) {
+	if t.Share == j.share {
+		return
+	}
+	if !(t.Share <= j.share) { // a rise, or the first share
+		j.warm = t.Second + int64(j.s.ColdStart/time.Second)
+	}
+	j.share, j.since, j.stepC, j.stepN = t.Share, t.Second, 0, 0
+	j.lat.changed()
+}
+
+// judge renews the evidence with one tick.
+func (j *Judge) judge(second int64, width float64, c, s Arm) {
+	nc, n := float64(c.Requests), float64(c.Requests+s.Requests)
+	j.stepC += nc
+	j.stepN += n
+	for i, a := range [2]Arm{c, s} {
+		j.tot[i].requests += a.Requests
+		j.tot[i].errors += a.Errors
+		j.tot[i].units += a.Units
+	}
+	j.split.add(float64(c.New), float64(c.New+s.New), j.share)
+	ps := j.stableRate()
+	v, off := j.realShare()
+	if j.s.WorseErrors >= 0 && j.nowN >= 20 && j.nowK > stableBroken*j.nowN {
+		j.errors.pass(width)
+	} else if j.s.WorseErrors >= 0 {
+		j.errors.tick(second, width, v, off, float64(c.Units), float64(c.Units+s.Units), nc, n, ps)
+		j.harm += float64(c.Units) - float64(nc*ps)
+	}
+	if j.s.WorseLatency >= 0 && second >= j.warm {
+		j.lat.tick(second, c.Latency, s.Latency)
+	}
+	j.combine()
+}
+
+// realShare is the share that is bet with: the intended one, unless the requests say beyond chance that the canary gets more.
+// Forty sticky visitors of whom four instead of two are on the canary are no regression, and with more than its share a
+// version has more failures. Off says that the share is not what was intended, in either direction.
+func (j *Judge) realShare() (v float64, off bool) {
+	v = j.share
+	if j.stepN < 200 {
+		return v, false
+	}
+	mean := float64(j.stepN * v)
+	far := 5 * math.Sqrt(mean*(1-v))
+	switch {
+	case j.stepC > mean+far:
+		seen := j.stepC / j.stepN
+		return min(float64(v*math.Pow(1.02, math.Ceil(math.Log(seen/v)/math.Log(1.02)))), 0.999), true
+	case j.stepC < mean-far:
+		return v, true
+	}
+	return v, false
+}
+
+// stableRate is the stable version's rate of failed visitors before this tick.
+func (j *Judge) stableRate() float64 {
+	if j.rateN == 0 {
+		return 0
+	}
+	return j.rateK / j.rateN
+}
+
+func (j *Judge) keepRate(s Arm, width float64) {
+	keep := math.Exp(-width / 600)
+	j.rateK = float64(j.rateK*keep) + float64(s.Units)
+	j.rateN = float64(j.rateN*keep) + float64(s.Requests)
+	keep = math.Exp(-width / 10)
+	j.nowK = float64(j.nowK*keep) + float64(s.Units)
+	j.nowN = float64(j.nowN*keep) + float64(s.Requests)
+}
+
+// Value judges one span of a custom metric. One that is not in the settings is left out, and so is one that begins before the
+// last one ended.
+func (j *Judge) Value(v *Value) {
+	for _, c := range j.custom {
+		if c.m.Name == v.Metric {
+			c.value(v)
+			j.combine()
+			return
+		}
+	}
+}
+
+// combine renews the total: the weighted mean of the e-values.
+func (j *Judge) combine() {
+	l := math.Inf(-1)
+	for i, x := range [3]float64{j.errors.logE, j.lat.rankLog, j.lat.slowLog} {
+		if j.pi[i] > 0 {
+			l = logAdd(l, math.Log(j.pi[i])+x)
+		}
+	}
+	for _, c := range j.custom {
+		if c.weight > 0 {
+			l = logAdd(l, math.Log(c.weight)+c.logE)
+		}
+	}
+	if math.IsInf(l, -1) {
+		l = 0
+	}
+	j.logE = bounded(l)
+	j.maxLogE = max(j.maxLogE, j.logE)
+	if !j.bad && j.logE >= -math.Log(j.s.Alpha) {
+		j.bad = j.worthwhile()
+	}
+}
+
+// worthwhile says whether what leads is large enough to go back for, beside being certain.
+func (j *Judge) worthwhile() bool {
+	switch lead, custom := j.lead(); {
+	case custom != nil:
+		return custom.sums[0].N >= fewestSeen
+	case lead == "errors":
+		return j.tot[0].units >= fewestUnits
+	default:
+		return j.lat.slow >= fewestSlow && j.lat.slower(j.s.WorthLatency)
+	}
+}
+
+// lead is the metric that carries the total.
+func (j *Judge) lead() (string, *customEvidence) {
+	best, name := math.Inf(-1), "errors"
+	for i, x := range [3]float64{j.errors.logE, j.lat.rankLog, j.lat.slowLog} {
+		if l := math.Log(j.pi[i]) + x; j.pi[i] > 0 && l > best {
+			best, name = l, [3]string{"errors", "latency", "slow"}[i]
+		}
+	}
+	var custom *customEvidence
+	for _, c := range j.custom {
+		if l := math.Log(c.weight) + c.logE; c.weight > 0 && l > best {
+			best, name, custom = l, c.m.Name, c
+		}
+	}
+	return name, custom
+}
+
+// Answer says where the judgement stands.
+func (j *Judge) Answer() Answer {
+	lead, _ := j.lead()
+	return Answer{
+		State: j.state(), Mode: j.mode(), LogE: j.logE, MaxLogE: j.maxLogE, Lead: lead, Units: j.tot[0].units,
+		Slow: j.lat.slow, Second: j.next, Late: j.late, Gaps: j.gaps,
+	}
+}
+
+func (j *Judge) mode() Mode {
+	switch {
+	case j.errors.linear:
+		return Linear
+	case j.s.Background.Bursts > 0 || j.history.bursts > 0:
+		return Bursty
+	}
+	return Calm
+}
+
+func (j *Judge) state() State {
+	switch {
+	case j.bad:
+		return Bad
+	case j.blind():
+		return Blind
+	case j.logE >= math.Log(suspicion):
+		return Suspicious
+	case j.tot[0].requests < fewestSeen || j.tot[1].requests < fewestSeen:
+		return Warming
+	case j.safe():
+		return Safe
+	case j.next < j.warm && j.measured:
+		return Warming
+	}
+	return Watching
+}
+
+// blind says whether nothing is known of a version that should have had requests.
+func (j *Judge) blind() bool {
+	if !j.started || !(j.share > 0) {
+		return false
+	}
+	rate := 0.0 // of both, a second, at this share
+	if spent := float64(j.next - j.since); spent > 0 {
+		rate = j.stepN / spent
+	}
+	missed := func(silent, part float64) bool { return silent >= blindAfter && (rate == 0 || silent*rate*part >= 10) }
+	return missed(j.silentC, j.share) || missed(j.silentS, 1-j.share) || j.silentC >= blindAfter && j.silentS >= blindAfter
+}
+
+// safe says that everything that must be ruled out is.
+func (j *Judge) safe() bool {
+	return j.ruledOut(3) >= math.Log(lastNeed) && j.notSlow() >= math.Log(20)
+}
+
+// ruledOut is the logarithm of the evidence that the canary is not a rung of the ladder worse.
+func (j *Judge) ruledOut(rung int) float64 {
+	return max(j.errors.safety[rung], j.errors.quiet-math.Ln2)
+}
+
+// notSlow is likewise for half as many slow requests again; where durations are not measured nothing is asked of them.
+func (j *Judge) notSlow() float64 {
+	if !j.measured || j.s.WorseLatency < 0 {
+		return maxLog
+	}
+	return j.lat.safe
+}
+
+// Climb says whether the evidence permits a share (0 to 1), and what is missing.
+func (j *Judge) Climb(to float64) Climb {
+	rung, need := 3, lastNeed
+	switch {
+	case to <= 0.10:
+		rung, need = 0, 10
+	case to <= 0.25:
+		rung, need = 1, 10
+	case to <= 0.5:
+		rung, need = 2, 10
+	}
+	c := Climb{To: to, Excluded: ladder()[rung], Need: need, Have: math.Exp(min(j.ruledOut(rung), 50))}
+	at := j.next - j.since
+	c.Seconds = max(stepAtLeast-at, 0)
+	enough := c.Have >= need
+	if to > 0.5 {
+		c.Seconds = max(lastAtLeast-at, 0)
+		c.Slow = enough && j.notSlow() < math.Log(20)
+		enough = enough && !c.Slow
+	}
+	switch j.state() {
+	case Bad, Blind, Suspicious:
+		return c
+	}
+	c.Cleared = enough && c.Seconds == 0 && j.started && !j.split.alarm(0.05)
+	return c
+}
+
+// Background is what is known of the placebo slices now.
+func (j *Judge) Background() Background { return j.s.Background }
+
+// sane bounds what a hostile source may claim: no more failures than requests, no count that could overflow a sum.
+func (a Arm) sane() Arm {
+	const most = 1 << 40
+	a.Requests = min(a.Requests, most)
+	a.Errors = min(a.Errors, a.Requests)
+	a.Units = min(a.Units, a.Requests)
+	a.New = min(a.New, most)
+	return a
+}

@@ -1,0 +1,157 @@
+package judge
+
+import "math"
+
+// customEvidence is the evidence on one custom metric.
+type customEvidence struct {
+	m       Metric
+	rate    *errorEvidence
+	lat     *latencyEvidence
+	mean    meanEvidence
+	sums    [2]Sums // canary, stable, since the start; without histograms
+	counts  [2][]uint32
+	weight  float64 // in the total
+	logE    float64
+	maxLogE float64
+	next    int64
+}
+
+// meanEvidence is an anytime test of a difference of means that holds for large samples (statistics: section 3.2), anew at each
+// share, the evidence of the shares multiplied.
+type meanEvidence struct {
+	n, sum, sq [2]float64
+	kept       float64 // ln of the evidence of earlier shares
+	now        float64
+	share      float64
+}
+
+// fewestValues is how many values each version needs before means are compared.
+const fewestValues = 200
+
+func newCustomEvidence(m Metric, s Settings) *customEvidence {
+	c := &customEvidence{m: m, next: math.MinInt64}
+	switch m.Kind {
+	case Durations:
+		l := newLatencyEvidence(ProductBins(), max(m.WorseBy, 0), Background{})
+		c.lat = &l
+		c.counts[0], c.counts[1] = make([]uint32, foldCount), make([]uint32, foldCount)
+	case Mean:
+		c.mean.share = math.NaN()
+	default:
+		s.WorseErrors, s.Slack, s.Background = max(m.WorseBy, 0), 0, Background{}
+		e := newErrorEvidence(s)
+		if m.Higher { // fewer good events are worse: the same bets with the ratios turned round
+			for i := range e.ratio {
+				e.ratio[i] = 1 / e.ratio[i]
+			}
+		}
+		c.rate = &e
+	}
+	return c
+}
+
+// value judges one span.
+func (c *customEvidence) value(v *Value) {
+	if v.Second < c.next {
+		return
+	}
+	width := float64(min(max(v.Width, 1), 86400))
+	c.next = v.Second + int64(width)
+	a, b := v.Canary.sane(), v.Stable.sane()
+	for i, x := range [2]Sums{a, b} {
+		c.sums[i].N += x.N
+		c.sums[i].Bad += x.Bad
+		c.sums[i].Sum += x.Sum
+		c.sums[i].SumSq += x.SumSq
+	}
+	switch {
+	case c.rate != nil:
+		nc, ns := float64(a.N), float64(b.N)
+		if nc == 0 || ns == 0 {
+			return
+		}
+		x, y := float64(a.Bad), float64(b.Bad)
+		if c.m.Higher {
+			x, y = nc-x, ns-y
+		}
+		// Each value is one visitor or session of its version, so the share of the values is the share of the visitors.
+		part := math.Round(nc/(nc+ns)*400) / 400
+		c.rate.tick(v.Second, width, min(max(part, 0.0025), 0.9975), false, x, x+y, nc, nc+ns, 0)
+		c.logE = c.rate.logE
+	case c.lat != nil:
+		clear(c.counts[0])
+		clear(c.counts[1])
+		ProductBins().Fold(a.Hist, c.counts[0])
+		ProductBins().Fold(b.Hist, c.counts[1])
+		c.lat.tick(v.Second, c.counts[0], c.counts[1])
+		c.lat.learn(c.counts[0], c.counts[1], width)
+		c.logE = logAdd(c.lat.rankLog+math.Log(0.7), c.lat.slowLog+math.Log(0.3))
+	default:
+		c.mean.add(v.Share, a, b, c.m)
+		c.logE = bounded(c.mean.kept + c.mean.now)
+	}
+	c.maxLogE = max(c.maxLogE, c.logE)
+}
+
+func (m *meanEvidence) add(share float64, a, b Sums, metric Metric) {
+	if share != m.share {
+		m.kept, m.now, m.share = bounded(m.kept+m.now), 0, share
+		m.n, m.sum, m.sq = [2]float64{}, [2]float64{}, [2]float64{}
+	}
+	for i, x := range [2]Sums{a, b} {
+		m.n[i] += float64(x.N)
+		m.sum[i] += x.Sum
+		m.sq[i] += x.SumSq
+	}
+	if m.n[0] < fewestValues || m.n[1] < fewestValues {
+		return
+	}
+	mc, ms := m.sum[0]/m.n[0], m.sum[1]/m.n[1]
+	variance := 0.0
+	for i, mean := range [2]float64{mc, ms} {
+		variance += max(m.sq[i]/m.n[i]-float64(mean*mean), 0) / m.n[i]
+	}
+	if !(variance > 0) {
+		return
+	}
+	worse := mc - ms
+	if metric.Higher {
+		worse = -worse
+	}
+	worse -= math.Abs(ms) * max(metric.WorseBy, 0)
+	n := m.n[0] + m.n[1]
+	const planned = 20000.0
+	q := 10.0 / planned // (-2 ln a + ln(1 - 2 ln a))/N* at a = 0.02: one side of 1 %
+	t := max(worse, 0) / math.Sqrt(variance)
+	m.now = bounded(q*n*t*t/(2*(n*q+1)) - math.Log(n*q+1)/2)
+}
+
+// sane bounds what a source may claim.
+func (s Sums) sane() Sums {
+	s.N = min(s.N, 1<<40)
+	s.Bad = min(s.Bad, s.N)
+	if math.IsNaN(s.Sum) || math.IsInf(s.Sum, 0) || math.IsNaN(s.SumSq) || math.IsInf(s.SumSq, 0) || s.SumSq < 0 {
+		s.N, s.Bad, s.Sum, s.SumSq = 0, 0, 0, 0
+	}
+	return s
+}
+
+// is is the metric's value of one version: a fraction, a mean or the 75th percentile in milliseconds; 0 when there is none.
+func (c *customEvidence) is(arm int) float64 {
+	s := c.sums[arm]
+	switch {
+	case c.lat != nil:
+		counts, n := &c.lat.sumC, c.lat.nC
+		if arm == 1 {
+			counts, n = &c.lat.sumS, c.lat.nS
+		}
+		return c.lat.bins.quantile(counts[:c.lat.bins.Count], n, 0.75)
+	case s.N == 0:
+		return 0
+	case c.rate != nil && c.m.Higher:
+		return float64(s.N-s.Bad) / float64(s.N)
+	case c.rate != nil:
+		return float64(s.Bad) / float64(s.N)
+	}
+	return s.Sum / float64(s.N)
+}

@@ -1,0 +1,333 @@
+package judge
+
+import "math"
+
+// Slowness is bet on in two ways (statistics: section 2.3): by the ranks of durations among those of both versions, and by how
+// many exceed what was slow for both in the minute before.
+
+// cells of ranks: durations are put together by their rank in the pooled histogram, finer in the slow tail.
+const (
+	rankCells = 48
+	tilts     = 10
+	levels    = 4
+	refresh   = 60.0  // seconds between two renewals of what the ranks and "slow" refer to
+	memory    = 120.0 // seconds that the pooled histogram remembers
+	slowBlock = 5     // seconds of a block of the exceedance bets
+	rankBlock = 200.0 // durations that a pool needs before anything is judged by it
+)
+
+// The exceedance bets' effects, beyond the tolerance.
+func slowEffects() [accounts]float64 {
+	return [accounts]float64{1.04, 1.1, 1.3, 1.8, 3, 6, 15, 50, 300}
+}
+func slowLevels() [levels]float64 { return [levels]float64{0.5, 0.9, 0.95, 0.99} }
+
+// latencyEvidence is the evidence on durations of one pair of versions.
+type latencyEvidence struct {
+	bins     Bins
+	rho      float64 // tolerated ratio of durations
+	whole    int     // the tolerance in bins: whole ones and
+	part     float64 // the rest
+	ranksOff bool    // durations depend on each other too much: only the block bets are fair
+	pool     [maxBins]float64
+	poolN    float64
+	age      float64 // seconds since the last renewal
+	ready    bool
+	cell     [maxBins]uint8
+	lnTilt   [tilts][rankCells]float64
+	tilt     [tilts][rankCells]float64
+	rank     [tilts]float64 // ln of the wealth of each tilt
+	rankLog  float64
+	bound    [levels]int // first bin that is beyond the level
+	wealth   [levels][accounts]float64
+	slowLog  float64
+	blk      struct {
+		from   int64
+		open   bool
+		nc, ns float64
+		c, k   [levels]float64
+		v      float64
+	}
+	safe   float64 // ln of the evidence that 1.5 times as many slow requests are ruled out
+	slow   uint64  // slow requests of the canary that were judged
+	judged uint64
+	maxLog float64
+	sumC   [maxBins]float64 // judged since the last change of the share: for the size of the difference
+	sumS   [maxBins]float64
+	nC, nS float64
+}
+
+func newLatencyEvidence(b Bins, tolerance float64, bg Background) latencyEvidence {
+	l := latencyEvidence{bins: b, rho: 1 + max(tolerance, 0)}
+	shift := math.Log(l.rho) / math.Log(b.Ratio)
+	l.whole = int(shift)
+	l.part = shift - float64(l.whole)
+	for i := range l.wealth {
+		for j := range l.wealth[i] {
+			l.wealth[i][j] = 1.0 / accounts
+		}
+	}
+	return l
+}
+
+// tiltStakes is what each tilt is given at the start: shifts of the normal scores by .1, .2, .4, .8, 1.6 and 3, then two heights
+// of the slowest tenth and two of the slowest hundredth.
+func tiltStakes() [tilts]float64 {
+	return [tilts]float64{.20, .20, .14, .10, .06, .04, .07, .07, .06, .06}
+}
+
+// cellOf is the cell of a rank, and cellMiddle the rank in the middle of a cell: half of the cells for the fastest nine tenths, a quarter
+// for the next nine hundredths, the rest for the slowest hundredth.
+func cellOf(u float64) int {
+	switch {
+	case u < 0.9:
+		return int(u / 0.9 * 28)
+	case u < 0.99:
+		return 28 + int((u-0.9)/0.09*12)
+	}
+	return min(40+int((u-0.99)/0.01*8), rankCells-1)
+}
+
+func cellMiddle(i int) float64 {
+	x := float64(i) + 0.5
+	switch {
+	case i < 28:
+		return x / 28 * 0.9
+	case i < 40:
+		return 0.9 + (x-28)/12*0.09
+	}
+	return 0.99 + (x-40)/8*0.01
+}
+
+// learn adds a tick to the pool; both versions count, judged or not.
+func (l *latencyEvidence) learn(c, s []uint32, width float64) {
+	keep := math.Exp(-width / memory)
+	n := 0.0
+	for i := range l.bins.Count {
+		x := float64(l.pool[i] * keep)
+		if i < len(c) {
+			x += float64(c[i])
+		}
+		if i < len(s) {
+			x += float64(s[i])
+		}
+		l.pool[i] = x
+		n += x
+	}
+	l.poolN = n
+	l.age += width
+	if n >= rankBlock && (!l.ready || l.age >= refresh) {
+		l.renew()
+	}
+}
+
+// renew takes the pool as what ranks and "slow" refer to from the next tick on.
+func (l *latencyEvidence) renew() {
+	l.age, l.ready = 0, true
+	below := 0.0
+	want := slowLevels()
+	next := 0
+	for i := range l.bins.Count {
+		u := (below + l.pool[i]/2) / l.poolN
+		l.cell[i] = uint8(min(max(cellOf(u), 0), rankCells-1))
+		below += l.pool[i]
+		for next < levels && below >= float64(want[next]*l.poolN) {
+			l.bound[next] = i + 1
+			next++
+		}
+	}
+	if l.lnTilt[0][0] != 0 {
+		return // the tilts themselves never change
+	}
+	shifts := [6]float64{.1, .2, .4, .8, 1.6, 3}
+	for i := range rankCells {
+		u := cellMiddle(i)
+		z := math.Sqrt2 * math.Erfinv(float64(2*u)-1)
+		for t, d := range shifts {
+			l.lnTilt[t][i] = float64(d*z) - float64(d*d)/2
+		}
+		for t, tail := range [4][2]float64{{0.9, 1.6}, {0.9, 3}, {0.99, 3}, {0.99, 8}} {
+			h := 1.0
+			if u > tail[0] {
+				h = tail[1]
+			}
+			l.lnTilt[6+t][i] = math.Log(h)
+		}
+	}
+	for t := range tilts {
+		for i := range rankCells {
+			l.tilt[t][i] = math.Exp(l.lnTilt[t][i])
+		}
+	}
+}
+
+// changed forgets what belongs to one share only.
+func (l *latencyEvidence) changed() {
+	l.close()
+	l.sumC, l.sumS, l.nC, l.nS = [maxBins]float64{}, [maxBins]float64{}, 0, 0
+}
+
+// tick judges one tick. Nothing is judged before there is a pool.
+func (l *latencyEvidence) tick(second int64, c, s []uint32) {
+	if !l.ready {
+		return
+	}
+	var nc, ns float64
+	var shifted, both [rankCells]float64
+	n := min(l.bins.Count, max(len(c), len(s)))
+	for i := range n {
+		var x, y float64
+		if i < len(c) {
+			x = float64(c[i])
+		}
+		if i < len(s) {
+			y = float64(s[i])
+		}
+		if x == 0 && y == 0 {
+			continue
+		}
+		nc += x
+		ns += y
+		l.sumC[i] += x
+		l.sumS[i] += y
+		both[l.cell[i]] += y
+		if x > 0 {
+			a, b := max(i-l.whole, 0), max(i-l.whole-1, 0)
+			shifted[l.cell[a]] += float64(x * (1 - l.part))
+			shifted[l.cell[b]] += float64(x * l.part)
+		}
+	}
+	l.nC += nc
+	l.nS += ns
+	l.judged += uint64(nc)
+	if nc == 0 || ns == 0 {
+		return
+	}
+	if !l.ranksOff {
+		l.ranks(&shifted, &both, nc/(nc+ns))
+	}
+	l.exceed(second, c, s, nc, ns)
+	l.total()
+}
+
+// ranks multiplies each tilt's account by the likelihood of which version the ranks fell on, given the ranks and how many
+// requests each version had in this very tick.
+func (l *latencyEvidence) ranks(c, s *[rankCells]float64, w float64) {
+	for t := range tilts {
+		g := 0.0
+		for i := range rankCells {
+			k := c[i] + s[i]
+			if k == 0 {
+				continue
+			}
+			g += float64(c[i]*l.lnTilt[t][i]) - float64(k*math.Log(1+float64(w*(l.tilt[t][i]-1))))
+		}
+		l.rank[t] = bounded(l.rank[t] + g)
+	}
+}
+
+// exceed collects a block of slow requests and bets when it is full.
+func (l *latencyEvidence) exceed(second int64, c, s []uint32, nc, ns float64) {
+	b := &l.blk
+	if b.open && second >= b.from+slowBlock {
+		l.close()
+	}
+	if !b.open {
+		b.open, b.from = true, second
+		b.nc, b.ns, b.c, b.k = 0, 0, [levels]float64{}, [levels]float64{}
+	}
+	b.nc += nc
+	b.ns += ns
+	for i, from := range l.bound {
+		x := beyond(c, from+l.whole, l.part)
+		b.c[i] += x
+		b.k[i] += x + beyond(s, from, 0)
+	}
+	l.slow += uint64(beyond(c, l.bound[1], 0))
+	l.ruleOut(beyond(c, l.bound[2], 0), beyond(s, l.bound[2], 0), nc/(nc+ns))
+}
+
+// ruleOut weighs "no more slow requests" against "half as many again": by their likelihoods, or, where durations depend on each
+// other, by a bet that is linear in the canary's.
+func (l *latencyEvidence) ruleOut(c, s, w float64) {
+	if c+s == 0 {
+		return
+	}
+	wb := share(w, 1.5)
+	if l.ranksOff {
+		g := 0.95 * min(1, wb/(1-wb))
+		l.safe = bounded(l.safe + math.Log1p(float64(g*(1-c/float64((c+s)*wb)))))
+		return
+	}
+	l.safe = bounded(l.safe + float64(c*math.Log(w/wb)) + float64(s*math.Log((1-w)/(1-wb))))
+}
+
+// beyond counts what lies in bin from or above, of bin from only the part that is above the fraction.
+func beyond(counts []uint32, from int, fraction float64) float64 {
+	sum := 0.0
+	for i := from; i < len(counts); i++ {
+		sum += float64(counts[i])
+	}
+	if from < len(counts) {
+		sum -= float64(float64(counts[from]) * fraction)
+	}
+	return sum
+}
+
+// close bets on the block.
+func (l *latencyEvidence) close() {
+	b := &l.blk
+	if !b.open {
+		return
+	}
+	b.open = false
+	if b.nc == 0 || b.ns == 0 {
+		return
+	}
+	w := b.nc / (b.nc + b.ns)
+	for i := range l.wealth {
+		if b.k[i] == 0 {
+			continue
+		}
+		x := b.c[i]/float64(b.k[i]*w) - 1
+		for j, r := range slowEffects() {
+			f := w * (r - 1) / (1 + float64(w*(r-1)))
+			l.wealth[i][j] = scaled(l.wealth[i][j], math.Log1p(float64(f*x)))
+		}
+	}
+	l.total()
+}
+
+// total renews the logarithms of both ways.
+func (l *latencyEvidence) total() {
+	l.rankLog = math.Inf(-1)
+	for t, q := range tiltStakes() {
+		l.rankLog = logAdd(l.rankLog, l.rank[t]+math.Log(q))
+	}
+	sum := 0.0
+	for i := range l.wealth {
+		for _, w := range l.wealth[i] {
+			sum += w / levels
+		}
+	}
+	l.slowLog = math.Log(min(max(sum, poorest), richest))
+}
+
+// slower says whether p50, p95 or p99 are slower by more than worth, sure to about one in twenty each, over what was judged at
+// this share.
+func (l *latencyEvidence) slower(worth float64) bool {
+	if l.nC < 20 || l.nS < 20 {
+		return false
+	}
+	for _, q := range [3]float64{0.5, 0.95, 0.99} {
+		half := 1.645 * math.Sqrt(q*(1-q)/l.nC)
+		if q-half <= 0 {
+			continue
+		}
+		low := l.bins.quantile(l.sumC[:l.bins.Count], l.nC, q-half)
+		if stable := l.bins.quantile(l.sumS[:l.bins.Count], l.nS, q); stable > 0 && low > stable*(1+worth) {
+			return true
+		}
+	}
+	return false
+}
