@@ -53,6 +53,16 @@ func (c *Client) Canary(ctx context.Context, id string) (api.Canary, error) {
 	return get[api.Canary](ctx, c, "releases/"+seg(id)+"/canary", nil)
 }
 
+// PushMetrics reports custom metrics. The receipt names those that do not count.
+func (c *Client) PushMetrics(ctx context.Context, in api.PushMetrics) (api.MetricReceipt, error) {
+	return post[api.MetricReceipt](ctx, c, "metrics", in)
+}
+
+// Metrics returns where numbers come from and what arrives.
+func (c *Client) Metrics(ctx context.Context) (api.Metrics, error) {
+	return get[api.Metrics](ctx, c, "metrics", nil)
+}
+
 // StartRelease starts a release.
 func (c *Client) StartRelease(ctx context.Context, in api.StartRelease) (api.Release, error) {
 	return post[api.Release](ctx, c, "releases", in)

@@ -36,6 +36,7 @@ const (
 	OperateEdge      Permission = "edge:operate" // read the routing table, deliver observations
 	ReportIssue      Permission = "issue:report" // a user-reported problem
 	ManageDeployment Permission = "deployment:manage"
+	WriteMetric      Permission = "metric:write" // report what an application measures: custom metrics, OTLP
 )
 
 // All returns every permission.
@@ -43,7 +44,7 @@ func All() []Permission {
 	return []Permission{
 		ViewEnvironment, StartRelease, ControlRelease, ApproveRelease, SkipStep, ReportCheck, SignCheck,
 		RequestRollback, ApproveRollback, RunRollback, ManageIncident, ReadLog, ManageUsers, ManageTokens, OperateEdge,
-		ReportIssue, ManageDeployment,
+		ReportIssue, ManageDeployment, WriteMetric,
 	}
 }
 

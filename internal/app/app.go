@@ -28,6 +28,8 @@ import (
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/live"
 	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/metric/intake"
+	"github.com/slipwayhq/slipway/internal/metric/prometheus"
 	"github.com/slipwayhq/slipway/internal/people"
 	"github.com/slipwayhq/slipway/internal/provider/selfhost"
 	"github.com/slipwayhq/slipway/internal/server"
@@ -51,6 +53,9 @@ type Options struct {
 	Pace         engine.Pace
 	OnCommit     func(event.Head) // told of every commit with events; tests stop the process here
 	Stop         time.Duration    // how long a stop may take; 20 s
+
+	Prometheus *prometheus.Options // where a Prometheus is; nil: none is asked
+	Late       time.Duration       // how long custom metrics may take to arrive; 2 min
 }
 
 // App is the program.
@@ -61,6 +66,10 @@ type App struct {
 	People *people.People
 	Desk   *desk.Desk
 	Edge   *edge.Edge // nil when this process has none
+
+	custom     *intake.Intake
+	spans      *intake.Intake
+	prometheus *prometheus.Source // nil when none is asked
 
 	live     *live.Live
 	server   *server.Server
@@ -123,7 +132,11 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.Engine.Key = key
 	a.People = people.New(people.Options{DB: a.DB, Write: a.Engine.Write, Roles: o.Strategy.Roles, App: o.Strategy.App})
+	if err := a.openSources(); err != nil {
+		return err
+	}
 	a.Desk = desk.New(desk.Options{
+		Intake: a.custom, Sources: a.sources,
 		DB: a.DB, Engine: a.Engine, People: a.People, Strategy: o.Strategy, Timeline: a.timeline,
 		Key: key.Public().(ed25519.PublicKey), Version: o.Version, //nolint:forcetypeassert // Ed25519 says so
 	})
@@ -260,6 +273,10 @@ func (a *App) Run(ctx context.Context) (err error) {
 	g.Go(func() error { return a.serve(ctx) })
 	g.Go(func() error { return a.live.Run(ctx) })
 	g.Go(func() error { return a.Engine.Run(ctx) })
+	g.Go(func() error { return a.gather(ctx) })
+	if a.prometheus != nil {
+		g.Go(func() error { return a.askPrometheus(ctx) })
+	}
 	if a.Edge != nil {
 		g.Go(func() error { return a.Edge.Serve(ctx, a.opts.Edge) })
 		g.Go(func() error { return a.followRoute(ctx) })

@@ -139,6 +139,14 @@ func methods() []method {
 				err := w.EdgeTable(w.ctx, a)
 			return err
 		}},
+		{"PushMetrics", access.WriteMetric, "production", func(w *world, a access.Actor, _ api.Release) error {
+			_, err := w.PushMetrics(w.ctx, a, api.PushMetrics{})
+			return err
+		}},
+		{"Metrics", view, anywhere, func(w *world, a access.Actor, _ api.Release) error {
+			_, err := w.Metrics(w.ctx, a)
+			return err
+		}},
 		{"EdgeObserve", access.OperateEdge, "production", func(w *world, a access.Actor, _ api.Release) error {
 			return w.EdgeObserve(w.ctx, a, "edge-1", 1, metric.Batch{})
 		}},

@@ -10,10 +10,13 @@ import (
 	"crypto/ed25519"
 	"time"
 
+	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/engine"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/metric/intake"
 	"github.com/slipwayhq/slipway/internal/people"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/strategy"
@@ -29,6 +32,10 @@ type Options struct {
 	Key       ed25519.PublicKey                       // that votes are signed with
 	Version   string                                  // of Slipway
 	LocalEdge func() (name string, generation uint64) // of the edge in this process; nil for none
+
+	Intake  *intake.Intake            // of custom metrics; nil takes none
+	Sources func() []api.MetricSource // where numbers come from; nil: nothing is known
+	Watched func() []guard.MetricRule // the custom metrics under watch; nil: those of the strategy
 }
 
 // Desk serves people and machines.

@@ -183,7 +183,7 @@ func (e *Engine) Observe(ctx context.Context, b metric.Batch) error {
 		return err
 	}
 	e.Timeline.Add(now, b)
-	if len(b.Buckets) == 0 && e.DB.Dialect() != "postgres" {
+	if len(b.Buckets)+len(b.Values) == 0 && e.DB.Dialect() != "postgres" {
 		return nil // a heartbeat; no other node needs it
 	}
 	body, err := json.Marshal(b)

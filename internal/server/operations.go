@@ -21,6 +21,7 @@ func (s *Server) operations(h huma.API) {
 	s.logOperations(h)
 	s.peopleOperations(h)
 	s.edgeOperations(h)
+	s.metricOperations(h)
 }
 
 type none struct{}

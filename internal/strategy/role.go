@@ -51,7 +51,8 @@ func (*places) Schema() map[string]any {
 // global reports whether a permission belongs to no environment.
 func global(p access.Permission) bool {
 	switch p {
-	case access.ManageUsers, access.ManageTokens, access.OperateEdge, access.ReportCheck, access.ReportIssue:
+	case access.ManageUsers, access.ManageTokens, access.OperateEdge, access.ReportCheck, access.ReportIssue,
+		access.WriteMetric:
 		return true
 	}
 	return false

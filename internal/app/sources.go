@@ -1,0 +1,180 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/metric/intake"
+	"github.com/slipwayhq/slipway/internal/metric/prometheus"
+	"github.com/slipwayhq/slipway/internal/store"
+)
+
+// openSources makes what brings numbers beside the edge.
+func (a *App) openSources() error {
+	a.custom = intake.New(intake.Options{Kind: metric.App, Source: "app-" + a.Engine.Node, Late: a.opts.Late})
+	a.spans = intake.New(intake.Options{Kind: metric.OTLP, Source: "otlp-" + a.Engine.Node, Late: a.opts.Late})
+	if a.opts.Prometheus == nil {
+		return nil
+	}
+	var err error
+	if a.prometheus, err = prometheus.New(*a.opts.Prometheus); err != nil {
+		return fmt.Errorf("prepare Prometheus: %w", err)
+	}
+	return nil
+}
+
+// gather hands what was pushed to the engine, once a second.
+func (a *App) gather(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now, err := a.DB.Now(ctx)
+		for _, from := range []*intake.Intake{a.custom, a.spans} {
+			if err != nil {
+				break
+			}
+			if b, ok := from.Collect(now); ok {
+				err = a.Engine.Observe(ctx, b)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			a.opts.Log.Warn("keep what was pushed", "error", err)
+		}
+	}
+}
+
+// askPrometheus asks for the windows that are due, and says once when that fails.
+func (a *App) askPrometheus(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	told := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now, err := a.DB.Now(ctx)
+		var targets []prometheus.Target
+		if err == nil {
+			targets, err = a.targets(ctx)
+		}
+		var batches []metric.Batch
+		if err == nil {
+			batches, err = a.prometheus.Collect(ctx, now, targets)
+		}
+		for _, b := range batches {
+			if kept := a.Engine.Observe(ctx, b); kept != nil {
+				err = kept
+			}
+		}
+		if err != nil && !told && ctx.Err() == nil {
+			a.opts.Log.Warn("ask Prometheus", "error", err)
+		}
+		told = err != nil || told && len(batches) == 0
+	}
+}
+
+// targets returns the versions that Prometheus is asked about: what is stable, so that its normal is known, and
+// both of every release that has visitors.
+func (a *App) targets(ctx context.Context) ([]prometheus.Target, error) {
+	var out []prometheus.Target
+	add := func(id, version string, rules guard.Rules) {
+		t := prometheus.Target{Deployment: id, Version: version}
+		if rules.Source == metric.Prometheus {
+			t.Queries = rules.Queries
+		}
+		for _, m := range rules.Metrics {
+			if m.From == metric.Prometheus {
+				t.Metrics = append(t.Metrics,
+					prometheus.Query{Name: m.Name, Kind: m.Kind, Higher: m.Higher, Query: m.Query})
+			}
+		}
+		wanted := t.Queries.Requests != "" || len(t.Metrics) > 0
+		if id != "" && wanted && !slices.ContainsFunc(out, func(o prometheus.Target) bool { return o.Deployment == id }) {
+			out = append(out, t)
+		}
+	}
+	active, err := a.DB.ActiveReleases(ctx, a.opts.Strategy.App)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range active {
+		rules, watched := r.Rules()
+		if !watched {
+			continue
+		}
+		add(r.Deployment, r.Version, rules)
+		if d, err := a.DB.Deployment(ctx, r.Previous); err == nil && r.Promoted.IsZero() {
+			add(d.ID, d.Version, rules)
+		}
+	}
+	states, err := a.DB.EnvironmentStates(ctx, a.opts.Strategy.App)
+	i := slices.IndexFunc(states, func(s store.EnvironmentState) bool { return s.Name == "production" })
+	if err != nil || i < 0 || states[i].Deployment == "" {
+		return out, err
+	}
+	d, err := a.DB.Deployment(ctx, states[i].Deployment)
+	if err != nil {
+		return out, err
+	}
+	for _, step := range a.opts.Strategy.ReleasePlan().Steps {
+		add(d.ID, d.Version, step.Rules)
+	}
+	return out, nil
+}
+
+// sources says what arrives at this node, beside the edges, which the status lists.
+func (a *App) sources() []api.MetricSource {
+	out := []api.MetricSource{}
+	for _, x := range []struct {
+		kind metric.Kind
+		from *intake.Intake
+	}{{metric.App, a.custom}, {metric.OTLP, a.spans}} {
+		c := x.from.Counters()
+		s := api.MetricSource{
+			Name: string(x.kind) + "-" + a.Engine.Node, Kind: string(x.kind), Accepted: c.Accepted, Late: c.Late,
+			Dropped: c.Unknown + c.Future + c.Full, Sentence: "Nothing has arrived yet.",
+		}
+		if !c.Heard.IsZero() {
+			s.Heard, s.Complete = stamp(c.Heard), stamp(time.Unix(c.Complete, 0))
+			s.Sentence = fmt.Sprintf("The slowest took %s to arrive; %d belonged to nothing that is known.",
+				time.Duration(c.SlowestMS)*time.Millisecond, c.Unknown)
+		}
+		out = append(out, s)
+	}
+	if a.prometheus != nil {
+		p := a.prometheus.Status()
+		s := api.MetricSource{
+			Name: p.Source, Kind: string(metric.Prometheus), Accepted: p.Windows, Late: p.Late, Dropped: p.Blind,
+			Sentence: p.Trouble,
+		}
+		if !p.Heard.IsZero() {
+			s.Heard, s.Complete = stamp(p.Heard), stamp(time.Unix(p.Complete, 0))
+		}
+		if s.Sentence == "" {
+			s.Sentence = fmt.Sprintf("%d windows are measured.", p.Windows)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// stamp returns nil for what has not been.
+func stamp(t time.Time) *time.Time {
+	if t.Unix() <= 0 {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

@@ -1,0 +1,130 @@
+package desk
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/metric/intake"
+)
+
+// measured gives a world custom metrics of every kind.
+func measured(w *world) access.Actor {
+	w.Intake = intake.New(intake.Options{Kind: metric.App, Source: "app-test"})
+	w.Watched = func() []guard.MetricRule {
+		return []guard.MetricRule{
+			{Metric: judge.Metric{Name: "conversion", Kind: judge.Rate, Higher: true, WorseBy: 0.1}, From: metric.App, Unit: "%"},
+			{Metric: judge.Metric{Name: "abandonment", Kind: judge.Rate, Signal: true}, From: metric.App},
+			{Metric: judge.Metric{Name: "basket", Kind: judge.Mean, Higher: true}, From: metric.App, Unit: "€"},
+			{Metric: judge.Metric{Name: "lcp", Kind: judge.Durations}, From: metric.App, Unit: "ms"},
+			{Metric: judge.Metric{Name: "memory", Kind: judge.Mean}, From: metric.Prometheus},
+		}
+	}
+	return may(access.WriteMetric, "production")
+}
+
+func one(v float64) *float64 { return &v }
+
+func TestPushedValuesBecomeSums(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		who := measured(w)
+		got, err := w.PushMetrics(w.ctx, who, api.PushMetrics{Values: []api.MetricValue{
+			{Metric: "conversion", Version: "v1", Value: one(1), Visitor: "a"},
+			{Metric: "conversion", Version: "v1", Value: one(0), Visitor: "b"},
+			{Metric: "conversion", Version: "v1", Value: one(0), Visitor: "b"}, // again
+			{Metric: "conversion", Version: "v1", N: 10, Bad: 7},
+			{Metric: "abandonment", Version: "v1", Value: one(1)},
+			{Metric: "basket", Version: "v1", Value: one(30)},
+			{Metric: "basket", Version: "v1", N: 2, Sum: 10, SumSq: 50},
+			{Metric: "lcp", Version: "v1", Durations: []float64{1200, 2500}},
+			{Metric: "memory", Version: "v1", Value: one(1)},
+			{Metric: "nobody", Version: "v1", Value: one(1)},
+			{Metric: "conversion", Version: "v9", Value: one(1)},
+			{Metric: "conversion", Value: one(1)},
+			{Metric: "conversion", Version: "v1", Value: one(0.5)},
+			{Metric: "conversion", Version: "v1", N: 1, Bad: 2},
+			{Metric: "basket", Version: "v1", N: 2, Sum: 10, SumSq: 1},
+			{Metric: "lcp", Version: "v1", Durations: []float64{-1}},
+		}})
+		w.ok(err)
+		reasons := map[int]string{}
+		for _, r := range got.Refused {
+			reasons[r.Index] = r.Reason
+		}
+		want := map[int]string{
+			2: "metric_repeated", 8: "metric_unknown", 9: "metric_unknown", 10: "deployment_unknown", 11: "deployment_missing",
+			12: "metric_value_invalid", 13: "metric_value_invalid", 14: "metric_value_invalid", 15: "metric_value_invalid",
+		}
+		if got.Accepted != 7 || len(reasons) != len(want) {
+			t.Errorf("%d are accepted, refused are %v", got.Accepted, reasons)
+		}
+		for i, reason := range want {
+			if reasons[i] != reason {
+				t.Errorf("value %d: %q, want %q", i, reasons[i], reason)
+			}
+		}
+		sums := map[string]judge.Sums{}
+		b, _ := w.Intake.Collect(time.Now())
+		for _, v := range b.Values {
+			s := sums[v.Metric]
+			s.N, s.Bad, s.Sum, s.SumSq = s.N+v.Sums.N, s.Bad+v.Sums.Bad, s.Sum+v.Sums.Sum, s.SumSq+v.Sums.SumSq
+			sums[v.Metric] = s
+		}
+		if c := sums["conversion"]; c.N != 12 || c.Bad != 8 {
+			t.Errorf("conversion: %d of %d did not buy, want 8 of 12", c.Bad, c.N)
+		}
+		if c := sums["abandonment"]; c.N != 1 || c.Bad != 1 {
+			t.Errorf("abandonment: %d of %d left, want 1 of 1", c.Bad, c.N)
+		}
+		if m := sums["basket"]; m.N != 3 || m.Sum != 40 || m.SumSq != 950 {
+			t.Errorf("basket: %+v", m)
+		}
+		if l := sums["lcp"]; l.N != 2 {
+			t.Errorf("lcp: %d durations", l.N)
+		}
+	})
+}
+
+func TestLateValuesAreRefusedInWords(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		who := measured(w)
+		old := time.Now().Add(-3 * time.Minute)
+		_, err := w.PushMetrics(w.ctx, who, api.PushMetrics{Values: []api.MetricValue{
+			{Metric: "conversion", Version: "v1", Value: one(1), At: &old},
+		}})
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(fault.MessageOf(err), "after 2m0s its time is final") {
+			t.Errorf("a late value: %v", err)
+		}
+		if c := w.Intake.Counters(); c.Late != 1 {
+			t.Errorf("%d are counted as late", c.Late)
+		}
+	})
+}
+
+func TestABatchOfASourceCountsOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		who := measured(w)
+		in := api.PushMetrics{Source: "shop-1", Sequence: 7, Values: []api.MetricValue{
+			{Metric: "conversion", Version: "v1", N: 10, Bad: 7},
+		}}
+		for range 3 {
+			_, err := w.PushMetrics(w.ctx, who, in)
+			w.ok(err)
+		}
+		list, err := w.DB.Batches(w.ctx, time.Now().Add(-time.Hour), 10)
+		w.ok(err)
+		if len(list) != 1 {
+			t.Errorf("%d batches are kept, want 1", len(list))
+		}
+		in.Sequence = 0
+		if _, err := w.PushMetrics(w.ctx, who, in); !fault.Is(err, fault.Invalid) {
+			t.Errorf("a source without numbers: %v", err)
+		}
+	})
+}
