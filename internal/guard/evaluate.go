@@ -195,10 +195,10 @@ func (x *exam) verdict() Verdict {
 	now := countIn(x.canary, x.step, x.end)
 	v := Verdict{
 		At: x.ev.Now, Word: BetterOrEqual, Action: Continue, Requests: now.requests,
-		MeasuredShare: x.measuredShare(), Comparison: x.compare,
+		MeasuredShare: x.measuredShare(), Report: x.report, ClearedTo: x.cleared, Lacks: x.lacks,
 	}
-	if x.compare != nil {
-		v.Sureness = x.compare.Sureness()
+	if x.report != nil {
+		v.Sureness, v.State = x.report.Sureness, x.report.State
 	}
 	top := x.top()
 	v.Findings = x.findings()

@@ -22,7 +22,9 @@ type exam struct {
 	shares []ShareChange
 
 	answers []answer
-	compare *judge.Comparison
+	report  *judge.Report
+	cleared float64
+	lacks   string
 	lag     time.Duration // how far the measurement is behind
 }
 
@@ -108,30 +110,48 @@ func (x *exam) shareIn(second int64) float64 {
 	return share
 }
 
-// ticksIn pairs the seconds of both versions. A second of which nothing came from
-// one of them has no requests there.
-func (x *exam) ticksIn(from, to int64) []judge.OldTick {
+// pair is one second of both versions; nil where nothing came.
+type pair struct {
+	second         int64
+	share          float64 // as shareIn gives it
+	canary, stable *metric.Bucket
+}
+
+// pairsIn puts the seconds of both versions together.
+func (x *exam) pairsIn(from, to int64) []pair {
 	cs, ss := between(x.canary, from, to), between(x.stable, from, to)
-	out := make([]judge.OldTick, 0, max(len(cs), len(ss)))
+	out := make([]pair, 0, max(len(cs), len(ss)))
 	for i, j := 0, 0; i < len(cs) || j < len(ss); {
-		var t judge.OldTick
+		var p pair
 		switch {
 		case j == len(ss) || i < len(cs) && cs[i].Second < ss[j].Second:
-			t.Second, t.Canary, i = cs[i].Second, arm(cs[i]), i+1
+			p.second, p.canary, i = cs[i].Second, &cs[i], i+1
 		case i == len(cs) || ss[j].Second < cs[i].Second:
-			t.Second, t.Stable, j = ss[j].Second, arm(ss[j]), j+1
+			p.second, p.stable, j = ss[j].Second, &ss[j], j+1
 		default:
-			t.Second, t.Canary, t.Stable = cs[i].Second, arm(cs[i]), arm(ss[j])
+			p.second, p.canary, p.stable = cs[i].Second, &cs[i], &ss[j]
 			i, j = i+1, j+1
 		}
-		t.Share = x.shareIn(t.Second)
-		out = append(out, t)
+		p.share = x.shareIn(p.second)
+		out = append(out, p)
 	}
 	return out
 }
 
-func arm(b metric.Bucket) judge.OldArm {
-	return judge.OldArm{Requests: b.Requests, Errors: b.Errors, Latency: b.Latency}
+// counts are the pairs of a span as ticks, with what count takes from each version's second: requests, and the bad ones.
+func (x *exam) counts(from, to int64, count func(b *metric.Bucket) (n, bad uint64)) (ticks []judge.Tick, stable bool) {
+	for _, p := range x.pairsIn(from, to) {
+		t := judge.Tick{Second: p.second, Share: p.share}
+		if p.canary != nil {
+			t.Canary.Requests, t.Canary.Errors = count(p.canary)
+		}
+		if p.stable != nil {
+			t.Stable.Requests, t.Stable.Errors = count(p.stable)
+		}
+		stable = stable || t.Stable.Requests > 0
+		ticks = append(ticks, t)
+	}
+	return ticks, stable
 }
 
 // inOrder returns buckets by second, each second once, without touching bs.

@@ -130,6 +130,9 @@ type Evidence struct {
 	Shares        []ShareChange `json:"shares,omitempty"`
 	Version       string        `json:"version,omitempty"`        // the changed version's name, for sentences
 	StableVersion string        `json:"stable_version,omitempty"` // likewise
+
+	Background judge.Background `json:"background,omitzero"` // what the stable version's placebo slices showed before
+	Ladder     []float64        `json:"ladder,omitempty"`    // percents that come after the present share
 }
 
 // ShareChange says that from a moment on the changed version was meant to get a share.
@@ -180,8 +183,6 @@ type Verdict struct {
 	MoreTime      time.Duration `json:"more_time"`      // at the present rate
 	Sureness      float64       `json:"sureness"`       // that the change is worse: 1 - 1/max e-value, 0 to 1
 	MeasuredShare float64       `json:"measured_share"` // percent of requests; -1 when unknown
-
-	Comparison *judge.Comparison `json:"comparison,omitempty"` // the judge's numbers; nil when nothing was compared
 
 	State     judge.State   `json:"state,omitempty"`      // warming, watching, suspicious, bad, safe or blind
 	Report    *judge.Report `json:"report,omitempty"`     // the judge's numbers; nil when nothing was compared

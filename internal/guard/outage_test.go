@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/slipwayhq/slipway/internal/judge"
 )
 
 // looks evaluates the same evidence as it grows, every so many seconds.
@@ -294,11 +293,9 @@ func BenchmarkEvaluate30Minutes(b *testing.B) {
 func TestWarmUntilAgreesWithTheJudge(t *testing.T) {
 	t.Parallel()
 	w := newWorld(1)
-	r := DefaultRules()
 	ev := w.evidence(50)
-	x := newExam(r, ev)
-	c := judge.Compare(x.ticksIn(x.start, x.end), judge.OldConfig{WorseLatency: 0.1, ColdStart: r.ColdStart})
-	if c.WarmUntil != x.warmFrom() {
-		t.Errorf("the judge waits until %d, the limits until %d", c.WarmUntil-w.t0, x.warmFrom()-w.t0)
+	x := newExam(DefaultRules(), ev)
+	if got := x.judged().WarmUntil; got != x.warmFrom() {
+		t.Errorf("the judge waits until %d, the limits until %d", got-w.t0, x.warmFrom()-w.t0)
 	}
 }

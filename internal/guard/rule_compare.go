@@ -3,120 +3,208 @@ package guard
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/metric"
 )
 
-// What the comparison needs beside its e-value before it takes a version back:
-// failed or slow requests of the changed version, in different seconds.
-const (
-	fewestUnits     = 5
-	fewestSlow      = 20
-	fewestUnitTimes = 2
-)
+// compares says whether there is something to compare, and with what.
+func (x *exam) compares() bool {
+	return !x.alone() && (x.rules.ErrorRate.WorseBy > 0 || x.rules.LatencyP95.WorseBy > 0 || len(x.rules.Metrics) > 0)
+}
 
-// suspicious is the e-value from which the share may not rise: at ten to one.
-const suspicious = 10
-
-// judgeBoth lets the judge compare the versions; it answers false when there is
-// nothing to compare with.
-func (x *exam) judgeBoth() (judge.Comparison, bool) {
-	if x.alone() || x.rules.ErrorRate.WorseBy <= 0 && x.rules.LatencyP95.WorseBy <= 0 {
-		return judge.Comparison{}, false
+// Settings are the judge's settings under the rules.
+func (r Rules) Settings(b judge.Background) judge.Settings {
+	s := judge.Settings{
+		Alpha: r.Alpha, WorseErrors: r.ErrorRate.WorseBy, WorseLatency: r.LatencyP95.WorseBy, WorthLatency: r.LatencyP95.WorseBy,
+		ColdStart: r.ColdStart, Horizon: r.Horizon, Background: b,
 	}
-	c := judge.Compare(x.ticksIn(x.start, x.end), judge.OldConfig{
-		Alpha:        x.rules.Alpha,
-		WorseErrors:  x.rules.ErrorRate.WorseBy,
-		WorseLatency: x.rules.LatencyP95.WorseBy,
-		ColdStart:    x.rules.ColdStart,
-		Before:       x.ev.Baseline.Latency,
-	})
-	x.compare = &c
-	return c, true
+	for _, f := range []*float64{&s.WorseErrors, &s.WorseLatency} {
+		if !(*f > 0) {
+			*f = -1
+		}
+	}
+	if s.ColdStart <= 0 {
+		s.ColdStart = -1
+	}
+	for _, m := range r.Metrics {
+		s.Metrics = append(s.Metrics, m.Metric)
+	}
+	return s
+}
+
+// judged lets the judge compare the versions from the first visitor on.
+func (x *exam) judged() judge.Report {
+	j := judge.New(x.rules.Settings(x.ev.Background))
+	bins := judge.ProductBins()
+	c, s := make([]uint32, bins.Count), make([]uint32, bins.Count)
+	last := x.start - 1
+	for _, p := range x.pairsIn(x.start, x.end) {
+		t := judge.Tick{Second: p.second, Share: p.share, Canary: judgeArm(p.canary, bins, c), Stable: judgeArm(p.stable, bins, s)}
+		if p.stable != nil && p.stable.Slices != nil {
+			t.SliceUnits, t.SliceSlow = &p.stable.Slices.Units, &p.stable.Slices.Slow
+		}
+		j.Tick(&t)
+		last = p.second
+	}
+	if last < x.end-1 {
+		j.Tick(&judge.Tick{Second: x.end - 1, Share: x.shareIn(x.end - 1)}) // silence is known as well
+	}
+	for _, to := range x.ev.Ladder {
+		if c := j.Climb(to / 100); c.Cleared {
+			x.cleared = max(x.cleared, to)
+		} else {
+			x.lacks = lacking(c)
+			break
+		}
+	}
+	return j.Report()
+}
+
+// judgeArm is one version's second as the judge takes it; counts are used again.
+func judgeArm(b *metric.Bucket, bins judge.Bins, counts []uint32) judge.Arm {
+	clear(counts)
+	if b == nil {
+		return judge.Arm{Latency: counts}
+	}
+	return judge.Arm{
+		Requests: b.Requests, Errors: b.Errors, Units: b.Units, New: b.New, Slow: b.Slow, Latency: bins.Fold(b.Latency, counts),
+	}
+}
+
+// lacking says in words what is missing for the next share.
+func lacking(c judge.Climb) string {
+	switch {
+	case c.Have < c.Need:
+		return fmt.Sprintf("Before %g %%, %s errors must be ruled out: the evidence for that is %s of %g.", 100*c.To,
+			moreErrors(c.Excluded), trim(fmt.Sprintf("%.1f", min(c.Have, 1e6))), c.Need)
+	case c.Slow:
+		return fmt.Sprintf("Before %g %%, half as many slow requests again must be ruled out.", 100*c.To)
+	case c.Seconds > 0:
+		return fmt.Sprintf("Before %g %%, it stays where it is for another %s.", 100*c.To, span(c.Seconds))
+	}
+	return fmt.Sprintf("Nothing may rise to %g %% while something speaks against it.", 100*c.To)
 }
 
 // comparison adds the findings of the judge.
 func (x *exam) comparison() {
-	c, ok := x.judgeBoth()
-	if !ok {
+	if !x.compares() {
 		return
 	}
-	lead := "error_compare" // the metric that carries the total
-	if c.Latency.On && (!c.Errors.On || c.Latency.MaxLogE > c.Errors.MaxLogE+math.Log(1.5)) {
-		lead = "latency_compare"
-	}
-	if c.Errors.On {
-		f := x.errorCompare(c)
-		x.weigh(f, c, lead == f.Rule, c.Errors.Units >= fewestUnits && c.Errors.Seconds >= fewestUnitTimes)
-	}
-	if c.Latency.On {
-		f := x.latencyCompare(c)
-		// High traffic shows differences that nobody would go back for: the p95 itself must be beyond the tolerance.
-		size := c.Stable.P95 > 0 && c.Canary.P95 > c.Stable.P95*(1+x.rules.LatencyP95.WorseBy)
-		x.weigh(f, c, lead == f.Rule, size && c.Latency.Units >= fewestSlow && c.Latency.Seconds >= fewestUnitTimes)
+	r := x.judged()
+	x.report = &r
+	for _, m := range r.Metrics {
+		switch m.Name {
+		case "errors":
+			x.weigh(x.errorCompare(r, m), r, m)
+		case "latency":
+			x.weigh(x.latencyCompare(r, m), r, m)
+		default:
+			x.weigh(x.metricCompare(m), r, m)
+		}
 	}
 }
 
+// signal is the e-value from which a metric that may only hold does so.
+const signal = 20
+
 // weigh gives the leading finding its level by the total e-value.
-func (x *exam) weigh(f Finding, c judge.Comparison, leads, enough bool) {
-	if leads {
-		f.Chance = math.Exp(-max(c.MaxLogE, 0))
+func (x *exam) weigh(f Finding, r judge.Report, m judge.MetricReport) {
+	if m.Leads {
+		f.Chance = math.Exp(-max(r.MaxLogE, 0))
 	}
 	switch {
-	case leads && enough && c.MaxLogE >= math.Log(1/x.rules.Alpha):
+	case m.Leads && r.State == judge.Bad:
 		f.Level = Critical
 		f.Sentence += fmt.Sprintf(" An equally good version looks so bad in less than 1 of %s releases.",
-			thousands(uint64(min(math.Exp(c.MaxLogE), 1e6))))
+			thousands(uint64(min(math.Exp(r.MaxLogE), 1e6))))
 		x.say(worse, f)
-	case leads && c.LogE >= math.Log(suspicious):
+	case m.Leads && r.State == judge.Suspicious:
 		f.Level = Warn
 		f.Sentence += " It looks worse, but that is not certain yet."
-		if c.MoreToBeSure > 0 {
-			f.Sentence += fmt.Sprintf(" About %s more would make it certain.", requests(c.MoreToBeSure))
+		if r.MoreRequests > 0 {
+			f.Sentence += fmt.Sprintf(" About %s more would make it certain.", requests(r.MoreRequests))
 		}
+		x.say(doubt, f)
+	case m.Signal && m.LogE >= math.Log(signal):
+		f.Level = Warn
+		f.Sentence += " The strategy takes it as a signal: it holds, and nobody goes back for it."
 		x.say(doubt, f)
 	default:
 		x.say(fine, f)
 	}
 }
 
-func (x *exam) errorCompare(c judge.Comparison) Finding {
+func (x *exam) errorCompare(r judge.Report, m judge.MetricReport) Finding {
 	f := Finding{
 		Rule: "error_compare", Arm: "both", Level: Info, Limit: 1 + x.rules.ErrorRate.WorseBy, Unit: "x",
-		Known: c.Ratio.Known, Value: c.Ratio.Value, Requests: c.Canary.Requests, Errors: c.Canary.Errors,
+		Known: m.Ratio.Known, Value: m.Ratio.Value, Requests: r.Canary.Requests, Errors: r.Canary.Errors,
 		From: x.start, To: x.end,
 	}
 	f.Sentence = fmt.Sprintf("%s of %s failed on %s, %s of %s on %s.",
-		thousands(c.Canary.Errors), requests(c.Canary.Requests), x.name(canary),
-		thousands(c.Stable.Errors), thousands(c.Stable.Requests), x.name(stable))
-	if c.Ratio.Known && c.Ratio.Low > 1 {
-		f.Sentence += fmt.Sprintf(" That is at least %s times as often.", times(c.Ratio.Low))
+		thousands(r.Canary.Errors), requests(r.Canary.Requests), x.name(canary),
+		thousands(r.Stable.Errors), thousands(r.Stable.Requests), x.name(stable))
+	if m.Ratio.Known && m.Ratio.Low > 1 {
+		f.Sentence += fmt.Sprintf(" That is at least %s times as often.", times(m.Ratio.Low))
 	}
 	return f
 }
 
-func (x *exam) latencyCompare(c judge.Comparison) Finding {
+func (x *exam) latencyCompare(r judge.Report, m judge.MetricReport) Finding {
 	f := Finding{
 		Rule: "latency_compare", Arm: "both", Level: Info, Limit: 1 + x.rules.LatencyP95.WorseBy, Unit: "x",
-		Requests: c.Latency.Judged, Errors: c.Latency.Units, From: x.start, To: x.end,
+		Requests: m.Judged, Errors: m.Units, From: x.start, To: x.end,
 	}
-	if c.Latency.Judged == 0 || c.Stable.P95 <= 0 {
+	if m.Judged == 0 || r.Stable.P95 <= 0 {
 		f.Sentence = "Response times were not compared yet."
 		return f
 	}
-	f.Known, f.Value = true, c.Canary.P95/c.Stable.P95
+	f.Known, f.Value = true, r.Canary.P95/r.Stable.P95
 	f.Sentence = fmt.Sprintf("1 in 20 requests takes longer than %s on %s, longer than %s on %s.",
-		millis(c.Canary.P95), x.name(canary), millis(c.Stable.P95), x.name(stable))
+		millis(r.Canary.P95), x.name(canary), millis(r.Stable.P95), x.name(stable))
+	return f
+}
+
+// metricCompare answers for a custom metric.
+func (x *exam) metricCompare(m judge.MetricReport) Finding {
+	f := Finding{
+		Rule: "metric:" + m.Name, Arm: "both", Level: Info, Unit: "x", Known: m.Ratio.Known, Value: m.Ratio.Value,
+		Requests: m.Judged, Errors: m.Units, From: x.start, To: x.end,
+	}
+	i := slices.IndexFunc(x.rules.Metrics, func(r MetricRule) bool { return r.Name == m.Name })
+	if i < 0 || m.Judged == 0 {
+		f.Sentence = fmt.Sprintf("Nothing is known of %s yet.", short(m.Name))
+		return f
+	}
+	rule := x.rules.Metrics[i]
+	f.Limit = 1 + rule.WorseBy
+	if rule.Higher {
+		f.Limit = 1 - rule.WorseBy
+	}
+	say := func(v float64) string {
+		switch rule.Kind {
+		case judge.Durations:
+			return millis(v)
+		case judge.Rate:
+			return percent(v)
+		}
+		return strings.TrimSpace(trim(fmt.Sprintf("%.3g", v)) + " " + rule.Unit)
+	}
+	f.Sentence = fmt.Sprintf("%s is %s on %s, %s on %s.", capital(short(m.Name)), say(m.Canary), x.name(canary), say(m.Stable),
+		x.name(stable))
 	return f
 }
 
 // ruledOut says in words which regressions of the error rate the comparison has
 // excluded and which it has not.
 func (x *exam) ruledOut() string {
-	c := x.compare
-	if c == nil || !c.Errors.On {
+	c := x.report
+	if c == nil || len(c.Metrics) == 0 || c.Metrics[0].Name != "errors" {
 		return ""
 	}
+	ratio := c.Metrics[0].Ratio
 	if c.Canary.Errors+c.Stable.Errors == 0 {
 		if c.Canary.Requests == 0 {
 			return ""
@@ -125,13 +213,13 @@ func (x *exam) ruledOut() string {
 		return fmt.Sprintf("No request failed on either version; an error rate of %s or more is ruled out.",
 			percent(min(-math.Log(0.05)/float64(c.Canary.Requests), 1)))
 	}
-	if !c.Ratio.Known || c.Ratio.Open {
+	if !ratio.Known || ratio.Open {
 		return "How its error rate compares is not known yet."
 	}
 	steps := []float64{1.25, 1.5, 2, 3, 5, 10, 30, 100}
 	for i, s := range steps {
 		switch {
-		case c.Ratio.High > s:
+		case ratio.High > s:
 			continue
 		case i == 0:
 			return "25 % more errors or worse are ruled out."

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/judge"
@@ -166,8 +165,8 @@ func rateFinding(arm string, level Level, c count, limit float64) Finding {
 // chanceOfErrors bounds how likely equal versions differ as much over the finding's
 // span; 0 when the stable side says nothing to the contrary.
 func (x *exam) chanceOfErrors(f Finding) float64 {
-	ticks := x.ticksIn(f.From, f.To)
-	if !slices.ContainsFunc(ticks, func(t judge.OldTick) bool { return t.Stable.Requests > 0 }) {
+	ticks, stable := x.counts(f.From, f.To, func(b *metric.Bucket) (uint64, uint64) { return b.Requests, b.Errors })
+	if !stable {
 		return 0
 	}
 	return judge.Chance(ticks)

@@ -111,15 +111,10 @@ func (x *exam) warmFrom() int64 {
 
 // chanceOfSlow is the same for requests that took longer than the limit.
 func (x *exam) chanceOfSlow(f Finding) float64 {
-	ticks := x.ticksIn(f.From, f.To)
-	some := false
-	for i := range ticks {
-		for _, a := range []*judge.OldArm{&ticks[i].Canary, &ticks[i].Stable} {
-			a.Requests, a.Errors = a.Latency.Count(), a.Latency.CountAbove(f.Limit)
-		}
-		some = some || ticks[i].Stable.Requests > 0
-	}
-	if !some {
+	ticks, stable := x.counts(f.From, f.To, func(b *metric.Bucket) (uint64, uint64) {
+		return b.Latency.Count(), b.Latency.CountAbove(f.Limit)
+	})
+	if !stable {
 		return 0
 	}
 	return judge.Chance(ticks)

@@ -2,6 +2,21 @@ package judge
 
 import "math"
 
+// blockRequests closes a block of Chance: below it the share of so few requests says nothing.
+const blockRequests = 50
+
+// cell is what fell on the canary, and on both versions, in a block in which it had the share v of the requests.
+type cell struct {
+	v    float64
+	c, k uint64
+}
+
+// block sums ticks of one share until there are enough requests.
+type block struct {
+	nc, ns uint64
+	c, s   uint64
+}
+
 // Chance bounds how likely it is, if both versions fail alike, that of all failures
 // as many as here or more fall on the canary. It is for a single look at a span of
 // time, e.g. the window of a limit; 1 means that nothing speaks against the canary.
@@ -11,7 +26,7 @@ import "math"
 // share was raised as an outage began, because most of its requests fell into it.
 // The bound is Chernoff's: the smallest mean of r^(c - C) over r, C being what the
 // canary had and c hypergeometric in each block.
-func Chance(ticks []OldTick) float64 {
+func Chance(ticks []Tick) float64 {
 	var (
 		blocks []cell
 		total  float64
@@ -25,8 +40,8 @@ func Chance(ticks []OldTick) float64 {
 		b = block{}
 	}
 	share := math.NaN()
-	for _, t := range inOrder(ticks) {
-		t = t.sane()
+	for _, t := range ticks {
+		t.Canary, t.Stable = t.Canary.sane(), t.Stable.sane()
 		if t.Share != share {
 			flush()
 			share = t.Share

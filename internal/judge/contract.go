@@ -227,3 +227,12 @@ type Totals struct {
 	P95High  float64 `json:"p95_high"`
 	P99      float64 `json:"p99"`
 }
+
+// Interval is an estimate with its limits. Known is false when there is nothing to estimate from; an open upper limit is Open.
+type Interval struct {
+	Known bool    `json:"known"`
+	Value float64 `json:"value"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+	Open  bool    `json:"open"` // there is no upper limit yet
+}

@@ -56,6 +56,7 @@ type Judge struct {
 	measured bool // durations were ever measured
 
 	stepC, stepN float64 // requests at this share: canary, both
+	nearC, nearN float64 // the same, of the last seconds only
 	rateK, rateN float64 // decayed failures and requests of the stable version
 	nowK, nowN   float64 // the same over ten seconds
 	tot          [2]armTotals
@@ -261,6 +262,8 @@ func (j *Judge) judge(second int64, width float64, c, s Arm) {
 	nc, n := float64(c.Requests), float64(c.Requests+s.Requests)
 	j.stepC += nc
 	j.stepN += n
+	fade := math.Exp(-width / 8)
+	j.nearC, j.nearN = float64(j.nearC*fade)+nc, float64(j.nearN*fade)+n
 	for i, a := range [2]Arm{c, s} {
 		j.tot[i].requests += a.Requests
 		j.tot[i].errors += a.Errors
@@ -281,24 +284,25 @@ func (j *Judge) judge(second int64, width float64, c, s Arm) {
 	j.combine()
 }
 
-// realShare is the share that is bet with: the intended one, unless the requests say beyond chance that the canary gets more.
-// Forty sticky visitors of whom four instead of two are on the canary are no regression, and with more than its share a
-// version has more failures. Off says that the share is not what was intended, in either direction.
+// realShare is the share that is bet with: the intended one, unless the requests say beyond chance that the canary gets more,
+// at this share or in the last seconds. Forty sticky visitors of whom four instead of two are on the canary are no
+// regression, nor are sessions that follow a lowered share with a delay: with more than its share a version has more
+// failures. Off says that the share is not what was intended, in either direction.
 func (j *Judge) realShare() (v float64, off bool) {
 	v = j.share
-	if j.stepN < 200 {
-		return v, false
+	for _, look := range [2][3]float64{{j.stepC, j.stepN, 5}, {j.nearC, j.nearN, 4}} {
+		c, n := look[0], look[1]
+		mean := float64(n * j.share)
+		far := float64(look[2]*math.Sqrt(mean*(1-j.share))) + 1
+		if n < 50 || c <= mean+far && c >= mean-far {
+			continue
+		}
+		off = true
+		if seen := c / n; seen > v { // in steps, so that the tables are seldom made anew
+			v = max(v, float64(j.share*math.Pow(1.02, math.Ceil(math.Log(seen/j.share)/math.Log(1.02)))))
+		}
 	}
-	mean := float64(j.stepN * v)
-	far := 5 * math.Sqrt(mean*(1-v))
-	switch {
-	case j.stepC > mean+far:
-		seen := j.stepC / j.stepN
-		return min(float64(v*math.Pow(1.02, math.Ceil(math.Log(seen/v)/math.Log(1.02)))), 0.999), true
-	case j.stepC < mean-far:
-		return v, true
-	}
-	return v, false
+	return min(v, max(0.999, j.share)), off
 }
 
 // stableRate is the stable version's rate of failed visitors before this tick.

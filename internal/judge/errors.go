@@ -12,7 +12,9 @@ func stakes() [accounts]float64 {
 // staked is bet from the start; the rest is paid in by the minute: the mixture over the times at which a regression may
 // begin.
 const (
-	staked = 0.82
+	accounts = 9
+	payments = 45
+	staked   = 0.82
 	// Accounts from this one on are withdrawn when there are too few failures for them, not before so much speaks for that (a
 	// natural logarithm).
 	firstGross = 6
@@ -376,6 +378,14 @@ func (e *errorEvidence) best() float64 {
 	return e.rho * math.Exp(at/sum)
 }
 
+// maxLog bounds every logarithm, and richest every wealth: enough for any decision, far from overflow. What falls below
+// poorest is given up, which is always fair.
+const (
+	maxLog  = 600
+	richest = 1e260
+	poorest = 1e-290
+)
+
 // scaled is wealth times e^gain, bounded.
 func scaled(w, gain float64) float64 {
 	w = min(w*math.Exp(min(max(gain, -maxLog), maxLog)), richest)
@@ -390,4 +400,12 @@ func bounded(l float64) float64 {
 		return 0
 	}
 	return min(max(l, -maxLog), maxLog)
+}
+
+// logAdd returns ln(e^a + e^b).
+func logAdd(a, b float64) float64 {
+	if a < b {
+		a, b = b, a
+	}
+	return a + math.Log1p(math.Exp(b-a))
 }

@@ -200,6 +200,13 @@ func harmFloor(ratio, alpha float64) float64 {
 	return math.Log(1/alpha) * (ratio - 1) / (float64(ratio*math.Log(ratio)) - ratio + 1)
 }
 
+// intervalMiss is the chance that the interval ever misses the ratio, both sides.
+const intervalMiss = 0.05
+
+// The effects that a limit of the interval bets on, above and below it.
+func above() [4]float64 { return [4]float64{1.3, 2, 4, 10} }
+func below() [4]float64 { return [4]float64{0.85, 0.6, 0.3, 0.1} }
+
 // interval is a confidence sequence for the ratio of the rates of failed visitors: the ratios that neither a bettor on "more"
 // nor one on "less" has won 2/intervalMiss against. It holds at every look (Ville).
 func (e *errorEvidence) interval(tot [2]armTotals) Interval {
@@ -233,4 +240,20 @@ func (e *errorEvidence) refutes(ratio float64, multiples [4]float64) bool {
 		sum = logAdd(sum, l)
 	}
 	return sum-math.Log(float64(len(multiples))) >= math.Log(2/intervalMiss)
+}
+
+// limit bisects for the point from which on the monotone ok holds.
+func limit(low, high float64, ok func(float64) bool) float64 {
+	if !ok(high) {
+		return high
+	}
+	for range 24 {
+		mid := (low + high) / 2
+		if ok(mid) {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	return high
 }

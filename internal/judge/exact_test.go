@@ -1,0 +1,80 @@
+package judge
+
+import (
+	"math"
+	"testing"
+)
+
+func TestWaldLimitReference(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		p0, p1 float64
+		want   float64
+	}{
+		{0.01, 0.02, 1256}, {0.01, 0.05, 123}, {0.01, 0.10, 36}, {0.001, 0.002, 12715},
+		{0.05, 0.10, 238}, {0.01, 0.015, 4462},
+	}
+	for _, test := range tests {
+		if got := WaldLimit(test.p0, test.p1, 0.05, 0.01); math.Abs(got-test.want) > 0.5 {
+			t.Errorf("%g to %g: %.1f canary requests, want %g", test.p0, test.p1, got, test.want)
+		}
+	}
+}
+
+func TestExactTests(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		got, want float64
+	}{
+		{"binomial above", BinomialTail(9, 10, 0.5), 11.0 / 1024},
+		{"binomial below", BinomialTail(1, 10, 0.5), 11.0 / 1024},
+		{"none of 1000 at 5 %", BinomialTail(0, 1000, 0.05), math.Pow(0.95, 1000)},
+		{"no chance", BinomialTail(3, 10, math.NaN()), 1},
+	}
+	for _, test := range tests {
+		if math.Abs(test.got-test.want) > 1e-9*max(test.want, 1e-9) {
+			t.Errorf("%s: %g, want %g", test.name, test.got, test.want)
+		}
+	}
+	for _, x := range []uint64{0, 1 << 40, math.MaxUint64} {
+		if p := BinomialTail(x, math.MaxUint64, 0.5); !(p >= 0 && p <= 1) {
+			t.Errorf("%d of very many: %g", x, p)
+		}
+	}
+}
+
+func TestChance(t *testing.T) {
+	t.Parallel()
+	one := func(nc, c, ns, s uint64, share float64) Tick {
+		return Tick{Share: share, Canary: Arm{Requests: nc, Errors: c}, Stable: Arm{Requests: ns, Errors: s}}
+	}
+	tests := []struct {
+		name     string
+		ticks    []Tick
+		from, to float64
+	}{
+		{"nothing", nil, 1, 1},
+		{"no failure", []Tick{one(10, 0, 90, 0, 0.1)}, 1, 1},
+		{"its part", []Tick{one(10, 1, 90, 9, 0.1)}, 1, 1},
+		{"all ten on a tenth", []Tick{one(10, 10, 90, 0, 0.1)}, 1e-10, 1.01e-10},
+		{"no stable side", []Tick{one(100, 100, 0, 0, 0.1)}, 1, 1},
+		{"some more", []Tick{one(50, 8, 50, 2, 0.5)}, 56.0 / 1024, 0.2}, // the exact binomial tail, and no more than loose
+	}
+	for _, test := range tests {
+		if got := Chance(test.ticks); got < test.from*(1-1e-9) || got > test.to*(1+1e-9) {
+			t.Errorf("%s: %g, want %g to %g", test.name, got, test.from, test.to)
+		}
+	}
+	// The share is raised from 5 to 25 % as an outage begins: in sum 250 of 1,300 against 760 of 6,700.
+	var outage []Tick
+	for range 20 {
+		outage = append(outage, one(5, 0, 95, 1, 0.05))
+	}
+	for range 20 {
+		outage = append(outage, one(25, 10, 75, 30, 0.25))
+	}
+	if got := Chance(outage); got != 1 {
+		t.Errorf("an outage at a change of the share has the chance %g, want 1", got)
+	}
+}
