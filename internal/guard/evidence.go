@@ -138,7 +138,8 @@ func (x *exam) pairsIn(from, to int64) []pair {
 	return out
 }
 
-// counts are the pairs of a span as ticks, with what count takes from each version's second: requests, and the bad ones.
+// counts are the pairs of a span as ticks, with what count takes from each version's second: requests, and the bad
+// ones.
 func (x *exam) counts(from, to int64, count func(b *metric.Bucket) (n, bad uint64)) (ticks []judge.Tick, stable bool) {
 	for _, p := range x.pairsIn(from, to) {
 		t := judge.Tick{Second: p.second, Share: p.share}

@@ -18,7 +18,8 @@ func (x *exam) compares() bool {
 // Settings are the judge's settings under the rules.
 func (r Rules) Settings(b judge.Background) judge.Settings {
 	s := judge.Settings{
-		Alpha: r.Alpha, WorseErrors: r.ErrorRate.WorseBy, WorseLatency: r.LatencyP95.WorseBy, WorthLatency: r.LatencyP95.WorseBy,
+		Alpha: r.Alpha, WorseErrors: r.ErrorRate.WorseBy,
+		WorseLatency: r.LatencyP95.WorseBy, WorthLatency: r.LatencyP95.WorseBy,
 		ColdStart: r.ColdStart, Horizon: r.Horizon, Background: b,
 	}
 	for _, f := range []*float64{&s.WorseErrors, &s.WorseLatency} {
@@ -42,7 +43,8 @@ func (x *exam) judged() judge.Report {
 	c, s := make([]uint32, bins.Count), make([]uint32, bins.Count)
 	last := x.start - 1
 	for _, p := range x.pairsIn(x.start, x.end) {
-		t := judge.Tick{Second: p.second, Share: p.share, Canary: judgeArm(p.canary, bins, c), Stable: judgeArm(p.stable, bins, s)}
+		t := judge.Tick{Second: p.second, Share: p.share}
+		t.Canary, t.Stable = judgeArm(p.canary, bins, c), judgeArm(p.stable, bins, s)
 		if p.stable != nil && p.stable.Slices != nil {
 			t.SliceUnits, t.SliceSlow = &p.stable.Slices.Units, &p.stable.Slices.Slow
 		}
@@ -70,7 +72,8 @@ func judgeArm(b *metric.Bucket, bins judge.Bins, counts []uint32) judge.Arm {
 		return judge.Arm{Latency: counts}
 	}
 	return judge.Arm{
-		Requests: b.Requests, Errors: b.Errors, Units: b.Units, New: b.New, Slow: b.Slow, Latency: bins.Fold(b.Latency, counts),
+		Requests: b.Requests, Errors: b.Errors, Units: b.Units, New: b.New, Slow: b.Slow,
+		Latency: bins.Fold(b.Latency, counts),
 	}
 }
 
@@ -192,7 +195,8 @@ func (x *exam) metricCompare(m judge.MetricReport) Finding {
 		}
 		return strings.TrimSpace(trim(fmt.Sprintf("%.3g", v)) + " " + rule.Unit)
 	}
-	f.Sentence = fmt.Sprintf("%s is %s on %s, %s on %s.", capital(short(m.Name)), say(m.Canary), x.name(canary), say(m.Stable),
+	f.Sentence = fmt.Sprintf("%s is %s on %s, %s on %s.", capital(short(m.Name)), say(m.Canary), x.name(canary),
+		say(m.Stable),
 		x.name(stable))
 	return f
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/slipwayhq/slipway/internal/metric"
 )
 
-// Second is what both versions did in one second (or in Width of them): the unit in which evidence is stored and judged. It
-// is stored before it is judged, and judged as it was stored, so that a verdict can be given again to the last digit.
+// Second is what both versions did in one second (or in Width of them): the unit in which evidence is stored and
+// judged. It is stored before it is judged, and judged as it was stored, so that a verdict can be given again to the
+// last digit.
 type Second struct {
 	At     int64         // Unix time of its start
 	Width  int64         // seconds; 0 means 1
@@ -17,8 +18,8 @@ type Second struct {
 	Stable metric.Bucket
 }
 
-// Frame is what a verdict rests on beside the seconds: when it was asked for and what was known by then. It is stored with
-// the verdict.
+// Frame is what a verdict rests on beside the seconds: when it was asked for and what was known by then. It is stored
+// with the verdict.
 type Frame struct {
 	Now           time.Time     `json:"now"`
 	Complete      int64         `json:"complete"`    // Unix second: what lies before is final
@@ -34,8 +35,8 @@ type Frame struct {
 	Ladder        []float64     `json:"ladder"` // percents that come after the present share; the guard says how far evidence reaches
 }
 
-// Baseline is what is known of the stable version from before the change: written once, when the changed version gets its
-// first traffic.
+// Baseline is what is known of the stable version from before the change: written once, when the changed version gets
+// its first traffic.
 type Baseline struct {
 	Normal     metric.Bucket    `json:"normal"`     // sums of its last normal period
 	Background judge.Background `json:"background"` // what its placebo slices showed

@@ -2,13 +2,14 @@ package judge
 
 import "math"
 
-// ProductBins is the layout in which Slipway's own sketches are judged: four sketch bins to one, from half a millisecond to
-// about a minute.
+// ProductBins is the layout in which Slipway's own sketches are judged: four sketch bins to one, from half a
+// millisecond to about a minute.
 func ProductBins() Bins {
 	return Bins{Low: binValueEdge(foldFrom), Ratio: math.Pow(sketchRatio, foldWidth), Count: foldCount}
 }
 
-// The product's layout on top of a Sketch's: where the first bin ends, how many sketch bins make one, and how many there are.
+// The product's layout on top of a Sketch's: where the first bin ends, how many sketch bins make one, and how many
+// there are.
 const (
 	foldFrom  = 116
 	foldWidth = 4
@@ -21,8 +22,8 @@ const maxBins = 160
 // binValueEdge is the upper edge of a sketch bin in milliseconds.
 func binValueEdge(i int) float64 { return sketchLow * math.Pow(sketchRatio, float64(i)) }
 
-// Fold adds a sketch's counts to into, which has one count for each bin of b, and returns it; a nil into is made. Each
-// sketch bin goes into the bin that holds its middle, so with ProductBins nothing is split.
+// Fold adds a sketch's counts to into, which has one count for each bin of b, and returns it; a nil into is made.
+// Each sketch bin goes into the bin that holds its middle, so with ProductBins nothing is split.
 func (b Bins) Fold(s Sketch, into []uint32) []uint32 {
 	if into == nil {
 		into = make([]uint32, b.Count)
@@ -75,8 +76,8 @@ func (b Bins) sane() Bins {
 	return b
 }
 
-// quantile is the duration in milliseconds below which the fraction q of the counts lies; 0 when there are none. Within a bin
-// it is interpolated along the logarithm.
+// quantile is the duration in milliseconds below which the fraction q of the counts lies; 0 when there are none.
+// Within a bin it is interpolated along the logarithm.
 func (b Bins) quantile(counts []float64, total, q float64) float64 {
 	if !(total > 0) {
 		return 0

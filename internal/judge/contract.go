@@ -2,8 +2,8 @@ package judge
 
 import "time"
 
-// Slices is the number of placebo canaries: the stable version's visitors are cut into so many equal parts by the hash of
-// their key. No part can be worse than another, so what they show is chance, bursts included.
+// Slices is the number of placebo canaries: the stable version's visitors are cut into so many equal parts by the
+// hash of their key. No part can be worse than another, so what they show is chance, bursts included.
 const Slices = 20
 
 // Bins is the layout of a latency histogram: Count bins whose edges grow by Ratio. Bin 0 holds everything below Low
@@ -14,8 +14,8 @@ type Bins struct {
 	Count int     `json:"count"`
 }
 
-// Arm is what one version did in one tick. Latency has one count for each bin, or is nil when durations were not measured;
-// it belongs to the caller and is not kept.
+// Arm is what one version did in one tick. Latency has one count for each bin, or is nil when durations were not
+// measured; it belongs to the caller and is not kept.
 type Arm struct {
 	Requests uint64   // whose version was decided by the share
 	Errors   uint64   // of these: failed
@@ -33,7 +33,8 @@ type Tick struct {
 	Share  float64 // intended share of the changed version, 0 to 1; 0, 1 and NaN bet nothing
 	Canary Arm
 	Stable Arm
-	// Of the stable version, by the hash of the visitor: error units and slow requests. Nil when they are not measured.
+	// Of the stable version, by the hash of the visitor: error units and slow requests. Nil when they are not
+	// measured.
 	SliceUnits *[Slices]uint32
 	SliceSlow  *[Slices]uint32
 }
@@ -228,7 +229,8 @@ type Totals struct {
 	P99      float64 `json:"p99"`
 }
 
-// Interval is an estimate with its limits. Known is false when there is nothing to estimate from; an open upper limit is Open.
+// Interval is an estimate with its limits. Known is false when there is nothing to estimate from; an open upper limit
+// is Open.
 type Interval struct {
 	Known bool    `json:"known"`
 	Value float64 `json:"value"`

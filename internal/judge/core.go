@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The weights of the metrics in the total e-value: fixed beforehand, so that their mean is an e-value whatever ties the metrics
-// together (statistics: section 2.4). With custom metrics they take customShare, by the user's weights.
+// The weights of the metrics in the total e-value: fixed beforehand, so that their mean is an e-value whatever ties
+// the metrics together (statistics: section 2.4). With custom metrics they take customShare, by the user's weights.
 const (
 	weightErrors = 0.72
 	weightRanks  = 0.19
@@ -24,16 +24,17 @@ const (
 	stepAtLeast = 20   // seconds at a share before it may rise
 	lastAtLeast = 120  // likewise before the last rise
 	lastNeed    = 60.0 // e-value that must rule a doubling out before everybody is sent
-	// While the stable version itself fails so often nothing is bet on errors: visitors try again and again then, and where
-	// their tries land is no evidence. It is decided by the seconds before, so the bets stay fair.
+	// While the stable version itself fails so often nothing is bet on errors: visitors try again and again then, and
+	// where their tries land is no evidence. It is decided by the seconds before, so the bets stay fair.
 	stableBroken = 0.2
 	relearn      = 300 // seconds between two looks at the placebo slices
 )
 
-// Judge compares a changed version with the stable one, tick by tick, and keeps a bounded state. Its bound: if the changed
-// version is no worse than the tolerances, then the chance that the evidence ever reaches 1/Alpha, however often one looks,
-// is at most Alpha, as far as failed visitors scatter as the Background says. What hits both versions cancels, because each
-// tick is judged on where its failures fell and not on how many there were. It is not safe for concurrent use.
+// Judge compares a changed version with the stable one, tick by tick, and keeps a bounded state. Its bound: if the
+// changed version is no worse than the tolerances, then the chance that the evidence ever reaches 1/Alpha, however
+// often one looks, is at most Alpha, as far as failed visitors scatter as the Background says. What hits both
+// versions cancels, because each tick is judged on where its failures fell and not on how many there were. It is not
+// safe for concurrent use.
 type Judge struct {
 	s       Settings
 	errors  errorEvidence
@@ -160,8 +161,8 @@ func (s Settings) sane() Settings {
 	return s
 }
 
-// Tick judges one tick. Ticks come in order; one that begins before the last one ended is left out and counted, so that
-// nothing counts twice. T belongs to the caller and is not changed.
+// Tick judges one tick. Ticks come in order; one that begins before the last one ended is left out and counted, so
+// that nothing counts twice. T belongs to the caller and is not changed.
 func (j *Judge) Tick(t *Tick) {
 	width := tickWidth(t)
 	switch {
@@ -284,10 +285,10 @@ func (j *Judge) judge(second int64, width float64, c, s Arm) {
 	j.combine()
 }
 
-// realShare is the share that is bet with: the intended one, unless the requests say beyond chance that the canary gets more,
-// at this share or in the last seconds. Forty sticky visitors of whom four instead of two are on the canary are no
-// regression, nor are sessions that follow a lowered share with a delay: with more than its share a version has more
-// failures. Off says that the share is not what was intended, in either direction.
+// realShare is the share that is bet with: the intended one, unless the requests say beyond chance that the canary
+// gets more, at this share or in the last seconds. Forty sticky visitors of whom four instead of two are on the
+// canary are no regression, nor are sessions that follow a lowered share with a delay: with more than its share a
+// version has more failures. Off says that the share is not what was intended, in either direction.
 func (j *Judge) realShare() (v float64, off bool) {
 	v = j.share
 	for _, look := range [2][3]float64{{j.stepC, j.stepN, 5}, {j.nearC, j.nearN, 4}} {
@@ -322,8 +323,8 @@ func (j *Judge) keepRate(s Arm, width float64) {
 	j.nowN = float64(j.nowN*keep) + float64(s.Requests)
 }
 
-// Value judges one span of a custom metric. One that is not in the settings is left out, and so is one that begins before the
-// last one ended.
+// Value judges one span of a custom metric. One that is not in the settings is left out, and so is one that begins
+// before the last one ended.
 func (j *Judge) Value(v *Value) {
 	for _, c := range j.custom {
 		if c.m.Name == v.Metric {
@@ -446,7 +447,8 @@ func (j *Judge) ruledOut(rung int) float64 {
 	return max(j.errors.safety[rung], j.errors.quiet-math.Ln2)
 }
 
-// notSlow is likewise for half as many slow requests again; where durations are not measured nothing is asked of them.
+// notSlow is likewise for half as many slow requests again; where durations are not measured nothing is asked of
+// them.
 func (j *Judge) notSlow() float64 {
 	if !j.measured || j.s.WorseLatency < 0 {
 		return maxLog

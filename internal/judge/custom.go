@@ -16,8 +16,8 @@ type customEvidence struct {
 	next    int64
 }
 
-// meanEvidence is an anytime test of a difference of means that holds for large samples (statistics: section 3.2), anew at each
-// share, the evidence of the shares multiplied.
+// meanEvidence is an anytime test of a difference of means that holds for large samples (statistics: section 3.2),
+// anew at each share, the evidence of the shares multiplied.
 type meanEvidence struct {
 	n, sum, sq [2]float64
 	kept       float64 // ln of the evidence of earlier shares
@@ -74,7 +74,8 @@ func (c *customEvidence) value(v *Value) {
 		if c.m.Higher {
 			x, y = nc-x, ns-y
 		}
-		// Each value is one visitor or session of its version, so the share of the values is the share of the visitors.
+		// Each value is one visitor or session of its version, so the share of the values is the share of the
+		// visitors.
 		part := math.Round(nc/(nc+ns)*400) / 400
 		c.rate.tick(v.Second, width, min(max(part, 0.0025), 0.9975), false, x, x+y, nc, nc+ns, 0)
 		c.logE = c.rate.logE
@@ -136,7 +137,8 @@ func (s Sums) sane() Sums {
 	return s
 }
 
-// is is the metric's value of one version: a fraction, a mean or the 75th percentile in milliseconds; 0 when there is none.
+// is is the metric's value of one version: a fraction, a mean or the 75th percentile in milliseconds; 0 when there is
+// none.
 func (c *customEvidence) is(arm int) float64 {
 	s := c.sums[arm]
 	switch {

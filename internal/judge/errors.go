@@ -2,33 +2,33 @@ package judge
 
 import "math"
 
-// The effects that errors are bet on beyond the tolerance, and what each is given at the start: chosen so that a doubled
-// rate costs least, measured with the contest's worlds on seeds of its own.
+// The effects that errors are bet on beyond the tolerance, and what each is given at the start: chosen so that a
+// doubled rate costs least, measured with the contest's worlds on seeds of its own.
 func effects() [accounts]float64 { return [accounts]float64{1.15, 1.3, 1.6, 2, 3, 5, 10, 30, 100} }
 func stakes() [accounts]float64 {
 	return [accounts]float64{.02, .04, .10, .25, .20, .16, .15, .05, .03}
 }
 
-// staked is bet from the start; the rest is paid in by the minute: the mixture over the times at which a regression may
-// begin.
+// staked is bet from the start; the rest is paid in by the minute: the mixture over the times at which a regression
+// may begin.
 const (
 	accounts = 9
 	payments = 45
 	staked   = 0.82
-	// Accounts from this one on are withdrawn when there are too few failures for them, not before so much speaks for that (a
-	// natural logarithm).
+	// Accounts from this one on are withdrawn when there are too few failures for them, not before so much speaks for
+	// that (a natural logarithm).
 	firstGross = 6
 	patience   = 2
 )
 
-// What is asked whether it is ruled out: so many times as many errors (statistics: section 2.6), and how much the linear
-// bets stake on each.
+// What is asked whether it is ruled out: so many times as many errors (statistics: section 2.6), and how much the
+// linear bets stake on each.
 func ladder() [4]float64   { return [4]float64{10, 5, 3, 2} }
 func boldness() [4]float64 { return [4]float64{.15, .35, .65, .95} }
 
-// A burst is a bad instance, or a bad moment of a few visitors: for some seconds a part of the visitors as large as one slice
-// fails so many times as often. States of a filter: calm, a burst of some height among the canary's visitors, or among those
-// of the stable version.
+// A burst is a bad instance, or a bad moment of a few visitors: for some seconds a part of the visitors as large as
+// one slice fails so many times as often. States of a filter: calm, a burst of some height among the canary's
+// visitors, or among those of the stable version.
 const (
 	heights = 7
 	states  = 1 + 2*heights
@@ -37,8 +37,8 @@ const (
 
 func height() [heights]float64 { return [heights]float64{3, 6, 12, 25, 60, 150, 500} }
 
-// The versions of the world that are weighed against each other: the tolerated one (no worse than the tolerance), one for
-// each effect, equal versions, and one for each rung of the ladder.
+// The versions of the world that are weighed against each other: the tolerated one (no worse than the tolerance), one
+// for each effect, equal versions, and one for each rung of the ladder.
 const (
 	tolerated = 0
 	firstBet  = 1
@@ -50,10 +50,10 @@ const (
 // filter says how likely each state is, given what was seen, in one world.
 type filter [states]float64
 
-// errorEvidence bets on the version on which failed visitors land (statistics: section 2.2), with a null hypothesis that
-// knows bursts: in each world a small hidden Markov model says how likely c of k failures are on the canary, and an account
-// grows by the ratio of its world's answer to the tolerated world's. Each answer is a probability over c given k and the
-// past, so under the tolerated world no account grows on average.
+// errorEvidence bets on the version on which failed visitors land (statistics: section 2.2), with a null hypothesis
+// that knows bursts: in each world a small hidden Markov model says how likely c of k failures are on the canary, and
+// an account grows by the ratio of its world's answer to the tolerated world's. Each answer is a probability over c
+// given k and the past, so under the tolerated world no account grows on average.
 type errorEvidence struct {
 	rho     float64 // tolerated ratio
 	slack   float64
@@ -75,7 +75,7 @@ type errorEvidence struct {
 	since   float64           // seconds since the start
 
 	safety [4]float64 // ln of the evidence that the rung is ruled out
-	quiet  float64    // ln of the evidence that the canary fails less often than the slack, whatever the stable version does
+	quiet  float64    // likewise that the canary fails less often than the slack, whatever the stable version does
 
 	blk struct {
 		c, k, v float64
@@ -116,13 +116,15 @@ func newErrorEvidence(s Settings) errorEvidence {
 	return e
 }
 
-// learn takes what the placebo slices say. Two bursts more than were seen are supposed, so that the first one ever fools nobody.
+// learn takes what the placebo slices say. Two bursts more than were seen are supposed, so that the first one ever
+// fools nobody.
 func (e *errorEvidence) learn(b Background) {
 	hours := float64(b.Seconds) / 3600
 	if !b.Sliced {
 		hours = 3
 	}
-	rate := 2 * (float64(b.Bursts) + 1) / (hours + 1) // an hour, among all visitors; doubled, as they were few to learn from
+	// An hour, among all visitors; doubled, because there were few to learn from.
+	rate := 2 * (float64(b.Bursts) + 1) / (hours + 1)
 	e.hazard = min(rate, 60) / 3600 / Slices
 	mean := 20.0
 	if b.Bursts >= 3 && b.BurstSeconds > 0 {
@@ -176,7 +178,8 @@ func (e *errorEvidence) move(f *filter, seconds float64) {
 	}
 }
 
-// likely updates a filter with c of k failures and returns the logarithm of how likely they were, up to what all worlds share.
+// likely updates a filter with c of k failures and returns the logarithm of how likely they were, up to what all
+// worlds share.
 func (e *errorEvidence) likely(i int, c, k float64) float64 {
 	f := &e.filters[i]
 	var l [states]float64
@@ -215,9 +218,9 @@ func (e *errorEvidence) pass(seconds float64) {
 	}
 }
 
-// tick bets on c failures on the canary of k on both, its share of visitors being v, nc its requests, n those of both and ps the stable
-// version's rate, known beforehand. Off says that the visitors are not split as intended: nothing is held in the canary's
-// favor then.
+// tick bets on c failures on the canary of k on both, its share of visitors being v, nc its requests, n those of both
+// and ps the stable version's rate, known beforehand. Off says that the visitors are not split as intended: nothing
+// is held in the canary's favor then.
 func (e *errorEvidence) tick(second int64, width float64, v float64, off bool, c, k, nc, n, ps float64) {
 	e.pass(width)
 	e.prepare(v)
@@ -241,10 +244,10 @@ func (e *errorEvidence) tick(second int64, width float64, v float64, off bool, c
 	e.renew()
 }
 
-// withdraw takes back what is bet on gross effects when failures are too few for them: where hardly anything fails, whom the
-// failures fall on says nothing for long, but that there are hardly any does. A failing canary would have shown more of them.
-// Moving money between accounts wins and loses nothing, so the bets stay fair whatever ps is; what is taken back is bet
-// again later.
+// withdraw takes back what is bet on gross effects when failures are too few for them: where hardly anything fails,
+// whom the failures fall on says nothing for long, but that there are hardly any does. A failing canary would have
+// shown more of them. Moving money between accounts wins and loses nothing, so the bets stay fair whatever ps is;
+// what is taken back is bet again later.
 func (e *errorEvidence) withdraw(k, n, ps float64) {
 	if e.linear || !(ps > 0) || e.share != e.share {
 		return
@@ -277,8 +280,8 @@ func (e *errorEvidence) filteredTick(width, c, k float64) {
 	}
 }
 
-// linearTick collects a block, and bets when it is full: 1 - f + f (c/k)/w is fair under any dependence within the block,
-// because it is linear in c and the mean of c is at most k w.
+// linearTick collects a block, and bets when it is full: 1 - f + f (c/k)/w is fair under any dependence within the
+// block, because it is linear in c and the mean of c is at most k w.
 func (e *errorEvidence) linearTick(second int64, v, c, k float64) {
 	b := &e.blk
 	if b.open && (second >= b.from+e.block || v != b.v) {
@@ -325,7 +328,8 @@ func (e *errorEvidence) rungs(ps float64) {
 	}
 }
 
-// quietly weighs "the canary fails at the slack or more" against "at a tenth of it": what can be said where nothing fails.
+// quietly weighs "the canary fails at the slack or more" against "at a tenth of it": what can be said where nothing
+// fails.
 func (e *errorEvidence) quietly(c, nc float64) {
 	if e.slack <= 0 {
 		return
@@ -378,8 +382,8 @@ func (e *errorEvidence) best() float64 {
 	return e.rho * math.Exp(at/sum)
 }
 
-// maxLog bounds every logarithm, and richest every wealth: enough for any decision, far from overflow. What falls below
-// poorest is given up, which is always fair.
+// maxLog bounds every logarithm, and richest every wealth: enough for any decision, far from overflow. What falls
+// below poorest is given up, which is always fair.
 const (
 	maxLog  = 600
 	richest = 1e260

@@ -2,9 +2,9 @@ package judge
 
 import "math"
 
-// History learns from the stable version's placebo slices how failures scatter when no version is to blame: whether there are
-// bursts, how many and how long, and whether the rest scatters like independent events (statistics: section 2.2). It is of
-// bounded size. The zero value is not ready: see NewHistory.
+// History learns from the stable version's placebo slices how failures scatter when no version is to blame: whether
+// there are bursts, how many and how long, and whether the rest scatters like independent events (statistics: section
+// 2.2). It is of bounded size. The zero value is not ready: see NewHistory.
 type History struct {
 	bins    Bins
 	seconds float64
@@ -60,8 +60,8 @@ func blockSeconds() [4]float64 { return [4]float64{5, 15, 30, 60} }
 // NewHistory returns a History for latencies in the layout b.
 func NewHistory(b Bins) *History { return &History{bins: b.sane()} }
 
-// Add takes a tick of the stable version from before the comparison, in order. Ticks of up to ten seconds say something of
-// bursts; longer ones only what is slow.
+// Add takes a tick of the stable version from before the comparison, in order. Ticks of up to ten seconds say
+// something of bursts; longer ones only what is slow.
 func (h *History) Add(t *Tick) {
 	width := tickWidth(t)
 	h.seconds += width

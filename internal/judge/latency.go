@@ -2,8 +2,8 @@ package judge
 
 import "math"
 
-// Slowness is bet on in two ways (statistics: section 2.3): by the ranks of durations among those of both versions, and by how
-// many exceed what was slow for both in the minute before.
+// Slowness is bet on in two ways (statistics: section 2.3): by the ranks of durations among those of both versions,
+// and by how many exceed what was slow for both in the minute before.
 
 // cells of ranks: durations are put together by their rank in the pooled histogram, finer in the slow tail.
 const (
@@ -70,14 +70,14 @@ func newLatencyEvidence(b Bins, tolerance float64, bg Background) latencyEvidenc
 	return l
 }
 
-// tiltStakes is what each tilt is given at the start: shifts of the normal scores by .1, .2, .4, .8, 1.6 and 3, then two heights
-// of the slowest tenth and two of the slowest hundredth.
+// tiltStakes is what each tilt is given at the start: shifts of the normal scores by .1, .2, .4, .8, 1.6 and 3, then
+// two heights of the slowest tenth and two of the slowest hundredth.
 func tiltStakes() [tilts]float64 {
 	return [tilts]float64{.20, .20, .14, .10, .06, .04, .07, .07, .06, .06}
 }
 
-// cellOf is the cell of a rank, and cellMiddle the rank in the middle of a cell: half of the cells for the fastest nine tenths, a quarter
-// for the next nine hundredths, the rest for the slowest hundredth.
+// cellOf is the cell of a rank, and cellMiddle the rank in the middle of a cell: half of the cells for the fastest
+// nine tenths, a quarter for the next nine hundredths, the rest for the slowest hundredth.
 func cellOf(u float64) int {
 	switch {
 	case u < 0.9:
@@ -210,8 +210,8 @@ func (l *latencyEvidence) tick(second int64, c, s []uint32) {
 	l.total()
 }
 
-// ranks multiplies each tilt's account by the likelihood of which version the ranks fell on, given the ranks and how many
-// requests each version had in this very tick.
+// ranks multiplies each tilt's account by the likelihood of which version the ranks fell on, given the ranks and how
+// many requests each version had in this very tick.
 func (l *latencyEvidence) ranks(c, s *[rankCells]float64, w float64) {
 	for t := range tilts {
 		g := 0.0
@@ -247,8 +247,8 @@ func (l *latencyEvidence) exceed(second int64, c, s []uint32, nc, ns float64) {
 	l.ruleOut(beyond(c, l.bound[2], 0), beyond(s, l.bound[2], 0), nc/(nc+ns))
 }
 
-// ruleOut weighs "no more slow requests" against "half as many again": by their likelihoods, or, where durations depend on each
-// other, by a bet that is linear in the canary's.
+// ruleOut weighs "no more slow requests" against "half as many again": by their likelihoods, or, where durations
+// depend on each other, by a bet that is linear in the canary's.
 func (l *latencyEvidence) ruleOut(c, s, w float64) {
 	if c+s == 0 {
 		return
@@ -313,8 +313,8 @@ func (l *latencyEvidence) total() {
 	l.slowLog = math.Log(min(max(sum, poorest), richest))
 }
 
-// slower says whether p50, p95 or p99 are slower by more than worth, sure to about one in twenty each, over what was judged at
-// this share.
+// slower says whether p50, p95 or p99 are slower by more than worth, sure to about one in twenty each, over what was
+// judged at this share.
 func (l *latencyEvidence) slower(worth float64) bool {
 	if l.nC < 20 || l.nS < 20 {
 		return false

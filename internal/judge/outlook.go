@@ -10,8 +10,8 @@ import (
 // overhead is how many times the information limit the judge needs: measured by the contest (G2 to G4).
 const overhead = 1.6
 
-// Forecast says what a comparison can know at a traffic of rate requests a second (both versions together), a stable rate of
-// failed visitors and a share (0 to 1) held for the bake, before it begins.
+// Forecast says what a comparison can know at a traffic of rate requests a second (both versions together), a stable
+// rate of failed visitors and a share (0 to 1) held for the bake, before it begins.
 func Forecast(rate, errorRate, share float64, bake time.Duration, s Settings) Outlook {
 	s = s.sane()
 	o := Outlook{Share: share, Rate: rate, Errors: errorRate, Effects: []OutlookEffect{}}
@@ -24,7 +24,8 @@ func Forecast(rate, errorRate, share float64, bake time.Duration, s Settings) Ou
 	ps := max(errorRate, 1e-5)
 	add := func(name string, ratio, pc float64) {
 		n := overhead * WaldLimit(ps, pc, share, s.Alpha)
-		e := OutlookEffect{Name: name, Ratio: ratio, Requests: math.Ceil(n), Seconds: math.Ceil(n / (rate * share)), Harm: n * (pc - ps)}
+		e := OutlookEffect{Name: name, Ratio: ratio, Requests: math.Ceil(n), Harm: n * (pc - ps)}
+		e.Seconds = math.Ceil(n / (rate * share))
 		e.Within = e.Seconds <= bake.Seconds()
 		o.Effects = append(o.Effects, e)
 	}

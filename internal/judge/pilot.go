@@ -30,7 +30,8 @@ type Move struct {
 	Reason string
 }
 
-// Pilot steers a share by a Judge: the decision table of statistics 2.5 and 2.6, for those who bring their own pipeline.
+// Pilot steers a share by a Judge: the decision table of statistics 2.5 and 2.6, for those who bring their own
+// pipeline.
 type Pilot struct {
 	j      *Judge
 	route  Route
@@ -150,7 +151,8 @@ func (p *Pilot) against(a Answer) string {
 			100*over(r.Canary.Units, r.Canary.Requests), r.Canary.Requests,
 			100*over(r.Stable.Units, r.Stable.Requests), r.Stable.Requests)
 	case "latency", "slow":
-		return fmt.Sprintf("It is slower: 95 %% within %.0f ms, within %.0f ms on the stable version.", r.Canary.P95, r.Stable.P95)
+		return fmt.Sprintf("It is slower: 95 %% within %.0f ms, within %.0f ms on the stable version.", r.Canary.P95,
+			r.Stable.P95)
 	}
 	return "It is worse by " + a.Lead + "."
 }

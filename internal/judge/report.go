@@ -120,9 +120,10 @@ func (j *Judge) why() string {
 	switch j.mode() {
 	case Linear:
 		if !b.Sliced {
-			return fmt.Sprintf("Nobody says here which visitors failed, so failures are judged in blocks of %d s.", j.errors.block)
+			return fmt.Sprintf("Nobody says here which visitors failed, so failures are judged in blocks of %d s.",
+				j.errors.block)
 		}
-		return fmt.Sprintf("Failures of this app come together even among equal visitors, so they are judged in blocks of %d s.",
+		return fmt.Sprintf("Failures of this app come together even among equal visitors: judged in blocks of %d s.",
 			j.errors.block)
 	case Bursty:
 		if b.Bursts == 0 {
@@ -187,15 +188,15 @@ func (j *Judge) forecast(r *Report) {
 	}
 }
 
-// growth is what the evidence gains on average for each request of the canary, if it fails ratio times as often as the stable
-// version at the rate ps, against a tolerated ratio rho: failures times the divergence of where they fall.
+// growth is what the evidence gains on average for each request of the canary, if it fails ratio times as often as
+// the stable version at the rate ps, against a tolerated ratio rho: failures times the divergence of where they fall.
 func growth(v, ratio, rho, ps float64) float64 {
 	failures := ps*ratio + ps*(1-v)/v
 	return failures * kl(share(v, ratio), share(v, rho))
 }
 
-// harmFloor is how many requests fail on average that would not have failed, before any test of level alpha can know of a
-// ratio, at a small share (statistics: section 0).
+// harmFloor is how many requests fail on average that would not have failed, before any test of level alpha can know
+// of a ratio, at a small share (statistics: section 0).
 func harmFloor(ratio, alpha float64) float64 {
 	return math.Log(1/alpha) * (ratio - 1) / (float64(ratio*math.Log(ratio)) - ratio + 1)
 }
@@ -207,8 +208,8 @@ const intervalMiss = 0.05
 func above() [4]float64 { return [4]float64{1.3, 2, 4, 10} }
 func below() [4]float64 { return [4]float64{0.85, 0.6, 0.3, 0.1} }
 
-// interval is a confidence sequence for the ratio of the rates of failed visitors: the ratios that neither a bettor on "more"
-// nor one on "less" has won 2/intervalMiss against. It holds at every look (Ville).
+// interval is a confidence sequence for the ratio of the rates of failed visitors: the ratios that neither a bettor
+// on "more" nor one on "less" has won 2/intervalMiss against. It holds at every look (Ville).
 func (e *errorEvidence) interval(tot [2]armTotals) Interval {
 	c, s := tot[0], tot[1]
 	if c.requests == 0 || s.requests == 0 || c.units+s.units == 0 {

@@ -2,9 +2,9 @@ package judge
 
 import "math"
 
-// splitEvidence is a sequential test of whether new visitors are split as intended (statistics: section 2.8): beta-binomial
-// mixtures of four concentrations around the intended share, averaged. It goes on across shares, because each share's visitors
-// have their own.
+// splitEvidence is a sequential test of whether new visitors are split as intended (statistics: section 2.8):
+// beta-binomial mixtures of four concentrations around the intended share, averaged. It goes on across shares,
+// because each share's visitors have their own.
 type splitEvidence struct {
 	v    float64
 	c, n float64
@@ -34,8 +34,8 @@ func (s *splitEvidence) add(c, n, v float64) {
 	}
 }
 
-// betaBinomial is the logarithm of the likelihood of c of n under a beta mixture around v of the given concentration, beside
-// the one under v itself.
+// betaBinomial is the logarithm of the likelihood of c of n under a beta mixture around v of the given concentration,
+// beside the one under v itself.
 func betaBinomial(c, n, v, concentration float64) float64 {
 	a, b := v*concentration, (1-v)*concentration
 	return lgamma(a+c) - lgamma(a) + lgamma(b+n-c) - lgamma(b) - lgamma(a+b+n) + lgamma(a+b) -
@@ -59,8 +59,8 @@ func (s *splitEvidence) logE() float64 {
 // alarm says whether the split is wrong, sure to the level.
 func (s *splitEvidence) alarm(level float64) bool { return s.logE() >= -math.Log(level) }
 
-// troubles finds spans in which both versions were in trouble together: failures or slow answers of each at least three times
-// their usual level for twenty seconds.
+// troubles finds spans in which both versions were in trouble together: failures or slow answers of each at least
+// three times their usual level for twenty seconds.
 type troubles struct {
 	long, short [2]struct{ k, n float64 } // decayed over ten minutes and over twenty seconds
 	from        int64

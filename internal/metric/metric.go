@@ -123,8 +123,8 @@ func (b Bucket) ErrorRate() (float64, bool) {
 	return float64(b.Errors) / float64(b.Requests), true
 }
 
-// Queries are PromQL templates for one version: $deployment, $version and $window are filled in. Each gives what was added
-// within the window; Latency gives it by the label le, in seconds.
+// Queries are PromQL templates for one version: $deployment, $version and $window are filled in. Each gives what was
+// added within the window; Latency gives it by the label le, in seconds.
 type Queries struct {
 	Requests string `json:"requests"`
 	Errors   string `json:"errors"`

@@ -1,0 +1,102 @@
+// Command cmd prints how the judge does.
+//
+// Goals beside rivals and the information limit, false rollbacks in healthy worlds, and the cost of a tick. See
+// `make bench-judge`.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/slipwayhq/slipway/internal/judge/contest"
+)
+
+func main() {
+	runs := flag.Int("runs", 300, "canaries a cell")
+	seed := flag.Uint64("seed", 20_000_000, "first seed")
+	only := flag.String("cells", "", "only cells and goals whose name contains this")
+	rivals := flag.Bool("rivals", true, "ask the other judges too")
+	parts := flag.String("parts", "goals,healthy,cost", "what to print")
+	asJSON := flag.Bool("json", false, "print one JSON object a line")
+	flag.Parse()
+	p := printer{asJSON: *asJSON}
+	if strings.Contains(*parts, "goals") {
+		p.line("| goal | cell | judge | rolled back | promoted | median s | canary requests | times the limit | harm " +
+			"| reached |")
+		p.line("|---|---|---|---|---|---|---|---|---|---|")
+		for _, g := range contest.Goals() {
+			if strings.Contains(g.ID+" "+g.Cell.Name, *only) {
+				g.Cell.Rivals = g.Cell.Rivals && *rivals
+				p.goal(g, contest.Measure(g.Cell, *runs, *seed))
+			}
+		}
+		p.line("")
+	}
+	if strings.Contains(*parts, "healthy") {
+		p.line("| healthy cell | judge | rolled back | upper 95 % limit |")
+		p.line("|---|---|---|---|")
+		for _, c := range contest.Healthy(*rivals) {
+			if strings.Contains(c.Name, *only) {
+				p.healthy(c, contest.Measure(c, *runs, *seed))
+			}
+		}
+		p.line("")
+	}
+	if strings.Contains(*parts, "cost") {
+		for _, rate := range []float64{10, 100, 1000} {
+			p.line(fmt.Sprintf("a tick at %g requests/s: %s", rate, contest.Cost(rate)))
+		}
+	}
+}
+
+// printer writes rows.
+type printer struct{ asJSON bool }
+
+func (p printer) line(s string) {
+	if !p.asJSON {
+		fmt.Println(s)
+	}
+}
+
+func (p printer) row(cell string, r contest.Result) bool {
+	if p.asJSON {
+		_ = json.NewEncoder(os.Stdout).Encode(map[string]any{"cell": cell, "result": r}) // standard output is all there is
+	}
+	return p.asJSON
+}
+
+func (p printer) goal(g contest.Goal, list []contest.Result) {
+	for _, r := range list {
+		if p.row(g.ID+" "+g.Cell.Name, r) {
+			continue
+		}
+		limit := ""
+		if r.Limit > 0 {
+			limit = fmt.Sprintf("%.2f", r.Requests/r.Limit)
+		}
+		reached := ""
+		if r.Judge == "slipway" {
+			v := g.Value(r)
+			reached = fmt.Sprintf("%s %.4g of %.4g", g.Says, v, g.Most)
+			if v <= g.Most {
+				reached = "**yes**: " + reached
+			} else {
+				reached = "no: " + reached
+			}
+		}
+		fmt.Printf("| %s | %s | %s | %.1f %% | %.1f %% | %.0f | %.0f | %s | %.1f | %s |\n", g.ID, g.Cell.Name, r.Judge,
+			100*r.Back,
+			100*r.Promoted, r.Median, r.Requests, limit, r.Harm, reached)
+	}
+}
+
+func (p printer) healthy(c contest.Cell, list []contest.Result) {
+	for _, r := range list {
+		if !p.row(c.Name, r) {
+			fmt.Printf("| %s | %s | %.2f %% | %.2f %% |\n", c.Name, r.Judge, 100*r.Back, 100*r.Upper)
+		}
+	}
+}

@@ -1,0 +1,228 @@
+// Package contest measures the judge: how often it takes a healthy version back, how soon it finds a faulty one, and
+// what it costs, in simulated worlds, beside other ways to decide and beside the information limit.
+//
+// A cell is one world with one fault. Every judge of a cell sees the same ticks. `go run
+// ./internal/judge/contest/cmd` prints the tables; the tests of this package hold a small part of them with fixed
+// seeds.
+package contest
+
+import (
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/sim/traffic"
+)
+
+// hour is how long a canary is watched, and history how long its application was watched before.
+const (
+	hour    = 3600
+	history = 3 * 3600
+)
+
+// Shares says how the share goes.
+type Shares int
+
+// The ways.
+const (
+	Steps    Shares = iota // 5, 10, 25 and 50 %, fifteen minutes each
+	Five                   // 5 % throughout
+	Adaptive               // as the judge says
+)
+
+// Cell is one thing to measure.
+type Cell struct {
+	Name   string
+	World  traffic.World
+	Fault  traffic.Fault
+	Shares Shares
+	Rivals bool // also ask the other judges
+}
+
+// Result is how one judge did in one cell.
+type Result struct {
+	Judge    string  `json:"judge"`
+	Runs     int     `json:"runs"`
+	Back     float64 `json:"rolled_back"`   // part of the runs
+	Upper    float64 `json:"upper"`         // one-sided 95 % limit of Back (Clopper and Pearson)
+	Promoted float64 `json:"promoted"`      // likewise; only with Adaptive
+	Median   float64 `json:"median_s"`      // to the decision; an hour when there was none
+	P90      float64 `json:"p90_s"`         //
+	Requests float64 `json:"requests"`      // of the canary by then, on average
+	Harm     float64 `json:"harm"`          // failed requests that would not have failed, on average
+	Limit    float64 `json:"limit"`         // the information limit in canary requests; 0 where there is none
+	Late     float64 `json:"median_late_s"` // median after the fault began
+}
+
+// bins are those of the statistics' model.
+func bins() judge.Bins { return judge.Bins{Low: 8, Ratio: 1.09, Count: 88} }
+
+// run is one canary of one judge.
+type run struct {
+	at             int64
+	back, promoted bool
+	requests, harm float64
+}
+
+// Measure runs a cell with seeds from seed on.
+func Measure(c Cell, runs int, seed uint64) []Result {
+	names := []string{"slipway"}
+	if c.Rivals {
+		for name := range rivals() {
+			names = append(names, name)
+		}
+		slices.Sort(names[1:])
+		if c.Fault.Times > 1 {
+			names = append(names, "oracle")
+		}
+	}
+	all := make([][]run, len(names))
+	for i := range all {
+		all[i] = make([]run, runs)
+	}
+	var wg sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < runs; i += workers {
+				for k, name := range names {
+					all[k][i] = once(c, name, seed+uint64(i))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	out := make([]Result, len(names))
+	for k, name := range names {
+		out[k] = sum(c, name, all[k])
+	}
+	return out
+}
+
+// once runs one canary.
+func once(c Cell, name string, seed uint64) run {
+	var (
+		tr    = traffic.New(c.World, c.Fault, bins(), seed)
+		route = judge.Route{Adaptive: c.Shares == Adaptive}
+		pilot *judge.Pilot
+		other rival
+		tick  judge.Tick
+		out   = run{at: hour}
+		share = 0.05
+	)
+	background := tr.History(history)
+	switch name {
+	case "slipway":
+		pilot = judge.NewPilot(judge.Settings{Bins: bins(), Background: background}, route)
+	case "oracle":
+		other = &oracle{ratio: c.Fault.Times}
+	default:
+		other = rivals()[name]()
+	}
+	for second := range int64(hour) {
+		if c.Shares == Steps {
+			share = [4]float64{0.05, 0.10, 0.25, 0.50}[second/900]
+		}
+		tr.Next(second, share, &tick)
+		out.requests += float64(tick.Canary.Requests)
+		if second >= c.Fault.Onset {
+			out.harm += float64(tick.Canary.Requests) * (c.World.Errors*(max(c.Fault.Times, 1)-1) + c.Fault.Points)
+		}
+		var move judge.Move
+		if pilot != nil {
+			move = pilot.Tick(&tick)
+		} else if other.tick(&tick) {
+			move.Action = judge.RollBack
+		}
+		switch {
+		case move.Action == judge.RollBack:
+			out.at, out.back = second+1, true
+			return out
+		case c.Shares != Adaptive:
+		case move.Action == judge.Promote:
+			out.at, out.promoted = second+1, true
+			return out
+		case move.Next > 0:
+			share = move.Next
+		}
+	}
+	return out
+}
+
+func sum(c Cell, name string, runs []run) Result {
+	r := Result{Judge: name, Runs: len(runs)}
+	n := float64(len(runs))
+	back, promoted := 0, 0
+	at := make([]float64, len(runs))
+	for i, x := range runs {
+		at[i] = float64(x.at)
+		if x.back {
+			back++
+		}
+		if x.promoted {
+			promoted++
+		}
+		r.Requests += x.requests / n
+		r.Harm += x.harm / n
+	}
+	slices.Sort(at)
+	r.Back, r.Promoted, r.Upper = float64(back)/n, float64(promoted)/n, Upper(back, len(runs))
+	r.Median, r.P90 = at[len(at)/2], at[len(at)*9/10]
+	r.Late = r.Median - float64(c.Fault.Onset)
+	if p := c.World.Errors*max(c.Fault.Times, 1) + c.Fault.Points; p > c.World.Errors && c.Shares == Five {
+		r.Limit = judge.WaldLimit(c.World.Errors, p, 0.05, 0.01)
+	}
+	return r
+}
+
+// Upper is the one-sided 95 % limit of a part of which k of n were seen (Clopper and Pearson).
+func Upper(k, n int) float64 {
+	if k >= n {
+		return 1
+	}
+	low, high := float64(k)/float64(n), 1.0
+	for range 60 {
+		p := (low + high) / 2
+		if atMost(k, n, p) > 0.05 {
+			low = p
+		} else {
+			high = p
+		}
+	}
+	return high
+}
+
+// atMost is the chance of at most k of n.
+func atMost(k, n int, p float64) float64 {
+	sum := 0.0
+	l := func(x int) float64 { g, _ := math.Lgamma(float64(x) + 1); return g }
+	for i := range k + 1 {
+		sum += math.Exp(l(n) - l(i) - l(n-i) + float64(i)*math.Log(p) + float64(n-i)*math.Log1p(-p))
+	}
+	return sum
+}
+
+// Cost is the mean time of one tick of the judge at a rate, in the middle of a canary.
+func Cost(rate float64) time.Duration {
+	tr := traffic.New(traffic.World{Rate: rate, Errors: 0.01}, traffic.Fault{}, bins(), 1)
+	ticks := make([]judge.Tick, 200)
+	for i := range ticks {
+		tr.Next(int64(i), 0.05, &ticks[i])
+		ticks[i].Canary.Latency = slices.Clone(ticks[i].Canary.Latency)
+		ticks[i].Stable.Latency = slices.Clone(ticks[i].Stable.Latency)
+		units := *ticks[i].SliceUnits
+		ticks[i].SliceUnits, ticks[i].SliceSlow = &units, nil
+	}
+	j := judge.New(judge.Settings{Bins: bins()})
+	const looks = 20000
+	begin := time.Now()
+	for i := range looks {
+		t := ticks[i%len(ticks)]
+		t.Second = int64(i)
+		j.Tick(&t)
+	}
+	return time.Since(begin) / looks
+}
