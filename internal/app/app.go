@@ -29,6 +29,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/live"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/metric/intake"
+	"github.com/slipwayhq/slipway/internal/metric/otlp"
 	"github.com/slipwayhq/slipway/internal/metric/prometheus"
 	"github.com/slipwayhq/slipway/internal/people"
 	"github.com/slipwayhq/slipway/internal/provider/selfhost"
@@ -136,7 +137,7 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.Desk = desk.New(desk.Options{
-		Intake: a.custom, Sources: a.sources,
+		Intake: a.custom, OTLP: otlp.New(), Spans: a.spans, Sources: a.sources,
 		DB: a.DB, Engine: a.Engine, People: a.People, Strategy: o.Strategy, Timeline: a.timeline,
 		Key: key.Public().(ed25519.PublicKey), Version: o.Version, //nolint:forcetypeassert // Ed25519 says so
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/metric/intake"
+	"github.com/slipwayhq/slipway/internal/metric/otlp"
 	"github.com/slipwayhq/slipway/internal/people"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/strategy"
@@ -34,6 +35,8 @@ type Options struct {
 	LocalEdge func() (name string, generation uint64) // of the edge in this process; nil for none
 
 	Intake  *intake.Intake            // of custom metrics; nil takes none
+	OTLP    *otlp.Receiver            // of telemetry; nil takes none
+	Spans   *intake.Intake            // where it goes
 	Sources func() []api.MetricSource // where numbers come from; nil: nothing is known
 	Watched func() []guard.MetricRule // the custom metrics under watch; nil: those of the strategy
 }

@@ -30,7 +30,8 @@ func (d *Desk) PushMetrics(ctx context.Context, who access.Actor, in api.PushMet
 	if d.Intake == nil {
 		return out, fault.New(fault.Unavailable, "metrics_off", "This Slipway takes no metrics.")
 	}
-	if in.Source != "" && (in.Sequence == 0 || strings.ContainsFunc(in.Source, func(c rune) bool { return c <= ' ' || c > '~' })) {
+	odd := func(c rune) bool { return c <= ' ' || c > '~' }
+	if in.Source != "" && (in.Sequence == 0 || strings.ContainsFunc(in.Source, odd)) {
 		return out, fault.New(fault.Invalid, "metric_source_invalid",
 			"A source is named in visible ASCII and numbers its batches from 1.")
 	}

@@ -19,7 +19,7 @@ func measured(w *world) access.Actor {
 	w.Intake = intake.New(intake.Options{Kind: metric.App, Source: "app-test"})
 	w.Watched = func() []guard.MetricRule {
 		return []guard.MetricRule{
-			{Metric: judge.Metric{Name: "conversion", Kind: judge.Rate, Higher: true, WorseBy: 0.1}, From: metric.App, Unit: "%"},
+			{Metric: judge.Metric{Name: "conversion", Kind: judge.Rate, Higher: true, WorseBy: 0.1}, From: metric.App},
 			{Metric: judge.Metric{Name: "abandonment", Kind: judge.Rate, Signal: true}, From: metric.App},
 			{Metric: judge.Metric{Name: "basket", Kind: judge.Mean, Higher: true}, From: metric.App, Unit: "€"},
 			{Metric: judge.Metric{Name: "lcp", Kind: judge.Durations}, From: metric.App, Unit: "ms"},

@@ -73,7 +73,7 @@ func (s *Server) around(next http.Handler) http.Handler {
 			writeProblem(out, p)
 			return
 		}
-		if !isSafe(r.Method) && !strings.HasPrefix(r.URL.Path, "/api/") {
+		if !isSafe(r.Method) && !strings.HasPrefix(r.URL.Path, "/api/") && !strings.HasPrefix(r.URL.Path, "/otlp/") {
 			if err := s.throttle(s.clients, "form", clientKey(from.address), postCost); err != nil {
 				s.refuse(out, r, err)
 				return

@@ -60,6 +60,7 @@ type Server struct {
 	clients   *limiter
 	readers   *limiter // clients too, by the pages that they look at
 	streams   streams
+	exporters chan struct{} // one for each body that is understood now
 	heartbeat time.Duration
 }
 
@@ -82,7 +83,7 @@ func New(o Options) (*Server, error) {
 		actors:  newLimiter(o.Rate, o.Rate*16),
 		edges:   newLimiter(o.Rate*10, o.Rate*100),
 		clients: newLimiter(o.Rate*4, o.Rate*32),
-		readers: newLimiter(o.Rate*4, o.Rate*32),
+		readers: newLimiter(o.Rate*4, o.Rate*32), exporters: make(chan struct{}, otlpAtOnce),
 	}
 	mux := http.NewServeMux()
 	var err error
@@ -126,6 +127,8 @@ func (s *Server) routes(mux *http.ServeMux) ([]byte, error) {
 		return nil, err
 	}
 	mux.Handle("/api/v1/", s.authenticated(s.idempotent(s.known(api))))
+	mux.HandleFunc("POST /otlp/v1/metrics", s.takeOTLP(false))
+	mux.HandleFunc("POST /otlp/v1/traces", s.takeOTLP(true))
 	mux.HandleFunc("GET /api/openapi.json", s.openAPI)
 	mux.HandleFunc("GET /api", s.page)
 	mux.HandleFunc("GET /problems/{reason}", s.problemPage)

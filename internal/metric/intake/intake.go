@@ -214,3 +214,14 @@ func (i *Intake) Counters() Counters {
 	defer i.mu.Unlock()
 	return i.counters
 }
+
+// Busy returns how long to wait before sending more, 0 when there is room: it says so before there is none,
+// because what is refused in the middle of a request cannot be sent again without counting the rest twice.
+func (i *Intake) Busy() time.Duration {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.buckets)+len(i.values) < maxPending*4/5 {
+		return 0
+	}
+	return 2 * time.Second
+}

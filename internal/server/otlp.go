@@ -1,0 +1,127 @@
+package server
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/desk"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/metric/otlp"
+)
+
+// otlpAtOnce is how many bodies are understood at the same time: it bounds the memory that they take.
+const otlpAtOnce = 4
+
+// takeOTLP answers OpenTelemetry exporters as their specification (OTLP/HTTP 1.x) wants it: what does not count is
+// a partial success, what may be sent again is 429 or 503 with Retry-After, errors come in the format of the
+// request.
+func (s *Server) takeOTLP(traces bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		format, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+		format = strings.ToLower(strings.TrimSpace(format))
+		in := desk.Telemetry{Traces: traces, JSON: format == "application/json"}
+		if !in.JSON {
+			w.Header().Set("Content-Type", "application/x-protobuf")
+		} else {
+			w.Header().Set("Content-Type", "application/json")
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		rejected, wait, err := s.otlp(w, r, in, format)
+		if err != nil {
+			s.logProblem(r.Context(), "otlp", err)
+			row := fault.RowOf(fault.KindOf(err))
+			status := row.Status
+			if row.Kind == fault.Invalid {
+				status = http.StatusBadRequest // which no exporter sends again
+			}
+			if row.Kind == fault.Limited || row.Kind == fault.Unavailable {
+				w.Header().Set("Retry-After", strconv.Itoa(max(1, int(wait/time.Second))))
+			}
+			w.WriteHeader(status)
+			_, _ = w.Write(otlp.Failure(fault.MessageOf(err), in.JSON))
+			return
+		}
+		what := "DataPoints"
+		if traces {
+			what = "Spans"
+		}
+		_, _ = w.Write(otlp.Answer(rejected, in.JSON, what))
+	}
+}
+
+// otlp takes one request, or says how long to wait.
+func (s *Server) otlp(w http.ResponseWriter, r *http.Request, in desk.Telemetry, format string) (otlp.Rejected,
+	time.Duration, error,
+) {
+	var none otlp.Rejected
+	if !in.JSON && format != "application/x-protobuf" {
+		return none, 0, fault.New(fault.Invalid, "type_unsupported",
+			"The body's Content-Type must be application/x-protobuf or application/json.")
+	}
+	if err := s.throttle(s.clients, "client", clientKey(clientOf(r.Context()).address), 1); err != nil {
+		return none, time.Second, err
+	}
+	header := r.Header.Get("Authorization")
+	if header == "" { // a browser's cookie opens nothing here
+		return none, 0, fault.New(fault.Unknown, "not_signed_in", "Send a token: Authorization: Bearer slp_….")
+	}
+	who, err := s.byToken(r, header)
+	if err == nil {
+		err = s.limitActor(who, r)
+	}
+	if err != nil {
+		return none, time.Second, err
+	}
+	if wait, err := s.Desk.OTLPReady(r.Context(), who.actor); err != nil {
+		return none, wait, err
+	}
+	select {
+	case s.exporters <- struct{}{}:
+		defer func() { <-s.exporters }()
+	default:
+		return none, time.Second, fault.New(fault.Limited, "too_many_requests", "Too many exporters send at once.")
+	}
+	if in.Body, err = unpacked(w, r); err != nil {
+		return none, 0, err
+	}
+	rejected, err := s.Desk.TakeOTLP(r.Context(), who.actor, in)
+	return rejected, time.Second, err
+}
+
+// unpacked reads a body of at most 4 MiB, before and after unpacking.
+func unpacked(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if err := readBody(w, r, maxObservation); err != nil {
+		return nil, err
+	}
+	if r.Body == nil {
+		return []byte{}, nil
+	}
+	var in io.Reader = r.Body
+	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
+	case "", "identity":
+	case "gzip":
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, fault.Wrap(err, fault.Invalid, "otlp_malformed", "The body is not packed with gzip.")
+		}
+		in = z
+	default:
+		return nil, fault.New(fault.Invalid, "encoding_unsupported", "The body is packed with %.20q; gzip is understood.",
+			encoding)
+	}
+	var out bytes.Buffer
+	n, err := out.ReadFrom(io.LimitReader(in, maxObservation+1))
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "otlp_malformed", "The body cannot be unpacked.")
+	}
+	if n > maxObservation {
+		return nil, fault.New(fault.Invalid, "body_too_large", "The body is larger than %d KiB when unpacked.",
+			maxObservation>>10)
+	}
+	return out.Bytes(), nil
+}
