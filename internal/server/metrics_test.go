@@ -16,7 +16,8 @@ func TestMetricsArePushed(t *testing.T) {
 	w := open(t, func(o *Options) {
 		o.Desk.Intake = in
 		o.Desk.Watched = func() []guard.MetricRule {
-			return []guard.MetricRule{{Metric: judge.Metric{Name: "conversion", Kind: judge.Rate, Higher: true}, From: metric.App}}
+			m := judge.Metric{Name: "conversion", Kind: judge.Rate, Higher: true}
+			return []guard.MetricRule{{Metric: m, From: metric.App}}
 		}
 		if err := o.Desk.Engine.Adopt(t.Context(), "v1", "http://127.0.0.1:3001"); err != nil {
 			t.Fatal(err)
@@ -36,7 +37,8 @@ func TestMetricsArePushed(t *testing.T) {
 		`{"values":[]}`, `{}`, `{"values":[{"metric":"conversion","version":"v1","value":2}]}`,
 		`{"values":[{"metric":"x","version":"v1","value":1}]}`,
 	} {
-		if r := w.do(t, http.MethodPost, "/api/v1/metrics", bad, as(w.admin)); r.StatusCode != http.StatusUnprocessableEntity {
+		r := w.do(t, http.MethodPost, "/api/v1/metrics", bad, as(w.admin))
+		if r.StatusCode != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d", bad, r.StatusCode)
 		}
 	}

@@ -87,7 +87,8 @@ func (i *Intake) inTime(now time.Time, second int64) error {
 	switch {
 	case second < max(i.counters.Complete, now.Add(-i.o.Late).Unix()):
 		i.counters.Late++
-		return fault.New(fault.Refused, "metric_late", "It is %s old: after %s its time is final, and a verdict may rest on it.",
+		return fault.New(fault.Refused, "metric_late",
+			"It is %s old: after %s its time is final, and a verdict may rest on it.",
 			now.Sub(time.Unix(second, 0)).Round(time.Second), i.o.Late)
 	case second > now.Unix()+maxAhead:
 		i.counters.Future++

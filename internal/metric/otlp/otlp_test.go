@@ -74,7 +74,8 @@ func histogramOf(version, status string, temporality, start, end uint64, counts 
 		code = pair(9, "http.response.status_code", status)
 	}
 	dp := join(code, fixed64(2, start*1e9), fixed64(3, end*1e9), message(6, c), message(7, b))
-	m := join(message(1, []byte(duration)), message(3, []byte("s")), message(9, join(message(1, dp), varint(2, temporality))))
+	points := message(9, join(message(1, dp), varint(2, temporality)))
+	m := join(message(1, []byte(duration)), message(3, []byte("s")), points)
 	return message(1, join(message(2, message(2, m)), message(1, pair(1, "service.version", version))))
 }
 
@@ -142,7 +143,8 @@ func TestExponentialHistograms(t *testing.T) {
 		t.Fatalf("rejected %+v: %v", got, err)
 	}
 	b := s.sum()
-	if b.Requests != 10 || b.Latency.CountAbove(127) != 3 || b.Latency.CountAbove(60) != 9 || b.Latency.CountAbove(253) != 0 {
+	above := b.Latency.CountAbove
+	if b.Requests != 10 || above(127) != 3 || above(60) != 9 || above(253) != 0 {
 		t.Errorf("%d requests, of them %d above 1/8 s", b.Requests, b.Latency.CountAbove(127))
 	}
 }
