@@ -125,11 +125,11 @@ func (a attributes) key() string {
 // names are the attributes that are looked at; others are passed over.
 func names() []string {
 	return []string{
-		"deployment.id", "slipway.deployment", "service.version", "service.name", "service.instance.id", "host.name",
-		"host.id", "process.pid", "container.id", "k8s.pod.uid", "http.response.status_code", "http.status_code",
-		"error.type", "http.route", "http.request.method", "http.method", "url.path", "url.scheme", "http.target", "next.span_type",
-		"server.address", "server.port", "network.protocol.version", "net.host.name", "net.host.port", "http.scheme",
-		"http.flavor",
+		"deployment.id", "slipway.deployment", "service.version", "service.name", "service.instance.id",
+		"host.name", "host.id", "process.pid", "container.id", "k8s.pod.uid", "http.response.status_code",
+		"http.status_code", "error.type", "http.route", "http.request.method", "http.method", "url.path",
+		"url.scheme", "http.target", "next.span_type", "server.address", "server.port", "network.protocol.version",
+		"net.host.name", "net.host.port", "http.scheme", "http.flavor",
 	}
 }
 
