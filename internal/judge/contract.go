@@ -143,6 +143,9 @@ type Background struct {
 	BurstSeconds float64 `json:"burst_seconds"` // mean length
 	BurstRatio   float64 `json:"burst_ratio"`   // mean height beside the other slices
 	Dispersion   float64 `json:"dispersion"`    // of the rest: 1 when it scatters like independent events
+	// Slow instances: stretches in which one slice has far more slow requests than the others.
+	SlowBursts  uint64  `json:"slow_bursts"`
+	SlowSeconds float64 `json:"slow_seconds"` // mean length
 	// Where slow begins: the pooled p50, p90, p95 and p99 before the comparison, in milliseconds; 0 unknown.
 	Slow [4]float64 `json:"slow_ms"`
 }

@@ -20,6 +20,7 @@ const (
 	fewestUnits = 3    // failed visitors of the canary
 	fewestSlow  = 10   // or slow requests: beyond the pooled p90
 	fewestSeen  = 50   // requests of the canary, before it is more than warming up
+	fewestHere  = 30   // and at the present share, before it may rise
 	blindAfter  = 60   // seconds
 	stepAtLeast = 20   // seconds at a share before it may rise
 	lastAtLeast = 120  // likewise before the last rise
@@ -96,7 +97,6 @@ func New(s Settings) *Judge {
 		part := min(1, 600/float64(b.Seconds))
 		j.rateK, j.rateN = float64(b.Failed)*part, float64(b.Requests)*part
 	}
-	j.lat.ranksOff = s.Background.Mode == Linear
 	j.pi = [3]float64{weightErrors, weightRanks, weightSlow}
 	if s.WorseErrors < 0 {
 		j.pi = [3]float64{0, weightRanks / (weightRanks + weightSlow), weightSlow / (weightRanks + weightSlow)}
@@ -400,7 +400,7 @@ func (j *Judge) mode() Mode {
 	switch {
 	case j.errors.linear:
 		return Linear
-	case j.s.Background.Bursts > 0 || j.history.bursts > 0:
+	case j.s.Background.Bursts > 0 || j.history.failing.bursts > 0:
 		return Bursty
 	}
 	return Calm
@@ -480,7 +480,7 @@ func (j *Judge) Climb(to float64) Climb {
 	case Bad, Blind, Suspicious:
 		return c
 	}
-	c.Cleared = enough && c.Seconds == 0 && j.started && !j.split.alarm(0.05)
+	c.Cleared = enough && c.Seconds == 0 && j.stepC >= fewestHere && !j.split.alarm(0.05)
 	return c
 }
 

@@ -13,12 +13,8 @@ type History struct {
 	seen    uint64 // requests
 	failed  uint64
 
-	part                          [3][Slices]float64 // the last three spans of ten seconds
-	filled                        int
-	inPart                        float64
-	running                       [Slices]int // windows in a row in which the slice was in a burst
-	windows, burstWindows, bursts float64
-	burstSeconds, burstHeight     float64
+	failing burstWatch
+	slowing burstWatch
 
 	held   [heldTicks]heldTick // the last ticks, until it is known whether there was a burst in them
 	holds  int
@@ -82,8 +78,18 @@ func (h *History) Add(t *Tick) {
 			h.poolN += h.pool[i]
 		}
 	}
-	if t.SliceUnits != nil && width <= 10 {
+	if width > 10 {
+		return
+	}
+	if t.SliceUnits != nil {
 		h.slices(t.SliceUnits, width)
+	}
+	if t.SliceSlow != nil {
+		var x [Slices]float64
+		for i, n := range t.SliceSlow {
+			x[i] = float64(min(n, 1<<24))
+		}
+		h.slowing.add(&x, width)
 	}
 }
 
@@ -96,12 +102,9 @@ func (h *History) slices(u *[Slices]uint32, width float64) {
 		total += x[i]
 	}
 	h.units += total
-	for i := range x {
-		h.part[0][i] += x[i]
-	}
 	h.hold(&x, width)
-	if h.inPart += width; h.inPart >= 10 {
-		h.window()
+	if h.failing.add(&x, width) {
+		h.mark()
 	}
 }
 
@@ -165,34 +168,73 @@ func sum(x *[Slices]float64) float64 {
 	return s
 }
 
-// window looks for bursts in the last thirty seconds.
-func (h *History) window() {
-	h.filled = min(h.filled+1, 3)
-	if h.filled == 3 {
-		var k [Slices]float64
-		total := 0.0
-		for i := range k {
-			k[i] = h.part[0][i] + h.part[1][i] + h.part[2][i]
-			total += k[i]
+// burstWatch looks for bursts: thirty seconds in which one slice has far more than the others.
+type burstWatch struct {
+	part           [3][Slices]float64 // the last three spans of ten seconds
+	filled         int
+	inPart         float64
+	running        [Slices]int // windows in a row in which the slice was in a burst
+	windows        float64
+	burstWindows   float64
+	bursts         float64
+	length, height float64 // sums
+}
+
+// add takes a tick and says whether there was a burst in the last thirty seconds.
+func (b *burstWatch) add(x *[Slices]float64, width float64) bool {
+	for i := range x {
+		b.part[0][i] += x[i]
+	}
+	if b.inPart += width; b.inPart < 10 {
+		return false
+	}
+	found := false
+	b.filled = min(b.filled+1, 3)
+	if b.filled == 3 {
+		found = b.window()
+	}
+	b.part[2], b.part[1], b.part[0], b.inPart = b.part[1], b.part[0], [Slices]float64{}, 0
+	return found
+}
+
+// window looks at the last thirty seconds.
+func (b *burstWatch) window() (found bool) {
+	var k [Slices]float64
+	for i := range k {
+		k[i] = b.part[0][i] + b.part[1][i] + b.part[2][i]
+	}
+	total := sum(&k)
+	for i := range k {
+		mu := max((total-k[i])/(Slices-1), 1e-3)
+		b.windows++
+		if k[i] >= 3 && k[i] >= 2*mu && mu-k[i]+float64(k[i]*math.Log(k[i]/mu)) > 10 {
+			found = true
+			b.burstWindows++
+			b.running[i]++
+			b.height += k[i] / mu
+			continue
 		}
-		for i := range k {
-			mu := max((total-k[i])/(Slices-1), 1e-3)
-			h.windows++
-			if k[i] >= 3 && k[i] >= 2*mu && mu-k[i]+float64(k[i]*math.Log(k[i]/mu)) > 10 {
-				h.burstWindows++
-				h.mark()
-				h.running[i]++
-				h.burstHeight += k[i] / mu
-				continue
-			}
-			if n := h.running[i]; n > 0 { // it is over: a window of thirty seconds sees it twenty seconds longer
-				h.bursts++
-				h.burstSeconds += max(float64(n)*10-20, 5)
-				h.running[i] = 0
-			}
+		if n := b.running[i]; n > 0 { // it is over: a window of thirty seconds sees it twenty seconds longer
+			b.bursts++
+			b.length += max(float64(n)*10-20, 5)
+			b.running[i] = 0
 		}
 	}
-	h.part[2], h.part[1], h.part[0], h.inPart = h.part[1], h.part[0], [Slices]float64{}, 0
+	return found
+}
+
+// count is how many there were, those that last included, and how many seconds one lasts.
+func (b *burstWatch) count() (n uint64, seconds float64) {
+	n = uint64(b.bursts)
+	for _, r := range b.running {
+		if r > 0 {
+			n++
+		}
+	}
+	if b.bursts > 0 {
+		seconds = b.length / b.bursts
+	}
+	return n, seconds
 }
 
 // add takes one span.
@@ -241,16 +283,13 @@ func (s *scatter) correlation() (r, se float64) {
 // Background sums up what was learned.
 func (h *History) Background() Background {
 	b := Background{
-		Seconds: int64(h.seconds), Sliced: h.sliced, Mode: Calm, Units: uint64(h.units), BurstWindows: uint64(h.burstWindows),
-		SliceWindows: uint64(h.windows), Requests: h.seen, Failed: h.failed, Bursts: uint64(h.bursts), Dispersion: 1,
+		Seconds: int64(h.seconds), Sliced: h.sliced, Mode: Calm, Units: uint64(h.units), Requests: h.seen, Failed: h.failed,
+		BurstWindows: uint64(h.failing.burstWindows), SliceWindows: uint64(h.failing.windows), Dispersion: 1,
 	}
-	for _, n := range h.running {
-		if n > 0 {
-			b.Bursts++
-		}
-	}
-	if h.bursts > 0 {
-		b.BurstSeconds, b.BurstRatio = h.burstSeconds/h.bursts, h.burstHeight/max(h.burstWindows, 1)
+	b.Bursts, b.BurstSeconds = h.failing.count()
+	b.SlowBursts, b.SlowSeconds = h.slowing.count()
+	if h.failing.burstWindows > 0 {
+		b.BurstRatio = h.failing.height / h.failing.burstWindows
 	}
 	if b.Bursts > 0 {
 		b.Mode = Bursty

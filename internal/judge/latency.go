@@ -28,6 +28,7 @@ type latencyEvidence struct {
 	rho      float64 // tolerated ratio of durations
 	whole    int     // the tolerance in bins: whole ones and
 	part     float64 // the rest
+	block    int64   // seconds of a block of the exceedance bets
 	ranksOff bool    // durations depend on each other too much: only the block bets are fair
 	pool     [maxBins]float64
 	poolN    float64
@@ -58,7 +59,7 @@ type latencyEvidence struct {
 }
 
 func newLatencyEvidence(b Bins, tolerance float64, bg Background) latencyEvidence {
-	l := latencyEvidence{bins: b, rho: 1 + max(tolerance, 0)}
+	l := latencyEvidence{bins: b, rho: 1 + max(tolerance, 0), block: slowBlock}
 	shift := math.Log(l.rho) / math.Log(b.Ratio)
 	l.whole = int(shift)
 	l.part = shift - float64(l.whole)
@@ -66,6 +67,12 @@ func newLatencyEvidence(b Bins, tolerance float64, bg Background) latencyEvidenc
 		for j := range l.wealth[i] {
 			l.wealth[i][j] = 1.0 / accounts
 		}
+	}
+	// Where single instances are slow at times, durations of neighbors come together: only bets that are fair under any
+	// dependence within a block are left, and a block is several such stretches long.
+	if bg.Mode == Linear || bg.SlowBursts > 0 {
+		l.ranksOff = true
+		l.block = int64(min(max(3*bg.SlowSeconds, 60), 180))
 	}
 	return l
 }
@@ -229,7 +236,7 @@ func (l *latencyEvidence) ranks(c, s *[rankCells]float64, w float64) {
 // exceed collects a block of slow requests and bets when it is full.
 func (l *latencyEvidence) exceed(second int64, c, s []uint32, nc, ns float64) {
 	b := &l.blk
-	if b.open && second >= b.from+slowBlock {
+	if b.open && second >= b.from+l.block {
 		l.close()
 	}
 	if !b.open {

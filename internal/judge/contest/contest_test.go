@@ -1,0 +1,94 @@
+package contest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/sim/traffic"
+)
+
+// The whole table is `make bench-judge`; this is a part of it that a broken judge would not pass: 24 canaries a cell,
+// watched for an hour each.
+//
+// req: CD-03 CD-16 N-04
+func TestHealthyCanariesAreSeldomTakenBack(t *testing.T) {
+	t.Parallel()
+	wrong, all := 0, 0
+	var where []string
+	for _, c := range Healthy(false) {
+		if c.World.Rate != 100 || c.World.Errors != 0.01 {
+			continue
+		}
+		r := Measure(c, 24, 90_000)[0]
+		n := int(r.Back*24 + 0.5)
+		wrong, all = wrong+n, all+24
+		if n > 0 {
+			where = append(where, fmt.Sprintf("%s: %d", c.Name, n))
+		}
+		if n > 2 {
+			t.Errorf("%s: %d of 24 were taken back", c.Name, n)
+		}
+	}
+	if wrong > 8 { // 360 canaries at 1 %: more than 8 come with a chance of 1 in 70
+		t.Errorf("%d of %d were taken back: %s", wrong, all, strings.Join(where, ", "))
+	}
+}
+
+// req: CD-03 RB-01 CD-16
+func TestTheGoalsAreNear(t *testing.T) {
+	t.Parallel()
+	for _, g := range Goals() {
+		g.Cell.Rivals = false
+		r := Measure(g.Cell, 12, 91_000)[0]
+		if v := g.Value(r); v > 1.5*g.Most+8.4 { // 12 runs: a mean is known to about a quarter; one promoted is 8.3 %
+			t.Errorf("%s %s: %s %.4g, the goal is %g", g.ID, g.Cell.Name, g.Says, v, g.Most)
+		}
+	}
+}
+
+// The ways to decide that are told apart in the docs really differ: without a bound, peeking takes every third
+// healthy canary back, and fixed limits cannot tell a shared incident from a fault.
+func TestRivalsAreWrongWhereTheyAreSaidToBe(t *testing.T) {
+	t.Parallel()
+	c := Cell{World: traffic.World{Rate: 100, Errors: 0.01}, Rivals: true}
+	for _, r := range Measure(c, 20, 92_000) {
+		switch {
+		case r.Judge == "peeking z" && r.Back < 0.1, r.Judge == "thresholds" && r.Back < 0.5:
+			t.Errorf("%s takes only %.0f %% back", r.Judge, 100*r.Back)
+		case r.Judge == "multinomial" && r.Back > 0.15, r.Judge == "slipway" && r.Back > 0.1:
+			t.Errorf("%s takes %.0f %% back", r.Judge, 100*r.Back)
+		}
+	}
+}
+
+func TestUpperLimit(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		k, n int
+		want float64
+	}{{0, 300, 0.00994}, {5, 300, 0.03468}, {15, 1500, 0.01538}, {3, 3, 1}} {
+		if got := Upper(test.k, test.n); got < test.want-2e-4 || got > test.want+2e-4 {
+			t.Errorf("%d of %d: %.5f, want %.5f", test.k, test.n, got, test.want)
+		}
+	}
+}
+
+// The same seed gives the same evidence to the last bit.
+func TestTheSameTicksGiveTheSameBits(t *testing.T) {
+	t.Parallel()
+	do := func() judge.Report {
+		tr := traffic.New(traffic.World{Rate: 50, Errors: 0.02, Bursts: 6, Drift: true}, traffic.Fault{Times: 1.3}, bins(), 5)
+		j := judge.New(judge.Settings{Bins: bins(), Background: tr.History(1800)})
+		var x judge.Tick
+		for second := range int64(900) {
+			tr.Next(second, 0.1, &x)
+			j.Tick(&x)
+		}
+		return j.Report()
+	}
+	if a, b := fmt.Sprintf("%#v", do()), fmt.Sprintf("%#v", do()); a != b {
+		t.Errorf("%s\n%s", a, b)
+	}
+}
