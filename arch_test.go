@@ -58,6 +58,7 @@ var table = map[string]rule{
 	},
 	"judge/contest":     {may: []string{"judge", "sim/traffic"}, goes: 1},
 	"judge/contest/cmd": {may: []string{"judge/contest"}},
+	"judge/stream":      {may: []string{"fault", "judge"}},
 	"sim/traffic":       {pure: true, may: []string{"judge"}},
 	"metric":            {pure: true, may: []string{"judge", "fault"}},
 	"guard":             {pure: true, may: []string{"judge", "metric", "fault"}},
@@ -125,7 +126,8 @@ var table = map[string]rule{
 	"story": {
 		may: []string{"api", "app", "client", "edge", "edge/follow", "event", "fault", "sim", "store", "strategy"},
 	},
-	"cli": {may: []string{"access", "api", "app", "client", "edge", "edge/follow", "fault", "sim", "strategy"}},
+	"cli": {may: []string{"access", "api", "app", "client", "edge", "edge/follow", "fault", "judge",
+		"judge/stream", "sim", "strategy"}},
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "live",
 			"metric/intake", "metric/otlp", "metric/prometheus", "people",

@@ -16,8 +16,8 @@ const (
 	foldCount = 152
 )
 
-// maxBins bounds a layout, so that the state of a Judge is bounded.
-const maxBins = 160
+// MaxBins bounds a layout, so that the state of a Judge is bounded.
+const MaxBins = 160
 
 // binValueEdge is the upper edge of a sketch bin in milliseconds.
 func binValueEdge(i int) float64 { return sketchLow * math.Pow(sketchRatio, float64(i)) }
@@ -70,7 +70,7 @@ func (b Bins) value(i int) float64 { return b.Low * math.Pow(b.Ratio, float64(i)
 
 // sane replaces a layout that can't be.
 func (b Bins) sane() Bins {
-	if !(b.Low > 0) || !(b.Ratio > 1.0001) || b.Ratio > 10 || b.Count < 2 || b.Count > maxBins || math.IsInf(b.Low, 0) {
+	if !(b.Low > 0) || !(b.Ratio > 1.0001) || b.Ratio > 10 || b.Count < 2 || b.Count > MaxBins || math.IsInf(b.Low, 0) {
 		return ProductBins()
 	}
 	return b

@@ -25,7 +25,7 @@ type History struct {
 	inBlk  [4]float64
 	sum    [4][Slices]float64
 
-	pool  [maxBins]float64
+	pool  [MaxBins]float64
 	poolN float64
 }
 

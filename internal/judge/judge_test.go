@@ -11,7 +11,8 @@ import (
 // tick is one second of plain traffic: 5 canary and 95 stable requests, with failures as given.
 func tick(second int64, c, s uint64) *Tick {
 	return &Tick{
-		Second: second, Share: 0.05, Canary: Arm{Requests: 5, Errors: c, Units: c}, Stable: Arm{Requests: 95, Errors: s, Units: s},
+		Second: second, Share: 0.05, Canary: Arm{Requests: 5, Errors: c, Units: c},
+		Stable:     Arm{Requests: 95, Errors: s, Units: s},
 		SliceUnits: &[Slices]uint32{uint32(s)},
 	}
 }
@@ -125,8 +126,10 @@ func TestATickAllocatesNothingAndTheStateIsSmall(t *testing.T) {
 func TestGrossFailuresAreSeenInTheFirstSecond(t *testing.T) {
 	t.Parallel()
 	j := New(Settings{})
-	j.Tick(&Tick{Second: 0, Share: 0.05, Canary: Arm{Requests: 50, Errors: 40, Units: 40}, Stable: Arm{Requests: 950, Errors: 2, Units: 2},
-		SliceUnits: &[Slices]uint32{}})
+	j.Tick(&Tick{
+		Second: 0, Share: 0.05, Canary: Arm{Requests: 50, Errors: 40, Units: 40},
+		Stable: Arm{Requests: 950, Errors: 2, Units: 2}, SliceUnits: &[Slices]uint32{},
+	})
 	if a := j.Answer(); a.State != Bad {
 		t.Errorf("four fifths of fifty requests fail: %+v", a)
 	}
@@ -271,19 +274,20 @@ func TestCustomMetrics(t *testing.T) {
 		}
 		return s
 	}
+	bad := func(p float64) func(n uint64) Sums { return func(n uint64) Sums { return sums(n, p) } }
 	for _, test := range []struct {
 		metric string
 		canary func(n uint64) Sums
 		stable func(n uint64) Sums
 		want   State
 	}{
-		{"conversion", func(n uint64) Sums { return sums(n, 0.985) }, func(n uint64) Sums { return sums(n, 0.97) }, Bad}, // 1.5 % instead of 3 %
-		{"conversion", func(n uint64) Sums { return sums(n, 0.97) }, func(n uint64) Sums { return sums(n, 0.97) }, Watching},
-		{"abandoned", func(n uint64) Sums { return sums(n, 0.4) }, func(n uint64) Sums { return sums(n, 0.2) }, Bad},
-		{"abandoned", func(n uint64) Sums { return sums(n, 0.1) }, func(n uint64) Sums { return sums(n, 0.2) }, Watching},
+		{"conversion", bad(0.985), bad(0.97), Bad}, // 1.5 % instead of 3 % buy
+		{"conversion", bad(0.97), bad(0.97), Watching},
+		{"abandoned", bad(0.4), bad(0.2), Bad},
+		{"abandoned", bad(0.1), bad(0.2), Watching},
 		{"basket", mean(rng, 40), mean(rng, 50), Bad},
 		{"basket", mean(rng, 50), mean(rng, 50), Watching},
-		{"hint", func(n uint64) Sums { return sums(n, 0.9) }, func(n uint64) Sums { return sums(n, 0.2) }, Watching},
+		{"hint", bad(0.9), bad(0.2), Watching},
 	} {
 		j := New(settings)
 		for i := range int64(1600) {
@@ -332,7 +336,8 @@ func FuzzTick(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9}, 0.05)
 	f.Add([]byte{255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 1}, math.NaN())
 	f.Fuzz(func(t *testing.T, data []byte, share float64) {
-		j := New(Settings{Metrics: []Metric{{Name: "m", Kind: Mean}, {Name: "r", Kind: Rate, Higher: true}}, Slack: share, Alpha: share})
+		metrics := []Metric{{Name: "m", Kind: Mean}, {Name: "r", Kind: Rate, Higher: true}}
+		j := New(Settings{Metrics: metrics, Slack: share, Alpha: share})
 		next := func() uint64 {
 			if len(data) == 0 {
 				return 0
@@ -343,11 +348,13 @@ func FuzzTick(f *testing.F) {
 		}
 		for i := 0; i < 40 && len(data) > 0; i++ {
 			x := Tick{Second: int64(next()), Width: int64(next() % 100), Share: share}
-			x.Canary = Arm{Requests: next(), Errors: next(), Units: next(), New: next(), Latency: []uint32{uint32(next()), 1, uint32(next())}}
+			x.Canary = Arm{Requests: next(), Errors: next(), Units: next(), New: next()}
+			x.Canary.Latency = []uint32{uint32(next()), 1, uint32(next())}
 			x.Stable = Arm{Requests: next(), Errors: next(), Units: next(), Latency: make([]uint32, next()%400)}
 			j.Tick(&x)
-			j.Value(&Value{Metric: "m", Second: int64(next()), Canary: Sums{N: next(), Sum: share, SumSq: share}, Stable: Sums{N: next()}})
-			j.Value(&Value{Metric: "r", Second: int64(next()), Canary: Sums{N: next(), Bad: next()}, Stable: Sums{N: next(), Bad: next()}})
+			c, s := Sums{N: next(), Bad: next(), Sum: share, SumSq: share}, Sums{N: next(), Bad: next()}
+			j.Value(&Value{Metric: "m", Second: int64(next()), Canary: c, Stable: s})
+			j.Value(&Value{Metric: "r", Second: int64(next()), Canary: c, Stable: s})
 			r, a := j.Report(), j.Answer()
 			for _, v := range []float64{r.LogE, r.MaxLogE, r.Sureness, r.Harm, r.Share, r.ShareLogE, a.LogE, r.HarmFloor} {
 				if math.IsNaN(v) || math.IsInf(v, 0) {

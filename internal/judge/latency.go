@@ -30,11 +30,11 @@ type latencyEvidence struct {
 	part     float64 // the rest
 	block    int64   // seconds of a block of the exceedance bets
 	ranksOff bool    // durations depend on each other too much: only the block bets are fair
-	pool     [maxBins]float64
+	pool     [MaxBins]float64
 	poolN    float64
 	age      float64 // seconds since the last renewal
 	ready    bool
-	cell     [maxBins]uint8
+	cell     [MaxBins]uint8
 	lnTilt   [tilts][rankCells]float64
 	tilt     [tilts][rankCells]float64
 	rank     [tilts]float64 // ln of the wealth of each tilt
@@ -53,8 +53,8 @@ type latencyEvidence struct {
 	slow   uint64  // slow requests of the canary that were judged
 	judged uint64
 	maxLog float64
-	sumC   [maxBins]float64 // judged since the last change of the share: for the size of the difference
-	sumS   [maxBins]float64
+	sumC   [MaxBins]float64 // judged since the last change of the share: for the size of the difference
+	sumS   [MaxBins]float64
 	nC, nS float64
 }
 
@@ -171,7 +171,7 @@ func (l *latencyEvidence) renew() {
 // changed forgets what belongs to one share only.
 func (l *latencyEvidence) changed() {
 	l.close()
-	l.sumC, l.sumS, l.nC, l.nS = [maxBins]float64{}, [maxBins]float64{}, 0, 0
+	l.sumC, l.sumS, l.nC, l.nS = [MaxBins]float64{}, [MaxBins]float64{}, 0, 0
 }
 
 // tick judges one tick. Nothing is judged before there is a pool.

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/judge/stream"
+)
+
+// judge is about the comparison of two versions by itself, without a running Slipway.
+func (c *cli) judge() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "judge", Short: "Compare two versions by your own measurements", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(c.judgeStream())
+	return cmd
+}
+
+// streamHelp stands in front of the flags of judge stream.
+const streamHelp = `Read one JSON tick a line on standard input and answer each with one JSON line, strictly in turn,
+so that any metrics system can drive the judge. A tick is what both versions did in a second:
+
+  {"t":12,"weight":0.05,
+   "stable":{"requests":95,"errors":1,"error_units":1,"latency":[…],"latency_count":95},
+   "canary":{"requests":5,"errors":0,"error_units":0,"latency":[…],"latency_count":5},
+   "stable_slice_error_units":[…]}
+
+t counts seconds from the first visitor of the canary; ticks below 0 are history of the stable version. weight is
+the canary's intended share, 0 to 1. error_units are visitors with a failure, each at most once a minute; without
+them errors are taken. latency counts requests by bin (see --bins). The slices are error units of the stable
+version in 20 equal parts of the visitors: from them the judge learns how failures scatter. Each may be left out.
+
+The answer is
+
+  {"action":0,"next_weight":0,"reason":"…","e":3.2,"state":"watching"}
+
+action 0 holds, 1 promotes, 2 rolls back; next_weight is the share to go to, 0 keeps the present one. A line that
+can't be read is answered with {"error":…,"remedy":…,"line":…}, and the exit code at the end is not 0.`
+
+func (c *cli) judgeStream() *cobra.Command {
+	var bins, steps string
+	var bake, cold, horizon time.Duration
+	var s judge.Settings
+	cmd := &cobra.Command{
+		Use: "stream", Short: "Judge ticks from standard input, one answer a line", Long: streamHelp, Args: cobra.NoArgs,
+		Example: "  your-metrics | slipway judge stream --bins 8,1.09,88 --alpha 0.01 --steps adaptive",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			route, err := stream.ParseSteps(steps)
+			if err != nil {
+				return err
+			}
+			if s.Bins, err = stream.ParseBins(bins); err != nil {
+				return err
+			}
+			if !(s.Alpha > 0 && s.Alpha < 1) || bake <= 0 || s.WorseErrors < 0 {
+				return fault.New(fault.Invalid, "flag_out_of_range",
+					"--alpha lies between 0 and 1, --bake is longer than 0, --tolerance is not below 0")
+			}
+			s.ColdStart, s.Horizon, route.Bake = cold, horizon, bake
+			if cold <= 0 {
+				s.ColdStart = -1
+			}
+			return stream.Run(cmd.InOrStdin(), cmd.OutOrStdout(), stream.Options{Settings: s, Route: route})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&bins, "bins", "8,1.09,88", "layout of latency: lower edge in ms, ratio of two edges, number of bins")
+	f.Float64Var(&s.Alpha, "alpha", 0.01, "bound on the chance that a healthy version is ever rolled back")
+	f.StringVar(&steps, "steps", "5,10,25,50", "adaptive, or percents that each bake for --bake")
+	f.DurationVar(&bake, "bake", 15*time.Minute, "time at each fixed step")
+	f.DurationVar(&cold, "cold-start", 75*time.Second, "durations are not judged for so long after a rise; 0: at once")
+	f.DurationVar(&horizon, "horizon", time.Hour, "longest bake in all: how late a regression may begin")
+	f.Float64Var(&s.WorseErrors, "tolerance", 0.05, "so much more of failures is accepted: 0.05 is 5 %")
+	return cmd
+}

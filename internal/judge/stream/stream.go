@@ -1,0 +1,263 @@
+// Package stream lets any pipeline drive the judge: one JSON tick a line in, one JSON line out, strictly in turn.
+//
+// A tick says what both versions did in a second: {"t":12,"weight":0.05,"stable":{…},"canary":{…}}. T counts from the
+// first visitor of the canary; ticks with a negative t are history of the stable version, from which the judge learns
+// how failures scatter. The answer says what to do with the share: see Out. A line that can't be read is answered with
+// an error that names the place and the remedy, and the next one is judged as if it had not come.
+package stream
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/judge"
+)
+
+// Arm is one version in a tick.
+type Arm struct {
+	Requests     uint64   `json:"requests"`
+	Errors       uint64   `json:"errors"`
+	ErrorUnits   *uint64  `json:"error_units"` // visitors with a failure; taken from errors where it is missing
+	New          uint64   `json:"new"`         // visitors assigned for the first time
+	Latency      []uint32 `json:"latency"`     // counts by bin
+	LatencyCount uint64   `json:"latency_count"`
+}
+
+// In is a line of input.
+type In struct {
+	T          int64    `json:"t"`
+	Weight     float64  `json:"weight"`
+	Stable     Arm      `json:"stable"`
+	Canary     Arm      `json:"canary"`
+	SliceUnits []uint32 `json:"stable_slice_error_units"`
+	SliceSlow  []uint32 `json:"stable_slice_slow"`
+}
+
+// Out is a line of output.
+type Out struct {
+	Action     judge.Action `json:"action"`      // 0 hold, 1 promote, 2 roll back
+	NextWeight float64      `json:"next_weight"` // the share to go to; 0 keeps it, or takes it away with action 2
+	Reason     string       `json:"reason"`
+	E          float64      `json:"e"` // e-value of the evidence against the canary
+	State      judge.State  `json:"state"`
+}
+
+// Refused answers a line that can't be read.
+type Refused struct {
+	Error  string `json:"error"`
+	Remedy string `json:"remedy"`
+	Line   int    `json:"line"`
+}
+
+// Options say how to judge.
+type Options struct {
+	Settings judge.Settings
+	Route    judge.Route
+}
+
+// maxLine bounds a line of input in bytes.
+const maxLine = 1 << 20
+
+// Run reads ticks until the input ends. It returns an error of kind Invalid, after everything was answered, when lines
+// could not be read.
+func Run(in io.Reader, out io.Writer, o Options) error {
+	r := runner{o: o, w: bufio.NewWriter(out), history: judge.NewHistory(o.Settings.Bins)}
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, 64<<10), maxLine)
+	for lines.Scan() {
+		r.line++
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		if err := r.answer(lines.Bytes()); err != nil {
+			return err
+		}
+	}
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return fault.New(fault.Invalid, "line_too_long", "line %d has more than %d bytes", r.line+1, maxLine)
+	case err != nil:
+		return fmt.Errorf("read ticks: %w", err)
+	case r.refused > 0:
+		return fault.New(fault.Invalid, "ticks_malformed", "%d of %d lines could not be read and were left out", r.refused,
+			r.line)
+	}
+	return nil
+}
+
+// runner is one run.
+type runner struct {
+	o       Options
+	w       *bufio.Writer
+	line    int
+	refused int
+	in      In
+	history *judge.History
+	pilot   *judge.Pilot
+	tick    judge.Tick
+	units   [judge.Slices]uint32
+	slow    [judge.Slices]uint32
+	buf     []byte
+}
+
+func (r *runner) answer(line []byte) error {
+	stable, canary := r.in.Stable.Latency[:0], r.in.Canary.Latency[:0]
+	r.in = In{SliceUnits: r.in.SliceUnits[:0], SliceSlow: r.in.SliceSlow[:0]}
+	r.in.Stable.Latency, r.in.Canary.Latency = stable, canary
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	err := d.Decode(&r.in)
+	if err == nil {
+		err = r.check()
+	}
+	if err != nil {
+		r.refused++
+		b, merr := json.Marshal(Refused{
+			Error: fmt.Sprintf("line %d: %s", r.line, err), Line: r.line,
+			Remedy: "A line is one JSON object as `slipway judge stream --help` shows it.",
+		})
+		if merr != nil {
+			return fmt.Errorf("write answer: %w", merr)
+		}
+		return r.send(b)
+	}
+	r.fill()
+	return r.send(r.judge())
+}
+
+// check refuses what can't be meant.
+func (r *runner) check() error {
+	in := &r.in
+	if !(in.Weight >= 0 && in.Weight <= 1) {
+		return fmt.Errorf("weight is %g: it goes from 0 to 1", in.Weight)
+	}
+	for name, n := range map[string]int{
+		"stable.latency": len(in.Stable.Latency), "canary.latency": len(in.Canary.Latency),
+	} {
+		if n > r.o.Settings.Bins.Count {
+			return fmt.Errorf("%s has %d counts, --bins says %d", name, n, r.o.Settings.Bins.Count)
+		}
+	}
+	for name, n := range map[string]int{
+		"stable_slice_error_units": len(in.SliceUnits), "stable_slice_slow": len(in.SliceSlow),
+	} {
+		if n != 0 && n != judge.Slices {
+			return fmt.Errorf("%s has %d counts, not %d", name, n, judge.Slices)
+		}
+	}
+	return nil
+}
+
+// fill makes the judge's tick of the line.
+func (r *runner) fill() {
+	arm := func(a *Arm) judge.Arm {
+		out := judge.Arm{Requests: a.Requests, Errors: a.Errors, Units: a.Errors, New: a.New}
+		if a.ErrorUnits != nil {
+			out.Units = *a.ErrorUnits
+		}
+		if len(a.Latency) > 0 {
+			out.Latency = a.Latency
+		}
+		return out
+	}
+	r.tick = judge.Tick{Second: r.in.T, Share: r.in.Weight, Canary: arm(&r.in.Canary), Stable: arm(&r.in.Stable)}
+	if len(r.in.SliceUnits) == judge.Slices {
+		copy(r.units[:], r.in.SliceUnits)
+		r.tick.SliceUnits = &r.units
+	}
+	if len(r.in.SliceSlow) == judge.Slices {
+		copy(r.slow[:], r.in.SliceSlow)
+		r.tick.SliceSlow = &r.slow
+	}
+}
+
+// judge answers the tick.
+func (r *runner) judge() []byte {
+	if r.in.T < 0 && r.pilot == nil {
+		r.history.Add(&r.tick)
+		return r.write(judge.Move{Reason: "History of the stable version."}, judge.Warming, 1)
+	}
+	if r.pilot == nil {
+		s := r.o.Settings
+		s.Background = r.history.Background()
+		r.pilot = judge.NewPilot(s, r.o.Route)
+	}
+	m := r.pilot.Tick(&r.tick)
+	a := r.pilot.Judge().Answer()
+	return r.write(m, a.State, math.Exp(a.LogE))
+}
+
+// write encodes an answer into the runner's buffer.
+func (r *runner) write(m judge.Move, state judge.State, e float64) []byte {
+	b := append(r.buf[:0], `{"action":`...)
+	b = strconv.AppendInt(b, int64(m.Action), 10)
+	b = append(b, `,"next_weight":`...)
+	b = strconv.AppendFloat(b, m.Next, 'g', -1, 64)
+	b = append(b, `,"reason":`...)
+	b = strconv.AppendQuoteToASCII(b, m.Reason)
+	b = append(b, `,"e":`...)
+	b = strconv.AppendFloat(b, e, 'g', 6, 64)
+	b = append(b, `,"state":`...)
+	b = strconv.AppendQuoteToASCII(b, string(state))
+	r.buf = append(b, '}')
+	return r.buf
+}
+
+// send writes a line at once: whoever asks waits for it.
+func (r *runner) send(line []byte) error {
+	_, _ = r.w.Write(line) // a buffered writer reports at Flush
+	_ = r.w.WriteByte('\n')
+	if err := r.w.Flush(); err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
+	return nil
+}
+
+// ParseBins reads "LOW,RATIO,COUNT": the lower edge in milliseconds, the ratio of two edges, the number of bins.
+func ParseBins(s string) (judge.Bins, error) {
+	parts := strings.Split(s, ",")
+	if len(parts) != 3 {
+		return judge.Bins{}, fault.New(fault.Invalid, "bins_malformed", "%q is not LOW,RATIO,COUNT, e.g. 8,1.09,88", s)
+	}
+	low, err1 := strconv.ParseFloat(parts[0], 64)
+	ratio, err2 := strconv.ParseFloat(parts[1], 64)
+	count, err3 := strconv.Atoi(parts[2])
+	if errors.Join(err1, err2, err3) != nil || !(low > 0 && low < 1e6) || !(ratio > 1.001 && ratio <= 10) || count < 2 ||
+		count > judge.MaxBins {
+		return judge.Bins{}, fault.New(fault.Invalid, "bins_malformed",
+			"%q is not LOW,RATIO,COUNT: milliseconds above 0, a ratio above 1.001, 2 to %d bins", s, judge.MaxBins)
+	}
+	return judge.Bins{Low: low, Ratio: ratio, Count: count}, nil
+}
+
+// ParseSteps reads "adaptive" or ascending percents like "5,10,25,50".
+func ParseSteps(s string) (judge.Route, error) {
+	if s == "adaptive" {
+		return judge.Route{Adaptive: true}, nil
+	}
+	var r judge.Route
+	last := 0.0
+	for part := range strings.SplitSeq(s, ",") {
+		v, err := strconv.ParseFloat(strings.TrimSpace(part), 64)
+		if err != nil || !(v > last) || v > 100 {
+			return r, fault.New(fault.Invalid, "steps_malformed",
+				"%q is neither \"adaptive\" nor rising percents like 5,10,25,50", s)
+		}
+		last = v
+		if v < 100 {
+			r.Steps = append(r.Steps, v/100)
+		}
+	}
+	if len(r.Steps) == 0 {
+		return r, fault.New(fault.Invalid, "steps_malformed", "%q has no step below 100", s)
+	}
+	return r, nil
+}

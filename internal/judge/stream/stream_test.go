@@ -1,0 +1,156 @@
+package stream
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/sim/traffic"
+)
+
+func options() Options {
+	return Options{Settings: judge.Settings{Alpha: 0.01, Bins: judge.Bins{Low: 8, Ratio: 1.09, Count: 88}}}
+}
+
+// line writes a tick as a pipeline would.
+func line(x *judge.Tick, weight float64) string {
+	arm := func(a judge.Arm) map[string]any {
+		return map[string]any{
+			"requests": a.Requests, "errors": a.Errors, "error_units": a.Units, "latency": a.Latency,
+			"latency_count": a.Requests,
+		}
+	}
+	b, _ := json.Marshal(map[string]any{ // numbers and their lists
+		"t": x.Second, "weight": weight, "stable": arm(x.Stable), "canary": arm(x.Canary),
+		"stable_slice_error_units": x.SliceUnits,
+	})
+	return string(b)
+}
+
+// steer runs a whole canary: each answer's weight is the next tick's.
+func steer(t *testing.T, f traffic.Fault, o Options) (last Out, answers int) {
+	t.Helper()
+	tr := traffic.New(traffic.World{Rate: 100, Errors: 0.01}, f, o.Settings.Bins, 7)
+	var x judge.Tick
+	r := runner{o: o, history: judge.NewHistory(o.Settings.Bins)}
+	weight := 0.05
+	for second := int64(-600); second < 3600; second++ {
+		w := weight
+		if second < 0 {
+			w = 0
+		}
+		tr.Next(second, w, &x)
+		var out bytes.Buffer
+		r.w = bufio.NewWriter(&out)
+		if err := r.answer([]byte(line(&x, w))); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(out.Bytes(), &last); err != nil {
+			t.Fatalf("%q: %v", out.String(), err)
+		}
+		answers++
+		if last.NextWeight > 0 {
+			weight = last.NextWeight
+		}
+		if last.Action != judge.HoldOn {
+			return last, answers
+		}
+	}
+	return last, answers
+}
+
+// req: CD-05 CD-16
+func TestAPipelineIsSteered(t *testing.T) {
+	t.Parallel()
+	o := options()
+	o.Route = judge.Route{Adaptive: true}
+	if last, n := steer(t, traffic.Fault{}, o); last.Action != judge.Promote || last.NextWeight != 1 || n > 600+900 {
+		t.Errorf("a healthy version: %+v after %d ticks", last, n)
+	}
+	last, n := steer(t, traffic.Fault{Times: 10}, o)
+	if last.Action != judge.RollBack || last.State != judge.Bad || n > 600+120 {
+		t.Errorf("ten times the failures: %+v after %d ticks", last, n)
+	}
+	o.Route = judge.Route{Steps: []float64{0.05, 0.5}, Bake: 60e9}
+	if last, n := steer(t, traffic.Fault{}, o); last.Action != judge.Promote || n < 600+120 {
+		t.Errorf("fixed steps: %+v after %d ticks", last, n)
+	}
+}
+
+func TestALineThatCannotBeReadIsAnsweredInItsPlace(t *testing.T) {
+	t.Parallel()
+	good := `{"t":0,"weight":0.05,"stable":{"requests":95,"errors":1},"canary":{"requests":5}}`
+	for _, test := range []struct{ line, want string }{
+		{`{`, "unexpected EOF"},
+		{`{"t":1,"wieght":0.05}`, "wieght"},
+		{`{"t":1,"weight":5}`, "from 0 to 1"},
+		{`{"t":1,"weight":0.05,"stable":{"requests":-1}}`, "requests"},
+		{`{"t":1,"weight":0.05,"stable":{"latency":[` + strings.Repeat("1,", 88) + `1]}}`, "89 counts"},
+		{`{"t":1,"weight":0.05,"stable_slice_error_units":[1,2]}`, "not 20"},
+	} {
+		var out bytes.Buffer
+		err := Run(strings.NewReader(good+"\n"+test.line+"\n\n"+good+"\n"), &out, options())
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if err == nil || len(lines) != 3 {
+			t.Fatalf("%s: %v, %d answers", test.line, err, len(lines))
+		}
+		var r Refused
+		err = json.Unmarshal([]byte(lines[1]), &r)
+		if err != nil || !strings.Contains(r.Error, test.want) || r.Line != 2 || r.Remedy == "" {
+			t.Errorf("%s: %s", test.line, lines[1])
+		}
+	}
+}
+
+func TestParseBinsAndSteps(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{
+		"", "8", "8,1.09", "0,1.09,88", "8,1,88", "8,1.09,1", "8,1.09,100000", "a,b,c", "8,NaN,88",
+	} {
+		if b, err := ParseBins(bad); err == nil {
+			t.Errorf("bins %q: %+v", bad, b)
+		}
+	}
+	for _, bad := range []string{"", "adaptiv", "10,5", "5,5", "-1", "200", "100", "NaN"} {
+		if r, err := ParseSteps(bad); err == nil {
+			t.Errorf("steps %q: %+v", bad, r)
+		}
+	}
+	if r, err := ParseSteps("5, 10,25,50,100"); err != nil || len(r.Steps) != 4 || r.Steps[3] != 0.5 {
+		t.Errorf("%+v %v", r, err)
+	}
+}
+
+func FuzzRun(f *testing.F) {
+	f.Add(`{"t":0,"weight":0.05,"stable":{"requests":95,"errors":1,"latency":[1,2]},"canary":{"requests":5}}`)
+	f.Add("{}\n{\"t\":9223372036854775807}\n{\"t\":-9223372036854775808,\"weight\":1}")
+	f.Fuzz(func(t *testing.T, in string) {
+		var out bytes.Buffer
+		_ = Run(strings.NewReader(in), &out, options())
+		for _, l := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+			if l != "" && !json.Valid([]byte(l)) {
+				t.Fatalf("not JSON: %q", l)
+			}
+		}
+	})
+}
+
+func BenchmarkStream(b *testing.B) {
+	tr := traffic.New(traffic.World{Rate: 100, Errors: 0.01}, traffic.Fault{}, options().Settings.Bins, 1)
+	var x judge.Tick
+	var in strings.Builder
+	for second := range int64(1000) {
+		tr.Next(second, 0.05, &x)
+		fmt.Fprintln(&in, line(&x, 0.05))
+	}
+	for b.Loop() {
+		if err := Run(strings.NewReader(in.String()), &bytes.Buffer{}, options()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds(), "lines/s")
+}
