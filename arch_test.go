@@ -94,7 +94,7 @@ var table = map[string]rule{
 	"provider/providertest": {may: []string{"fault", "provider"}},
 	"provider/selfhost":     {may: []string{"edge", "fault", "provider"}},
 	"smoke":                 {may: []string{"fault", "probe"}},
-	"edge":                  {may: []string{"bucket", "fault", "ident", "metric"}, goes: 1},
+	"edge":                  {may: []string{"bucket", "fault", "ident", "judge", "metric"}, goes: 1},
 	"edge/follow":           {may: []string{"edge", "fault", "metric"}},
 	"telemetry":             {may: []string{"fault"}},
 	"people": {may: []string{"access", "api", "credential", "event", "fault", "ident", "store",

@@ -97,7 +97,7 @@ func (e *Edge) take(x *exchange, resp *http.Response, skew bool) *http.Response 
 // count records s for the exchange's arm, now.
 func (x *exchange) count(s sample) {
 	now := time.Now()
-	s.deployment, s.class, s.excluded = x.arm.ID, x.class, x.excluded
+	s.deployment, s.class, s.excluded, s.visitor = x.arm.ID, x.class, x.excluded, x.visitor.id
 	s.latency = now.Sub(x.start)
 	x.edge.observer.record(now, s)
 }

@@ -2,10 +2,13 @@ package edge
 
 import (
 	"cmp"
+	"hash/fnv"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/bucket"
+	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
 
@@ -22,7 +25,24 @@ type Observer struct {
 	complete int64   // every second before this is handed out
 	sequence uint64
 	dropped  uint64
+	failing  map[failure64]int64 // when a visitor's failure was last counted as a unit
+	pool     judge.Sketch        // durations of all versions in the minute that runs
+	minute   int64
+	slow     time.Duration // p95 of the minute before; 0 unknown
 }
+
+// failure64 is a visitor of a deployment who saw a failure.
+type failure64 struct {
+	deployment string
+	visitor    uint64
+}
+
+// What counts one visitor's failures once, and how many such visitors are remembered at most. Beyond that every failure
+// counts: so many failing visitors are no retries of a few.
+const (
+	unitSeconds = 60
+	maxFailing  = 20000
+)
 
 // second holds the buckets of one second. There are few: a scan is cheaper than a map.
 type second struct {
@@ -40,6 +60,7 @@ type sample struct {
 	skew       bool // the answer is a sign of version skew
 	first      bool // a visitor was assigned for the first time
 	excluded   bool // counted as such and nowhere else
+	visitor    string
 	failure    failure
 }
 
@@ -55,7 +76,7 @@ const (
 )
 
 func newObserver(source string, retain int) *Observer {
-	return &Observer{source: source, retain: retain, seconds: map[int64]*second{}}
+	return &Observer{source: source, retain: retain, seconds: map[int64]*second{}, failing: map[failure64]int64{}}
 }
 
 // record adds s to the second of now. A second that was handed out is final: what
@@ -74,6 +95,7 @@ func (o *Observer) record(now time.Time, s sample) {
 	b.Bytes += s.bytes
 	if s.failure == cut {
 		b.Errors++
+		o.unit(b, at, s)
 		return
 	}
 	if s.status == 0 && s.failure == noFailure {
@@ -81,6 +103,7 @@ func (o *Observer) record(now time.Time, s sample) {
 	}
 	b.Requests++
 	b.Latency.Add(s.latency)
+	o.slice(b, at, s)
 	if s.first {
 		b.New++
 	}
@@ -99,6 +122,63 @@ func (o *Observer) record(now time.Time, s sample) {
 			b.Skew++
 		}
 	}
+	if s.failure != noFailure || s.status >= 500 {
+		o.unit(b, at, s)
+	}
+}
+
+// placebo is the salt of the slices: their assignment has nothing to do with any release's.
+const placebo = "placebo"
+
+// sliceOf is the part of the visitors that one belongs to.
+func sliceOf(visitor string) int {
+	return int(bucket.Of(placebo, visitor)) * judge.Slices / bucket.Size
+}
+
+// slice counts a request in its visitor's part, and whether it was slow: beyond the p95 of all versions in the minute
+// before.
+func (o *Observer) slice(b *metric.Bucket, at int64, s sample) {
+	if m := at / 60; m != o.minute {
+		if o.slow = 0; o.pool.Count() >= 100 {
+			o.slow = time.Duration(o.pool.Quantile(0.95) * float64(time.Millisecond))
+		}
+		o.minute, o.pool = m, judge.Sketch{}
+	}
+	o.pool.Add(s.latency)
+	if b.Slices == nil {
+		b.Slices = &metric.Slices{}
+	}
+	i := sliceOf(s.visitor)
+	b.Slices.Requests[i]++
+	if o.slow > 0 && s.latency > o.slow {
+		b.Slow++
+		b.Slices.Slow[i]++
+	}
+}
+
+// unit counts a failure, unless its visitor had one of the same deployment within the last minute.
+func (o *Observer) unit(b *metric.Bucket, at int64, s sample) {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(s.visitor)) // a hash takes everything
+	key := failure64{s.deployment, h.Sum64()}
+	if last, known := o.failing[key]; known && at-last < unitSeconds && at >= last {
+		return
+	}
+	if len(o.failing) >= maxFailing {
+		for k, last := range o.failing {
+			if at-last >= unitSeconds {
+				delete(o.failing, k)
+			}
+		}
+	}
+	if len(o.failing) < maxFailing {
+		o.failing[key] = at
+	}
+	b.Units++
+	if b.Slices == nil {
+		b.Slices = &metric.Slices{}
+	}
+	b.Slices.Units[sliceOf(s.visitor)]++
 }
 
 // bucket finds or makes a bucket; o.mu is held.

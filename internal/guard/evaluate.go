@@ -41,8 +41,13 @@ const blame = 1e-5
 // elsewhere; then a broken measurement; then what hits both versions; then a stable
 // version that is broken alone; then doubts and warnings; then too little data. Only
 // when none of these holds may the change go on.
-func Evaluate(rules Rules, ev Evidence) Verdict {
+func Evaluate(rules Rules, ev Evidence) Verdict { return new(Pass).Evaluate(rules, ev) }
+
+// Evaluate says the same as the function of this name. What an earlier look of the pass has judged is not judged again,
+// so that a look costs what came since.
+func (p *Pass) Evaluate(rules Rules, ev Evidence) Verdict {
 	x := newExam(rules, ev)
+	x.pass = p
 	x.limits()
 	x.healthRules()
 	x.comparison()

@@ -24,13 +24,14 @@ type exam struct {
 	answers []answer
 	report  *judge.Report
 	cleared float64
+	pass    *Pass
 	lacks   string
 	lag     time.Duration // how far the measurement is behind
 }
 
 // newExam puts the evidence in order. Nothing of ev is changed.
 func newExam(rules Rules, ev Evidence) *exam {
-	x := &exam{rules: rules.sane(), ev: ev}
+	x := &exam{rules: rules.sane(), ev: ev, pass: &Pass{}}
 	x.end = min(ev.Complete, ev.Now.Unix()+1)
 	x.lag = time.Duration(max(ev.Now.Unix()-ev.Complete, 0)) * time.Second
 	all := inOrder(ev.Canary)

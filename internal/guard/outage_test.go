@@ -290,6 +290,47 @@ func BenchmarkEvaluate30Minutes(b *testing.B) {
 	}
 }
 
+// A look that goes on where the last one ended says the same as one that begins anew.
+//
+// req: N-04
+func TestAPassSaysWhatALookFromTheBeginningSays(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(6) {
+		w := newWorld(seed + 40)
+		w.rate = []float64{2, 30, 100}[seed%3]
+		w.share = func(i int64) float64 { return []float64{5, 25, 10}[min(i/60, 2)] }
+		if seed > 2 {
+			w.fails = func(i int64) (float64, float64) { return 0.01 + float64(i)/3000, 0.01 }
+		}
+		ev := w.evidence(180)
+		var p Pass
+		for at := int64(1); at <= 180; at += 1 + int64(w.rng.IntN(9)) {
+			part := ev
+			w.at(&part, at)
+			part.Ladder = []float64{25, 100}
+			// What comes later is not known yet, and what is long past may be gone.
+			n := len(part.Canary)
+			part.Canary = between(part.Canary, 0, w.t0+at)
+			if diff := cmp.Diff(Evaluate(DefaultRules(), part), p.Evaluate(DefaultRules(), part)); diff != "" {
+				t.Fatalf("seed %d, second %d (%d of %d): %s", seed, at, len(part.Canary), n, diff)
+			}
+		}
+	}
+}
+
+func BenchmarkOneMoreSecond(b *testing.B) {
+	w := newWorld(1)
+	ev := w.evidence(3600)
+	var p Pass
+	at := int64(1800)
+	for b.Loop() {
+		part := ev
+		w.at(&part, at)
+		p.Evaluate(DefaultRules(), part)
+		at = min(at+1, 3600)
+	}
+}
+
 func TestWarmUntilAgreesWithTheJudge(t *testing.T) {
 	t.Parallel()
 	w := newWorld(1)

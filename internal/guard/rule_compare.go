@@ -36,23 +36,25 @@ func (r Rules) Settings(b judge.Background) judge.Settings {
 	return s
 }
 
-// judged lets the judge compare the versions from the first visitor on.
+// judged lets the judge compare the versions from the first visitor on: what the pass has not seen yet.
 func (x *exam) judged() judge.Report {
-	j := judge.New(x.rules.Settings(x.ev.Background))
+	j := x.pass.judge(x)
 	bins := judge.ProductBins()
 	c, s := make([]uint32, bins.Count), make([]uint32, bins.Count)
-	last := x.start - 1
-	for _, p := range x.pairsIn(x.start, x.end) {
+	for _, p := range x.pairsIn(x.pass.fed, x.end) {
 		t := judge.Tick{Second: p.second, Share: p.share}
 		t.Canary, t.Stable = judgeArm(p.canary, bins, c), judgeArm(p.stable, bins, s)
 		if p.stable != nil && p.stable.Slices != nil {
 			t.SliceUnits, t.SliceSlow = &p.stable.Slices.Units, &p.stable.Slices.Slow
 		}
 		j.Tick(&t)
-		last = p.second
+		x.pass.last = p.second
 	}
-	if last < x.end-1 {
-		j.Tick(&judge.Tick{Second: x.end - 1, Share: x.shareIn(x.end - 1)}) // silence is known as well
+	x.pass.fed = max(x.pass.fed, x.end)
+	if x.pass.last < x.end-1 { // silence is known as well; on a copy, because it may end
+		now := *j
+		now.Tick(&judge.Tick{Second: x.end - 1, Share: x.shareIn(x.end - 1)})
+		j = &now
 	}
 	for _, to := range x.ev.Ladder {
 		if c := j.Climb(to / 100); c.Cleared {

@@ -1,43 +1,42 @@
 package guard
 
 import (
-	"time"
+	"reflect"
+	"slices"
 
 	"github.com/slipwayhq/slipway/internal/judge"
-	"github.com/slipwayhq/slipway/internal/metric"
 )
 
-// Second is what both versions did in one second (or in Width of them): the unit in which evidence is stored and
-// judged. It is stored before it is judged, and judged as it was stored, so that a verdict can be given again to the
-// last digit.
-type Second struct {
-	At     int64         // Unix time of its start
-	Width  int64         // seconds; 0 means 1
-	Share  float64       // intended percent for the whole of it; NaN when it changed within
-	Canary metric.Bucket // classes merged; the zero bucket when nothing came
-	Stable metric.Bucket
+// Pass is one way of the judge through the evidence of one change, from its first visitor on. It is kept between two
+// looks; the zero value begins anew. It is not safe for concurrent use.
+type Pass struct {
+	j        *judge.Judge
+	settings judge.Settings
+	start    int64
+	fed      int64 // every second before this is judged
+	last     int64 // the last one with requests
+	shares   []ShareChange
 }
 
-// Frame is what a verdict rests on beside the seconds: when it was asked for and what was known by then. It is stored
-// with the verdict.
-type Frame struct {
-	Now           time.Time     `json:"now"`
-	Complete      int64         `json:"complete"`    // Unix second: what lies before is final
-	Since         time.Time     `json:"since"`       // when the changed version first got traffic
-	ShareSince    time.Time     `json:"share_since"` // when the present share was set
-	Share         float64       `json:"share"`       // intended percent; 100 means there is no stable side any more
-	Shares        []ShareChange `json:"shares"`
-	StableHealth  []Probe       `json:"stable_health"`
-	CanaryHealth  []Probe       `json:"canary_health"`
-	Version       string        `json:"version"`
-	StableVersion string        `json:"stable_version"`
-	Rate          float64       `json:"rate"`   // unused when 0: requests a second that are expected, for the outlook
-	Ladder        []float64     `json:"ladder"` // percents that come after the present share; the guard says how far evidence reaches
+// judge returns the pass's judge, a new one when what was judged does not belong to this evidence: other rules, another
+// beginning, or other shares than were known when its seconds were judged.
+func (p *Pass) judge(x *exam) *judge.Judge {
+	settings := x.rules.Settings(x.ev.Background)
+	if p.j == nil || p.start != x.start || x.end < p.fed || !reflect.DeepEqual(p.settings, settings) ||
+		!slices.Equal(sharesBefore(p.shares, p.fed), sharesBefore(x.shares, p.fed)) {
+		*p = Pass{j: judge.New(settings), settings: settings, start: x.start, fed: x.start, last: x.start - 1}
+	}
+	p.shares = x.shares
+	return p.j
 }
 
-// Baseline is what is known of the stable version from before the change: written once, when the changed version gets
-// its first traffic.
-type Baseline struct {
-	Normal     metric.Bucket    `json:"normal"`     // sums of its last normal period
-	Background judge.Background `json:"background"` // what its placebo slices showed
+// sharesBefore are the changes that say something of the seconds before one.
+func sharesBefore(list []ShareChange, second int64) []ShareChange {
+	var out []ShareChange
+	for _, c := range list {
+		if c.At.Unix() < second {
+			out = append(out, ShareChange{At: c.At.UTC(), Share: c.Share})
+		}
+	}
+	return out
 }
