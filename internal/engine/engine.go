@@ -73,6 +73,8 @@ type Engine struct {
 
 	mu   sync.Mutex
 	told map[string]time.Time // trouble that the log knows of
+
+	passes map[string]*pass // by release: what its judgement has come to on this node
 }
 
 // New returns an engine that does nothing until Run.
@@ -84,7 +86,7 @@ func New(opts Options) *Engine {
 	if opts.Env == nil {
 		opts.Env = func(string) (string, bool) { return "", false }
 	}
-	e := &Engine{Options: opts, wake: make(chan struct{}, 1), told: map[string]time.Time{}}
+	e := &Engine{Options: opts, wake: make(chan struct{}, 1), told: map[string]time.Time{}, passes: map[string]*pass{}}
 	opts.DB.OnCommit(func(event.Head) { e.nudge() })
 	return e
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -12,6 +13,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/smoke"
@@ -33,7 +35,7 @@ func (e *Engine) verdict(ctx context.Context, r release.Release, now time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	v := guard.Evaluate(rules, ev)
+	v := e.goOn(r, rules, ev)
 	if err := e.recordVerdict(ctx, r, ev, v); err != nil {
 		e.complain(ctx, slog.LevelWarn, "record verdict", r.ID, err) // judging goes on without the record
 	}
@@ -66,6 +68,11 @@ func (e *Engine) evidence(ctx context.Context, r release.Release, rules guard.Ru
 	if r.Promoted.IsZero() && r.Share < 100 {
 		ev.Stable = e.Timeline.Seconds(r.Previous, from.Unix(), ev.Complete, metric.Compared()...)
 	}
+	for _, s := range r.Plan.Steps[min(r.Cursor+1, len(r.Plan.Steps)):] {
+		if s.Kind == release.KindShare {
+			ev.Ladder = append(ev.Ladder, s.Share)
+		}
+	}
 	ev.Baseline = e.Timeline.Sum(r.Previous, r.Exposed.Add(-longest).Unix(), r.Exposed.Unix(), metric.Compared()...)
 	back := now.Add(-max(time.Minute, 20*rules.Health.Every))
 	if ev.CanaryHealth, err = e.DB.ProbesOf(ctx, r.Deployment, maxTime(back, from)); err != nil {
@@ -75,6 +82,69 @@ func (e *Engine) evidence(ctx context.Context, r release.Release, rules guard.Ru
 		ev.StableHealth, err = e.DB.ProbesOf(ctx, r.Previous, back)
 	}
 	return ev, err
+}
+
+// pass is one release's judgement, and what was known of the stable version when it began.
+type pass struct {
+	mu         sync.Mutex
+	used       time.Time
+	learned    bool
+	background judge.Background
+	pass       guard.Pass
+}
+
+// mostPasses bounds how many releases are judged on from memory; another one's is made anew from the evidence.
+const mostPasses = 16
+
+// goOn lets the guard go on where it was with the release.
+func (e *Engine) goOn(r release.Release, rules guard.Rules, ev guard.Evidence) guard.Verdict {
+	p := e.passOf(r.ID, ev.Now)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.learned && !r.Exposed.IsZero() {
+		p.background, p.learned = e.background(r), true
+	}
+	ev.Background = p.background
+	return p.pass.Evaluate(rules, ev)
+}
+
+func (e *Engine) passOf(id string, now time.Time) *pass {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := e.passes[id]
+	if p == nil {
+		if len(e.passes) >= mostPasses {
+			oldest := ""
+			for name, q := range e.passes {
+				if oldest == "" || q.used.Before(e.passes[oldest].used) {
+					oldest = name
+				}
+			}
+			delete(e.passes, oldest)
+		}
+		p = &pass{}
+		e.passes[id] = p
+	}
+	p.used = now
+	return p
+}
+
+// background is what the stable version's placebo slices showed before the first visitor of the release.
+func (e *Engine) background(r release.Release) judge.Background {
+	bins := judge.ProductBins()
+	h := judge.NewHistory(bins)
+	counts := make([]uint32, bins.Count)
+	for _, b := range e.Timeline.Seconds(r.Previous, r.Exposed.Add(-longest).Unix(), r.Exposed.Unix(), metric.Compared()...) {
+		clear(counts)
+		t := judge.Tick{Second: b.Second, Stable: judge.Arm{
+			Requests: b.Requests, Errors: b.Errors, Units: b.Units, Latency: bins.Fold(b.Latency, counts),
+		}}
+		if b.Slices != nil {
+			t.SliceUnits, t.SliceSlow = &b.Slices.Units, &b.Slices.Slow
+		}
+		h.Add(&t)
+	}
+	return h.Background()
 }
 
 func maxTime(a, b time.Time) time.Time {
