@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// testdata holds what the real exporter for Node sent (@opentelemetry/sdk-node 0.301 with instrumentation-http, an
+// testdata holds what the real exporter for Node sent (@opentelemetry/sdk-node 0.223 with instrumentation-http, an
 // export a second): a server answered ten requests with 200, three with 500, one with 404, and a second later
 // five with 200 after 120 ms.
 func TestTheRealExporterIsUnderstood(t *testing.T) {

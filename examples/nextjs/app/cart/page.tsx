@@ -1,5 +1,6 @@
 import { cookies } from "next/headers";
 import { order, removeFromCart } from "@/app/cart/actions";
+import { Visit } from "@/components/visit";
 import { bill, parse } from "@/lib/cart";
 import { find, money } from "@/lib/catalog";
 import { second } from "@/lib/release";
@@ -12,6 +13,7 @@ export default async function CartPage({ searchParams }: Query) {
   const due = bill(lines, second);
   return (
     <>
+      <Visit filled={lines.length > 0} />
       <h1>{second ? "Your basket" : "Your cart"}</h1>
       {ordered && (
         <p className="note">Thank you. Nothing was charged and nothing will arrive: this shop is an example.</p>
@@ -34,7 +36,7 @@ export default async function CartPage({ searchParams }: Query) {
         ))}
       </ul>
       {lines.length > 0 && (
-        <form action={order}>
+        <form action={order} id="order">
           <p>
             Delivery {money(due.delivery)}, together <b id="total">{money(due.total)}</b>
           </p>
