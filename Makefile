@@ -1,5 +1,5 @@
 # What the project is held to, and how to run it. `make test` is everything; `make quick` is for every day.
-.PHONY: help test quick race fuzz bench generate requirements build dist demo demo-check setup
+.PHONY: help test quick race fuzz bench bench-judge generate requirements build dist demo demo-check setup
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -19,6 +19,9 @@ fuzz: ## every fuzz target for SECONDS (20)
 
 bench: ## the figures of docs/benchmarks.md
 	@script/bench
+
+bench-judge: ## how the judge does in simulated worlds, beside other ways to decide
+	@script/bench-judge
 
 generate: ## the templ pages, openapi.json, docs/requirements.md
 	cd tools && go build -o ../bin/templ github.com/a-h/templ/cmd/templ
