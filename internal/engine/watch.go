@@ -134,7 +134,8 @@ func (e *Engine) background(r release.Release) judge.Background {
 	bins := judge.ProductBins()
 	h := judge.NewHistory(bins)
 	counts := make([]uint32, bins.Count)
-	for _, b := range e.Timeline.Seconds(r.Previous, r.Exposed.Add(-longest).Unix(), r.Exposed.Unix(), metric.Compared()...) {
+	from := r.Exposed.Add(-longest).Unix()
+	for _, b := range e.Timeline.Seconds(r.Previous, from, r.Exposed.Unix(), metric.Compared()...) {
 		clear(counts)
 		t := judge.Tick{Second: b.Second, Stable: judge.Arm{
 			Requests: b.Requests, Errors: b.Errors, Units: b.Units, Latency: bins.Fold(b.Latency, counts),
