@@ -70,7 +70,7 @@ func newLatencyEvidence(b Bins, tolerance float64, bg Background) latencyEvidenc
 	}
 	// Where single instances are slow at times, durations of neighbors come together: only bets that are fair under any
 	// dependence within a block are left, and a block is several such stretches long.
-	if bg.Mode == Linear || bg.SlowBursts > 0 {
+	if bg.Mode == Linear || bg.SlowBursts >= 2 { // one may be chance
 		l.ranksOff = true
 		l.block = int64(min(max(3*bg.SlowSeconds, 60), 180))
 	}
