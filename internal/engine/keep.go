@@ -101,6 +101,9 @@ func fold(sums map[sampleKey]*metric.Bucket, b store.Batch) error {
 	if err := json.Unmarshal(b.Body, &m); err != nil {
 		return fmt.Errorf("read batch %s/%d: %w", b.Source, b.Sequence, err)
 	}
+	if m.Kind != "" && m.Kind != metric.Edge {
+		return nil // samples are the edge's: another kind saw the same requests
+	}
 	for _, x := range m.Buckets {
 		k := sampleKey{x.Deployment, x.Class, x.Second - x.Second%span}
 		if sums[k] == nil {

@@ -19,6 +19,7 @@ const (
 	maxSources     = 1024
 	rememberBatch  = 1024 // sequence numbers of a source below its highest
 	maxAhead       = 60   // seconds a source's clock may be ahead
+	maxMetrics     = 32   // custom metrics of a deployment
 )
 
 // Timeline keeps the last seconds of every deployment in memory, from any number
@@ -30,7 +31,9 @@ type Timeline struct {
 	keep, dead int64 // seconds
 
 	mu          sync.Mutex
-	deployments map[string][]instant // ascending by second
+	others      map[Kind]*Timeline            // of kinds beside the edge
+	deployments map[string][]instant          // ascending by second
+	values      map[string]map[string][]Value // by deployment and metric, ascending by second
 	sources     map[string]*source
 	final       int64 // highest watermark given out
 	counters    Counters
@@ -60,6 +63,7 @@ type packed struct {
 }
 
 type source struct {
+	kind           Kind
 	first, highest uint64
 	seen           map[uint64]struct{} // of the last rememberBatch numbers
 	received       uint64              // distinct numbers since first
@@ -73,11 +77,33 @@ func NewTimeline(keep, dead time.Duration) *Timeline {
 	return &Timeline{
 		keep: max(int64(keep/time.Second), 1), dead: max(int64(dead/time.Second), 1),
 		deployments: map[string][]instant{}, sources: map[string]*source{},
+		values: map[string]map[string][]Value{},
 	}
 }
 
-// Add takes a batch and says whether it was new.
+// Of returns the Timeline of a kind of sources; the edge's is t itself. Kinds are kept apart, each with its own
+// watermark: two that see the same requests would count them twice, and the slowest would hold up all.
+func (t *Timeline) Of(k Kind) *Timeline {
+	if k != Prometheus && k != OTLP && k != App {
+		return t
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.others == nil {
+		t.others = map[Kind]*Timeline{}
+	}
+	if t.others[k] == nil {
+		t.others[k] = NewTimeline(time.Duration(t.keep)*time.Second, time.Duration(t.dead)*time.Second)
+	}
+	return t.others[k]
+}
+
+// Add takes a batch of any kind and says whether it was new.
 func (t *Timeline) Add(now time.Time, b Batch) bool {
+	if of := t.Of(b.Kind); of != t {
+		b.Kind = Edge
+		return of.Add(now, b)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.source(b, now.Unix())
@@ -91,6 +117,13 @@ func (t *Timeline) Add(now time.Time, b Batch) bool {
 		return false
 	}
 	t.counters.Batches++
+	for _, v := range b.Values {
+		t.putValue(now.Unix(), v)
+	}
+	if s.kind != Edge { // it saw the requests that an edge has counted: twice would be wrong, and it is late
+		t.counters.Refused += uint64(len(b.Buckets))
+		return true
+	}
 	for _, bucket := range b.Buckets {
 		t.put(now.Unix(), bucket)
 	}
@@ -114,7 +147,10 @@ func (t *Timeline) source(b Batch, now int64) *source {
 			return nil
 		}
 	}
-	s := &source{first: b.Sequence, seen: map[uint64]struct{}{}}
+	s := &source{kind: b.Kind, first: b.Sequence, seen: map[uint64]struct{}{}}
+	if s.kind == "" {
+		s.kind = Edge
+	}
 	t.sources[b.Source] = s
 	return s
 }
@@ -170,6 +206,46 @@ func (t *Timeline) put(now int64, b Bucket) {
 		list = slices.Clone(list[old:]) // let go of a good part at once, not of a second each second
 	}
 	t.deployments[b.Deployment] = list
+}
+
+// putValue adds one value of a custom metric.
+func (t *Timeline) putValue(now int64, v Value) {
+	byMetric := t.values[v.Deployment]
+	list, known := byMetric[v.Metric]
+	switch {
+	case v.Second < now-t.keep || v.Second > now+maxAhead || v.Metric == "",
+		byMetric == nil && len(t.values) >= maxDeployments, !known && len(byMetric) >= maxMetrics:
+		t.counters.Refused++
+		return
+	case byMetric == nil:
+		byMetric = map[string][]Value{}
+		t.values[v.Deployment] = byMetric
+	}
+	i, _ := slices.BinarySearchFunc(list, v.Second+1, func(x Value, s int64) int { return cmp.Compare(x.Second, s) })
+	list = slices.Insert(list, i, v)
+	old, _ := slices.BinarySearchFunc(list, now-t.keep, func(x Value, s int64) int { return cmp.Compare(x.Second, s) })
+	if old > len(list)/4 {
+		list = slices.Clone(list[old:])
+	}
+	byMetric[v.Metric] = list
+}
+
+// Value returns the sums of a deployment's custom metric from a second up to before another.
+func (t *Timeline) Value(deployment, name string, from, to int64) judge.Sums {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var sum judge.Sums
+	list := t.values[deployment][name]
+	i, _ := slices.BinarySearchFunc(list, from, func(x Value, s int64) int { return cmp.Compare(x.Second, s) })
+	for ; i < len(list) && list[i].Second < to; i++ {
+		x := list[i].Sums
+		sum.N += x.N
+		sum.Bad += x.Bad
+		sum.Sum += x.Sum
+		sum.SumSq += x.SumSq
+		sum.Hist.Merge(x.Hist)
+	}
+	return sum
 }
 
 // room says whether one more deployment may be kept, after letting go of those
@@ -263,7 +339,7 @@ func (t *Timeline) Watermark(now time.Time) int64 {
 	defer t.mu.Unlock()
 	least, living := int64(0), false
 	for _, s := range t.sources {
-		if now.Unix()-s.heard <= t.dead && s.received > 0 && (!living || s.complete < least) {
+		if s.kind == Edge && now.Unix()-s.heard <= t.dead && s.received > 0 && (!living || s.complete < least) {
 			least, living = s.complete, true
 		}
 	}
