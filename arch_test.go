@@ -74,7 +74,7 @@ var table = map[string]rule{
 	"strategy": {
 		pure: true, but: []string{"net", "os"}, // it opens the file and the folder it is given, and splits addresses
 		may: []string{
-			"access", "approval", "calendar", "checklist", "fault", "guard", "probe", "release",
+			"access", "approval", "calendar", "checklist", "fault", "guard", "judge", "metric", "probe", "release",
 			"strategy/document",
 		},
 	},

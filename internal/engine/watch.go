@@ -105,6 +105,9 @@ func (e *Engine) goOn(r release.Release, rules guard.Rules, ev guard.Evidence) g
 		p.background, p.learned = e.background(r), true
 	}
 	ev.Background = p.background
+	if r.Promoted.IsZero() && r.Share < 100 {
+		ev.Values = e.values(r, rules, ev.Now)
+	}
 	return p.pass.Evaluate(rules, ev)
 }
 
@@ -127,6 +130,33 @@ func (e *Engine) passOf(id string, now time.Time) *pass {
 	}
 	p.used = now
 	return p
+}
+
+// Custom metrics are judged in spans of so many seconds, so long after their end: they come later than what an edge
+// counts.
+const (
+	valueSpan = 10
+	valueLag  = 30
+)
+
+// values are the custom metrics of both versions since the first visitor.
+func (e *Engine) values(r release.Release, rules guard.Rules, now time.Time) []judge.Value {
+	var out []judge.Value
+	begin := max(r.Exposed.Unix()+valueSpan-1, now.Add(-longest).Unix()) / valueSpan * valueSpan
+	for _, m := range rules.Metrics {
+		from := e.Timeline.Of(m.From)
+		for at := begin; at+valueSpan+valueLag <= now.Unix(); at += valueSpan {
+			v := judge.Value{
+				Metric: m.Name, Second: at, Width: valueSpan, Share: r.Share / 100,
+				Canary: from.Value(r.Deployment, m.Name, at, at+valueSpan),
+				Stable: from.Value(r.Previous, m.Name, at, at+valueSpan),
+			}
+			if v.Canary.N+v.Stable.N > 0 {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
 }
 
 // background is what the stable version's placebo slices showed before the first visitor of the release.

@@ -133,6 +133,7 @@ type Evidence struct {
 
 	Background judge.Background `json:"background,omitzero"` // what the stable version's placebo slices showed before
 	Ladder     []float64        `json:"ladder,omitempty"`    // percents that come after the present share
+	Values     []judge.Value    `json:"values,omitempty"`    // custom metrics by the span, each metric's ascending
 }
 
 // ShareChange says that from a moment on the changed version was meant to get a share.

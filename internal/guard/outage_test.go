@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/metric"
 )
 
 // looks evaluates the same evidence as it grows, every so many seconds.
@@ -287,6 +290,48 @@ func BenchmarkEvaluate30Minutes(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// What applications report counts like what an edge sees: fewer buyers, or more visitors who leave, take a version
+// back, and a signal only holds it.
+//
+// req: RB-11 RB-12
+func TestACustomMetricTakesACanaryBack(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule           judge.Metric
+		canary, stable float64 // part of the visitors of whom it went wrong
+		want           Action
+	}{
+		{judge.Metric{Name: "conversion", Kind: judge.Rate, Higher: true, WorseBy: 0.1}, 0.985, 0.97, Undo},
+		{judge.Metric{Name: "conversion", Kind: judge.Rate, Higher: true, WorseBy: 0.1}, 0.97, 0.97, Continue},
+		{judge.Metric{Name: "abandoned", Kind: judge.Rate, WorseBy: 0.1}, 0.40, 0.25, Undo},
+		{judge.Metric{Name: "abandoned", Kind: judge.Rate, WorseBy: 0.1, Signal: true}, 0.40, 0.25, Hold},
+	} {
+		w := newWorld(11)
+		r := DefaultRules()
+		r.Metrics = []MetricRule{{Metric: test.rule, From: metric.App}}
+		ev := w.evidence(900)
+		sums := func(n int, p float64) judge.Sums {
+			s := judge.Sums{N: uint64(n)}
+			for range n {
+				if w.rng.Float64() < p {
+					s.Bad++
+				}
+			}
+			return s
+		}
+		for at := int64(0); at < 900; at += 10 {
+			ev.Values = append(ev.Values, judge.Value{
+				Metric: test.rule.Name, Second: w.t0 + at, Width: 10, Share: 0.05,
+				Canary: sums(60, test.canary), Stable: sums(900, test.stable),
+			})
+		}
+		if v := Evaluate(r, ev); v.Action != test.want {
+			t.Errorf("%s %g beside %g: %s, want %s: %s", test.rule.Name, test.canary, test.stable, v.Action, test.want,
+				v.Sentence)
+		}
 	}
 }
 

@@ -51,6 +51,9 @@ func (x *exam) judged() judge.Report {
 		x.pass.last = p.second
 	}
 	x.pass.fed = max(x.pass.fed, x.end)
+	for i := range x.ev.Values {
+		j.Value(&x.ev.Values[i]) // what was judged before is left out
+	}
 	if x.pass.last < x.end-1 { // silence is known as well; on a copy, because it may end
 		now := *j
 		now.Tick(&judge.Tick{Second: x.end - 1, Share: x.shareIn(x.end - 1)})

@@ -63,7 +63,6 @@ type packed struct {
 }
 
 type source struct {
-	kind           Kind
 	first, highest uint64
 	seen           map[uint64]struct{} // of the last rememberBatch numbers
 	received       uint64              // distinct numbers since first
@@ -120,10 +119,6 @@ func (t *Timeline) Add(now time.Time, b Batch) bool {
 	for _, v := range b.Values {
 		t.putValue(now.Unix(), v)
 	}
-	if s.kind != Edge { // it saw the requests that an edge has counted: twice would be wrong, and it is late
-		t.counters.Refused += uint64(len(b.Buckets))
-		return true
-	}
 	for _, bucket := range b.Buckets {
 		t.put(now.Unix(), bucket)
 	}
@@ -147,10 +142,7 @@ func (t *Timeline) source(b Batch, now int64) *source {
 			return nil
 		}
 	}
-	s := &source{kind: b.Kind, first: b.Sequence, seen: map[uint64]struct{}{}}
-	if s.kind == "" {
-		s.kind = Edge
-	}
+	s := &source{first: b.Sequence, seen: map[uint64]struct{}{}}
 	t.sources[b.Source] = s
 	return s
 }
@@ -339,7 +331,7 @@ func (t *Timeline) Watermark(now time.Time) int64 {
 	defer t.mu.Unlock()
 	least, living := int64(0), false
 	for _, s := range t.sources {
-		if s.kind == Edge && now.Unix()-s.heard <= t.dead && s.received > 0 && (!living || s.complete < least) {
+		if now.Unix()-s.heard <= t.dead && s.received > 0 && (!living || s.complete < least) {
 			least, living = s.complete, true
 		}
 	}

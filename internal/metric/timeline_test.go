@@ -222,3 +222,37 @@ func BenchmarkTimelineSecondsOf30Minutes(b *testing.B) {
 		}
 	}
 }
+
+// A value of a custom metric is counted in its second, per kind of source, and sums over a span add up.
+//
+// req: RB-11 RB-12
+func TestCustomMetricsAreKept(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	tl := NewTimeline(time.Hour, time.Minute)
+	add := func(kind Kind, seq uint64, metric string, second int64, n, bad uint64) {
+		tl.Add(now, Batch{Source: "s", Kind: kind, Sequence: seq, Values: []Value{
+			{Deployment: "d", Metric: metric, Second: second, Sums: judge.Sums{N: n, Bad: bad}},
+		}})
+	}
+	at := now.Unix()
+	add(App, 1, "conversion", at-30, 10, 4)
+	add(App, 1, "conversion", at-30, 10, 4) // again: counted once
+	add(App, 2, "conversion", at-25, 5, 1)
+	add(App, 3, "conversion", at-10, 7, 7)
+	add(OTLP, 1, "conversion", at-30, 1000, 0)
+	add(App, 4, "conversion", at-7200, 9, 9) // older than what is kept
+	for i := range uint64(100) {
+		add(App, 5+i, string(rune('a'+i)), at, 1, 0) // only so many metrics
+	}
+	got := tl.Of(App).Value("d", "conversion", at-40, at-20)
+	if got.N != 15 || got.Bad != 5 {
+		t.Errorf("%d of %d, want 5 of 15", got.Bad, got.N)
+	}
+	if n := tl.Of(App).Counters(now).Refused; n < 60 {
+		t.Errorf("%d values were refused", n)
+	}
+	if tl.Watermark(now) != 0 {
+		t.Error("a custom metric moved the edge's watermark")
+	}
+}

@@ -157,6 +157,18 @@ type guardSpec struct {
 	Alpha       document.Percent  `yaml:"alpha" doc:"How often at most the comparison may call a good version worse."`
 	ShareSlack  document.Percent  `yaml:"share_slack" doc:"How far the measured share may be from the intended one."`
 	ColdStart   document.Duration `yaml:"cold_start" doc:"Time after each rise in which durations are not judged."`
+
+	Metrics map[string]metricSpec `yaml:"metrics" doc:"Custom metrics that are compared, by their name."`
+}
+
+// metricSpec is a custom metric, e.g. conversion.
+type metricSpec struct {
+	Kind    string           `yaml:"kind" doc:"What is counted; rate when nothing is said." enum:"rate,mean,durations"`
+	Better  string           `yaml:"better" doc:"What is better; lower when nothing is said." enum:"higher,lower"`
+	WorseBy document.Percent `yaml:"worse_by" doc:"How much worse is tolerated."`
+	Role    string           `yaml:"role" doc:"A signal only holds; decide when nothing is said." enum:"decide,signal"`
+	Weight  document.Factor  `yaml:"weight" doc:"Weight beside other custom metrics; 1x when nothing is said."`
+	Unit    string           `yaml:"unit" doc:"For people."`
 }
 
 type rateLimits struct {

@@ -52,3 +52,27 @@ func TestPlanOfTheShortestFile(t *testing.T) {
 		t.Errorf("configured steps: got %+v", shares)
 	}
 }
+
+func TestCustomMetricsOfAGuard(t *testing.T) {
+	t.Parallel()
+	read := func(metrics string) (*Strategy, error) {
+		return Parse("slipway.yaml", []byte("app: shop\ntarget: {selfhost: {stable: \"http://127.0.0.1:3001\"}}\n"+
+			"guards: {default: {metrics: {"+metrics+"}}}\n"))
+	}
+	s, err := read("b: {kind: mean, worse_by: 5%}, a: {better: higher, role: signal, weight: 2x, unit: \"%\"}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := s.rules("default").Metrics
+	if len(got) != 2 || got[0].Name != "a" || !got[0].Higher || !got[0].Signal || got[0].Weight != 2 ||
+		got[0].Kind != "rate" || got[1].Kind != "mean" || got[1].WorseBy != 0.05 || got[1].From != "app" {
+		t.Errorf("%+v", got)
+	}
+	for _, bad := range []string{
+		"errors: {}", "a: {kind: median}", "a: {}, b: {}, c: {}, d: {}, e: {}, f: {}, g: {}, h: {}, i: {}",
+	} {
+		if _, err := read(bad); err == nil {
+			t.Errorf("%s is taken", bad)
+		}
+	}
+}
