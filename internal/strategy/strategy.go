@@ -205,11 +205,10 @@ func (s *Strategy) rules(name string) guard.Rules {
 
 // rule is the metric as the guard takes it.
 func (m metricSpec) rule(name string) guard.MetricRule {
-	kind := cmp.Or(judge.Kind(m.Kind), judge.Rate)
 	return guard.MetricRule{
 		Metric: judge.Metric{
-			Name: name, Kind: kind, Higher: m.Better == "higher", WorseBy: float64(m.WorseBy), Weight: float64(m.Weight),
-			Signal: m.Role == "signal",
+			Name: name, Kind: cmp.Or(judge.Kind(m.Kind), judge.Rate), Higher: m.Better == "higher",
+			WorseBy: float64(m.WorseBy), Weight: float64(m.Weight), Signal: m.Role == "signal",
 		},
 		Unit: m.Unit, From: metric.App,
 	}
