@@ -16,15 +16,17 @@ const (
 
 // What a judgement rests on at least, and when it holds.
 const (
-	suspicion   = 10   // e-value from which the share may not rise
-	fewestUnits = 3    // failed visitors of the canary
-	fewestSlow  = 10   // or slow requests: beyond the pooled p90
-	fewestSeen  = 50   // requests of the canary, before it is more than warming up
-	fewestHere  = 30   // and at the present share, before it may rise
-	blindAfter  = 60   // seconds
-	stepAtLeast = 20   // seconds at a share before it may rise
-	lastAtLeast = 120  // likewise before the last rise
-	lastNeed    = 60.0 // e-value that must rule a doubling out before everybody is sent
+	suspicion   = 10      // e-value from which the share may not rise
+	fewestUnits = 3       // failed visitors of the canary
+	fewestSlow  = 10      // or slow requests: beyond the pooled p90
+	fewestSeen  = 50      // requests of the canary, before it is more than warming up
+	fewestHere  = 30      // and at the present share, before it may rise
+	blindAfter  = 60      // seconds
+	farApart    = 3600    // seconds between two ticks from which one alone is not believed
+	farthest    = 1 << 52 // seconds: no clock is there
+	stepAtLeast = 20      // seconds at a share before it may rise
+	lastAtLeast = 120     // likewise before the last rise
+	lastNeed    = 60.0    // e-value that must rule a doubling out before everybody is sent
 	// While the stable version itself fails so often nothing is bet on errors: visitors try again and again then, and
 	// where their tries land is no evidence. It is decided by the seconds before, so the bets stay fair.
 	stableBroken = 0.2
@@ -47,11 +49,14 @@ type Judge struct {
 	started  bool
 	next     int64 // first second that was not judged yet
 	first    int64
-	late     uint64 // ticks that came again or too late
-	gaps     uint64 // seconds without a tick
-	learned  int64  // when the slices were looked at last
+	late     uint64  // ticks that came again, too late or far too early
+	astray   float64 // seconds of them since the last tick that was judged
+	ahead    int64   // where the last one that came far too early ended
+	gaps     uint64  // seconds without a tick
+	learned  int64   // when the slices were looked at last
 	share    float64
 	since    int64   // second from which the share holds
+	here     float64 // seconds that were seen of it
 	warm     int64   // second from which durations are judged
 	silentC  float64 // seconds without requests
 	silentS  float64
@@ -82,7 +87,7 @@ type Answer struct {
 	Units   uint64 // failed visitors of the canary
 	Slow    uint64 // slow requests of the canary
 	Second  int64  // first that was not judged yet
-	Late    uint64 // ticks that came again or too late, left out
+	Late    uint64 // ticks that came again, too late or far too early, left out
 	Gaps    uint64 // seconds without a tick
 }
 
@@ -162,18 +167,16 @@ func (s Settings) sane() Settings {
 }
 
 // Tick judges one tick. Ticks come in order; one that begins before the last one ended is left out and counted, so
-// that nothing counts twice. T belongs to the caller and is not changed.
+// that nothing counts twice, and so is one that is more than an hour ahead, until a second one agrees with it. T
+// belongs to the caller and is not changed.
 func (j *Judge) Tick(t *Tick) {
 	width := tickWidth(t)
-	switch {
-	case !j.started:
-		j.started, j.first, j.learned, j.since = true, t.Second, t.Second, t.Second
-	case t.Second < j.next:
+	if !j.takes(t.Second, width) {
 		j.late++
+		j.astray += width
 		return
-	case t.Second > j.next:
-		j.gap(float64(t.Second - j.next))
 	}
+	j.astray = 0
 	j.next = t.Second + int64(width)
 	canary, stable := t.Canary.sane(), t.Stable.sane()
 	if t.SliceUnits == nil { // nobody counts visitors here
@@ -185,14 +188,37 @@ func (j *Judge) Tick(t *Tick) {
 	if canary.Latency != nil || stable.Latency != nil {
 		j.measured = true
 	}
-	judged := t.Share > 0 && t.Share < 1
-	if judged {
+	switch {
+	case t.Share > 0 && t.Share < 1:
 		j.moved(t)
+		j.here += width
 		j.judge(t.Second, width, canary, stable)
+	case t.Share == 0 || t.Share == 1: // there is nothing to compare, and one of them has no visitors
+		j.settle(t)
 	}
 	j.lat.learn(canary.Latency, stable.Latency, width)
 	j.keepRate(stable, width)
 	j.trouble.tick(t.Second, width, canary, stable)
+}
+
+// takes says whether a tick comes when it may, and notes what is missing before it.
+func (j *Judge) takes(second int64, width float64) bool {
+	switch {
+	case second > farthest || second < -farthest:
+		return false
+	case !j.started:
+		j.started, j.first, j.learned, j.since = true, second, second, second
+		return true
+	case second < j.next:
+		return false
+	case second > j.next+farApart && (second < j.ahead || second > j.ahead+blindAfter):
+		j.ahead = second + int64(width)
+		return false
+	}
+	if second > j.next {
+		j.gap(float64(second - j.next))
+	}
+	return true
 }
 
 // gap notes seconds that nobody reported.
@@ -254,7 +280,15 @@ func (j *Judge) moved(t *Tick) {
 	if !(t.Share <= j.share) { // a rise, or the first share
 		j.warm = t.Second + int64(j.s.ColdStart/time.Second)
 	}
-	j.share, j.since, j.stepC, j.stepN = t.Share, t.Second, 0, 0
+	j.settle(t)
+}
+
+// settle begins anew what belongs to one share only.
+func (j *Judge) settle(t *Tick) {
+	if t.Share == j.share {
+		return
+	}
+	j.share, j.since, j.here, j.stepC, j.stepN = t.Share, t.Second, 0, 0, 0
 	j.lat.changed()
 }
 
@@ -404,84 +438,6 @@ func (j *Judge) mode() Mode {
 		return Bursty
 	}
 	return Calm
-}
-
-func (j *Judge) state() State {
-	switch {
-	case j.bad:
-		return Bad
-	case j.blind():
-		return Blind
-	case j.logE >= math.Log(suspicion):
-		return Suspicious
-	case j.tot[0].requests < fewestSeen || j.tot[1].requests < fewestSeen:
-		return Warming
-	case j.safe():
-		return Safe
-	case j.next < j.warm && j.measured:
-		return Warming
-	}
-	return Watching
-}
-
-// blind says whether nothing is known of a version that should have had requests.
-func (j *Judge) blind() bool {
-	if !j.started || !(j.share > 0) {
-		return false
-	}
-	rate := 0.0 // of both, a second, at this share
-	if spent := float64(j.next - j.since); spent > 0 {
-		rate = j.stepN / spent
-	}
-	missed := func(silent, part float64) bool { return silent >= blindAfter && (rate == 0 || silent*rate*part >= 10) }
-	return missed(j.silentC, j.share) || missed(j.silentS, 1-j.share) || j.silentC >= blindAfter && j.silentS >= blindAfter
-}
-
-// safe says that everything that must be ruled out is.
-func (j *Judge) safe() bool {
-	return j.ruledOut(3) >= math.Log(lastNeed) && j.notSlow() >= math.Log(20)
-}
-
-// ruledOut is the logarithm of the evidence that the canary is not a rung of the ladder worse.
-func (j *Judge) ruledOut(rung int) float64 {
-	return max(j.errors.safety[rung], j.errors.quiet-math.Ln2)
-}
-
-// notSlow is likewise for half as many slow requests again; where durations are not measured nothing is asked of
-// them.
-func (j *Judge) notSlow() float64 {
-	if !j.measured || j.s.WorseLatency < 0 {
-		return maxLog
-	}
-	return j.lat.safe
-}
-
-// Climb says whether the evidence permits a share (0 to 1), and what is missing.
-func (j *Judge) Climb(to float64) Climb {
-	rung, need := 3, lastNeed
-	switch {
-	case to <= 0.10:
-		rung, need = 0, 10
-	case to <= 0.25:
-		rung, need = 1, 10
-	case to <= 0.5:
-		rung, need = 2, 10
-	}
-	c := Climb{To: to, Excluded: ladder()[rung], Need: need, Have: math.Exp(min(j.ruledOut(rung), 50))}
-	at := j.next - j.since
-	c.Seconds = max(stepAtLeast-at, 0)
-	enough := c.Have >= need
-	if to > 0.5 {
-		c.Seconds = max(lastAtLeast-at, 0)
-		c.Slow = enough && j.notSlow() < math.Log(20)
-		enough = enough && !c.Slow
-	}
-	switch j.state() {
-	case Bad, Blind, Suspicious:
-		return c
-	}
-	c.Cleared = enough && c.Seconds == 0 && j.stepC >= fewestHere && !j.split.alarm(0.05)
-	return c
 }
 
 // Background is what is known of the placebo slices now.

@@ -36,7 +36,6 @@ type Pilot struct {
 	j      *Judge
 	route  Route
 	final  *Move
-	since  int64
 	share  float64
 	reason string
 	key    reasonKey
@@ -45,7 +44,6 @@ type Pilot struct {
 type reasonKey struct {
 	state State
 	next  float64
-	phase int
 }
 
 // NewPilot begins a judgement that steers.
@@ -69,7 +67,7 @@ func (p *Pilot) Tick(t *Tick) Move {
 	}
 	p.j.Tick(t)
 	if t.Share != p.share && t.Share > 0 {
-		p.share, p.since = t.Share, t.Second
+		p.share = t.Share
 	}
 	switch a := p.j.Answer(); a.State {
 	case Bad:
@@ -100,9 +98,8 @@ func (p *Pilot) climb(a Answer, t *Tick) Move {
 	}
 	to := p.next()
 	if !p.route.Adaptive {
-		left := int64(p.route.Bake/time.Second) - (p.j.next - p.since)
 		switch {
-		case left > 0:
+		case p.j.here < p.route.Bake.Seconds():
 			return p.say(a, 0, "It is no worse so far; it bakes at this share.")
 		case a.State == Warming:
 			return p.say(a, 0, "Too little is known of it yet.")
@@ -132,13 +129,13 @@ func (p *Pilot) rise(to float64, reason string) Move {
 	return Move{Next: to, Reason: reason}
 }
 
-// say keeps the same text for the same situation, so that a tick costs no allocation.
+// say keeps the text of an effect that is not ruled out yet, so that a tick costs no allocation.
 func (p *Pilot) say(a Answer, what float64, text string) Move {
-	if k := (reasonKey{a.State, what, 0}); k != p.key || p.reason == "" {
-		p.key, p.reason = k, text
-		if text == "" {
-			p.reason = fmt.Sprintf("That it fails %g times as often is not ruled out yet.", what)
-		}
+	if text != "" {
+		return Move{Reason: text}
+	}
+	if k := (reasonKey{a.State, what}); k != p.key || p.reason == "" {
+		p.key, p.reason = k, fmt.Sprintf("That it fails %g times as often is not ruled out yet.", what)
 	}
 	return Move{Reason: p.reason}
 }
