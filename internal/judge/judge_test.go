@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
 	"unsafe"
 )
 
@@ -197,6 +198,77 @@ func TestWhatComesAgainOrLateIsLeftOut(t *testing.T) {
 	b.Late = 0
 	if a != b {
 		t.Errorf("twice: %+v, once: %+v", b, a)
+	}
+}
+
+// req: N-04
+func TestClocksThatJumpPassNothing(t *testing.T) {
+	t.Parallel()
+	quiet := func() *Pilot { // everything is ruled out, and the bake is nearly over
+		p := NewPilot(Settings{}, Route{Bake: 5 * time.Minute})
+		for i := range int64(290) {
+			if m := p.Tick(tick(i, 0, 1)); m.Next > 0 {
+				t.Fatalf("second %d: %+v", i, m)
+			}
+		}
+		return p
+	}
+	for name, test := range map[string]struct {
+		at   func(i int64) int64
+		want State
+	}{
+		"back by an hour":   {func(i int64) int64 { return i - 3600 }, Blind},
+		"far ahead, once":   {func(i int64) int64 { return []int64{1 << 40, 290 + i}[min(i, 1)] }, Safe},
+		"beyond all clocks": {func(i int64) int64 { return math.MaxInt64 - i }, Blind},
+		"here and there":    {func(i int64) int64 { return 290 + (i%2+1)*100_000*i }, Blind},
+	} {
+		p := quiet()
+		for i := range int64(100) {
+			m := p.Tick(tick(test.at(i), 0, 1))
+			if (m.Next > 0 || m.Action != HoldOn) && test.want == Blind {
+				t.Errorf("%s: tick %d: %+v", name, i, m)
+				break
+			}
+		}
+		if a := p.Judge().Answer(); a.State != test.want || a.Late == 0 {
+			t.Errorf("%s: %+v, want %s", name, a, test.want)
+		}
+	}
+	// A gap is no time at a share: what was not seen did not bake.
+	p := quiet()
+	for i := range int64(9) {
+		if m := p.Tick(tick(3000+i, 0, 1)); m.Next > 0 {
+			t.Errorf("after a gap, %d s short of the bake: %+v", 10-i, m)
+		}
+	}
+	// A clock that was really set ahead is believed from the second tick on.
+	p = quiet()
+	for i := range int64(20) {
+		p.Tick(tick(1<<40+i, 0, 1))
+	}
+	if a := p.Judge().Answer(); a.State != Safe || a.Late != 1 {
+		t.Errorf("set ahead: %+v", a)
+	}
+}
+
+func TestNothingIsMissedOfAVersionThatGetsNobody(t *testing.T) {
+	t.Parallel()
+	for _, share := range []float64{0, 1} {
+		j := New(Settings{})
+		for i := range int64(600) {
+			x := tick(i, 0, 1)
+			if i >= 300 {
+				if x.Share = share; share == 0 {
+					x.Canary = Arm{}
+				} else {
+					x.Canary, x.Stable = x.Stable, Arm{}
+				}
+			}
+			j.Tick(x)
+		}
+		if a := j.Answer(); a.State == Blind {
+			t.Errorf("share %g: %+v", share, a)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package judge
 
 import (
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -36,7 +35,6 @@ type Pilot struct {
 	j      *Judge
 	route  Route
 	final  *Move
-	share  float64
 	reason string
 	key    reasonKey
 }
@@ -54,7 +52,7 @@ func NewPilot(s Settings, r Route) *Pilot {
 	if r.Bake <= 0 {
 		r.Bake = 15 * time.Minute
 	}
-	return &Pilot{j: New(s), route: r, share: math.NaN()}
+	return &Pilot{j: New(s), route: r}
 }
 
 // Judge returns what the pilot steers by.
@@ -66,9 +64,6 @@ func (p *Pilot) Tick(t *Tick) Move {
 		return *p.final
 	}
 	p.j.Tick(t)
-	if t.Share != p.share && t.Share > 0 {
-		p.share = t.Share
-	}
 	switch a := p.j.Answer(); a.State {
 	case Bad:
 		p.final = &Move{Action: RollBack, Reason: p.against(a)}
@@ -85,7 +80,7 @@ func (p *Pilot) Tick(t *Tick) Move {
 // next is the step after the present share; 1 after the last.
 func (p *Pilot) next() float64 {
 	for _, s := range p.route.Steps {
-		if s > p.share+1e-9 {
+		if s > p.j.share+1e-9 {
 			return s
 		}
 	}
@@ -93,7 +88,10 @@ func (p *Pilot) next() float64 {
 }
 
 func (p *Pilot) climb(a Answer, t *Tick) Move {
-	if !(t.Share > 0) {
+	switch {
+	case p.j.astray > 0:
+		return p.say(a, 0, "This tick came out of order and is left out.")
+	case !(t.Share > 0):
 		return p.say(a, 0, "It gets no visitors, so nothing is known of it.")
 	}
 	to := p.next()
