@@ -63,14 +63,35 @@ type Step struct {
 	Suite       string          `json:"suite,omitempty"`      // smoke: name of the suite
 	Share       float64         `json:"share,omitempty"`      // share: percent
 	Bake        time.Duration   `json:"bake,omitempty"`       // share, watch: how long
-	MaxBake     time.Duration   `json:"max_bake,omitempty"`   // share: after this a person is asked
+	MaxBake     time.Duration   `json:"max_bake,omitempty"`   // share: after this AtMax holds
 	Rules       guard.Rules     `json:"rules,omitzero"`       // share, watch: the guard's limits
 	Approve     []approval.Rule `json:"approve,omitempty"`    // approval: n of each role
 	Expires     time.Duration   `json:"expires,omitempty"`    // approval: how long a request stands
 	AuthorToo   bool            `json:"author_too,omitempty"` // approval: the author's yes counts
 	AutoUndo    bool            `json:"auto_undo,omitempty"`  // share, watch, smoke: undo without asking
 	Production  bool            `json:"production,omitempty"` // window, promote, watch: production rules apply
+
+	// A share may be left for the next as soon as the evidence permits that one, instead of after Bake. With Adaptive
+	// Bake counts from the first visitor, and must be over before everybody gets the version; with Shorten it counts
+	// from the share, and only the last rise to everybody keeps it.
+	Adaptive bool  `json:"adaptive,omitempty"`
+	Shorten  bool  `json:"shorten,omitempty"`
+	AtMax    AtMax `json:"at_max,omitempty"` // share: what MaxBake ends in; empty means Hold
+	// With Adaptive: how many failed requests the release may cost (0: any number), and how long it takes until a
+	// version that is found to be worse gets no requests any more.
+	HarmBudget float64       `json:"harm_budget,omitempty"`
+	Reaction   time.Duration `json:"reaction,omitempty"`
 }
+
+// AtMax is what becomes of a share that has baked for the longest time without enough evidence either way.
+type AtMax string
+
+// What may become of it.
+const (
+	Hold   AtMax = "hold"    // a person decides
+	GoOn   AtMax = "promote" // on to the next step, with a note of what is excluded
+	GoBack AtMax = "undo"    // taken back
+)
 
 // Plan is the strategy's list of steps, frozen for one release.
 type Plan struct {

@@ -1,7 +1,6 @@
 package release
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -315,66 +314,6 @@ func voters(q approval.Request) string {
 
 func lastVoter(q approval.Request) string { return q.Votes[len(q.Votes)-1].Actor }
 
-// share sets the step's share and bakes it under the guard.
-func (x *decider) share() {
-	step := x.r.Step()
-	if x.r.State().Set.IsZero() {
-		x.setting(step)
-		return
-	}
-	v, at := x.f.Verdict, x.f.Now.Sub(x.r.ShareSince)
-	switch {
-	case v == nil:
-		x.say(StepRunning, fmt.Sprintf("%s is at %s. Nothing was measured yet.", x.r.Version, percent(x.r.Share)))
-	case at >= step.Bake && v.Action == guard.Continue && v.Word == guard.BetterOrEqual:
-		x.pass(guardActor, fmt.Sprintf("baked for %s: %s", round(at), v.Sentence))
-	case step.MaxBake > 0 && at >= step.MaxBake:
-		x.wait(fmt.Sprintf("%s has been at %s for the longest time the strategy allows and may not go on by itself: %s "+
-			"Waits for a person: promote with a reason, or abort.", x.r.Version, percent(x.r.Share), v.Sentence))
-	default:
-		x.baking(step, v)
-	}
-}
-
-// setting routes the step's share and takes note when the edge confirms it.
-func (x *decider) setting(step Step) {
-	e, ok := x.f.Effects[x.r.Effect]
-	a, isRoute := routeArgs(e)
-	switch {
-	case !ok || !isRoute || a.Share != step.Share || e.State == effect.Superseded:
-		x.route(RouteArgs{Stable: x.r.Previous, Canary: x.r.Deployment, Share: step.Share, Salt: x.r.ID},
-			x.r.Plan.Timing.Tries)
-		x.say(StepRunning, fmt.Sprintf("Sends %s of visitors to %s.", percent(step.Share), x.r.Version))
-	case e.State == effect.Failed:
-		x.fail("The share could not be set: " + e.Result.Sentence)
-	case e.State == effect.Done:
-		x.setShare(step.Share, e.Ended, engineActor)
-		x.r.States[x.r.Cursor].Set = x.r.ShareSince
-		x.r.Effect = ""
-	}
-}
-
-// baking words the wait; the sentence changes with the verdict's word only, so that
-// the log is not written every second. Numbers that move are in the verdict.
-func (x *decider) baking(step Step, v *guard.Verdict) {
-	word := map[guard.Word]string{
-		guard.BetterOrEqual: "So far no worse than the stable version.",
-		guard.NotEnough:     "Not enough evidence yet.",
-		guard.Worse:         "It looks worse than the stable version.",
-		guard.Broken:        "The measurement is broken: nothing can be said, so nothing advances.",
-	}[v.Word]
-	x.say(StepRunning, fmt.Sprintf("%s is at %s. %s Bakes for at least %s.", x.r.Version, percent(x.r.Share), word,
-		step.Bake))
-}
-
-func routeArgs(e effect.Effect) (RouteArgs, bool) {
-	var a RouteArgs
-	if e.Kind != effect.Route || json.Unmarshal(e.Args, &a) != nil {
-		return a, false
-	}
-	return a, true
-}
-
 // promote makes the deployment the stable one.
 func (x *decider) promote() {
 	e, ok := x.f.Effects[x.r.Effect]
@@ -415,6 +354,7 @@ func (x *decider) watch() {
 	case since >= step.Bake && v.Action == guard.Continue && v.Word == guard.BetterOrEqual:
 		x.pass(guardActor, fmt.Sprintf("watched for %s: %s", round(since), v.Sentence))
 	default:
-		x.say(StepRunning, fmt.Sprintf("Watches %s in production for %s.", x.r.Version, step.Bake))
+		x.say(StepRunning, fmt.Sprintf("Watches %s in production for %s. Nothing is left to compare it with: it is held to "+
+			"its limits and to what the version before it did.", x.r.Version, step.Bake))
 	}
 }
