@@ -53,9 +53,10 @@ var table = map[string]rule{
 	"access":     {pure: true, may: []string{"fault"}},
 	"approval":   {pure: true, may: []string{"fault"}},
 	"judge": {
-		pure: true, may: []string{"fault"},
+		pure: true, may: []string{"fault", "judge/num"},
 		lines: 3300, // the evidence of one comparison is one bounded state: it can't be divided among rooms
 	},
+	"judge/num":         {pure: true},
 	"judge/contest":     {may: []string{"judge", "sim/traffic"}, goes: 1},
 	"judge/contest/cmd": {may: []string{"judge/contest"}},
 	"judge/stream":      {may: []string{"fault", "judge"}},

@@ -1,11 +1,15 @@
 package judge
 
-import "math"
+import (
+	"math"
+
+	"github.com/slipwayhq/slipway/internal/judge/num"
+)
 
 // ProductBins is the layout in which Slipway's own sketches are judged: four sketch bins to one, from half a
 // millisecond to about a minute.
 func ProductBins() Bins {
-	return Bins{Low: binValueEdge(foldFrom), Ratio: math.Pow(sketchRatio, foldWidth), Count: foldCount}
+	return Bins{Low: binValueEdge(foldFrom), Ratio: num.Pow(sketchRatio, foldWidth), Count: foldCount}
 }
 
 // The product's layout on top of a Sketch's: where the first bin ends, how many sketch bins make one, and how many
@@ -20,7 +24,7 @@ const (
 const MaxBins = 160
 
 // binValueEdge is the upper edge of a sketch bin in milliseconds.
-func binValueEdge(i int) float64 { return sketchLow * math.Pow(sketchRatio, float64(i)) }
+func binValueEdge(i int) float64 { return sketchLow * num.Pow(sketchRatio, float64(i)) }
 
 // Fold adds a sketch's counts to into, which has one count for each bin of b, and returns it; a nil into is made.
 // Each sketch bin goes into the bin that holds its middle, so with ProductBins nothing is split.
@@ -62,11 +66,11 @@ func (b Bins) bin(ms float64) int {
 	if !(ms > b.Low) || !(b.Ratio > 1) {
 		return 0
 	}
-	return min(int(math.Log(ms/b.Low)/math.Log(b.Ratio)), b.Count-1)
+	return min(int(num.Log(ms/b.Low)/num.Log(b.Ratio)), b.Count-1)
 }
 
 // value is a middle of bin i in milliseconds.
-func (b Bins) value(i int) float64 { return b.Low * math.Pow(b.Ratio, float64(i)+0.5) }
+func (b Bins) value(i int) float64 { return b.Low * num.Pow(b.Ratio, float64(i)+0.5) }
 
 // sane replaces a layout that can't be.
 func (b Bins) sane() Bins {
@@ -82,12 +86,12 @@ func (b Bins) quantile(counts []float64, total, q float64) float64 {
 	if !(total > 0) {
 		return 0
 	}
-	rank, seen := q*total, 0.0
+	rank, seen := float64(q*total), 0.0
 	for i, n := range counts {
 		if seen+n >= rank && n > 0 {
-			return b.Low * math.Pow(b.Ratio, float64(i)+(rank-seen)/n)
+			return b.Low * num.Pow(b.Ratio, float64(i)+float64((rank-seen)/n))
 		}
 		seen += n
 	}
-	return b.Low * math.Pow(b.Ratio, float64(len(counts)))
+	return b.Low * num.Pow(b.Ratio, float64(len(counts)))
 }

@@ -1,6 +1,10 @@
 package judge
 
-import "math"
+import (
+	"math"
+
+	"github.com/slipwayhq/slipway/internal/judge/num"
+)
 
 // blockRequests closes a block of Chance: below it the share of so few requests says nothing.
 const blockRequests = 50
@@ -56,9 +60,9 @@ func Chance(ticks []Tick) float64 {
 	}
 	flush()
 	gain := func(x float64) float64 { // ln of 1 / the mean, at r = e^x; concave
-		g := total * x
+		g := float64(total * x)
 		for _, b := range blocks {
-			g -= float64(b.k) * math.Log1p(b.v*math.Expm1(x))
+			g -= float64(float64(b.k) * num.Log1p(float64(b.v*num.Expm1(x))))
 		}
 		return g
 	}
@@ -71,5 +75,5 @@ func Chance(ticks []Tick) float64 {
 			high = b
 		}
 	}
-	return math.Exp(-min(max(gain(low), 0), maxLog))
+	return num.Exp(-min(max(gain(low), 0), maxLog))
 }

@@ -3,6 +3,8 @@ package judge
 import (
 	"math"
 	"time"
+
+	"github.com/slipwayhq/slipway/internal/judge/num"
 )
 
 // The weights of the metrics in the total e-value: fixed beforehand, so that their mean is an e-value whatever ties
@@ -259,7 +261,8 @@ func (j *Judge) slices(t *Tick) {
 		sum.Seconds, sum.Bursts, sum.BurstSeconds = 0, 0, 0
 	}
 	if all := sum.Bursts + now.Bursts; all > 0 {
-		sum.BurstSeconds = (sum.BurstSeconds*float64(sum.Bursts) + now.BurstSeconds*float64(now.Bursts)) / float64(all)
+		seconds := float64(sum.BurstSeconds*float64(sum.Bursts)) + float64(now.BurstSeconds*float64(now.Bursts))
+		sum.BurstSeconds = seconds / float64(all)
 	}
 	sum.Seconds += now.Seconds
 	sum.Bursts += now.Bursts
@@ -297,7 +300,7 @@ func (j *Judge) judge(second int64, width float64, c, s Arm) {
 	nc, n := float64(c.Requests), float64(c.Requests+s.Requests)
 	j.stepC += nc
 	j.stepN += n
-	fade := math.Exp(-width / 8)
+	fade := num.Exp(-width / 8)
 	j.nearC, j.nearN = float64(j.nearC*fade)+nc, float64(j.nearN*fade)+n
 	for i, a := range [2]Arm{c, s} {
 		j.tot[i].requests += a.Requests
@@ -334,7 +337,7 @@ func (j *Judge) realShare() (v float64, off bool) {
 		}
 		off = true
 		if seen := c / n; seen > v { // in steps, so that the tables are seldom made anew
-			v = max(v, float64(j.share*math.Pow(1.02, math.Ceil(math.Log(seen/j.share)/math.Log(1.02)))))
+			v = max(v, float64(j.share*num.Pow(1.02, math.Ceil(num.Log(seen/j.share)/num.Log(1.02)))))
 		}
 	}
 	return min(v, max(0.999, j.share)), off
@@ -349,10 +352,10 @@ func (j *Judge) stableRate() float64 {
 }
 
 func (j *Judge) keepRate(s Arm, width float64) {
-	keep := math.Exp(-width / 600)
+	keep := num.Exp(-width / 600)
 	j.rateK = float64(j.rateK*keep) + float64(s.Units)
 	j.rateN = float64(j.rateN*keep) + float64(s.Requests)
-	keep = math.Exp(-width / 10)
+	keep = num.Exp(-width / 10)
 	j.nowK = float64(j.nowK*keep) + float64(s.Units)
 	j.nowN = float64(j.nowN*keep) + float64(s.Requests)
 }
@@ -374,12 +377,12 @@ func (j *Judge) combine() {
 	l := math.Inf(-1)
 	for i, x := range [3]float64{j.errors.logE, j.lat.rankLog, j.lat.slowLog} {
 		if j.pi[i] > 0 {
-			l = logAdd(l, math.Log(j.pi[i])+x)
+			l = num.LogAdd(l, num.Log(j.pi[i])+x)
 		}
 	}
 	for _, c := range j.custom {
 		if c.weight > 0 {
-			l = logAdd(l, math.Log(c.weight)+c.logE)
+			l = num.LogAdd(l, num.Log(c.weight)+c.logE)
 		}
 	}
 	if math.IsInf(l, -1) {
@@ -387,7 +390,7 @@ func (j *Judge) combine() {
 	}
 	j.logE = bounded(l)
 	j.maxLogE = max(j.maxLogE, j.logE)
-	if !j.bad && j.logE >= -math.Log(j.s.Alpha) {
+	if !j.bad && j.logE >= -num.Log(j.s.Alpha) {
 		j.bad = j.worthwhile()
 	}
 }
@@ -408,13 +411,13 @@ func (j *Judge) worthwhile() bool {
 func (j *Judge) lead() (string, *customEvidence) {
 	best, name := math.Inf(-1), "errors"
 	for i, x := range [3]float64{j.errors.logE, j.lat.rankLog, j.lat.slowLog} {
-		if l := math.Log(j.pi[i]) + x; j.pi[i] > 0 && l > best {
+		if l := num.Log(j.pi[i]) + x; j.pi[i] > 0 && l > best {
 			best, name = l, [3]string{"errors", "latency", "slow"}[i]
 		}
 	}
 	var custom *customEvidence
 	for _, c := range j.custom {
-		if l := math.Log(c.weight) + c.logE; c.weight > 0 && l > best {
+		if l := num.Log(c.weight) + c.logE; c.weight > 0 && l > best {
 			best, name, custom = l, c.m.Name, c
 		}
 	}

@@ -1,6 +1,10 @@
 package judge
 
-import "math"
+import (
+	"math"
+
+	"github.com/slipwayhq/slipway/internal/judge/num"
+)
 
 // customEvidence is the evidence on one custom metric.
 type customEvidence struct {
@@ -86,7 +90,7 @@ func (c *customEvidence) value(v *Value) {
 		ProductBins().Fold(b.Hist, c.counts[1])
 		c.lat.tick(v.Second, c.counts[0], c.counts[1])
 		c.lat.learn(c.counts[0], c.counts[1], width)
-		c.logE = logAdd(c.lat.rankLog+math.Log(0.7), c.lat.slowLog+math.Log(0.3))
+		c.logE = num.LogAdd(c.lat.rankLog+num.Log(0.7), c.lat.slowLog+num.Log(0.3))
 	default:
 		c.mean.add(v.Share, a, b, c.m)
 		c.logE = bounded(c.mean.kept + c.mean.now)
@@ -119,12 +123,12 @@ func (m *meanEvidence) add(share float64, a, b Sums, metric Metric) {
 	if metric.Higher {
 		worse = -worse
 	}
-	worse -= math.Abs(ms) * max(metric.WorseBy, 0)
+	worse -= float64(math.Abs(ms) * max(metric.WorseBy, 0))
 	n := m.n[0] + m.n[1]
 	const planned = 20000.0
 	q := 10.0 / planned // (-2 ln a + ln(1 - 2 ln a))/N* at a = 0.02: one side of 1 %
 	t := max(worse, 0) / math.Sqrt(variance)
-	m.now = bounded(q*n*t*t/(2*(n*q+1)) - math.Log(n*q+1)/2)
+	m.now = bounded(float64(q*n*t*t/(2*(float64(n*q)+1))) - float64(num.Log(float64(n*q)+1)/2))
 }
 
 // sane bounds what a source may claim.

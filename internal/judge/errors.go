@@ -1,6 +1,10 @@
 package judge
 
-import "math"
+import (
+	"math"
+
+	"github.com/slipwayhq/slipway/internal/judge/num"
+)
 
 // The effects that errors are bet on beyond the tolerance, and what each is given at the start: chosen so that a
 // doubled rate costs least, measured with the contest's worlds on seeds of its own.
@@ -130,7 +134,7 @@ func (e *errorEvidence) learn(b Background) {
 	if b.Bursts >= 3 && b.BurstSeconds > 0 {
 		mean = min(max(b.BurstSeconds, 25), 60)
 	}
-	e.leave = -math.Expm1(-1 / mean)
+	e.leave = -num.Expm1(-1 / mean)
 	e.linear, e.block = b.Mode == Linear, min(max(b.Block, 5), 60)
 }
 
@@ -148,7 +152,7 @@ func (e *errorEvidence) prepare(v float64) {
 func (e *errorEvidence) prepareWorld(i int) {
 	v, r := e.share, e.ratio[i]
 	set := func(s int, x float64) {
-		e.up[i][s], e.down[i][s] = math.Log(x), math.Log1p(float64(v*(x-1)))
+		e.up[i][s], e.down[i][s] = num.Log(x), num.Log1p(float64(v*(x-1)))
 	}
 	set(0, r)
 	for h, b := range height() {
@@ -162,7 +166,7 @@ func (e *errorEvidence) move(f *filter, seconds float64) {
 	out := e.leave
 	hc, hs := float64(e.hazard*e.share*Slices), float64(e.hazard*(1-e.share)*Slices)
 	if seconds != 1 {
-		out = -math.Expm1(seconds * math.Log1p(-e.leave))
+		out = -num.Expm1(seconds * num.Log1p(-e.leave))
 		hc, hs = min(hc*seconds, 0.3), min(hs*seconds, 0.3)
 	}
 	calm, back := f[0], 0.0
@@ -192,7 +196,7 @@ func (e *errorEvidence) likely(i int, c, k float64) float64 {
 	}
 	sum := 0.0
 	for s := range l {
-		f[s] *= math.Exp(l[s] - top)
+		f[s] = float64(f[s] * num.Exp(l[s]-top))
 		sum += f[s]
 	}
 	if !(sum > 0) || math.IsInf(top, 0) {
@@ -202,7 +206,7 @@ func (e *errorEvidence) likely(i int, c, k float64) float64 {
 	for s := range f {
 		f[s] /= sum
 	}
-	return top + math.Log(sum)
+	return top + num.Log(sum)
 }
 
 // pass lets time go by and pays in.
@@ -254,9 +258,9 @@ func (e *errorEvidence) withdraw(k, n, ps float64) {
 	}
 	for i := firstGross; i < accounts; i++ {
 		more := float64(e.share * (e.ratio[firstBet+i] - 1))
-		e.trust[i] = min(e.trust[i]+float64(k*math.Log1p(more))-float64(n*ps*more), patience)
+		e.trust[i] = min(e.trust[i]+float64(k*num.Log1p(more))-float64(n*ps*more), patience)
 		if e.trust[i] < 0 {
-			kept := e.wealth[i] * math.Exp(e.trust[i])
+			kept := float64(e.wealth[i] * num.Exp(e.trust[i]))
 			e.reserve += e.wealth[i] - kept
 			e.wealth[i], e.trust[i] = kept, 0
 		}
@@ -304,13 +308,13 @@ func (e *errorEvidence) closeBlock() {
 	x := b.c/float64(b.k*w) - 1
 	for i, r := range effects() {
 		f := w * (r - 1) / (1 + float64(w*(r-1)))
-		e.wealth[i] = scaled(e.wealth[i], math.Log1p(float64(f*x)))
+		e.wealth[i] = scaled(e.wealth[i], num.Log1p(float64(f*x)))
 	}
 	bold := boldness()
 	for i := range e.safety {
 		wb := share(b.v, e.ratio[firstRung+i])
 		g := bold[i] * min(1, wb/(1-wb))
-		e.safety[i] = bounded(e.safety[i] + math.Log1p(float64(g*(1-b.c/float64(b.k*wb)))))
+		e.safety[i] = bounded(e.safety[i] + num.Log1p(float64(g*(1-b.c/float64(b.k*wb)))))
 	}
 }
 
@@ -335,7 +339,7 @@ func (e *errorEvidence) quietly(c, nc float64) {
 		return
 	}
 	q, a := e.slack, e.slack/10
-	e.quiet = bounded(e.quiet + float64(max(nc-c, 0)*(math.Log1p(-a)-math.Log1p(-q))) + float64(c*math.Log(a/q)))
+	e.quiet = bounded(e.quiet + float64(max(nc-c, 0)*(num.Log1p(-a)-num.Log1p(-q))) + float64(c*num.Log(a/q)))
 }
 
 func (e *errorEvidence) renew() {
@@ -343,7 +347,7 @@ func (e *errorEvidence) renew() {
 	for _, w := range e.wealth {
 		sum += w
 	}
-	e.logE = math.Log(min(max(sum, poorest), richest))
+	e.logE = num.Log(min(max(sum, poorest), richest))
 	e.maxLogE = max(e.maxLogE, e.logE)
 }
 
@@ -374,12 +378,12 @@ func (e *errorEvidence) best() float64 {
 	sum, at := 0.0, 0.0
 	for i, r := range effects() {
 		sum += e.wealth[i]
-		at += float64(e.wealth[i] * math.Log(r))
+		at += float64(e.wealth[i] * num.Log(r))
 	}
 	if !(sum > 0) {
 		return e.rho
 	}
-	return e.rho * math.Exp(at/sum)
+	return e.rho * num.Exp(at/sum)
 }
 
 // maxLog bounds every logarithm, and richest every wealth: enough for any decision, far from overflow. What falls
@@ -392,7 +396,7 @@ const (
 
 // scaled is wealth times e^gain, bounded.
 func scaled(w, gain float64) float64 {
-	w = min(w*math.Exp(min(max(gain, -maxLog), maxLog)), richest)
+	w = min(w*num.Exp(min(max(gain, -maxLog), maxLog)), richest)
 	if !(w > poorest) {
 		return 0
 	}
@@ -404,12 +408,4 @@ func bounded(l float64) float64 {
 		return 0
 	}
 	return min(max(l, -maxLog), maxLog)
-}
-
-// logAdd returns ln(e^a + e^b).
-func logAdd(a, b float64) float64 {
-	if a < b {
-		a, b = b, a
-	}
-	return a + math.Log1p(math.Exp(b-a))
 }

@@ -1,6 +1,6 @@
 package judge
 
-import "math"
+import "github.com/slipwayhq/slipway/internal/judge/num"
 
 // mostTrials bounds the work of an exact test; beyond it counts are halved, which
 // makes a difference look less sure.
@@ -16,17 +16,17 @@ func BinomialTail(x, n uint64, p float64) float64 {
 	if !(p > 0 && p < 1) || n == 0 {
 		return 1
 	}
-	q := math.Exp(choose(n, x) + float64(x)*math.Log(p) + float64(n-x)*math.Log1p(-p))
+	q := num.Exp(num.Choose(n, x) + float64(float64(x)*num.Log(p)) + float64(float64(n-x)*num.Log1p(-p)))
 	sum := q
 	if float64(x) > float64(n)*p {
 		for i := x; i < n && q > sum*1e-12; i++ {
-			q *= float64(n-i) / float64(i+1) * p / (1 - p)
+			q = float64(q * (float64(n-i) / float64(i+1) * p / (1 - p)))
 			sum += q
 		}
 		return min(sum, 1)
 	}
 	for i := x; i > 0 && q > sum*1e-12; i-- {
-		q *= float64(i) / float64(n-i+1) * (1 - p) / p
+		q = float64(q * (float64(i) / float64(n-i+1) * (1 - p) / p))
 		sum += q
 	}
 	return min(sum, 1)
@@ -36,26 +36,18 @@ func BinomialTail(x, n uint64, p float64) float64 {
 // average to see the error rate p1 against the stable rate p0 at the share v
 // (statistics: section 1.7).
 func WaldLimit(p0, p1, v, alpha float64) float64 {
-	m := v*p1 + (1-v)*p0
-	return math.Log(1/alpha) / (kl(p1, m) + (1-v)/v*kl(p0, m))
+	m := float64(v*p1) + float64((1-v)*p0)
+	return num.Log(1/alpha) / (kl(p1, m) + float64((1-v)/v*kl(p0, m)))
 }
 
 // kl is the Kullback-Leibler divergence of two coins.
 func kl(p, q float64) float64 {
 	out := 0.0
 	if p > 0 {
-		out += p * math.Log(p/q)
+		out += float64(p * num.Log(p/q))
 	}
 	if p < 1 {
-		out += (1 - p) * math.Log((1-p)/(1-q))
+		out += float64((1 - p) * num.Log((1-p)/(1-q)))
 	}
 	return out
-}
-
-// choose is the logarithm of the binomial coefficient.
-func choose(n, k uint64) float64 {
-	a, _ := math.Lgamma(float64(n) + 1)
-	b, _ := math.Lgamma(float64(k) + 1)
-	c, _ := math.Lgamma(float64(n-k) + 1)
-	return a - b - c
 }

@@ -1,6 +1,10 @@
 package judge
 
-import "math"
+import (
+	"math"
+
+	"github.com/slipwayhq/slipway/internal/judge/num"
+)
 
 // History learns from the stable version's placebo slices how failures scatter when no version is to blame: whether
 // there are bursts, how many and how long, and whether the rest scatters like independent events (statistics: section
@@ -74,7 +78,7 @@ func (h *History) Add(t *Tick) {
 	if h.poolN > 1e9 {
 		h.poolN = 0
 		for i := range h.pool {
-			h.pool[i] /= 2
+			h.pool[i] = float64(h.pool[i] / 2)
 			h.poolN += h.pool[i]
 		}
 	}
@@ -207,7 +211,7 @@ func (b *burstWatch) window() (found bool) {
 	for i := range k {
 		mu := max((total-k[i])/(Slices-1), 1e-3)
 		b.windows++
-		if k[i] >= 3 && k[i] >= 2*mu && mu-k[i]+float64(k[i]*math.Log(k[i]/mu)) > 10 {
+		if k[i] >= 3 && k[i] >= 2*mu && mu-k[i]+float64(k[i]*num.Log(k[i]/mu)) > 10 {
 			found = true
 			b.burstWindows++
 			b.running[i]++
@@ -216,7 +220,7 @@ func (b *burstWatch) window() (found bool) {
 		}
 		if n := b.running[i]; n > 0 { // it is over: a window of thirty seconds sees it twenty seconds longer
 			b.bursts++
-			b.length += max(float64(n)*10-20, 5)
+			b.length += max(float64(n*10-20), 5)
 			b.running[i] = 0
 		}
 	}
@@ -247,10 +251,10 @@ func (s *scatter) add(x *[Slices]float64, k float64) {
 	product, square := 0.0, 0.0
 	for i, v := range x {
 		r := v - mean
-		spread += r * r
+		spread += float64(r * r)
 		if s.lastKnown {
 			product += float64(r * s.last[i])
-			square += (float64(r*r) + float64(s.last[i]*s.last[i])) / 2
+			square += float64((float64(r*r) + float64(s.last[i]*s.last[i])) / 2)
 		}
 		s.last[i] = r
 	}
@@ -306,7 +310,7 @@ func (h *History) Background() Background {
 	d, dse := h.fine.dispersion()
 	d15, dse15 := h.blocks[1].dispersion()
 	b.Dispersion = d15
-	if r >= max(0.01, 2.5*rse) && h.fine.pairs >= 10 || d >= 1.03+3*dse || d15 >= 1.06+3*dse15 {
+	if r >= max(0.01, 2.5*rse) && h.fine.pairs >= 10 || d >= 1.03+float64(3*dse) || d15 >= 1.06+float64(3*dse15) {
 		b.Mode, b.Block = Linear, 60
 		for i, length := range blockSeconds() {
 			if r, _ := h.blocks[i].correlation(); r < 0.06 {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/slipwayhq/slipway/internal/judge/num"
 )
 
 // tick is one second of plain traffic: 5 canary and 95 stable requests, with failures as given.
@@ -35,7 +37,7 @@ func TestEveryBetIsFair(t *testing.T) {
 					sum := 0.0
 					for c := range k + 1 {
 						try := e
-						p := choose(k, c) + float64(c)*math.Log(v) + float64(k-c)*math.Log1p(-v)
+						p := num.Choose(k, c) + float64(c)*math.Log(v) + float64(k-c)*math.Log1p(-v)
 						sum += math.Exp(p + try.likely(world, float64(c), float64(k)))
 					}
 					if math.Abs(sum-1) > 1e-9 {

@@ -1,6 +1,10 @@
 package judge
 
-import "math"
+import (
+	"math"
+
+	"github.com/slipwayhq/slipway/internal/judge/num"
+)
 
 // Slowness is bet on in two ways (statistics: section 2.3): by the ranks of durations among those of both versions,
 // and by how many exceed what was slow for both in the minute before.
@@ -60,7 +64,7 @@ type latencyEvidence struct {
 
 func newLatencyEvidence(b Bins, tolerance float64, bg Background) latencyEvidence {
 	l := latencyEvidence{bins: b, rho: 1 + max(tolerance, 0), block: slowBlock}
-	shift := math.Log(l.rho) / math.Log(b.Ratio)
+	shift := num.Log(l.rho) / num.Log(b.Ratio)
 	l.whole = int(shift)
 	l.part = shift - float64(l.whole)
 	for i := range l.wealth {
@@ -101,14 +105,14 @@ func cellMiddle(i int) float64 {
 	case i < 28:
 		return x / 28 * 0.9
 	case i < 40:
-		return 0.9 + (x-28)/12*0.09
+		return 0.9 + float64((x-28)/12*0.09)
 	}
-	return 0.99 + (x-40)/8*0.01
+	return 0.99 + float64((x-40)/8*0.01)
 }
 
 // learn adds a tick to the pool; both versions count, judged or not.
 func (l *latencyEvidence) learn(c, s []uint32, width float64) {
-	keep := math.Exp(-width / memory)
+	keep := num.Exp(-width / memory)
 	n := 0.0
 	for i := range l.bins.Count {
 		x := float64(l.pool[i] * keep)
@@ -135,7 +139,7 @@ func (l *latencyEvidence) renew() {
 	want := slowLevels()
 	next := 0
 	for i := range l.bins.Count {
-		u := (below + l.pool[i]/2) / l.poolN
+		u := (below + float64(l.pool[i]/2)) / l.poolN
 		l.cell[i] = uint8(min(max(cellOf(u), 0), rankCells-1))
 		below += l.pool[i]
 		for next < levels && below >= float64(want[next]*l.poolN) {
@@ -149,21 +153,21 @@ func (l *latencyEvidence) renew() {
 	shifts := [6]float64{.1, .2, .4, .8, 1.6, 3}
 	for i := range rankCells {
 		u := cellMiddle(i)
-		z := math.Sqrt2 * math.Erfinv(float64(2*u)-1)
+		z := num.Quantile(u)
 		for t, d := range shifts {
-			l.lnTilt[t][i] = float64(d*z) - float64(d*d)/2
+			l.lnTilt[t][i] = float64(d*z) - float64(d*d/2)
 		}
 		for t, tail := range [4][2]float64{{0.9, 1.6}, {0.9, 3}, {0.99, 3}, {0.99, 8}} {
 			h := 1.0
 			if u > tail[0] {
 				h = tail[1]
 			}
-			l.lnTilt[6+t][i] = math.Log(h)
+			l.lnTilt[6+t][i] = num.Log(h)
 		}
 	}
 	for t := range tilts {
 		for i := range rankCells {
-			l.tilt[t][i] = math.Exp(l.lnTilt[t][i])
+			l.tilt[t][i] = num.Exp(l.lnTilt[t][i])
 		}
 	}
 }
@@ -227,7 +231,7 @@ func (l *latencyEvidence) ranks(c, s *[rankCells]float64, w float64) {
 			if k == 0 {
 				continue
 			}
-			g += float64(c[i]*l.lnTilt[t][i]) - float64(k*math.Log(1+float64(w*(l.tilt[t][i]-1))))
+			g += float64(c[i]*l.lnTilt[t][i]) - float64(k*num.Log(1+float64(w*(l.tilt[t][i]-1))))
 		}
 		l.rank[t] = bounded(l.rank[t] + g)
 	}
@@ -263,10 +267,10 @@ func (l *latencyEvidence) ruleOut(c, s, w float64) {
 	wb := share(w, 1.5)
 	if l.ranksOff {
 		g := 0.95 * min(1, wb/(1-wb))
-		l.safe = bounded(l.safe + math.Log1p(float64(g*(1-c/float64((c+s)*wb)))))
+		l.safe = bounded(l.safe + num.Log1p(float64(g*(1-c/float64((c+s)*wb)))))
 		return
 	}
-	l.safe = bounded(l.safe + float64(c*math.Log(w/wb)) + float64(s*math.Log((1-w)/(1-wb))))
+	l.safe = bounded(l.safe + float64(c*num.Log(w/wb)) + float64(s*num.Log((1-w)/(1-wb))))
 }
 
 // beyond counts what lies in bin from or above, of bin from only the part that is above the fraction.
@@ -299,7 +303,7 @@ func (l *latencyEvidence) close() {
 		x := b.c[i]/float64(b.k[i]*w) - 1
 		for j, r := range slowEffects() {
 			f := w * (r - 1) / (1 + float64(w*(r-1)))
-			l.wealth[i][j] = scaled(l.wealth[i][j], math.Log1p(float64(f*x)))
+			l.wealth[i][j] = scaled(l.wealth[i][j], num.Log1p(float64(f*x)))
 		}
 	}
 	l.total()
@@ -309,15 +313,15 @@ func (l *latencyEvidence) close() {
 func (l *latencyEvidence) total() {
 	l.rankLog = math.Inf(-1)
 	for t, q := range tiltStakes() {
-		l.rankLog = logAdd(l.rankLog, l.rank[t]+math.Log(q))
+		l.rankLog = num.LogAdd(l.rankLog, l.rank[t]+num.Log(q))
 	}
 	sum := 0.0
 	for i := range l.wealth {
 		for _, w := range l.wealth[i] {
-			sum += w / levels
+			sum += float64(w / levels)
 		}
 	}
-	l.slowLog = math.Log(min(max(sum, poorest), richest))
+	l.slowLog = num.Log(min(max(sum, poorest), richest))
 }
 
 // slower says whether p50, p95 or p99 are slower by more than worth, sure to about one in twenty each, over what was
@@ -327,7 +331,7 @@ func (l *latencyEvidence) slower(worth float64) bool {
 		return false
 	}
 	for _, q := range [3]float64{0.5, 0.95, 0.99} {
-		half := 1.645 * math.Sqrt(q*(1-q)/l.nC)
+		half := float64(1.645 * math.Sqrt(q*(1-q)/l.nC))
 		if q-half <= 0 {
 			continue
 		}

@@ -23,14 +23,14 @@ func Forecast(rate, errorRate, share float64, bake time.Duration, s Settings) Ou
 	o.Known = true
 	ps := max(errorRate, 1e-5)
 	add := func(name string, ratio, pc float64) {
-		n := overhead * WaldLimit(ps, pc, share, s.Alpha)
+		n := float64(overhead * WaldLimit(ps, pc, share, s.Alpha))
 		e := OutlookEffect{Name: name, Ratio: ratio, Requests: math.Ceil(n), Harm: n * (pc - ps)}
 		e.Seconds = math.Ceil(n / (rate * share))
 		e.Within = e.Seconds <= bake.Seconds()
 		o.Effects = append(o.Effects, e)
 	}
 	for _, r := range [4]float64{2, 3, 5, 10} {
-		if pc := ps * r; pc < 1 {
+		if pc := float64(ps * r); pc < 1 {
 			add(fmt.Sprintf("%g times as many errors", r), r, pc)
 		}
 	}

@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/slipwayhq/slipway/internal/judge/num"
 )
 
 // Report says what is known, for people and for the guard.
 func (j *Judge) Report() Report {
 	r := Report{
 		State: j.state(), Mode: j.mode(), Why: j.why(), LogE: j.logE, MaxLogE: j.maxLogE,
-		Sureness: 1 - math.Exp(-max(j.maxLogE, 0)), Harm: j.harm, Share: finite(j.share), ShareLogE: j.split.logE(),
+		Sureness: 1 - num.Exp(-max(j.maxLogE, 0)), Harm: j.harm, Share: finite(j.share), ShareLogE: j.split.logE(),
 		Shared: slices.Clone(j.trouble.list[:j.trouble.used]), Metrics: []MetricReport{},
 	}
 	if r.Shared == nil {
@@ -34,7 +36,7 @@ func (j *Judge) totals(arm int) Totals {
 	}
 	at := func(q float64) float64 { return j.lat.bins.quantile(counts, n, min(max(q, 0), 1)) }
 	if n > 0 {
-		half := 1.96 * math.Sqrt(0.95*0.05/n)
+		half := float64(1.96 * math.Sqrt(0.95*0.05/n))
 		t.P50, t.P95, t.P95Low, t.P95High, t.P99 = at(0.5), at(0.95), at(0.95-half), at(0.95+half), at(0.99)
 	}
 	return t
@@ -55,13 +57,13 @@ func (j *Judge) metrics(r Report) []MetricReport {
 			Name: "latency", Leads: lead == "latency" || lead == "slow", Weight: j.pi[1] + j.pi[2], Units: j.lat.slow,
 			Judged: j.lat.judged, Canary: r.Canary.P95, Stable: r.Stable.P95,
 		}
-		l.LogE = bounded(logAdd(math.Log(j.pi[1])+j.lat.rankLog, math.Log(j.pi[2])+j.lat.slowLog) - math.Log(l.Weight))
+		l.LogE = bounded(num.LogAdd(num.Log(j.pi[1])+j.lat.rankLog, num.Log(j.pi[2])+j.lat.slowLog) - num.Log(l.Weight))
 		l.MaxLogE = max(l.LogE, 0)
 		if r.Canary.P95 > 0 && r.Stable.P95 > 0 {
 			l.Ratio = Interval{Known: true, Value: r.Canary.P95 / r.Stable.P95, Low: r.Canary.P95Low / r.Stable.P95High,
 				High: r.Canary.P95High / r.Stable.P95Low}
 		}
-		if j.lat.safe >= math.Log(20) {
+		if j.lat.safe >= num.Log(20) {
 			l.RuledOut = 1.5
 		}
 		out = append(out, l)
@@ -86,7 +88,7 @@ func (c *customEvidence) report(lead string) MetricReport {
 		if c.rate != nil && c.sums[0].Bad < c.sums[0].N && c.sums[1].N > 0 {
 			pc, ps := m.Canary, m.Stable
 			se := math.Sqrt((1-pc)/max(pc*float64(c.sums[0].N), 1) + (1-ps)/max(ps*float64(c.sums[1].N), 1))
-			m.Ratio.Low, m.Ratio.High = v*math.Exp(-1.96*se), v*math.Exp(1.96*se)
+			m.Ratio.Low, m.Ratio.High = v*num.Exp(-1.96*se), v*num.Exp(1.96*se)
 		}
 	}
 	return m
@@ -143,7 +145,7 @@ func (j *Judge) excluded(r *Report) {
 		if i == 3 {
 			need = lastNeed
 		}
-		if j.ruledOut(i) >= math.Log(need) {
+		if j.ruledOut(i) >= num.Log(need) {
 			r.RuledOut = x
 		} else if r.Open == 0 || x > r.Open {
 			r.Open = x
@@ -172,7 +174,7 @@ func (j *Judge) forecast(r *Report) {
 	if ratio > 1.01 {
 		r.HarmFloor = finite(harmFloor(ratio, j.s.Alpha))
 	}
-	missing := -math.Log(j.s.Alpha) - j.logE
+	missing := -num.Log(j.s.Alpha) - j.logE
 	ps := j.stableRate()
 	if j.bad || missing <= 0 || j.logE <= 0 || !(ps > 0) || !(j.share > 0 && j.share < 1) {
 		return
@@ -191,14 +193,14 @@ func (j *Judge) forecast(r *Report) {
 // growth is what the evidence gains on average for each request of the canary, if it fails ratio times as often as
 // the stable version at the rate ps, against a tolerated ratio rho: failures times the divergence of where they fall.
 func growth(v, ratio, rho, ps float64) float64 {
-	failures := ps*ratio + ps*(1-v)/v
+	failures := float64(ps*ratio) + float64(ps*(1-v)/v)
 	return failures * kl(share(v, ratio), share(v, rho))
 }
 
 // harmFloor is how many requests fail on average that would not have failed, before any test of level alpha can know
 // of a ratio, at a small share (statistics: section 0).
 func harmFloor(ratio, alpha float64) float64 {
-	return math.Log(1/alpha) * (ratio - 1) / (float64(ratio*math.Log(ratio)) - ratio + 1)
+	return num.Log(1/alpha) * (ratio - 1) / (float64(ratio*num.Log(ratio)) - ratio + 1)
 }
 
 // intervalMiss is the chance that the interval ever misses the ratio, both sides.
@@ -216,9 +218,9 @@ func (e *errorEvidence) interval(tot [2]armTotals) Interval {
 		return Interval{}
 	}
 	const lowest, highest = -5, 5
-	low := limit(lowest, highest, func(x float64) bool { return !e.refutes(math.Exp(x), above()) })
-	high := limit(lowest, highest, func(x float64) bool { return e.refutes(math.Exp(x), below()) })
-	out := Interval{Known: true, Low: math.Exp(low), High: math.Exp(high), Open: high >= highest-0.01}
+	low := limit(lowest, highest, func(x float64) bool { return !e.refutes(num.Exp(x), above()) })
+	high := limit(lowest, highest, func(x float64) bool { return e.refutes(num.Exp(x), below()) })
+	out := Interval{Known: true, Low: num.Exp(low), High: num.Exp(high), Open: high >= highest-0.01}
 	if low <= lowest+0.01 {
 		out.Low = 0
 	}
@@ -236,11 +238,11 @@ func (e *errorEvidence) refutes(ratio float64, multiples [4]float64) bool {
 	for _, m := range multiples {
 		l := 0.0
 		for _, x := range e.cells[:e.used] {
-			l += float64(x.c*math.Log(m)) - float64(x.k*math.Log1p(share(x.v, ratio)*(m-1)))
+			l += float64(x.c*num.Log(m)) - float64(x.k*num.Log1p(share(x.v, ratio)*(m-1)))
 		}
-		sum = logAdd(sum, l)
+		sum = num.LogAdd(sum, l)
 	}
-	return sum-math.Log(float64(len(multiples))) >= math.Log(2/intervalMiss)
+	return sum-num.Log(float64(len(multiples))) >= num.Log(2/intervalMiss)
 }
 
 // limit bisects for the point from which on the monotone ok holds.

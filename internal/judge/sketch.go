@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/judge/num"
 )
 
 // The layout of every Sketch: logarithmic bins, so that the bins of two versions
@@ -77,7 +78,7 @@ func (s Sketch) QuantileBand(q, z float64) (low, high float64) {
 		return math.NaN(), math.NaN()
 	}
 	n := float64(s.n)
-	mid, half := q*n, z*math.Sqrt(n*q*(1-q))
+	mid, half := float64(q*n), float64(z*math.Sqrt(n*q*(1-q)))
 	at := func(r float64) float64 { return s.atRank(uint64(min(max(math.Round(r), 1), n))) }
 	return at(mid - half), at(mid + half + 1)
 }
@@ -132,7 +133,7 @@ func sketchBin(ms float64) int {
 	if !(ms > sketchLow) { // also NaN
 		return 0
 	}
-	return min(int(math.Ceil(math.Log(ms/sketchLow)/math.Log(sketchRatio))), sketchBins-1)
+	return min(int(math.Ceil(num.Log(ms/sketchLow)/num.Log(sketchRatio))), sketchBins-1)
 }
 
 // binValue is the point of a bin that is off from both edges by the same ratio.
@@ -140,7 +141,7 @@ func binValue(i int) float64 {
 	if i == 0 {
 		return sketchLow
 	}
-	return sketchLow * math.Pow(sketchRatio, float64(i)) * 2 / (1 + sketchRatio)
+	return sketchLow * num.Pow(sketchRatio, float64(i)) * (2 / (1 + sketchRatio))
 }
 
 // sketchWire is a sketch in JSON: the sum in milliseconds and, for each bin in

@@ -12,5 +12,5 @@ func (s *Sketch) AddCount(ms float64, n uint32) {
 		ms = 0
 	}
 	s.addBin(sketchBin(ms), n)
-	s.sum += ms * float64(n)
+	s.sum += float64(ms * float64(n))
 }

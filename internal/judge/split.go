@@ -1,6 +1,10 @@
 package judge
 
-import "math"
+import (
+	"math"
+
+	"github.com/slipwayhq/slipway/internal/judge/num"
+)
 
 // splitEvidence is a sequential test of whether new visitors are split as intended (statistics: section 2.8):
 // beta-binomial mixtures of four concentrations around the intended share, averaged. It goes on across shares,
@@ -37,27 +41,22 @@ func (s *splitEvidence) add(c, n, v float64) {
 // betaBinomial is the logarithm of the likelihood of c of n under a beta mixture around v of the given concentration,
 // beside the one under v itself.
 func betaBinomial(c, n, v, concentration float64) float64 {
-	a, b := v*concentration, (1-v)*concentration
-	return lgamma(a+c) - lgamma(a) + lgamma(b+n-c) - lgamma(b) - lgamma(a+b+n) + lgamma(a+b) -
-		float64(c*math.Log(v)) - float64((n-c)*math.Log1p(-v))
-}
-
-func lgamma(x float64) float64 {
-	l, _ := math.Lgamma(x)
-	return l
+	a, b := float64(v*concentration), float64((1-v)*concentration)
+	return num.Lgamma(a+c) - num.Lgamma(a) + num.Lgamma(b+n-c) - num.Lgamma(b) - num.Lgamma(a+b+n) + num.Lgamma(a+b) -
+		float64(c*num.Log(v)) - float64((n-c)*num.Log1p(-v))
 }
 
 // logE is the logarithm of the evidence against the intended split.
 func (s *splitEvidence) logE() float64 {
 	l := math.Inf(-1)
 	for i := range s.now {
-		l = logAdd(l, s.kept[i]+s.now[i])
+		l = num.LogAdd(l, s.kept[i]+s.now[i])
 	}
-	return bounded(l - math.Log(float64(len(s.now))))
+	return bounded(l - num.Log(float64(len(s.now))))
 }
 
 // alarm says whether the split is wrong, sure to the level.
-func (s *splitEvidence) alarm(level float64) bool { return s.logE() >= -math.Log(level) }
+func (s *splitEvidence) alarm(level float64) bool { return s.logE() >= -num.Log(level) }
 
 // troubles finds spans in which both versions were in trouble together: failures or slow answers of each at least
 // three times their usual level for twenty seconds.
@@ -73,7 +72,7 @@ type troubles struct {
 const maxSpans = 12
 
 func (x *troubles) tick(second int64, width float64, c, s Arm) {
-	ks, kl := math.Exp(-width/20), math.Exp(-width/600)
+	ks, kl := num.Exp(-width/20), num.Exp(-width/600)
 	both := true
 	for i, a := range [2]Arm{c, s} {
 		sh, lo := &x.short[i], &x.long[i]

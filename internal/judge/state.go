@@ -1,6 +1,10 @@
 package judge
 
-import "math"
+import (
+	"math"
+
+	"github.com/slipwayhq/slipway/internal/judge/num"
+)
 
 func (j *Judge) state() State {
 	switch {
@@ -8,7 +12,7 @@ func (j *Judge) state() State {
 		return Bad
 	case j.blind():
 		return Blind
-	case j.logE >= math.Log(suspicion):
+	case j.logE >= num.Log(suspicion):
 		return Suspicious
 	case j.tot[0].requests < fewestSeen || j.tot[1].requests < fewestSeen:
 		return Warming
@@ -39,7 +43,7 @@ func (j *Judge) blind() bool {
 
 // safe says that everything that must be ruled out is.
 func (j *Judge) safe() bool {
-	return j.ruledOut(3) >= math.Log(lastNeed) && j.notSlow() >= math.Log(20)
+	return j.ruledOut(3) >= num.Log(lastNeed) && j.notSlow() >= num.Log(20)
 }
 
 // ruledOut is the logarithm of the evidence that the canary is not a rung of the ladder worse.
@@ -67,13 +71,13 @@ func (j *Judge) Climb(to float64) Climb {
 	case to <= 0.5:
 		rung, need = 2, 10
 	}
-	c := Climb{To: to, Excluded: ladder()[rung], Need: need, Have: math.Exp(min(j.ruledOut(rung), 50))}
+	c := Climb{To: to, Excluded: ladder()[rung], Need: need, Have: num.Exp(min(j.ruledOut(rung), 50))}
 	at := int64(j.here) // not by the clock: time in which nothing was seen is no trial
 	c.Seconds = max(stepAtLeast-at, 0)
 	enough := c.Have >= need
 	if to > 0.5 {
 		c.Seconds = max(lastAtLeast-at, 0)
-		c.Slow = enough && j.notSlow() < math.Log(20)
+		c.Slow = enough && j.notSlow() < num.Log(20)
 		enough = enough && !c.Slow
 	}
 	switch j.state() {
