@@ -3,10 +3,12 @@ package app
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/metric/intake"
@@ -18,11 +20,26 @@ import (
 func (a *App) openSources() error {
 	a.custom = intake.New(intake.Options{Kind: metric.App, Source: "app-" + a.Engine.Node, Late: a.opts.Late})
 	a.spans = intake.New(intake.Options{Kind: metric.OTLP, Source: "otlp-" + a.Engine.Node, Late: a.opts.Late})
-	if a.opts.Prometheus == nil {
+	o := a.opts.Prometheus
+	if named, ok := a.opts.Strategy.Prometheus(); o == nil && ok {
+		o = &prometheus.Options{
+			URL: named.URL, User: named.User, Every: named.Every, Timeout: named.Timeout, Lag: named.Lag,
+		}
+		for name, into := range map[string]*string{named.TokenEnv: &o.Token, named.PasswordEnv: &o.Password} {
+			if name == "" {
+				continue
+			}
+			if *into = os.Getenv(name); *into == "" {
+				return fault.New(fault.Invalid, "secret_missing",
+					"The strategy takes a secret for Prometheus from the environment variable %s, which is not set.", name)
+			}
+		}
+	}
+	if o == nil {
 		return nil
 	}
 	var err error
-	if a.prometheus, err = prometheus.New(*a.opts.Prometheus); err != nil {
+	if a.prometheus, err = prometheus.New(*o); err != nil {
 		return fmt.Errorf("prepare Prometheus: %w", err)
 	}
 	return nil

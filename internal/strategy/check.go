@@ -31,6 +31,7 @@ func (s *Strategy) check(d *document.Decoder) {
 	c.production()
 	c.checklist()
 	c.guards()
+	c.sources()
 	c.suites()
 	c.rollback()
 	c.roles()
@@ -208,34 +209,6 @@ func (c checker) role(path []string, name, env string) {
 	}
 	c.at(path, fmt.Sprintf("the role %q is asked, but may not see %s", name, env),
 		fmt.Sprintf("add it to environments.%s.roles", env))
-}
-
-func (c checker) canary() {
-	s := c.file.Stages.Canary
-	here := func(key ...string) []string { return append(at("stages", cnyStage), key...) }
-	c.suite(here("smoke"), string(s.Smoke))
-	c.role(here("sign_off"), string(s.SignOff), cnyStage)
-	c.known(here("guard"), "guard", s.Guard, c.order("guards"))
-	c.in(here("bake"), s.Bake, time.Millisecond, month)
-	if s.MaxBake != 0 && s.MaxBake < s.Bake {
-		c.at(here("max_bake"), "it is shorter than bake", "leave it out, or write a longer time")
-	}
-	c.in(here("max_bake"), s.MaxBake, time.Millisecond, 10*month)
-	if len(s.Steps) == 0 {
-		c.at(here("steps"), "a canary needs a share to begin with", "write [5, 10, 25, 50, 100]")
-	}
-	if len(s.Steps) > 20 {
-		c.at(here("steps"), fmt.Sprintf("%d steps are too many", len(s.Steps)), "write at most 20")
-	}
-	for i, one := range s.Steps {
-		if one.Share == 0 {
-			c.at(here("steps", strconv.Itoa(i)), "the step has no share", "write {share: 5, bake: 30m}")
-		}
-		if i > 0 && one.Share <= s.Steps[i-1].Share {
-			c.at(here("steps", strconv.Itoa(i)), fmt.Sprintf("%g %% does not come after %g %%", one.Share, s.Steps[i-1].Share),
-				"shares must rise: lowering is done by hand or by the guard")
-		}
-	}
 }
 
 func (c checker) production() {

@@ -2,7 +2,6 @@ package strategy
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -93,20 +92,7 @@ func (c checker) guards() {
 		if g.ShareSlack <= 0 || g.ShareSlack > 10 {
 			c.at(here("share_slack"), "it is out of range", "write more than 0% and at most 1000%, for example 50%")
 		}
-		c.metrics(here("metrics"), g.Metrics)
-	}
-}
-
-// metrics complains about custom metrics that can't be compared: each takes from the weight of the others.
-func (c checker) metrics(path []string, list map[string]metricSpec) {
-	if len(list) > 8 {
-		c.at(path, fmt.Sprintf("%d metrics are too many", len(list)), "compare at most 8")
-	}
-	for _, name := range slices.Sorted(maps.Keys(list)) {
-		if name == "errors" || name == "latency" || name == "slow" || len(name) > 60 {
-			c.at(append(slices.Clone(path), name), "the name is taken, or too long",
-				"errors, latency and slow are judged anyway; other names have up to 60 letters")
-		}
+		c.measured(name, g)
 	}
 }
 

@@ -31,7 +31,9 @@ environments:
 stages:
   development: {}
   staging: {smoke: core, load: medium, sign_off: qa, flags: tested}
-  canary: {smoke: core, sign_off: off, steps: [5, 10, 25, 50, 100], bake: 10m, guard: default}
+  canary:
+    {smoke: core, sign_off: off, steps: [5, 10, 25, 50, 100], shorten: off, bake: 10m, at_max: hold, holdback: off,
+    harm_budget: off, reaction: 10s, guard: default}
   production: {approve: [product], window: on, enable_flags: [], verify: core, watch: 30m, guard: default}
 checks:
   set: starter
@@ -71,6 +73,8 @@ guards:
     alpha: 1%
     share_slack: 50%
     cold_start: 75s
+    source: edge
+sources: {}
 smoke: {}
 rollback:
   development: auto
@@ -169,7 +173,9 @@ func effective(user *document.Node) *document.Node {
 	tree := document.Merge(t, document.ParseText(defaults), user)
 	checkSet(tree, user)
 	guards(tree, user)
+	defaultQueries(tree)
 	core(tree)
+	longSteps(tree)
 	maxBake(tree)
 	document.Arrange(t, tree)
 	return tree

@@ -34,6 +34,8 @@ func (f *findings) strategy() []byte {
 	} else {
 		add("    flags: off        # no feature flags were found; tested asks somebody to sign that they were tried")
 	}
+	add("  # The share rises with time; steps: adaptive lets it rise as soon as the evidence permits. slipway simulate")
+	add("  # shows what either would find, and what it would cost.")
 	add("  canary: {steps: [5, 10, 25, 50, 100], bake: 10m, guard: default}")
 	add("  production: {approve: [product], verify: core, watch: 30m}")
 	add("")

@@ -12,6 +12,7 @@ type file struct {
 	Stages       stages                 `yaml:"stages" doc:"What a release does on its way."`
 	Checks       checks                 `yaml:"checks" doc:"The checklist: what must be true before a deployment."`
 	Guards       map[string]guardSpec   `yaml:"guards" doc:"Limits under which a version is watched."`
+	Sources      sources                `yaml:"sources" doc:"Where numbers come from, beside the edge."`
 	Smoke        map[string][]smoke     `yaml:"smoke" doc:"Suites of HTTP checks."`
 	Rollback     rollback               `yaml:"rollback" doc:"The way back."`
 	Roles        map[string]role        `yaml:"roles" doc:"What people may do."`
@@ -77,31 +78,6 @@ type staging struct {
 	Flags   document.Toggle `yaml:"flags" doc:"tested: somebody signs that flags were tested; or off."`
 }
 
-type canary struct {
-	Smoke   document.Toggle   `yaml:"smoke" doc:"Suite that runs before the first visitor, or off."`
-	SignOff document.Toggle   `yaml:"sign_off" doc:"Role that signs it off before the first visitor, or off."`
-	Steps   []step            `yaml:"steps" doc:"Shares of visitors in percent, rising."`
-	Bake    document.Duration `yaml:"bake" doc:"How long each share is watched before the next."`
-	MaxBake document.Duration `yaml:"max_bake" doc:"After this long a person is asked; six times bake, an hour at least."`
-	Guard   string            `yaml:"guard" doc:"Guard that watches it."`
-}
-
-type step struct {
-	Share amount            `yaml:"share" doc:"Percent of visitors."`
-	Bake  document.Duration `yaml:"bake" doc:"How long this share is watched, when it differs."`
-}
-
-// Expand returns the long form of step.
-func (*step) Expand(n *document.Node) *document.Node {
-	if n.Form == document.Scalar {
-		return document.Wrap("share", n)
-	}
-	return n
-}
-
-// Short describes the short form of step.
-func (*step) Short() map[string]any { return (*amount)(nil).Schema() }
-
 type production struct {
 	Approve     quorum            `yaml:"approve" doc:"Roles that approve, or how many of each."`
 	Window      bool              `yaml:"window" doc:"Whether releases wait for their schedule and the calendar."`
@@ -158,17 +134,9 @@ type guardSpec struct {
 	ShareSlack  document.Percent  `yaml:"share_slack" doc:"How far the measured share may be from the intended one."`
 	ColdStart   document.Duration `yaml:"cold_start" doc:"Time after each rise in which durations are not judged."`
 
-	Metrics map[string]metricSpec `yaml:"metrics" doc:"Custom metrics that are compared, by their name."`
-}
-
-// metricSpec is a custom metric, e.g. conversion.
-type metricSpec struct {
-	Kind    string           `yaml:"kind" doc:"What is counted; rate when nothing is said." enum:"rate,mean,durations"`
-	Better  string           `yaml:"better" doc:"What is better; lower when nothing is said." enum:"higher,lower"`
-	WorseBy document.Percent `yaml:"worse_by" doc:"How much worse is tolerated."`
-	Role    string           `yaml:"role" doc:"A signal only holds; decide when nothing is said." enum:"decide,signal"`
-	Weight  document.Factor  `yaml:"weight" doc:"Weight beside other custom metrics; 1x when nothing is said."`
-	Unit    string           `yaml:"unit" doc:"For people."`
+	Source     string                `yaml:"source" doc:"Where errors and durations are measured." enum:"edge,prometheus,otlp"`
+	Prometheus queries               `yaml:"prometheus" doc:"What Prometheus is asked, with source: prometheus."`
+	Metrics    map[string]metricSpec `yaml:"metrics" doc:"Custom metrics that are compared, by their name."`
 }
 
 type rateLimits struct {

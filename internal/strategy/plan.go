@@ -3,7 +3,6 @@ package strategy
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -103,19 +102,7 @@ func (s *Strategy) canarySteps() []release.Step {
 	if c.SignOff != "" {
 		add = append(add, s.signOff(cnyStage, string(c.SignOff)))
 	}
-	for _, one := range c.Steps {
-		share := strconv.FormatFloat(float64(one.Share), 'f', -1, 64)
-		bake := c.Bake
-		if one.Bake > 0 {
-			bake = one.Bake
-		}
-		add = append(add, release.Step{
-			ID: "canary/share-" + share, Stage: cnyStage, Environment: cnyStage, Kind: release.KindShare,
-			Title: share + " % of visitors", Share: float64(one.Share), Bake: time.Duration(bake),
-			MaxBake: time.Duration(c.MaxBake), Rules: s.rules(c.Guard), AutoUndo: undo,
-		})
-	}
-	return add
+	return append(add, s.shareSteps(undo)...)
 }
 
 func (s *Strategy) productionSteps() []release.Step {

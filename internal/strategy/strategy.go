@@ -14,15 +14,12 @@
 package strategy
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/access"
@@ -31,8 +28,6 @@ import (
 	"github.com/slipwayhq/slipway/internal/checklist"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/guard"
-	"github.com/slipwayhq/slipway/internal/judge"
-	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/strategy/document"
 )
@@ -197,21 +192,8 @@ func (s *Strategy) rules(name string) guard.Rules {
 	r.MinRequests = uint64(max(0, g.MinRequests))
 	r.Window, r.Blind, r.ColdStart = time.Duration(g.Window), time.Duration(g.Blind), time.Duration(g.ColdStart)
 	r.Alpha, r.ShareSlack = float64(g.Alpha), float64(g.ShareSlack)
-	for _, name := range slices.Sorted(maps.Keys(g.Metrics)) {
-		r.Metrics = append(r.Metrics, g.Metrics[name].rule(name))
-	}
+	g.measure(&r)
 	return r
-}
-
-// rule is the metric as the guard takes it.
-func (m metricSpec) rule(name string) guard.MetricRule {
-	return guard.MetricRule{
-		Metric: judge.Metric{
-			Name: name, Kind: cmp.Or(judge.Kind(m.Kind), judge.Rate), Higher: m.Better == "higher",
-			WorseBy: float64(m.WorseBy), Weight: float64(m.Weight), Signal: m.Role == "signal",
-		},
-		Unit: m.Unit, From: metric.App,
-	}
 }
 
 func milliseconds(d document.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -37,6 +37,11 @@ func (d *Decoder) Wrong(n *Node, path []string, message, remedy string) {
 // that a text may be.
 func (d *Decoder) Decode(tree *Node, v any) { d.decode(nil, tree, reflect.ValueOf(v).Elem()) }
 
+// DecodeAt is Decode below a path, for types that read themselves.
+func (d *Decoder) DecodeAt(path []string, tree *Node, v any) {
+	d.decode(path, tree, reflect.ValueOf(v).Elem())
+}
+
 // decode fills v, which is addressable, from n.
 func (d *Decoder) decode(path []string, n *Node, v reflect.Value) {
 	if n == nil || n.Form == Null {

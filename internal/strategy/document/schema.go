@@ -77,6 +77,11 @@ func TextSchema(pattern, example string) map[string]any {
 	return map[string]any{"type": "string", "pattern": pattern, "examples": []any{example}}
 }
 
+// ListOf describes a list of a type.
+func ListOf[T any]() map[string]any {
+	return map[string]any{"type": "array", "items": SchemaOf(reflect.TypeFor[T](), nil)}
+}
+
 // AnyOf describes what fits one of several schemas.
 func AnyOf(s ...map[string]any) map[string]any {
 	out := make([]any, len(s))

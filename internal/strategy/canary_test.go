@@ -1,0 +1,112 @@
+package strategy
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/release"
+)
+
+// shareSteps returns the canary's share steps of a file.
+func shareSteps(t *testing.T, canary string) []release.Step {
+	t.Helper()
+	var out []release.Step
+	for _, s := range mustParse(t, least+"stages: {canary: {"+canary+"}}\n").ReleasePlan().Steps {
+		if s.Kind == release.KindShare {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// req: CD-07 CD-16
+func TestStepsOfACanary(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, canary string
+		shares       []float64
+		horizon      time.Duration
+		want         release.Step // the fields that say how it goes on
+	}{
+		{"default", "", []float64{5, 10, 25, 50, 100}, 40 * time.Minute,
+			release.Step{Bake: 10 * time.Minute, MaxBake: time.Hour, AtMax: release.Hold}},
+		{"adaptive", "steps: adaptive, bake: 2m", []float64{5, 10, 25, 50, 100}, time.Hour,
+			release.Step{Bake: 2 * time.Minute, MaxBake: time.Hour, AtMax: release.Hold, Adaptive: true,
+				Reaction: 10 * time.Second}},
+		{"budget", "steps: adaptive, harm_budget: 50, reaction: 30s, at_max: undo", []float64{5, 10, 25, 50, 100}, time.Hour,
+			release.Step{Bake: 10 * time.Minute, MaxBake: time.Hour, AtMax: release.GoBack, Adaptive: true, HarmBudget: 50,
+				Reaction: 30 * time.Second}},
+		{"shorten", "shorten: on, steps: [{share: 2, bake: 1h}, 100], at_max: promote", []float64{2, 100}, time.Hour,
+			release.Step{Bake: time.Hour, MaxBake: 6 * time.Hour, AtMax: release.GoOn, Shorten: true}},
+		{"holdback", "holdback: 5%, bake: 1m", []float64{5, 10, 25, 50, 95, 100}, 5 * time.Minute,
+			release.Step{Bake: time.Minute, MaxBake: time.Hour, AtMax: release.Hold}},
+		{"held back already", "holdback: 10%, steps: [50, 90, 100]", []float64{50, 90, 100}, 20 * time.Minute,
+			release.Step{Bake: 10 * time.Minute, MaxBake: time.Hour, AtMax: release.Hold}},
+		{"never everybody", "holdback: 50%, steps: [50]", []float64{50}, 10 * time.Minute,
+			release.Step{Bake: 10 * time.Minute, MaxBake: time.Hour, AtMax: release.Hold}},
+	} {
+		steps := shareSteps(t, tt.canary)
+		var shares []float64
+		for _, s := range steps {
+			shares = append(shares, s.Share)
+			if s.Rules.Horizon != tt.horizon {
+				t.Errorf("%s: horizon %s, want %s", tt.name, s.Rules.Horizon, tt.horizon)
+			}
+		}
+		if d := cmp.Diff(tt.shares, shares); d != "" {
+			t.Errorf("%s: %s", tt.name, d)
+		}
+		s := steps[0]
+		got := release.Step{
+			Bake: s.Bake, MaxBake: s.MaxBake, AtMax: s.AtMax, Adaptive: s.Adaptive, Shorten: s.Shorten,
+			HarmBudget: s.HarmBudget, Reaction: s.Reaction,
+		}
+		if d := cmp.Diff(tt.want, got); d != "" {
+			t.Errorf("%s: %s", tt.name, d)
+		}
+	}
+}
+
+// req: CD-03 CD-15 RB-11
+func TestWhereNumbersComeFrom(t *testing.T) {
+	t.Parallel()
+	s := mustParse(t, string(corpus(t, "good")["testdata/good/evidence.yaml"]))
+	want := Prometheus{
+		URL: "http://127.0.0.1:9090", TokenEnv: "PROMETHEUS_TOKEN", Every: 15 * time.Second, Timeout: 5 * time.Second,
+		Lag: 15 * time.Second,
+	}
+	got, named := s.Prometheus()
+	if d := cmp.Diff(want, got); d != "" || !named {
+		t.Errorf("%v %s", named, d)
+	}
+	r := s.rules("measured")
+	if d := cmp.Diff(metric.Queries{
+		Requests: `http_requests_total{version="$version"}`,
+		Errors:   `http_requests_total{version="$version",code=~"5.."}`,
+		Latency:  `http_request_duration_seconds_bucket{version="$version"}`,
+	}, r.Queries); d != "" || r.Source != metric.Prometheus {
+		t.Errorf("%s %s", r.Source, d)
+	}
+	if len(r.Metrics) != 2 || r.Metrics[0].From != metric.App || r.Metrics[1].From != metric.Prometheus ||
+		r.Metrics[1].Query == "" || !r.Metrics[1].Signal {
+		t.Errorf("%+v", r.Metrics)
+	}
+	if d := s.rules("default"); d.Source != "" || d.Queries != (metric.Queries{}) {
+		t.Errorf("the default guard asks %q %+v", d.Source, d.Queries)
+	}
+	mustParse(t, `app: shop
+target: {selfhost: {stable: http://127.0.0.1:3001}}
+guards: {default: {source: prometheus}, edges: {source: edge}}
+sources: {prometheus: {url: http://127.0.0.1:9090}}
+`) // a guard that begins as another one needs none of its queries
+	if _, named := mustParse(t, least).Prometheus(); named {
+		t.Error("a file without sources names a Prometheus")
+	}
+	if d := cmp.Diff(guard.DefaultRules(), mustParse(t, least).rules("default")); d != "" {
+		t.Errorf("the file's default guard is another than the program's: %s", d)
+	}
+}
