@@ -293,7 +293,8 @@ func TestTroubleIsToldOnce(t *testing.T) {
 	rounds := time.NewTimer(300 * time.Millisecond) // 60 rounds of each pool
 	defer rounds.Stop()
 	<-rounds.C
-	if n := strings.Count(w.logs.String(), "\n"); n > 4 {
+	// What was under way when it closed is told of once each; a line for each round would be hundreds.
+	if n := strings.Count(w.logs.String(), "\n"); n > 12 {
 		t.Errorf("%d lines in 0.3 s:\n%s", n, w.logs)
 	}
 }
