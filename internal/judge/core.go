@@ -75,6 +75,7 @@ type Judge struct {
 
 	logE, maxLogE float64
 	bad           bool
+	reason        string // the metric that it was taken back for
 }
 
 type armTotals struct{ requests, errors, units uint64 }
@@ -374,61 +375,69 @@ func (j *Judge) Value(v *Value) {
 
 // combine renews the total: the weighted mean of the e-values.
 func (j *Judge) combine() {
-	l := math.Inf(-1)
-	for i, x := range [3]float64{j.errors.logE, j.lat.rankLog, j.lat.slowLog} {
-		if j.pi[i] > 0 {
-			l = num.LogAdd(l, num.Log(j.pi[i])+x)
-		}
-	}
-	for _, c := range j.custom {
-		if c.weight > 0 {
-			l = num.LogAdd(l, num.Log(c.weight)+c.logE)
-		}
-	}
+	_, l := j.lead(false)
 	if math.IsInf(l, -1) {
 		l = 0
 	}
 	j.logE = bounded(l)
 	j.maxLogE = max(j.maxLogE, j.logE)
-	if !j.bad && j.logE >= -num.Log(j.s.Alpha) {
-		j.bad = j.worthwhile()
+	if limit := -num.Log(j.s.Alpha); !j.bad && j.logE >= limit {
+		if name, large := j.lead(true); large >= limit {
+			j.bad, j.reason = true, name
+		}
 	}
 }
 
-// worthwhile says whether what leads is large enough to go back for, beside being certain.
-func (j *Judge) worthwhile() bool {
-	switch lead, custom := j.lead(); {
-	case custom != nil:
-		return custom.sums[0].N >= fewestSeen
-	case lead == "errors":
+// worthwhile says whether a metric's difference is large enough to go back for, beside being certain.
+func (j *Judge) worthwhile(metric int) bool {
+	switch metric {
+	case 0:
 		return j.tot[0].units >= fewestUnits
-	default:
+	case 1, 2:
 		return j.lat.slow >= fewestSlow && j.lat.slower(j.s.WorthLatency)
 	}
+	return j.custom[metric-3].sums[0].N >= fewestSeen
 }
 
-// lead is the metric that carries the total.
-func (j *Judge) lead() (string, *customEvidence) {
-	best, name := math.Inf(-1), "errors"
+// lead is the metric that carries the total, and the logarithm of the sum. With large it is asked of the worthwhile
+// ones only: a difference that is certain but too small to go back for must not hide another one.
+func (j *Judge) lead(large bool) (name string, total float64) {
+	best, total := math.Inf(-1), math.Inf(-1)
+	name = "errors"
+	add := func(i int, as string, l float64) {
+		if large && !j.worthwhile(i) {
+			return
+		}
+		if total = num.LogAdd(total, l); l > best {
+			best, name = l, as
+		}
+	}
 	for i, x := range [3]float64{j.errors.logE, j.lat.rankLog, j.lat.slowLog} {
-		if l := num.Log(j.pi[i]) + x; j.pi[i] > 0 && l > best {
-			best, name = l, [3]string{"errors", "latency", "slow"}[i]
+		if j.pi[i] > 0 {
+			add(i, [3]string{"errors", "latency", "slow"}[i], num.Log(j.pi[i])+x)
 		}
 	}
-	var custom *customEvidence
-	for _, c := range j.custom {
-		if l := num.Log(c.weight) + c.logE; c.weight > 0 && l > best {
-			best, name, custom = l, c.m.Name, c
+	for i, c := range j.custom {
+		if c.weight > 0 {
+			add(3+i, c.m.Name, num.Log(c.weight)+c.logE)
 		}
 	}
-	return name, custom
+	return name, total
+}
+
+// leads is the name of the metric that carries the total: when it was taken back, then.
+func (j *Judge) leads() string {
+	if j.bad {
+		return j.reason
+	}
+	name, _ := j.lead(false)
+	return name
 }
 
 // Answer says where the judgement stands.
 func (j *Judge) Answer() Answer {
-	lead, _ := j.lead()
 	return Answer{
-		State: j.state(), Mode: j.mode(), LogE: j.logE, MaxLogE: j.maxLogE, Lead: lead, Units: j.tot[0].units,
+		State: j.state(), Mode: j.mode(), LogE: j.logE, MaxLogE: j.maxLogE, Lead: j.leads(), Units: j.tot[0].units,
 		Slow: j.lat.slow, Second: j.next, Late: j.late, Gaps: j.gaps,
 	}
 }

@@ -78,10 +78,8 @@ func (c *customEvidence) value(v *Value) {
 		if c.m.Higher {
 			x, y = nc-x, ns-y
 		}
-		// Each value is one visitor or session of its version, so the share of the values is the share of the
-		// visitors.
-		part := math.Round(nc/(nc+ns)*400) / 400
-		c.rate.tick(v.Second, width, min(max(part, 0.0025), 0.9975), false, x, x+y, nc, nc+ns, 0)
+		// Each value is one visitor or session of its version, so the share of the values is the share of the visitors.
+		c.rate.tick(v.Second, width, nc/(nc+ns), false, x, x+y, nc, nc+ns, 0)
 		c.logE = c.rate.logE
 	case c.lat != nil:
 		clear(c.counts[0])

@@ -43,7 +43,7 @@ func (j *Judge) totals(arm int) Totals {
 }
 
 func (j *Judge) metrics(r Report) []MetricReport {
-	lead, _ := j.lead()
+	lead := j.leads()
 	out := []MetricReport{}
 	if j.pi[0] > 0 {
 		out = append(out, MetricReport{

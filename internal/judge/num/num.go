@@ -25,7 +25,11 @@ func Log(x float64) float64 {
 	case x == 0:
 		return math.Inf(-1)
 	}
-	m, e := math.Frexp(x)
+	bits := math.Float64bits(x)
+	m, e := math.Float64frombits(bits&^(0x7ff<<52)|1022<<52), int(bits>>52)-1022
+	if bits>>52 == 0 { // too small for the usual form
+		m, e = math.Frexp(x)
+	}
 	if m < math.Sqrt2/2 {
 		m, e = m*2, e-1
 	}
