@@ -132,22 +132,25 @@ func (e *Engine) passOf(id string, now time.Time) *pass {
 	return p
 }
 
-// Custom metrics are judged in spans of so many seconds, so long after their end: they come later than what an edge
-// counts.
-const (
-	valueSpan = 10
-	valueLag  = 30
-)
+// valueSpan is how many seconds of custom metrics are judged together.
+const valueSpan = 10
 
-// values are the custom metrics of both versions since the first visitor.
+// values are the custom metrics of both versions since the first visitor: what is final by the watermark of who
+// measures them, because the judge takes each span once and what came after it would be lost. A span in which the share
+// changed is left out.
 func (e *Engine) values(r release.Release, rules guard.Rules, now time.Time) []judge.Value {
 	var out []judge.Value
-	begin := max(r.Exposed.Unix()+valueSpan-1, now.Add(-longest).Unix()) / valueSpan * valueSpan
+	begin := (max(r.Exposed.Unix(), now.Add(-longest).Unix()) + valueSpan - 1) / valueSpan * valueSpan
 	for _, m := range rules.Metrics {
 		from := e.Timeline.Of(m.From)
-		for at := begin; at+valueSpan+valueLag <= now.Unix(); at += valueSpan {
+		final := from.Watermark(now)
+		for at := begin; at+valueSpan <= final; at += valueSpan {
+			share, steady := r.ShareOver(at, at+valueSpan)
+			if !steady {
+				continue
+			}
 			v := judge.Value{
-				Metric: m.Name, Second: at, Width: valueSpan, Share: r.Share / 100,
+				Metric: m.Name, Second: at, Width: valueSpan, Share: share / 100,
 				Canary: from.Value(r.Deployment, m.Name, at, at+valueSpan),
 				Stable: from.Value(r.Previous, m.Name, at, at+valueSpan),
 			}

@@ -44,7 +44,7 @@ type Counters struct {
 	Batches    uint64 `json:"batches"`    // accepted
 	Duplicates uint64 `json:"duplicates"` // delivered again, left out
 	Missing    uint64 `json:"missing"`    // never arrived, by the gaps in their numbers
-	Late       uint64 `json:"late"`       // requests that came after their second was final, left out
+	Late       uint64 `json:"late"`       // requests and values that came after their second was final, left out
 	Refused    uint64 `json:"refused"`    // buckets of the future, or beyond what is kept
 	Sources    int    `json:"sources"`    // heard of lately
 	Dead       int    `json:"dead"`       // not heard of for too long: the watermark does not wait for them
@@ -205,6 +205,9 @@ func (t *Timeline) putValue(now int64, v Value) {
 	byMetric := t.values[v.Deployment]
 	list, known := byMetric[v.Metric]
 	switch {
+	case v.Second < t.final && v.Second >= now-t.keep:
+		t.counters.Late += v.Sums.N
+		return
 	case v.Second < now-t.keep || v.Second > now+maxAhead || v.Metric == "",
 		byMetric == nil && len(t.values) >= maxDeployments, !known && len(byMetric) >= maxMetrics:
 		t.counters.Refused++
