@@ -43,7 +43,7 @@ func (b Bins) Fold(s Sketch, into []uint32) []uint32 {
 		at := 0
 		switch {
 		case product:
-			at = (i - foldFrom + foldWidth - 1) / foldWidth
+			at = (i - foldFrom - 1) / foldWidth // sketch bin foldFrom+1 is the first above Low
 		default:
 			at = b.bin(binValue(i))
 		}
