@@ -19,6 +19,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/edge"
 	"github.com/slipwayhq/slipway/internal/edge/follow"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/metric/prometheus"
 	"github.com/slipwayhq/slipway/internal/strategy"
 	"github.com/slipwayhq/slipway/internal/telemetry"
 )
@@ -122,6 +123,17 @@ func up(ctx context.Context, f upFlags, out, errs io.Writer, version string) err
 	}
 	o := Options{Database: database(f.database), Strategy: s, Log: log, Version: version, Adopt: f.adopt,
 		MetricsToken: os.Getenv("SLIPWAY_METRICS_TOKEN")}
+	if p, named := s.Prometheus(); named {
+		for _, secret := range []string{p.TokenEnv, p.PasswordEnv} {
+			if secret != "" && os.Getenv(secret) == "" {
+				return fault.New(fault.Invalid, "secret_missing", "The strategy reads %s for Prometheus, and it is empty.", secret)
+			}
+		}
+		o.Prometheus = &prometheus.Options{
+			URL: p.URL, Token: os.Getenv(p.TokenEnv), User: p.User, Password: os.Getenv(p.PasswordEnv), Every: p.Every,
+			Timeout: p.Timeout, Lag: p.Lag,
+		}
+	}
 	if o.Proxies, err = prefixes(f.proxies); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package strategy
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -84,12 +85,12 @@ func TestWhereNumbersComeFrom(t *testing.T) {
 		t.Errorf("%v %s", named, d)
 	}
 	r := s.rules("measured")
-	if d := cmp.Diff(metric.Queries{
-		Requests: `http_requests_total{version="$version"}`,
-		Errors:   `http_requests_total{version="$version",code=~"5.."}`,
-		Latency:  `http_request_duration_seconds_bucket{version="$version"}`,
-	}, r.Queries); d != "" || r.Source != metric.Prometheus {
-		t.Errorf("%s %s", r.Source, d)
+	for _, from := range []string{"prometheus", "otlp"} { // nobody would read them: never accepted in silence
+		_, err := Parse("slipway.yaml", []byte("app: shop\ntarget: {selfhost: {stable: http://127.0.0.1:3001}}\n"+
+			"guards: {default: {source: "+from+", blind: 2m}}\nsources: {prometheus: {url: http://127.0.0.1:9090}}\n"))
+		if err == nil || !strings.Contains(err.Error(), "from the edge only in this version") {
+			t.Errorf("source: %s: %v", from, err)
+		}
 	}
 	if len(r.Metrics) != 2 || r.Metrics[0].From != metric.App || r.Metrics[1].From != metric.Prometheus ||
 		r.Metrics[1].Query == "" || !r.Metrics[1].Signal {
@@ -98,11 +99,6 @@ func TestWhereNumbersComeFrom(t *testing.T) {
 	if d := s.rules("default"); d.Source != "" || d.Queries != (metric.Queries{}) {
 		t.Errorf("the default guard asks %q %+v", d.Source, d.Queries)
 	}
-	mustParse(t, `app: shop
-target: {selfhost: {stable: http://127.0.0.1:3001}}
-guards: {default: {source: prometheus}, edges: {source: edge}}
-sources: {prometheus: {url: http://127.0.0.1:9090}}
-`) // a guard that begins as another one needs none of its queries
 	if _, named := mustParse(t, least).Prometheus(); named {
 		t.Error("a file without sources names a Prometheus")
 	}

@@ -154,6 +154,10 @@ func (c checker) sources() {
 func (c checker) measured(name string, g guardSpec) {
 	here := func(key ...string) []string { return append(at("guards", name), key...) }
 	p := c.file.Sources.Prometheus
+	if g.Source != "" && g.Source != string(metric.Edge) { // the sources deliver, but no verdict reads them yet
+		c.at(here("source"), "errors and durations come from the edge only in this version",
+			"remove it; custom metrics may come from Prometheus: from: prometheus")
+	}
 	switch asked := g.Source == string(metric.Prometheus); {
 	case asked && p.URL == "":
 		c.at(here("source"), "no Prometheus is named", "add sources: {prometheus: {url: http://127.0.0.1:9090}}")
@@ -166,7 +170,7 @@ func (c checker) measured(name string, g guardSpec) {
 		c.query(here("prometheus", "errors"), g.Prometheus.Errors, true)
 		c.query(here("prometheus", "latency"), g.Prometheus.Latency, false)
 	case c.written("guards", name, "prometheus"):
-		c.atKey(here("prometheus"), "Prometheus is not asked by this guard", "write source: prometheus, or remove it")
+		c.atKey(here("prometheus"), "Prometheus is not asked by this guard", "remove it")
 	}
 	c.metrics(here("metrics"), g.Metrics)
 }
