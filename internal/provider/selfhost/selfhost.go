@@ -53,7 +53,16 @@ func (p *Provider) Route(ctx context.Context, key string, r provider.Routing) er
 	if err := p.opts.Publish(ctx, t); err != nil {
 		return fmt.Errorf("publish edge table %d for %s: %w", t.Generation, key, err)
 	}
-	return p.confirm(ctx, t.Generation)
+	err := p.confirm(ctx, t.Generation)
+	if err == nil {
+		return nil
+	}
+	// A newer routing that was published meanwhile is what the edges serve then: that is told apart from edges that are
+	// late by publishing once more, which is refused for what is older.
+	if overtaken := p.opts.Publish(ctx, t); fault.ReasonOf(overtaken) == "stale_generation" {
+		return fmt.Errorf("confirm edge table %d for %s: %w", t.Generation, key, overtaken)
+	}
+	return err
 }
 
 // confirm waits until every edge that is alive serves the generation.

@@ -113,6 +113,26 @@ func TestItSaysWhoIsLate(t *testing.T) {
 	}
 }
 
+func TestAnOvertakenRoutingIsStaleAndNotLate(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	p := w.provider()
+	published := p.opts.Publish
+	p.opts.Publish = func(ctx context.Context, table edge.Table) error {
+		err := published(ctx, table)
+		if table.Generation == 5 && err == nil { // the newer one comes between publishing and confirming
+			newer := table
+			newer.Generation = 6
+			err = published(ctx, newer)
+		}
+		return err
+	}
+	err := p.Route(t.Context(), "key", providertest.Routing(5, "dep_a", "", 0))
+	if !fault.Is(err, fault.Conflict) || fault.ReasonOf(err) != "stale_generation" {
+		t.Errorf("got %v, want stale_generation", err)
+	}
+}
+
 func TestRetiredArmsGoWithTheTable(t *testing.T) {
 	t.Parallel()
 	w := open(t)
