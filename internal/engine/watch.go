@@ -45,33 +45,20 @@ func (e *Engine) verdict(ctx context.Context, r release.Release, now time.Time) 
 // evidence reads what was measured of both versions over the same seconds.
 func (e *Engine) evidence(ctx context.Context, r release.Release, rules guard.Rules, now time.Time) (guard.Evidence,
 	error) {
-	ev := guard.Evidence{
-		Now: now, Complete: e.Timeline.Watermark(now), Since: r.Exposed, ShareSince: r.ShareSince, Share: r.Share,
-		Version: r.Version,
-	}
+	ev := r.Watched(now)
+	ev.Complete = e.Timeline.Watermark(now)
 	stable, err := e.DB.Deployment(ctx, r.Previous)
 	if err != nil {
 		return ev, err
 	}
 	ev.StableVersion = stable.Version
 	from := ev.Since
-	if !r.Promoted.IsZero() {
-		ev.Since, ev.ShareSince, from = r.Promoted, r.Promoted, r.Promoted
-	}
 	if now.Sub(from) > longest {
 		from = now.Add(-longest)
-	}
-	for _, s := range r.Shares {
-		ev.Shares = append(ev.Shares, guard.ShareChange{At: s.At, Share: s.Share})
 	}
 	ev.Canary = e.Timeline.Seconds(r.Deployment, from.Unix(), ev.Complete, metric.Compared()...)
 	if r.Promoted.IsZero() && r.Share < 100 {
 		ev.Stable = e.Timeline.Seconds(r.Previous, from.Unix(), ev.Complete, metric.Compared()...)
-	}
-	for _, s := range r.Plan.Steps[min(r.Cursor+1, len(r.Plan.Steps)):] {
-		if s.Kind == release.KindShare {
-			ev.Ladder = append(ev.Ladder, s.Share)
-		}
 	}
 	ev.Baseline = e.Timeline.Sum(r.Previous, r.Exposed.Add(-longest).Unix(), r.Exposed.Unix(), metric.Compared()...)
 	back := now.Add(-max(time.Minute, 20*rules.Health.Every))
