@@ -43,11 +43,10 @@ const blame = 1e-5
 // when none of these holds may the change go on.
 func Evaluate(rules Rules, ev Evidence) Verdict { return new(Pass).Evaluate(rules, ev) }
 
-// Evaluate says the same as the function of this name. What an earlier look of the pass has judged is not judged again,
-// so that a look costs what came since.
+// Evaluate says the same as the function of this name, of all that the pass was ever given. The evidence needs to hold
+// what came since the last look only: seconds that an earlier look has taken are left out.
 func (p *Pass) Evaluate(rules Rules, ev Evidence) Verdict {
-	x := newExam(rules, ev)
-	x.pass = p
+	x := p.exam(rules, ev)
 	x.limits()
 	x.healthRules()
 	x.comparison()
@@ -197,7 +196,7 @@ func (x *exam) stableIll() bool {
 
 // verdict takes the weightiest answer and puts it into words.
 func (x *exam) verdict() Verdict {
-	now := countIn(x.canary, x.step, x.end)
+	now := x.pass.here[0]
 	v := Verdict{
 		At: x.ev.Now, Word: BetterOrEqual, Action: Continue, Requests: now.requests,
 		MeasuredShare: x.measuredShare(), Report: x.report, ClearedTo: x.cleared, Lacks: x.lacks,

@@ -14,11 +14,11 @@ import (
 type exam struct {
 	rules  Rules
 	ev     Evidence
-	start  int64 // Unix second of the first traffic of the changed version
-	step   int64 // Unix second from which the present share holds
-	end    int64 // what lies before is final
-	canary []metric.Bucket
-	stable []metric.Bucket // since start
+	start  int64           // Unix second of the first traffic of the changed version
+	step   int64           // Unix second from which the present share holds
+	end    int64           // what lies before is final
+	canary []metric.Bucket // the recent seconds, as far back as reach
+	stable []metric.Bucket
 	shares []ShareChange
 
 	answers []answer
@@ -27,29 +27,6 @@ type exam struct {
 	pass    *Pass
 	lacks   string
 	lag     time.Duration // how far the measurement is behind
-}
-
-// newExam puts the evidence in order. Nothing of ev is changed.
-func newExam(rules Rules, ev Evidence) *exam {
-	x := &exam{rules: rules.sane(), ev: ev, pass: &Pass{}}
-	x.end = min(ev.Complete, ev.Now.Unix()+1)
-	x.lag = time.Duration(max(ev.Now.Unix()-ev.Complete, 0)) * time.Second
-	all := inOrder(ev.Canary)
-	switch {
-	case !ev.Since.IsZero():
-		x.start = ceilSecond(ev.Since)
-	case len(all) > 0:
-		x.start = all[0].Second
-	case !ev.ShareSince.IsZero():
-		x.start = ceilSecond(ev.ShareSince)
-	default:
-		x.start = x.end
-	}
-	x.step = max(x.start, ceilSecond(ev.ShareSince))
-	x.canary = between(all, x.start, x.end)
-	x.stable = between(inOrder(ev.Stable), x.start, x.end)
-	x.shares = x.history()
-	return x
 }
 
 // sane replaces what would make a rule meaningless.
@@ -118,9 +95,12 @@ type pair struct {
 	canary, stable *metric.Bucket
 }
 
-// pairsIn puts the seconds of both versions together.
+// pairsIn puts the recent seconds of both versions together.
 func (x *exam) pairsIn(from, to int64) []pair {
-	cs, ss := between(x.canary, from, to), between(x.stable, from, to)
+	return x.pairs(between(x.canary, from, to), between(x.stable, from, to))
+}
+
+func (x *exam) pairs(cs, ss []metric.Bucket) []pair {
 	out := make([]pair, 0, max(len(cs), len(ss)))
 	for i, j := 0, 0; i < len(cs) || j < len(ss); {
 		var p pair

@@ -10,9 +10,9 @@ import (
 	"github.com/slipwayhq/slipway/internal/metric"
 )
 
-// compares says whether there is something to compare, and with what.
-func (x *exam) compares() bool {
-	return !x.alone() && (x.rules.ErrorRate.WorseBy > 0 || x.rules.LatencyP95.WorseBy > 0 || len(x.rules.Metrics) > 0)
+// compares says whether the rules ask for a comparison.
+func (r Rules) compares() bool {
+	return r.ErrorRate.WorseBy > 0 || r.LatencyP95.WorseBy > 0 || len(r.Metrics) > 0
 }
 
 // Settings are the judge's settings under the rules.
@@ -36,24 +36,9 @@ func (r Rules) Settings(b judge.Background) judge.Settings {
 	return s
 }
 
-// judged lets the judge compare the versions from the first visitor on: what the pass has not seen yet.
+// judged is what the judge says of all that the pass has taken.
 func (x *exam) judged() judge.Report {
-	j := x.pass.judge(x)
-	bins := judge.ProductBins()
-	c, s := make([]uint32, bins.Count), make([]uint32, bins.Count)
-	for _, p := range x.pairsIn(x.pass.fed, x.end) {
-		t := judge.Tick{Second: p.second, Share: p.share}
-		t.Canary, t.Stable = judgeArm(p.canary, bins, c), judgeArm(p.stable, bins, s)
-		if p.stable != nil && p.stable.Slices != nil {
-			t.SliceUnits, t.SliceSlow = &p.stable.Slices.Units, &p.stable.Slices.Slow
-		}
-		j.Tick(&t)
-		x.pass.last = p.second
-	}
-	x.pass.fed = max(x.pass.fed, x.end)
-	for i := range x.ev.Values {
-		j.Value(&x.ev.Values[i]) // what was judged before is left out
-	}
+	j := x.pass.j
 	if x.pass.last < x.end-1 { // silence is known as well; on a copy, because it may end
 		now := *j
 		now.Tick(&judge.Tick{Second: x.end - 1, Share: x.shareIn(x.end - 1)})
@@ -98,7 +83,7 @@ func lacking(c judge.Climb) string {
 
 // comparison adds the findings of the judge.
 func (x *exam) comparison() {
-	if !x.compares() {
+	if x.alone() || !x.rules.compares() {
 		return
 	}
 	r := x.judged()

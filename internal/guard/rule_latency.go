@@ -32,7 +32,7 @@ func (x *exam) latencyP95(arm string, bs []metric.Bucket) Finding {
 		from = max(from, warm)
 	}
 	var s judge.Sketch
-	for _, n := range []int64{window, 5 * window, x.end - from} { // with little traffic, as far back as it takes
+	for _, n := range []int64{window, 5 * window, x.reach()} { // with little traffic, as far back as it takes
 		f.From, f.To = max(x.end-n, from), x.end
 		if s = durationsIn(bs, f.From, f.To); s.Count() >= x.enoughDurations() {
 			break

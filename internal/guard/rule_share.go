@@ -3,7 +3,6 @@ package guard
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
@@ -30,7 +29,7 @@ const (
 // measuredShare returns the canary's percent of the requests since the share was
 // set, -1 when there were none.
 func (x *exam) measuredShare() float64 {
-	c, s := countIn(x.canary, x.step, x.end), countIn(x.stable, x.step, x.end)
+	c, s := x.pass.here[0], x.pass.here[1]
 	if c.requests+s.requests == 0 {
 		return -1
 	}
@@ -107,13 +106,8 @@ func (x *exam) offShare(c, n uint64, low, high bool) string {
 // requestsPerVisitor estimates how many requests belong together, doubled because
 // some visitors ask much more than others.
 func (x *exam) requestsPerVisitor() float64 {
-	var requests, visitors float64
-	for _, bs := range [][]metric.Bucket{x.canary, x.stable} {
-		for _, b := range bs {
-			requests += float64(b.Requests)
-			visitors += float64(b.New)
-		}
-	}
+	t := x.pass.total
+	requests, visitors := float64(t[0].requests+t[1].requests), float64(t[0].visitors+t[1].visitors)
 	if visitors == 0 {
 		return 2 * perVisitor
 	}
@@ -153,7 +147,7 @@ func (x *exam) blind() (Finding, bool) {
 	if lag := min(seconds(x.lag), up); lag >= limit {
 		return critical("both", lag, fmt.Sprintf("No complete measurement for %s.", span(lag)))
 	}
-	lastCanary, lastStable := lastRequest(x.canary, x.start), lastRequest(x.stable, x.start)
+	lastCanary, lastStable := x.pass.asked[0], x.pass.asked[1]
 	silentCanary, silentStable := x.end-lastCanary, x.end-lastStable
 	switch {
 	case silentCanary >= limit && (x.alone() || silentStable >= limit):
@@ -173,16 +167,6 @@ func (x *exam) blind() (Finding, bool) {
 // surprising says whether a silence since a second cannot be chance, given what
 // the other version got and the share of the silent one.
 func (x *exam) surprising(other []metric.Bucket, since int64, v float64) bool {
-	n := float64(countIn(other, since, x.end).requests) / x.requestsPerVisitor()
+	n := float64(countIn(other, max(since, x.end-x.reach()), x.end).requests) / x.requestsPerVisitor()
 	return math.Exp(-n*v/max(1-v, 1e-9)) < shareDoubt
-}
-
-// lastRequest is the second after the last request, at least start.
-func lastRequest(bs []metric.Bucket, start int64) int64 {
-	for _, b := range slices.Backward(bs) {
-		if b.Requests > 0 {
-			return max(b.Second+1, start)
-		}
-	}
-	return start
 }
