@@ -204,6 +204,9 @@ func (x *exam) verdict() Verdict {
 	if x.report != nil {
 		v.Sureness, v.State = x.report.Sureness, x.report.State
 	}
+	if x.rules.Source != "" {
+		v.Behind = x.lag
+	}
 	top := x.top()
 	v.Findings = x.findings()
 	x.missing(&v, top)
@@ -273,8 +276,8 @@ func (x *exam) tooFew(v Verdict) string {
 // sinceWhen names the time from which the stable version breaks the limit as well,
 // seen in steps of ten seconds.
 func (x *exam) sinceWhen(top answer) string {
-	const step, longest = 10, 3600
-	from := x.end
+	const longest = 3600
+	from, step := x.end, x.windows(10*time.Second, 1)
 	for from-step >= max(x.start, x.end-longest) && x.breaks(top.Finding, from-step, from) {
 		from -= step
 	}

@@ -17,6 +17,7 @@ type exam struct {
 	start  int64           // Unix second of the first traffic of the changed version
 	step   int64           // Unix second from which the present share holds
 	end    int64           // what lies before is final
+	width  int64           // seconds of a bucket
 	canary []metric.Bucket // the recent seconds, as far back as reach
 	stable []metric.Bucket
 	shares []ShareChange
@@ -69,17 +70,18 @@ func (x *exam) history() []ShareChange {
 	return list
 }
 
-// shareIn returns the intended share of a whole second as a fraction: NaN when it
-// is not known or changed in that second or, for a change while there was traffic,
-// in the one before.
+// shareIn returns the intended share of a bucket as a fraction: NaN when it is not
+// known or changed in that bucket or, for a change while there was traffic, in the
+// one before.
 func (x *exam) shareIn(second int64) float64 {
 	share := math.NaN()
 	for i, c := range x.shares {
 		at := c.At.Unix()
 		switch {
-		case at > second:
+		case at >= second+x.width:
 			return share
-		case at == second && c.At.Nanosecond() > 0, i > 0 && at >= second-1:
+		case x.width > 1 && at >= second-x.width,
+			at == second && c.At.Nanosecond() > 0, i > 0 && at >= second-1:
 			share = math.NaN()
 		default:
 			share = c.Share / 100
@@ -123,7 +125,7 @@ func (x *exam) pairs(cs, ss []metric.Bucket) []pair {
 // ones.
 func (x *exam) counts(from, to int64, count func(b *metric.Bucket) (n, bad uint64)) (ticks []judge.Tick, stable bool) {
 	for _, p := range x.pairsIn(from, to) {
-		t := judge.Tick{Second: p.second, Share: p.share}
+		t := judge.Tick{Second: p.second, Width: x.width, Share: p.share}
 		if p.canary != nil {
 			t.Canary.Requests, t.Canary.Errors = count(p.canary)
 		}
@@ -159,19 +161,29 @@ func inOrder(bs []metric.Bucket) []metric.Bucket {
 	return out
 }
 
-// between returns the ordered buckets from one second up to before another.
+// between returns the ordered buckets that lie wholly from one second up to before another.
 func between(bs []metric.Bucket, from, to int64) []metric.Bucket {
 	at := func(second int64) int {
 		i, _ := slices.BinarySearchFunc(bs, second, func(b metric.Bucket, s int64) int { return cmp.Compare(b.Second, s) })
 		return i
 	}
-	return bs[at(from):max(at(from), at(to))]
+	i, j := at(from), at(to)
+	for j > i && bs[j-1].Second+bs[j-1].Covers() > to {
+		j--
+	}
+	return bs[i:max(i, j)]
+}
+
+// windows is a length of time as seconds in whole buckets, so many of them at least.
+func (x *exam) windows(d time.Duration, least int64) int64 {
+	n := max(seconds(d), least*x.width)
+	return (n + x.width - 1) / x.width * x.width
 }
 
 // count is what a version did in a span of seconds.
 type count struct {
 	requests, errors uint64
-	failing          int // seconds with an error
+	failing          int // buckets with an error: seconds, where each is known
 	from, to         int64
 }
 

@@ -15,12 +15,18 @@ func (r Rules) compares() bool {
 	return r.ErrorRate.WorseBy > 0 || r.LatencyP95.WorseBy > 0 || len(r.Metrics) > 0
 }
 
+// linearBlock is how many seconds of failures are judged together where no visitors are known.
+const linearBlock = 60
+
 // Settings are the judge's settings under the rules.
 func (r Rules) Settings(b judge.Background) judge.Settings {
 	s := judge.Settings{
 		Alpha: r.Alpha, WorseErrors: r.ErrorRate.WorseBy,
 		WorseLatency: r.LatencyP95.WorseBy, WorthLatency: r.LatencyP95.WorseBy,
 		ColdStart: r.ColdStart, Horizon: r.Horizon, Background: b,
+	}
+	if r.Source != "" { // nobody knows visitors there: whoever tries again for a minute must not be taken for many
+		s.Background.Sliced, s.Background.Mode, s.Background.Block = false, judge.Linear, max(b.Block, linearBlock)
 	}
 	for _, f := range []*float64{&s.WorseErrors, &s.WorseLatency} {
 		if !(*f > 0) {
@@ -39,9 +45,9 @@ func (r Rules) Settings(b judge.Background) judge.Settings {
 // judged is what the judge says of all that the pass has taken.
 func (x *exam) judged() judge.Report {
 	j := x.pass.j
-	if x.pass.last < x.end-1 { // silence is known as well; on a copy, because it may end
+	if end := x.judgedTo(); x.pass.last < end-1 { // silence is known as well; on a copy, because it may end
 		now := *j
-		now.Tick(&judge.Tick{Second: x.end - 1, Share: x.shareIn(x.end - 1)})
+		now.Tick(&judge.Tick{Second: end - 1, Share: x.shareIn(end - 1)})
 		j = &now
 	}
 	for _, to := range x.ev.Ladder {
@@ -53,6 +59,41 @@ func (x *exam) judged() judge.Report {
 		}
 	}
 	return j.Report()
+}
+
+// steadied is how many failures of the stable version a wide bucket is judged with: what it has, or, when a bucket
+// beside it shows far more than chance would, so many at that one's rate. Processes are not measured at the same
+// moments, so what hits both versions may be counted on one of them a bucket earlier; it must not look like a fault of
+// that one. More failures on the stable side only ever speak for the changed version.
+func (x *exam) steadied(pairs []pair, i int) uint64 {
+	own := pairs[i].stable
+	if own == nil {
+		return 0
+	}
+	n := own.Errors
+	for _, k := range []int{i - 1, i + 1} {
+		if k < 0 || k >= len(pairs) || pairs[k].stable == nil || pairs[k].stable.Requests == 0 {
+			continue
+		}
+		if d := pairs[k].second - pairs[i].second; d != x.width && d != -x.width {
+			continue
+		}
+		have := float64(own.Errors)
+		beside := float64(pairs[k].stable.Errors) / float64(pairs[k].stable.Requests) * float64(own.Requests)
+		if beside > have+4*math.Sqrt(have+1) {
+			n = max(n, uint64(min(beside, most)))
+		}
+	}
+	return min(n, own.Requests)
+}
+
+// judgedTo is the second up to which the judge may take what is known: a wide bucket waits for the one after it, see
+// steadied.
+func (x *exam) judgedTo() int64 {
+	if x.width > 1 {
+		return x.end - x.width
+	}
+	return x.end
 }
 
 // judgeArm is one version's second as the judge takes it; counts are used again.

@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
@@ -118,8 +119,9 @@ func (x *exam) requestsPerVisitor() float64 {
 // on the whole.
 func (x *exam) swings(from int64) bool {
 	looked, off := 0, 0
-	for at := x.end - 30; at >= from && looked < shareSpan/30; at -= 30 {
-		c, s := countIn(x.canary, at, at+30), countIn(x.stable, at, at+30)
+	half := x.windows(30*time.Second, 1)
+	for at := x.end - half; at >= from && looked < shareSpan/30; at -= half {
+		c, s := countIn(x.canary, at, at+half), countIn(x.stable, at, at+half)
 		looked++
 		if x.offShare(c.requests, c.requests+s.requests, true, true) != "" {
 			off++
@@ -132,6 +134,9 @@ func (x *exam) swings(from int64) bool {
 // more, or a version that must have had requests had none.
 func (x *exam) blind() (Finding, bool) {
 	limit := seconds(x.rules.Blind)
+	if x.width > 1 {
+		limit = max(limit, 3*x.width) // a bucket is known when it is over and has arrived
+	}
 	f := Finding{
 		Rule: "blind", Arm: "both", Level: Info, Limit: float64(limit), Unit: "s", Known: true,
 		From: x.start, To: x.end, Sentence: "Measurements arrive.",
@@ -147,6 +152,9 @@ func (x *exam) blind() (Finding, bool) {
 	if lag := min(seconds(x.lag), up); lag >= limit {
 		return critical("both", lag, fmt.Sprintf("No complete measurement for %s.", span(lag)))
 	}
+	if f, silent := x.unheard(f, limit); silent {
+		return f, true
+	}
 	lastCanary, lastStable := x.pass.asked[0], x.pass.asked[1]
 	silentCanary, silentStable := x.end-lastCanary, x.end-lastStable
 	switch {
@@ -161,6 +169,23 @@ func (x *exam) blind() (Finding, bool) {
 			fmt.Sprintf("No requests on %s for %s, although %s had some.", x.name(stable), span(silentStable), x.name(canary)))
 	}
 	f.Value = float64(max(silentCanary, 0))
+	return f, false
+}
+
+// unheard says whether a version's own exporter is silent, where each version reports for itself: nobody says then that
+// it had no requests.
+func (x *exam) unheard(f Finding, limit int64) (Finding, bool) {
+	if x.rules.Source != metric.OTLP {
+		return f, false
+	}
+	for arm, name := range []string{canary, stable} {
+		silent := x.end - x.pass.heard[arm]
+		if silent >= limit && !(x.alone() && name == stable) {
+			f.Level, f.Arm, f.Value = Critical, name, float64(silent)
+			f.Sentence = fmt.Sprintf("%s has sent no measurement for %s.", capital(x.name(name)), span(silent))
+			return f, true
+		}
+	}
 	return f, false
 }
 

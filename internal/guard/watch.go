@@ -20,6 +20,7 @@ type Pass struct {
 	recent [2][]metric.Bucket // canary, stable: ascending, about as far back as reach
 	total  [2]visits          // since start
 	asked  [2]int64           // the second after the last request
+	heard  [2]int64           // the second after the last bucket
 
 	step int64 // from which the present share holds
 	here [2]count
@@ -49,6 +50,7 @@ func (p *Pass) Feed(rules Rules, ev Evidence) { p.exam(rules, ev) }
 func (p *Pass) exam(rules Rules, ev Evidence) *exam {
 	x := &exam{rules: rules.sane(), ev: ev, pass: p}
 	x.end = min(ev.Complete, ev.Now.Unix()+1)
+	x.width = min(max(ev.Width, 1), metric.MaxWidth)
 	x.lag = time.Duration(max(ev.Now.Unix()-ev.Complete, 0)) * time.Second
 	canary, stable := inOrder(ev.Canary), inOrder(ev.Stable)
 	x.start = p.begin(ev, canary, x.end)
@@ -56,6 +58,9 @@ func (p *Pass) exam(rules Rules, ev Evidence) *exam {
 		x.end = max(x.end, p.fed) // what was final stays final
 	}
 	x.step = max(x.start, ceilSecond(ev.ShareSince))
+	if x.width > 1 { // what holds something of another share is no bucket of this one
+		x.step = (x.step+x.width-1)/x.width*x.width + x.width
+	}
 	x.shares = x.history()
 	p.take(x, [2][]metric.Bucket{between(canary, p.fed, x.end), between(stable, p.fed, x.end)})
 	x.canary, x.stable = between(p.recent[0], x.start, x.end), between(p.recent[1], x.start, x.end)
@@ -77,7 +82,8 @@ func (p *Pass) begin(ev Evidence, canary []metric.Bucket, end int64) int64 {
 		start = ceilSecond(ev.ShareSince)
 	}
 	if !p.begun || p.start != start {
-		*p = Pass{begun: true, start: start, fed: start, asked: [2]int64{start, start}, step: start, last: start - 1}
+		since := [2]int64{start, start}
+		*p = Pass{begun: true, start: start, fed: start, asked: since, heard: since, step: start, last: start - 1}
 	}
 	return start
 }
@@ -89,8 +95,9 @@ func (p *Pass) take(x *exam, arms [2][]metric.Bucket) {
 		for _, b := range list {
 			p.total[arm].requests += min(b.Requests, most)
 			p.total[arm].visitors += min(b.New, most)
+			p.heard[arm] = b.Second + b.Covers()
 			if b.Requests > 0 {
-				p.asked[arm] = b.Second + 1
+				p.asked[arm] = p.heard[arm]
 			}
 			if b.Second >= p.step {
 				p.here[arm].add(b)
@@ -131,14 +138,26 @@ func (p *Pass) judge(x *exam, arms [2][]metric.Bucket) {
 	}
 	bins := judge.ProductBins()
 	c, s := make([]uint32, bins.Count), make([]uint32, bins.Count)
-	for _, b := range x.pairs(arms[0], arms[1]) {
-		t := judge.Tick{Second: b.second, Share: b.share}
+	if x.width > 1 { // with what waits, and what it waits for
+		for arm, list := range p.recent {
+			arms[arm] = slices.Concat(between(list, p.last+1-2*x.width, p.fed), arms[arm])
+		}
+	}
+	pairs := x.pairs(arms[0], arms[1])
+	for i, b := range pairs {
+		if b.second <= p.last || b.second >= x.judgedTo() {
+			continue
+		}
+		t := judge.Tick{Second: b.second, Width: x.width, Share: b.share}
 		t.Canary, t.Stable = judgeArm(b.canary, bins, c), judgeArm(b.stable, bins, s)
+		if x.width > 1 {
+			t.Stable.Units = x.steadied(pairs, i)
+		}
 		if b.stable != nil && b.stable.Slices != nil {
 			t.SliceUnits, t.SliceSlow = &b.stable.Slices.Units, &b.stable.Slices.Slow
 		}
 		p.j.Tick(&t)
-		p.last = b.second
+		p.last = b.second + x.width - 1
 	}
 	for i := range x.ev.Values {
 		p.j.Value(&x.ev.Values[i]) // what was judged before is left out
