@@ -42,7 +42,7 @@ func (x *decider) share() {
 	}
 }
 
-// measured is how much of a time the verdict knows: what Prometheus or an exporter has not delivered yet passes no bake.
+// measured is how much of a time the verdict knows: what a Prometheus or exporter has not delivered passes no bake.
 func measured(v *guard.Verdict, at time.Duration) time.Duration {
 	if v == nil {
 		return at
