@@ -117,13 +117,17 @@ type Settings struct {
 
 // Climb is what must be excluded before a share may be reached.
 type Climb struct {
-	To       float64 // the share that is asked for, 0 to 1
-	Cleared  bool
-	Excluded float64 // the regression that must be ruled out: 10, 5, 3 or 2 times as many errors
-	Have     float64 // evidence so far: e-value
-	Need     float64 // and how much is needed
-	Slow     bool    // durations are what is missing
-	Seconds  int64   // at the present share that must still pass; 0 none
+	To       float64 `json:"to"` // the share that is asked for, 0 to 1
+	Cleared  bool    `json:"cleared"`
+	Excluded float64 `json:"excluded"` // the regression that must be ruled out: 10, 5, 3 or 2 times as many errors
+	Have     float64 `json:"have"`     // evidence so far: e-value
+	Need     float64 `json:"need"`     // and how much is needed
+	Slow     bool    `json:"slow"`     // durations are what is missing
+	Seconds  int64   `json:"seconds"`  // at the present share that must still pass; 0 none
+	// How much more it takes on average when the change is as good as the stable version, at the present share and
+	// traffic: requests of the changed version, and seconds; 0 none or unknown.
+	MoreRequests uint64 `json:"more_requests"`
+	MoreSeconds  int64  `json:"more_seconds"`
 }
 
 // Background is what the stable version's placebo slices showed before and during a comparison: a summary that can be

@@ -184,10 +184,7 @@ func (j *Judge) forecast(r *Report) {
 	if !(gain > 0) || n > 1e9 {
 		return
 	}
-	r.MoreRequests = uint64(math.Ceil(n))
-	if spent := float64(j.next - j.since); spent > 0 && j.stepC > 0 {
-		r.MoreSeconds = int64(min(math.Ceil(n/(j.stepC/spent)), 1e9))
-	}
+	r.MoreRequests, r.MoreSeconds = uint64(math.Ceil(n)), j.untilSeen(n)
 }
 
 // growth is what the evidence gains on average for each request of the canary, if it fails ratio times as often as

@@ -75,6 +75,9 @@ func (j *Judge) Climb(to float64) Climb {
 	at := int64(j.here) // not by the clock: time in which nothing was seen is no trial
 	c.Seconds = max(stepAtLeast-at, 0)
 	enough := c.Have >= need
+	if !enough {
+		c.MoreRequests, c.MoreSeconds = j.lacking(rung, num.Log(need))
+	}
 	if to > 0.5 {
 		c.Seconds = max(lastAtLeast-at, 0)
 		c.Slow = enough && j.notSlow() < num.Log(20)
@@ -86,4 +89,36 @@ func (j *Judge) Climb(to float64) Climb {
 	}
 	c.Cleared = enough && c.Seconds == 0 && j.stepC >= fewestHere && !j.split.alarm(0.05)
 	return c
+}
+
+// lacking is about how many requests of an equally good canary it takes until the rung is ruled out, and how long that
+// is at the present traffic: what the evidence gains with each failure, by where it falls, and with each request that
+// does not fail.
+func (j *Judge) lacking(rung int, need float64) (requests uint64, seconds int64) {
+	e, ps, v := &j.errors, j.stableRate(), j.share
+	if !(v > 0 && v < 1) || j.s.WorseErrors < 0 {
+		return 0, 0
+	}
+	n := math.Inf(1)
+	if gain := ps / v * kl(v, share(v, e.ratio[firstRung+rung])); gain > 0 {
+		n = (need - e.safety[rung]) / gain
+	}
+	if q, a := e.slack, e.slack/10; q > 0 {
+		if gain := float64((1-ps)*(num.Log1p(-a)-num.Log1p(-q))) + float64(ps*num.Log(a/q)); gain > 0 {
+			n = min(n, (need+math.Ln2-e.quiet)/gain)
+		}
+	}
+	if !(n > 0 && n < 1e9) {
+		return 0, 0
+	}
+	return uint64(math.Ceil(n)), j.untilSeen(n)
+}
+
+// untilSeen is how many seconds n more requests of the canary take at the present share; 0 unknown.
+func (j *Judge) untilSeen(n float64) int64 {
+	spent := float64(j.next - j.since)
+	if !(spent > 0) || !(j.stepC > 0) {
+		return 0
+	}
+	return int64(min(math.Ceil(n/(j.stepC/spent)), 1e9))
 }
