@@ -43,10 +43,11 @@ const blame = 1e-5
 // when none of these holds may the change go on.
 func Evaluate(rules Rules, ev Evidence) Verdict { return new(Pass).Evaluate(rules, ev) }
 
-// Evaluate says the same as the function of this name, of all that the pass was ever given. The evidence needs to hold
-// what came since the last look only: seconds that an earlier look has taken are left out.
+// Evaluate says the same as the function of this name. What an earlier look of the pass has judged is not judged again,
+// so that a look costs what came since.
 func (p *Pass) Evaluate(rules Rules, ev Evidence) Verdict {
-	x := p.exam(rules, ev)
+	x := newExam(rules, ev)
+	x.pass = p
 	x.limits()
 	x.healthRules()
 	x.comparison()
@@ -196,16 +197,14 @@ func (x *exam) stableIll() bool {
 
 // verdict takes the weightiest answer and puts it into words.
 func (x *exam) verdict() Verdict {
-	now := x.pass.here[0]
+	now := countIn(x.canary, x.step, x.end)
 	v := Verdict{
 		At: x.ev.Now, Word: BetterOrEqual, Action: Continue, Requests: now.requests,
-		MeasuredShare: x.measuredShare(), Report: x.report, ClearedTo: x.cleared, Lacks: x.lacks,
+		MeasuredShare: x.measuredShare(), Report: x.report, ClearedTo: x.cleared, Next: x.next,
+		Lacks: x.lacks,
 	}
 	if x.report != nil {
 		v.Sureness, v.State = x.report.Sureness, x.report.State
-	}
-	if x.rules.Source != "" {
-		v.Behind = x.lag
 	}
 	top := x.top()
 	v.Findings = x.findings()
@@ -276,8 +275,8 @@ func (x *exam) tooFew(v Verdict) string {
 // sinceWhen names the time from which the stable version breaks the limit as well,
 // seen in steps of ten seconds.
 func (x *exam) sinceWhen(top answer) string {
-	const longest = 3600
-	from, step := x.end, x.windows(10*time.Second, 1)
+	const step, longest = 10, 3600
+	from := x.end
 	for from-step >= max(x.start, x.end-longest) && x.breaks(top.Finding, from-step, from) {
 		from -= step
 	}
