@@ -111,6 +111,20 @@ func TestProbesAndVerdicts(t *testing.T) {
 		if err != nil || len(verdicts) != 2 || verdicts[0].Verdict.Requests != 2 || verdicts[1].Verdict.Requests != 3 {
 			t.Errorf("verdicts %v, %v", verdicts, err)
 		}
+		over, err := db.VerdictsOver(ctx, "rel_1", at(0), at(2).Sub(at(0)))
+		if err != nil || len(over) != 2 || over[0].Verdict.Requests != 1 || over[1].Verdict.Requests != 3 {
+			t.Errorf("the last of every two: %v, %v", over, err)
+		}
+		for n, word := range []guard.Word{guard.NotEnough, guard.Worse, guard.Worse, guard.NotEnough} {
+			v := guard.Verdict{At: at(n), Word: word, Action: guard.Hold, Requests: uint64(n), Findings: []guard.Finding{}}
+			if err := db.InsertVerdict(ctx, "rel_3", v, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		changes, err := db.VerdictChanges(ctx, "rel_3", at(0), 2)
+		if err != nil || len(changes) != 2 || changes[0].Verdict.Requests != 1 || changes[1].Verdict.Requests != 3 {
+			t.Errorf("changes %v, %v", changes, err)
+		}
 		latest, err := db.LatestVerdict(ctx, "rel_1")
 		if err != nil || latest == nil || latest.Verdict.Requests != 3 || string(latest.Evidence) != `{"n":1}` {
 			t.Errorf("latest %v, %v", latest, err)
@@ -120,7 +134,10 @@ func TestProbesAndVerdicts(t *testing.T) {
 		}
 		for _, prune := range []func() (int64, error){
 			func() (int64, error) { return db.PruneProbes(ctx, at(3)) },
-			func() (int64, error) { return db.PruneVerdicts(ctx, at(3)) },
+			func() (int64, error) {
+				n, err := db.PruneVerdicts(ctx, at(3))
+				return n - 3, err // of the other release
+			},
 		} {
 			if n, err := prune(); err != nil || n != 3 {
 				t.Errorf("pruned %d, %v", n, err)
