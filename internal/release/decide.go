@@ -258,6 +258,9 @@ func (x *decider) leave(status Status, actor, sentence string) {
 	step := x.r.Step()
 	s := &x.r.States[x.r.Cursor]
 	s.Status, s.Ended, s.Sentence, s.Actor = status, x.f.Now, sentence, actor
+	if v := x.f.Verdict; v != nil && step.Kind == KindShare {
+		s.Compared = v.Summary(x.r.Version, "")
+	}
 	x.r.Effect, x.r.Suspect = "", false
 	kind := "release.step_passed"
 	if status == StepSkipped {

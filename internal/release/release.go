@@ -130,6 +130,7 @@ type State struct {
 	Sentence string    `json:"sentence,omitempty"` // what happened, or what it waits for
 	Attempt  int       `json:"attempt,omitempty"`  // of the step: raises the effect's key
 	Set      time.Time `json:"set,omitzero"`       // share: when the edge confirmed it; the bake counts from here
+	Compared string    `json:"compared,omitempty"` // share: what the comparison had shown when it was left
 }
 
 // Release is a version on its way.

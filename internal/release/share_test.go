@@ -295,3 +295,40 @@ func TestHarmIsUnknownWithoutNumbers(t *testing.T) {
 		}
 	}
 }
+
+// What people are asked to approve holds what the comparison had shown when the last share was left, frozen: it does
+// not move with later looks, and another one asks them again.
+//
+// req: N-08
+func TestAnApprovalHoldsWhatWasCompared(t *testing.T) {
+	t.Parallel()
+	w := ready(t)
+	w.pass(t, 15*time.Minute)
+	v := good(0)
+	v.Report.Canary.Requests, v.Report.Stable.Requests, v.Report.Harm, v.Report.Open = 18420, 163000, 3, 3
+	w.see(9*time.Minute, v)
+	if w.r.Step().ID != "production/approval" || w.f.Request == nil {
+		t.Fatalf("at %s: %s", w.r.Step().ID, w.r.Sentence)
+	}
+	says, hash := w.f.Request.Subject.Evidence["comparison"], w.f.Request.Hash
+	for _, part := range []string{"At 50 %: 18,420 requests of v2", "163,000", "Ruled out: 5 times",
+		"Not yet ruled out: 3", "Nothing speaks against v2", "About 3 requests failed"} {
+		if !strings.Contains(says, part) {
+			t.Errorf("%q is not in what is signed: %q", part, says)
+		}
+	}
+	v.Report.Canary.Requests++
+	w.see(time.Minute, v)
+	if w.f.Request.Hash != hash {
+		t.Error("a later look voids the request")
+	}
+	for i := range w.r.States {
+		if w.r.States[i].Compared != "" {
+			w.r.States[i].Compared += " And more."
+		}
+	}
+	w.see(time.Minute, v)
+	if w.f.Request.Hash == hash {
+		t.Error("what was compared is not part of what is signed")
+	}
+}

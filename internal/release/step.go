@@ -213,6 +213,9 @@ func (r Release) Subject(f Facts, expires time.Time) approval.Subject {
 		if s.Status == StepPassed || s.Status == StepSkipped {
 			evidence[r.Plan.Steps[i].ID] = strings.TrimSpace(string(s.Status) + " " + s.Actor + ": " + s.Sentence)
 		}
+		if s.Compared != "" { // the last one knows what those before it knew
+			evidence["comparison"] = fmt.Sprintf("At %s: %s", percent(r.Plan.Steps[i].Share), s.Compared)
+		}
 	}
 	for name, res := range f.Results {
 		evidence["check/"+name] = fmt.Sprintf("%s by %s (%s) %s", res.Status, res.Actor, res.Commit, res.Summary)
@@ -339,7 +342,7 @@ func (x *decider) promote() {
 // watch lets the guard look at production for the step's time.
 func (x *decider) watch() {
 	step, v := x.r.Step(), x.f.Verdict
-	since := measured(v, x.f.Now.Sub(x.r.State().Started))
+	since := x.f.Now.Sub(x.r.State().Started)
 	switch {
 	case x.r.Suspect && !x.f.Rollback && v != nil && v.Action == guard.Continue:
 		x.r.Suspect = false
