@@ -71,6 +71,7 @@ var table = map[string]rule{
 		pure: true,
 		may:  []string{"approval", "checklist", "deployment", "effect", "event", "fault", "guard", "incident", "judge"},
 	},
+	"verdict":  {pure: true, may: []string{"api", "guard", "judge", "release"}},
 	"rollback": {pure: true, may: []string{"approval", "deployment", "effect", "event", "fault", "guard"}},
 	"strategy": {
 		// One file is checked as a whole, so that everything wrong is said at once, with its place.
@@ -103,8 +104,9 @@ var table = map[string]rule{
 	"people": {may: []string{"access", "api", "credential", "event", "fault", "ident", "store",
 		"strategy"}},
 	"desk": {
-		may: append(slices.Clone(nouns), "api", "engine", "metric/intake", "metric/otlp", "people", "store", "strategy"),
-		fan: 20, // it puts every noun into wire types, for server and web at once
+		may: append(slices.Clone(nouns), "api", "engine", "metric/intake", "metric/otlp", "people", "store", "strategy",
+			"verdict"),
+		fan: 21, // it puts every noun into wire types, for server and web at once
 	},
 	"server": {
 		may: []string{"access", "api", "desk", "event", "fault", "ident", "live", "metric", "metric/otlp", "people", "store",

@@ -43,6 +43,7 @@ type Release struct {
 	Steps       []Step     `json:"steps"`
 	Shares      []Shift    `json:"shares"`
 	Verdict     *Verdict   `json:"verdict,omitempty" doc:"The guard's newest verdict."`
+	Outlook     *Outlook   `json:"outlook,omitempty" doc:"Before its first visitor: what its canary can and cannot know."`
 	Approval    *Approval  `json:"approval,omitempty" doc:"The open approval request."`
 	Actions     []Action   `json:"actions" doc:"What the caller may do now."`
 }
@@ -80,96 +81,6 @@ type Action struct {
 	Primary  bool   `json:"primary"`
 	Reason   bool   `json:"needs_reason"`
 	Disabled string `json:"disabled" doc:"Why it cannot be done now; empty when it can."`
-}
-
-// Verdict is what the guard says about the evidence.
-type Verdict struct {
-	At          time.Time `json:"at"`
-	Word        string    `json:"word" enum:"better_or_equal,worse,not_enough_evidence,broken_measurement"`
-	Action      string    `json:"action" enum:"continue,hold,undo"`
-	Sentence    string    `json:"sentence"`
-	Requests    uint64    `json:"requests"`
-	More        uint64    `json:"more_requests"`
-	MoreSeconds float64   `json:"more_seconds"`
-	Sureness    float64   `json:"sureness"`
-	Findings    []Finding `json:"findings"`
-}
-
-// Finding is one rule's answer with its inputs.
-type Finding struct {
-	Rule     string  `json:"rule"`
-	Arm      string  `json:"arm"`
-	Level    string  `json:"level"`
-	Value    float64 `json:"value"`
-	Limit    float64 `json:"limit"`
-	Unit     string  `json:"unit"`
-	Sentence string  `json:"sentence"`
-}
-
-// Canary is what the canary page draws: both versions over the same time axis.
-type Canary struct {
-	Release   string        `json:"release"`
-	From      time.Time     `json:"from"`
-	To        time.Time     `json:"to"`
-	StepSecs  float64       `json:"step_seconds" doc:"Length of one point."`
-	Stable    []CanaryPoint `json:"stable"`
-	Canary    []CanaryPoint `json:"canary"`
-	Shares    []Shift       `json:"shares"`
-	Measured  []SharePoint  `json:"measured" doc:"Measured share of requests over time."`
-	Health    []HealthPoint `json:"health"`
-	Verdicts  []VerdictMark `json:"verdicts"`
-	Limits    CanaryLimits  `json:"limits"`
-	HarmExtra float64       `json:"harm_extra" doc:"Failed requests on the canary beyond the stable rate, so far."`
-	Exposed   uint64        `json:"exposed_visitors" doc:"Visitors first assigned to the canary, so far."`
-}
-
-// CanaryPoint is one version in one interval. An interval without requests has none
-// of the values: a gap is drawn as a gap.
-type CanaryPoint struct {
-	At       time.Time `json:"at"`
-	Requests uint64    `json:"requests"`
-	Errors   uint64    `json:"errors"`
-	Rate     float64   `json:"error_rate"`
-	RateLow  float64   `json:"error_rate_low" doc:"95 % interval (Wilson)."`
-	RateHigh float64   `json:"error_rate_high"`
-	P50      float64   `json:"p50_ms"`
-	P95      float64   `json:"p95_ms"`
-	P95Low   float64   `json:"p95_low_ms"`
-	P95High  float64   `json:"p95_high_ms"`
-}
-
-// SharePoint is the measured share in one interval.
-type SharePoint struct {
-	At       time.Time `json:"at"`
-	Share    float64   `json:"share"`
-	Low      float64   `json:"low"`
-	High     float64   `json:"high"`
-	Intended float64   `json:"intended"`
-}
-
-// HealthPoint is one look at a health endpoint.
-type HealthPoint struct {
-	At      time.Time `json:"at"`
-	Arm     string    `json:"arm" enum:"stable,canary"`
-	OK      bool      `json:"ok"`
-	Millis  float64   `json:"took_ms"`
-	Problem string    `json:"problem"`
-}
-
-// VerdictMark is a change of the verdict.
-type VerdictMark struct {
-	At       time.Time `json:"at"`
-	Word     string    `json:"word"`
-	Action   string    `json:"action"`
-	Sentence string    `json:"sentence"`
-}
-
-// CanaryLimits are the strategy's limits, drawn as lines.
-type CanaryLimits struct {
-	ErrorWarn       float64 `json:"error_warn"`
-	ErrorCritical   float64 `json:"error_critical"`
-	LatencyWarn     float64 `json:"latency_warn_ms"`
-	LatencyCritical float64 `json:"latency_critical_ms"`
 }
 
 // Check is one item of a version's checklist.
@@ -214,6 +125,7 @@ type Approval struct {
 	Closed      *time.Time        `json:"closed,omitempty"`
 	MayDecide   bool              `json:"may_decide" doc:"Whether the caller's decision would count."`
 	WhyNot      string            `json:"why_not" doc:"Why the caller's decision would not count."`
+	Outlook     *Outlook          `json:"outlook,omitempty" doc:"Where it is about a canary that has not begun: what that can know. A forecast, not part of what is signed."`
 	Changed     map[string]string `json:"changed" doc:"What differs from the last request about the same thing."`
 }
 

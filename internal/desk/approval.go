@@ -68,6 +68,15 @@ func (d *Desk) approval(ctx context.Context, who access.Actor, q approval.Reques
 	}
 	out.WhyNot = whyNot(who, q)
 	out.MayDecide = out.WhyNot == ""
+	if q.Subject.Kind == "release" && q.State == approval.Open {
+		r, err := d.DB.Release(ctx, q.Subject.ID)
+		if err == nil {
+			out.Outlook, err = d.outlook(ctx, r)
+		}
+		if _, err = ifFound(err); err != nil {
+			return out, err
+		}
+	}
 	before, err := d.before(ctx, q)
 	if err != nil || before == nil {
 		return out, err

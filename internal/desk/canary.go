@@ -9,8 +9,10 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/verdict"
 )
 
 // points is about how many intervals a canary's plots have.
@@ -22,7 +24,7 @@ func (d *Desk) Canary(ctx context.Context, who access.Actor, id string) (api.Can
 	out := api.Canary{
 		Stable: []api.CanaryPoint{}, Canary: []api.CanaryPoint{}, Shares: []api.Shift{}, Measured: []api.SharePoint{},
 		Health:   []api.HealthPoint{},
-		Verdicts: []api.VerdictMark{},
+		Verdicts: []api.VerdictMark{}, Evidence: []api.EvidencePoint{}, Shared: []api.Stretch{}, Warming: []api.Stretch{},
 	}
 	r, err := d.find(ctx, id)
 	if err != nil {
@@ -52,7 +54,31 @@ func (d *Desk) Canary(ctx context.Context, who access.Actor, id string) (api.Can
 		return out, err
 	}
 	d.draw(&out, r, stable, canary, from, to, step)
+	if err := d.weighed(ctx, &out, r, step); err != nil {
+		return out, err
+	}
 	return out, d.marks(ctx, &out, r, from)
+}
+
+// weighed adds how the evidence stood over time: one look of each interval.
+func (d *Desk) weighed(ctx context.Context, out *api.Canary, r release.Release, step time.Duration) error {
+	list, err := d.DB.VerdictsOver(ctx, r.ID, out.From, step)
+	if err != nil {
+		return err
+	}
+	for _, j := range list {
+		p, compared := verdict.Point(j.Verdict)
+		if !compared || p.At.After(out.To) {
+			continue
+		}
+		out.Evidence = append(out.Evidence, p)
+		out.Shared = append(out.Shared, verdict.Stretches(j.Verdict.Report.Shared)...)
+	}
+	out.Shared = verdict.Merge(out.Shared)
+	if rules, ok := shareRules(r); ok {
+		out.Warming = verdict.Warming(r.Shares, rules.ColdStart, out.To)
+	}
+	return nil
 }
 
 // axis chooses the range and the length of an interval: whole seconds, about
@@ -72,15 +98,31 @@ func axis(r release.Release, now time.Time) (from, to time.Time, step time.Durat
 }
 
 func limits(r release.Release) api.CanaryLimits {
+	rules, ok := shareRules(r)
+	if !ok {
+		return api.CanaryLimits{}
+	}
+	out := api.CanaryLimits{
+		ErrorWarn: rules.ErrorRate.Warn, ErrorCritical: rules.ErrorRate.Critical,
+		LatencyWarn: rules.LatencyP95.Warn, LatencyCritical: rules.LatencyP95.Critical, Suspicious: verdict.Suspicious,
+	}
+	if rules.Alpha > 0 {
+		out.TakeBack = 1 / rules.Alpha
+	}
+	if rules.ErrorRate.WorseBy > 0 {
+		out.Tolerated = 1 + rules.ErrorRate.WorseBy
+	}
+	return out
+}
+
+// shareRules are the guard's rules at the release's shares.
+func shareRules(r release.Release) (guard.Rules, bool) {
 	for _, s := range r.Plan.Steps {
 		if s.Kind == release.KindShare {
-			return api.CanaryLimits{
-				ErrorWarn: s.Rules.ErrorRate.Warn, ErrorCritical: s.Rules.ErrorRate.Critical,
-				LatencyWarn: s.Rules.LatencyP95.Warn, LatencyCritical: s.Rules.LatencyP95.Critical,
-			}
+			return s.Rules, true
 		}
 	}
-	return api.CanaryLimits{}
+	return guard.Rules{}, false
 }
 
 // series reads a deployment's seconds from memory, and older ones from what was
@@ -203,18 +245,13 @@ func (d *Desk) marks(ctx context.Context, out *api.Canary, r release.Release, fr
 			})
 		}
 	}
-	list, err := d.DB.VerdictsOf(ctx, r.ID, from, 1000)
+	list, err := d.DB.VerdictChanges(ctx, r.ID, from, 200)
 	if err != nil {
 		return err
 	}
-	word, action := "", ""
 	for _, j := range list {
-		if string(j.Verdict.Word) == word && string(j.Verdict.Action) == action {
-			continue
-		}
-		word, action = string(j.Verdict.Word), string(j.Verdict.Action)
-		out.Verdicts = append(out.Verdicts, api.VerdictMark{At: j.Verdict.At.UTC(), Word: word, Action: action,
-			Sentence: j.Verdict.Sentence})
+		out.Verdicts = append(out.Verdicts, api.VerdictMark{At: j.Verdict.At.UTC(), Word: string(j.Verdict.Word),
+			Action: string(j.Verdict.Action), Sentence: j.Verdict.Sentence})
 	}
 	return nil
 }

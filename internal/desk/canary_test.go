@@ -199,3 +199,47 @@ func TestWhoSignsAndWhoSkipsIsOffered(t *testing.T) {
 		}
 	})
 }
+
+// What a canary can know is told before it has visitors, beside the approval as well, and no longer once it has; the
+// evidence over time is what the stored looks say.
+//
+// req: N-04
+func TestWhatACanaryCanKnowIsToldBefore(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := w.start("v2")
+		seen, err := w.Release(w.ctx, access.System("test"), r.ID)
+		w.ok(err)
+		if seen.Outlook == nil || seen.Outlook.Known || seen.Outlook.Sentence == "" || len(seen.Outlook.Shares) != 1 {
+			t.Fatalf("without traffic: %+v", seen.Outlook)
+		}
+		now := time.Now()
+		b := metric.Batch{Source: "edge", Sequence: 1, Complete: now.Unix()}
+		for i := range int64(60) {
+			b.Buckets = append(b.Buckets, metric.Bucket{Second: now.Unix() - 60 + i, Deployment: w.release(r.ID).Previous,
+				Class: metric.Compared()[0], Requests: 100, Errors: 1, Units: 1, Latency: judge.Sketch{}})
+		}
+		w.Timeline.Add(now, b)
+		seen, err = w.Release(w.ctx, access.System("test"), r.ID)
+		w.ok(err)
+		o := seen.Outlook
+		if o == nil || !o.Known || o.Rate < 60 || o.Rate > 110 || math.Abs(o.Errors-0.01) > 1e-9 {
+			t.Fatalf("with 100 requests a second of which 1 fails: %+v", o)
+		}
+		if s := o.Shares[0]; s.Share != 50 || s.BakeSeconds != 3600 || len(s.Effects) == 0 || !s.Effects[0].Within {
+			t.Errorf("half of a hundred requests a second tell of a doubling within an hour: %+v", s)
+		}
+		_, err = w.Act(w.ctx, access.System("test"), r.ID, "abort", api.ReleaseAction{Reason: "another one comes"})
+		w.ok(err)
+		w.until("the end", func() bool { return w.release(r.ID).Phase.Final() })
+		x := w.exposed("v3")
+		if x.Outlook != nil {
+			t.Errorf("it has visitors, and is foretold still: %+v", x.Outlook)
+		}
+		w.until("two looks", func() bool {
+			c, err := w.Canary(w.ctx, access.System("test"), x.ID)
+			w.ok(err)
+			return len(c.Evidence) > 0 && len(c.Warming) == 1 && c.Limits.TakeBack == 100 && c.Limits.Tolerated > 1 &&
+				c.Limits.Suspicious == 10
+		})
+	})
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/verdict"
 )
 
 // ReleaseQuery selects releases.
@@ -128,12 +129,15 @@ func (d *Desk) release(ctx context.Context, who access.Actor, r release.Release)
 		return out, err
 	}
 	if latest != nil {
-		v := verdict(latest.Verdict)
+		v := verdict.Wire(latest.Verdict, verdict.Context{Changed: r.Version, Stable: out.Previous, Step: judgedAt(r)})
 		out.Verdict = &v
 		if r.Share > 0 && !r.Phase.Final() {
 			out.Measured = latest.Verdict.MeasuredShare
 			out.Sentence = d.sentence(r, latest.Verdict)
 		}
+	}
+	if out.Outlook, err = d.outlook(ctx, r); err != nil {
+		return out, err
 	}
 	if r.Request != "" {
 		q, err := d.DB.Approval(ctx, r.Request)
@@ -170,6 +174,16 @@ func (d *Desk) sentence(r release.Release, v guard.Verdict) string {
 	return r.Sentence
 }
 
+// judgedAt is the step whose rules the newest verdict was made by: the present one, or the last share before it.
+func judgedAt(r release.Release) release.Step {
+	for i := min(r.Cursor, len(r.Plan.Steps)-1); i >= 0; i-- {
+		if s := r.Plan.Steps[i]; s.Kind == release.KindShare {
+			return s
+		}
+	}
+	return r.Step()
+}
+
 // nameOf returns the shown name of a user's id, or the id itself.
 func (d *Desk) nameOf(ctx context.Context, user string) string {
 	u, err := d.DB.User(ctx, user)
@@ -180,20 +194,6 @@ func (d *Desk) nameOf(ctx context.Context, user string) string {
 		return u.Title
 	}
 	return u.Name
-}
-
-func verdict(v guard.Verdict) api.Verdict {
-	out := api.Verdict{
-		At: v.At.UTC(), Word: string(v.Word), Action: string(v.Action), Sentence: v.Sentence, Requests: v.Requests,
-		More:        v.MoreRequests,
-		MoreSeconds: v.MoreTime.Seconds(), Sureness: v.Sureness, Findings: []api.Finding{},
-	}
-	for _, f := range v.Findings {
-		out.Findings = append(out.Findings, api.Finding{
-			Rule: f.Rule, Arm: f.Arm, Level: string(f.Level), Value: f.Value, Limit: f.Limit, Unit: f.Unit, Sentence: f.Sentence,
-		})
-	}
-	return out
 }
 
 // refuseSecond says of a rollback that one is under way already: what is needed then
