@@ -318,12 +318,15 @@ func (e *Engine) decideRollback(ctx context.Context, id string, c *rollback.Comm
 
 // after judges the deployment that production went back to.
 func (e *Engine) after(b rollback.Rollback, now time.Time) guard.Verdict {
-	complete := e.Timeline.Watermark(now)
 	rules := b.Plan.Rules
+	source := e.Timeline.Of(rules.Source)
+	complete, from := source.Watermark(now), b.Executed.Unix()+1
+	width := source.Grid(from, complete, b.Plan.To.ID)
+	complete = complete / width * width
 	rules.Health.Path, rules.ColdStart = "", 0 // its smoke checks look at health; it is warm: it served before
 	return guard.Evaluate(rules, guard.Evidence{
 		Version: b.Plan.To.Version, Now: now, Complete: complete, Since: b.Executed, ShareSince: b.Executed, Share: 100,
-		Canary: e.Timeline.Seconds(b.Plan.To.ID, b.Executed.Unix()+1, complete, metric.Compared()...),
+		Canary: source.Spans(b.Plan.To.ID, from, complete, width, metric.Compared()...), Width: width,
 	})
 }
 

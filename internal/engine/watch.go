@@ -56,11 +56,15 @@ func (e *Engine) evidence(ctx context.Context, r release.Release, rules guard.Ru
 	if now.Sub(from) > longest {
 		from = now.Add(-longest)
 	}
-	ev.Canary = e.Timeline.Seconds(r.Deployment, from.Unix(), ev.Complete, metric.Compared()...)
+	source := e.Timeline.Of(rules.Source)
+	final := source.Watermark(now)
+	ev.Width = source.Grid(r.Exposed.Add(-longest).Unix(), final, r.Deployment, r.Previous)
+	ev.Complete = final / ev.Width * ev.Width
+	ev.Canary = source.Spans(r.Deployment, from.Unix(), ev.Complete, ev.Width, metric.Compared()...)
 	if r.Promoted.IsZero() && r.Share < 100 {
-		ev.Stable = e.Timeline.Seconds(r.Previous, from.Unix(), ev.Complete, metric.Compared()...)
+		ev.Stable = source.Spans(r.Previous, from.Unix(), ev.Complete, ev.Width, metric.Compared()...)
 	}
-	ev.Baseline = e.Timeline.Sum(r.Previous, r.Exposed.Add(-longest).Unix(), r.Exposed.Unix(), metric.Compared()...)
+	ev.Baseline = source.Sum(r.Previous, r.Exposed.Add(-longest).Unix(), r.Exposed.Unix(), metric.Compared()...)
 	back := now.Add(-max(time.Minute, 20*rules.Health.Every))
 	if ev.CanaryHealth, err = e.DB.ProbesOf(ctx, r.Deployment, maxTime(back, from)); err != nil {
 		return ev, err
@@ -89,7 +93,7 @@ func (e *Engine) goOn(r release.Release, rules guard.Rules, ev guard.Evidence) g
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.learned && !r.Exposed.IsZero() {
-		p.background, p.learned = e.background(r), true
+		p.background, p.learned = e.background(r, rules, ev.Width), true
 	}
 	ev.Background = p.background
 	if r.Promoted.IsZero() && r.Share < 100 {
@@ -150,14 +154,15 @@ func (e *Engine) values(r release.Release, rules guard.Rules, now time.Time) []j
 }
 
 // background is what the stable version's placebo slices showed before the first visitor of the release.
-func (e *Engine) background(r release.Release) judge.Background {
+func (e *Engine) background(r release.Release, rules guard.Rules, width int64) judge.Background {
 	bins := judge.ProductBins()
 	h := judge.NewHistory(bins)
 	counts := make([]uint32, bins.Count)
 	from := r.Exposed.Add(-longest).Unix()
-	for _, b := range e.Timeline.Seconds(r.Previous, from, r.Exposed.Unix(), metric.Compared()...) {
+	source := e.Timeline.Of(rules.Source)
+	for _, b := range source.Spans(r.Previous, from, r.Exposed.Unix(), width, metric.Compared()...) {
 		clear(counts)
-		t := judge.Tick{Second: b.Second, Stable: judge.Arm{
+		t := judge.Tick{Second: b.Second, Width: b.Width, Stable: judge.Arm{
 			Requests: b.Requests, Errors: b.Errors, Units: b.Units, Latency: bins.Fold(b.Latency, counts),
 		}}
 		if b.Slices != nil {
@@ -165,7 +170,11 @@ func (e *Engine) background(r release.Release) judge.Background {
 		}
 		h.Add(&t)
 	}
-	return h.Background()
+	b := h.Background()
+	if rules.Source != "" {
+		b.Block = 4 * width // the guard goes linear there; a block holds several buckets, because they overlap
+	}
+	return b
 }
 
 func maxTime(a, b time.Time) time.Time {

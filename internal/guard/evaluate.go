@@ -43,11 +43,10 @@ const blame = 1e-5
 // when none of these holds may the change go on.
 func Evaluate(rules Rules, ev Evidence) Verdict { return new(Pass).Evaluate(rules, ev) }
 
-// Evaluate says the same as the function of this name. What an earlier look of the pass has judged is not judged again,
-// so that a look costs what came since.
+// Evaluate says the same as the function of this name, of all that the pass was ever given. The evidence needs to hold
+// what came since the last look only: seconds that an earlier look has taken are left out.
 func (p *Pass) Evaluate(rules Rules, ev Evidence) Verdict {
-	x := newExam(rules, ev)
-	x.pass = p
+	x := p.exam(rules, ev)
 	x.limits()
 	x.healthRules()
 	x.comparison()
@@ -197,7 +196,7 @@ func (x *exam) stableIll() bool {
 
 // verdict takes the weightiest answer and puts it into words.
 func (x *exam) verdict() Verdict {
-	now := countIn(x.canary, x.step, x.end)
+	now := x.pass.here[0]
 	v := Verdict{
 		At: x.ev.Now, Word: BetterOrEqual, Action: Continue, Requests: now.requests,
 		MeasuredShare: x.measuredShare(), Report: x.report, ClearedTo: x.cleared, Next: x.next,
@@ -205,6 +204,9 @@ func (x *exam) verdict() Verdict {
 	}
 	if x.report != nil {
 		v.Sureness, v.State = x.report.Sureness, x.report.State
+	}
+	if x.rules.Source != "" {
+		v.Behind = x.lag
 	}
 	top := x.top()
 	v.Findings = x.findings()
@@ -275,8 +277,8 @@ func (x *exam) tooFew(v Verdict) string {
 // sinceWhen names the time from which the stable version breaks the limit as well,
 // seen in steps of ten seconds.
 func (x *exam) sinceWhen(top answer) string {
-	const step, longest = 10, 3600
-	from := x.end
+	const longest = 3600
+	from, step := x.end, x.windows(10*time.Second, 1)
 	for from-step >= max(x.start, x.end-longest) && x.breaks(top.Finding, from-step, from) {
 		from -= step
 	}

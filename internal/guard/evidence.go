@@ -14,11 +14,12 @@ import (
 type exam struct {
 	rules  Rules
 	ev     Evidence
-	start  int64 // Unix second of the first traffic of the changed version
-	step   int64 // Unix second from which the present share holds
-	end    int64 // what lies before is final
-	canary []metric.Bucket
-	stable []metric.Bucket // since start
+	start  int64           // Unix second of the first traffic of the changed version
+	step   int64           // Unix second from which the present share holds
+	end    int64           // what lies before is final
+	width  int64           // seconds of a bucket
+	canary []metric.Bucket // the recent seconds, as far back as reach
+	stable []metric.Bucket
 	shares []ShareChange
 
 	answers []answer
@@ -28,29 +29,6 @@ type exam struct {
 	next    *judge.Climb
 	lacks   string
 	lag     time.Duration // how far the measurement is behind
-}
-
-// newExam puts the evidence in order. Nothing of ev is changed.
-func newExam(rules Rules, ev Evidence) *exam {
-	x := &exam{rules: rules.sane(), ev: ev, pass: &Pass{}}
-	x.end = min(ev.Complete, ev.Now.Unix()+1)
-	x.lag = time.Duration(max(ev.Now.Unix()-ev.Complete, 0)) * time.Second
-	all := inOrder(ev.Canary)
-	switch {
-	case !ev.Since.IsZero():
-		x.start = ceilSecond(ev.Since)
-	case len(all) > 0:
-		x.start = all[0].Second
-	case !ev.ShareSince.IsZero():
-		x.start = ceilSecond(ev.ShareSince)
-	default:
-		x.start = x.end
-	}
-	x.step = max(x.start, ceilSecond(ev.ShareSince))
-	x.canary = between(all, x.start, x.end)
-	x.stable = between(inOrder(ev.Stable), x.start, x.end)
-	x.shares = x.history()
-	return x
 }
 
 // sane replaces what would make a rule meaningless.
@@ -93,17 +71,18 @@ func (x *exam) history() []ShareChange {
 	return list
 }
 
-// shareIn returns the intended share of a whole second as a fraction: NaN when it
-// is not known or changed in that second or, for a change while there was traffic,
-// in the one before.
+// shareIn returns the intended share of a bucket as a fraction: NaN when it is not
+// known or changed in that bucket or, for a change while there was traffic, in the
+// one before.
 func (x *exam) shareIn(second int64) float64 {
 	share := math.NaN()
 	for i, c := range x.shares {
 		at := c.At.Unix()
 		switch {
-		case at > second:
+		case at >= second+x.width:
 			return share
-		case at == second && c.At.Nanosecond() > 0, i > 0 && at >= second-1:
+		case x.width > 1 && at >= second-x.width,
+			at == second && c.At.Nanosecond() > 0, i > 0 && at >= second-1:
 			share = math.NaN()
 		default:
 			share = c.Share / 100
@@ -119,9 +98,12 @@ type pair struct {
 	canary, stable *metric.Bucket
 }
 
-// pairsIn puts the seconds of both versions together.
+// pairsIn puts the recent seconds of both versions together.
 func (x *exam) pairsIn(from, to int64) []pair {
-	cs, ss := between(x.canary, from, to), between(x.stable, from, to)
+	return x.pairs(between(x.canary, from, to), between(x.stable, from, to))
+}
+
+func (x *exam) pairs(cs, ss []metric.Bucket) []pair {
 	out := make([]pair, 0, max(len(cs), len(ss)))
 	for i, j := 0, 0; i < len(cs) || j < len(ss); {
 		var p pair
@@ -144,7 +126,7 @@ func (x *exam) pairsIn(from, to int64) []pair {
 // ones.
 func (x *exam) counts(from, to int64, count func(b *metric.Bucket) (n, bad uint64)) (ticks []judge.Tick, stable bool) {
 	for _, p := range x.pairsIn(from, to) {
-		t := judge.Tick{Second: p.second, Share: p.share}
+		t := judge.Tick{Second: p.second, Width: x.width, Share: p.share}
 		if p.canary != nil {
 			t.Canary.Requests, t.Canary.Errors = count(p.canary)
 		}
@@ -180,19 +162,29 @@ func inOrder(bs []metric.Bucket) []metric.Bucket {
 	return out
 }
 
-// between returns the ordered buckets from one second up to before another.
+// between returns the ordered buckets that lie wholly from one second up to before another.
 func between(bs []metric.Bucket, from, to int64) []metric.Bucket {
 	at := func(second int64) int {
 		i, _ := slices.BinarySearchFunc(bs, second, func(b metric.Bucket, s int64) int { return cmp.Compare(b.Second, s) })
 		return i
 	}
-	return bs[at(from):max(at(from), at(to))]
+	i, j := at(from), at(to)
+	for j > i && bs[j-1].Second+bs[j-1].Covers() > to {
+		j--
+	}
+	return bs[i:max(i, j)]
+}
+
+// windows is a length of time as seconds in whole buckets, so many of them at least.
+func (x *exam) windows(d time.Duration, least int64) int64 {
+	n := max(seconds(d), least*x.width)
+	return (n + x.width - 1) / x.width * x.width
 }
 
 // count is what a version did in a span of seconds.
 type count struct {
 	requests, errors uint64
-	failing          int // seconds with an error
+	failing          int // buckets with an error: seconds, where each is known
 	from, to         int64
 }
 

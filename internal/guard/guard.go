@@ -134,6 +134,10 @@ type Evidence struct {
 	Background judge.Background `json:"background,omitzero"` // what the stable version's placebo slices showed before
 	Ladder     []float64        `json:"ladder,omitempty"`    // percents that come after the present share
 	Values     []judge.Value    `json:"values,omitempty"`    // custom metrics by the span, each metric's ascending
+
+	// Width is the length of a bucket in seconds, the same for both versions and with Complete on its grid; 0 means 1.
+	// A wider one may hold something of the one before: processes are measured one after the other.
+	Width int64 `json:"width,omitempty"`
 }
 
 // ShareChange says that from a moment on the changed version was meant to get a share.
@@ -190,4 +194,7 @@ type Verdict struct {
 	ClearedTo float64       `json:"cleared_to,omitempty"` // percent that the evidence permits; 0 none beyond the present share
 	Next      *judge.Climb  `json:"next,omitempty"`       // the next share, where the evidence does not permit it yet
 	Lacks     string        `json:"lacks,omitempty"`      // what is missing for it, in words
+
+	// Behind is how far the measurement is behind At, where it is not the edge's: so much of a bake is not known yet.
+	Behind time.Duration `json:"behind,omitempty"`
 }

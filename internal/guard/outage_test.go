@@ -197,7 +197,7 @@ func TestEvidenceIsCountedAtThePresentShare(t *testing.T) {
 	if v.Requests != 40 || v.MoreRequests != 60 || v.MoreTime != 6*time.Second || v.Word != NotEnough {
 		t.Errorf("%d requests, %d and %s more, %s", v.Requests, v.MoreRequests, v.MoreTime, v.Word)
 	}
-	x := newExam(absolute(), ev)
+	x := new(Pass).exam(absolute(), ev)
 	for _, test := range []struct {
 		second int64
 		want   float64
@@ -207,7 +207,7 @@ func TestEvidenceIsCountedAtThePresentShare(t *testing.T) {
 		}
 	}
 	ev.Shares = nil
-	if got := newExam(absolute(), ev).shareIn(zero + 50); !math.IsNaN(got) {
+	if got := new(Pass).exam(absolute(), ev).shareIn(zero + 50); !math.IsNaN(got) {
 		t.Errorf("without a history the share before the last change is %g, want unknown", got)
 	}
 }
@@ -380,7 +380,7 @@ func TestWarmUntilAgreesWithTheJudge(t *testing.T) {
 	t.Parallel()
 	w := newWorld(1)
 	ev := w.evidence(50)
-	x := newExam(DefaultRules(), ev)
+	x := new(Pass).exam(DefaultRules(), ev)
 	if got := x.judged().WarmUntil; got != x.warmFrom() {
 		t.Errorf("the judge waits until %d, the limits until %d", got-w.t0, x.warmFrom()-w.t0)
 	}

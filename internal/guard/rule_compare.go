@@ -10,10 +10,13 @@ import (
 	"github.com/slipwayhq/slipway/internal/metric"
 )
 
-// compares says whether there is something to compare, and with what.
-func (x *exam) compares() bool {
-	return !x.alone() && (x.rules.ErrorRate.WorseBy > 0 || x.rules.LatencyP95.WorseBy > 0 || len(x.rules.Metrics) > 0)
+// compares says whether the rules ask for a comparison.
+func (r Rules) compares() bool {
+	return r.ErrorRate.WorseBy > 0 || r.LatencyP95.WorseBy > 0 || len(r.Metrics) > 0
 }
+
+// linearBlock is how many seconds of failures are judged together where no visitors are known.
+const linearBlock = 60
 
 // Settings are the judge's settings under the rules.
 func (r Rules) Settings(b judge.Background) judge.Settings {
@@ -21,6 +24,9 @@ func (r Rules) Settings(b judge.Background) judge.Settings {
 		Alpha: r.Alpha, WorseErrors: r.ErrorRate.WorseBy,
 		WorseLatency: r.LatencyP95.WorseBy, WorthLatency: r.LatencyP95.WorseBy,
 		ColdStart: r.ColdStart, Horizon: r.Horizon, Background: b,
+	}
+	if r.Source != "" { // nobody knows visitors there: whoever tries again for a minute must not be taken for many
+		s.Background.Sliced, s.Background.Mode, s.Background.Block = false, judge.Linear, max(b.Block, linearBlock)
 	}
 	for _, f := range []*float64{&s.WorseErrors, &s.WorseLatency} {
 		if !(*f > 0) {
@@ -36,27 +42,12 @@ func (r Rules) Settings(b judge.Background) judge.Settings {
 	return s
 }
 
-// judged lets the judge compare the versions from the first visitor on: what the pass has not seen yet.
+// judged is what the judge says of all that the pass has taken.
 func (x *exam) judged() judge.Report {
-	j := x.pass.judge(x)
-	bins := judge.ProductBins()
-	c, s := make([]uint32, bins.Count), make([]uint32, bins.Count)
-	for _, p := range x.pairsIn(x.pass.fed, x.end) {
-		t := judge.Tick{Second: p.second, Share: p.share}
-		t.Canary, t.Stable = judgeArm(p.canary, bins, c), judgeArm(p.stable, bins, s)
-		if p.stable != nil && p.stable.Slices != nil {
-			t.SliceUnits, t.SliceSlow = &p.stable.Slices.Units, &p.stable.Slices.Slow
-		}
-		j.Tick(&t)
-		x.pass.last = p.second
-	}
-	x.pass.fed = max(x.pass.fed, x.end)
-	for i := range x.ev.Values {
-		j.Value(&x.ev.Values[i]) // what was judged before is left out
-	}
-	if x.pass.last < x.end-1 { // silence is known as well; on a copy, because it may end
+	j := x.pass.j
+	if end := x.judgedTo(); x.pass.last < end-1 { // silence is known as well; on a copy, because it may end
 		now := *j
-		now.Tick(&judge.Tick{Second: x.end - 1, Share: x.shareIn(x.end - 1)})
+		now.Tick(&judge.Tick{Second: end - 1, Share: x.shareIn(end - 1)})
 		j = &now
 	}
 	for _, to := range x.ev.Ladder {
@@ -68,6 +59,41 @@ func (x *exam) judged() judge.Report {
 		}
 	}
 	return j.Report()
+}
+
+// steadied is how many failures of the stable version a wide bucket is judged with: what it has, or, when a bucket
+// beside it shows far more than chance would, so many at that one's rate. Processes are not measured at the same
+// moments, so what hits both versions may be counted on one of them a bucket earlier; it must not look like a fault of
+// that one. More failures on the stable side only ever speak for the changed version.
+func (x *exam) steadied(pairs []pair, i int) uint64 {
+	own := pairs[i].stable
+	if own == nil {
+		return 0
+	}
+	n := own.Errors
+	for _, k := range []int{i - 1, i + 1} {
+		if k < 0 || k >= len(pairs) || pairs[k].stable == nil || pairs[k].stable.Requests == 0 {
+			continue
+		}
+		if d := pairs[k].second - pairs[i].second; d != x.width && d != -x.width {
+			continue
+		}
+		have := float64(own.Errors)
+		beside := float64(pairs[k].stable.Errors) / float64(pairs[k].stable.Requests) * float64(own.Requests)
+		if beside > have+4*math.Sqrt(have+1) {
+			n = max(n, uint64(min(beside, most)))
+		}
+	}
+	return min(n, own.Requests)
+}
+
+// judgedTo is the second up to which the judge may take what is known: a wide bucket waits for the one after it, see
+// steadied.
+func (x *exam) judgedTo() int64 {
+	if x.width > 1 {
+		return x.end - x.width
+	}
+	return x.end
 }
 
 // judgeArm is one version's second as the judge takes it; counts are used again.
@@ -102,7 +128,7 @@ func lacking(c judge.Climb) string {
 
 // comparison adds the findings of the judge.
 func (x *exam) comparison() {
-	if !x.compares() {
+	if x.alone() || !x.rules.compares() {
 		return
 	}
 	r := x.judged()

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/judge"
@@ -36,8 +37,7 @@ func (x *exam) errorRate(arm string, bs []metric.Bucket) Finding {
 	if limits.For > 0 {
 		length = limits.For
 	}
-	length = max(length, fewestSeconds*time.Second) // a shorter one could never be broken
-	c, held := x.heldAbove(bs, length, limits)
+	c, held := x.heldAbove(bs, x.windows(length, fewestSeconds), limits) // a shorter one could never be broken
 	if !held {
 		return f
 	}
@@ -50,7 +50,7 @@ func (x *exam) errorRate(arm string, bs []metric.Bucket) Finding {
 // warnRate takes the rate over the window.
 func (x *exam) warnRate(arm string, bs []metric.Bucket) Finding {
 	limits := x.rules.ErrorRate
-	c := countIn(bs, max(x.end-seconds(x.rules.Window), x.start), x.end)
+	c := countIn(bs, max(x.end-x.windows(x.rules.Window, 1), x.start), x.end)
 	limit := limits.Warn
 	if limit <= 0 {
 		limit = limits.Critical
@@ -75,8 +75,8 @@ func (x *exam) warnRate(arm string, bs []metric.Bucket) Finding {
 // For it must exceed over the whole and over each half, on complete seconds, with
 // requests in eight tenths of it: a burst that is over, or a version that has not
 // been up for so long, does not break the rule.
-func (x *exam) heldAbove(bs []metric.Bucket, length time.Duration, limits Limits) (count, bool) {
-	from := x.end - seconds(length)
+func (x *exam) heldAbove(bs []metric.Bucket, length int64, limits Limits) (count, bool) {
+	from := x.end - length
 	if limits.For == 0 {
 		from = max(from, x.start)
 	}
@@ -103,7 +103,9 @@ func (c count) enough() bool {
 func tenthsWithRequests(bs []metric.Bucket, from, to int64) int {
 	n := 0
 	for i := range int64(10) {
-		if countIn(bs, from+(to-from)*i/10, from+(to-from)*(i+1)/10).requests > 0 || to-from < 10 {
+		low, high := from+(to-from)*i/10, from+(to-from)*(i+1)/10
+		some := func(b metric.Bucket) bool { return b.Requests > 0 && b.Second < high && b.Second+b.Covers() > low }
+		if to-from < 10 || slices.ContainsFunc(between(bs, from, to), some) {
 			n++
 		}
 	}
@@ -118,7 +120,7 @@ func (x *exam) errorSpike(arm string, bs []metric.Bucket) Finding {
 	f := Finding{Rule: "error_spike", Arm: arm, Level: Info, Limit: limit, Unit: "x"}
 	var c count
 	for _, d := range []time.Duration{10 * time.Second, 30 * time.Second, x.rules.Window} {
-		c = countIn(bs, max(x.end-seconds(d), x.start), x.end)
+		c = countIn(bs, max(x.end-x.windows(d, spikeBuckets(x.width)), x.start), x.end)
 		if c.requests >= fewestRequests {
 			break
 		}
@@ -138,6 +140,15 @@ func (x *exam) errorSpike(arm string, bs []metric.Bucket) Finding {
 			x.percentOf(c), x.name(arm), span(c.to-c.from), times(f.Value), percent(normal), from)
 	}
 	return f
+}
+
+// spikeBuckets is how many buckets a spike is looked for in at least: three where one is longer than a second, because
+// an error must be seen in three.
+func spikeBuckets(width int64) int64 {
+	if width > 1 {
+		return fewestSeconds
+	}
+	return 1
 }
 
 // normal returns the normal error rate and where it comes from: the stable
@@ -165,9 +176,31 @@ func rateFinding(arm string, level Level, c count, limit float64) Finding {
 // chanceOfErrors bounds how likely equal versions differ as much over the finding's
 // span; 0 when the stable side says nothing to the contrary.
 func (x *exam) chanceOfErrors(f Finding) float64 {
-	ticks, stable := x.counts(f.From, f.To, func(b *metric.Bucket) (uint64, uint64) { return b.Requests, b.Errors })
+	return x.chance(f, func(b *metric.Bucket) (uint64, uint64) { return b.Requests, b.Errors })
+}
+
+// chance is how likely equal versions differ as much over the finding's span. Buckets of more than a second are not
+// filled at the same moments: what hits both versions may be counted on one of them a bucket earlier. So the difference
+// must stand whichever of the two is taken a bucket later.
+func (x *exam) chance(f Finding, count func(b *metric.Bucket) (n, bad uint64)) float64 {
+	ticks, stable := x.counts(f.From, f.To, count)
 	if !stable {
 		return 0
 	}
-	return judge.Chance(ticks)
+	c := judge.Chance(ticks)
+	if x.width == 1 {
+		return c
+	}
+	for i := range len(ticks) - 1 {
+		if ticks[i+1].Second != ticks[i].Second+x.width { // something is missing between
+			return 1
+		}
+	}
+	earlier, later := make([]judge.Tick, 0, len(ticks)), make([]judge.Tick, 0, len(ticks))
+	for i := range len(ticks) - 1 {
+		a, b := ticks[i], ticks[i+1]
+		earlier = append(earlier, judge.Tick{Second: a.Second, Share: a.Share, Canary: a.Canary, Stable: b.Stable})
+		later = append(later, judge.Tick{Second: b.Second, Share: b.Share, Canary: b.Canary, Stable: a.Stable})
+	}
+	return max(c, judge.Chance(earlier), judge.Chance(later))
 }

@@ -26,13 +26,13 @@ func (x *exam) latencyP95(arm string, bs []metric.Bucket) Finding {
 	if f.Limit <= 0 {
 		f.Limit = limits.Critical
 	}
-	window := max(seconds(x.rules.Window), 1)
+	window := x.windows(x.rules.Window, 1)
 	from, warm := x.start, x.warmFrom()
 	if arm == canary {
 		from = max(from, warm)
 	}
 	var s judge.Sketch
-	for _, n := range []int64{window, 5 * window, x.end - from} { // with little traffic, as far back as it takes
+	for _, n := range []int64{window, 5 * window, x.reach()} { // with little traffic, as far back as it takes
 		f.From, f.To = max(x.end-n, from), x.end
 		if s = durationsIn(bs, f.From, f.To); s.Count() >= x.enoughDurations() {
 			break
@@ -79,11 +79,10 @@ func (x *exam) criticalLatency() float64 {
 // slowFor says whether the p95 was above critical for all of For, over the whole
 // and over each half, like the error rate.
 func (x *exam) slowFor(bs []metric.Bucket, from int64, critical float64) bool {
-	length := seconds(x.rules.LatencyP95.For)
-	if length == 0 {
+	if seconds(x.rules.LatencyP95.For) == 0 {
 		return true
 	}
-	length = max(length, 2) // each half needs a whole second
+	length := x.windows(x.rules.LatencyP95.For, 2) // each half needs a whole bucket
 	begin, middle := x.end-length, x.end-length/2
 	if begin < from || tenthsWithRequests(bs, begin, x.end) < 8 {
 		return false
@@ -111,11 +110,7 @@ func (x *exam) warmFrom() int64 {
 
 // chanceOfSlow is the same for requests that took longer than the limit.
 func (x *exam) chanceOfSlow(f Finding) float64 {
-	ticks, stable := x.counts(f.From, f.To, func(b *metric.Bucket) (uint64, uint64) {
+	return x.chance(f, func(b *metric.Bucket) (uint64, uint64) {
 		return b.Latency.Count(), b.Latency.CountAbove(f.Limit)
 	})
-	if !stable {
-		return 0
-	}
-	return judge.Chance(ticks)
 }

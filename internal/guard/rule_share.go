@@ -3,7 +3,7 @@ package guard
 import (
 	"fmt"
 	"math"
-	"slices"
+	"time"
 
 	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
@@ -30,7 +30,7 @@ const (
 // measuredShare returns the canary's percent of the requests since the share was
 // set, -1 when there were none.
 func (x *exam) measuredShare() float64 {
-	c, s := countIn(x.canary, x.step, x.end), countIn(x.stable, x.step, x.end)
+	c, s := x.pass.here[0], x.pass.here[1]
 	if c.requests+s.requests == 0 {
 		return -1
 	}
@@ -107,13 +107,8 @@ func (x *exam) offShare(c, n uint64, low, high bool) string {
 // requestsPerVisitor estimates how many requests belong together, doubled because
 // some visitors ask much more than others.
 func (x *exam) requestsPerVisitor() float64 {
-	var requests, visitors float64
-	for _, bs := range [][]metric.Bucket{x.canary, x.stable} {
-		for _, b := range bs {
-			requests += float64(b.Requests)
-			visitors += float64(b.New)
-		}
-	}
+	t := x.pass.total
+	requests, visitors := float64(t[0].requests+t[1].requests), float64(t[0].visitors+t[1].visitors)
 	if visitors == 0 {
 		return 2 * perVisitor
 	}
@@ -124,8 +119,9 @@ func (x *exam) requestsPerVisitor() float64 {
 // on the whole.
 func (x *exam) swings(from int64) bool {
 	looked, off := 0, 0
-	for at := x.end - 30; at >= from && looked < shareSpan/30; at -= 30 {
-		c, s := countIn(x.canary, at, at+30), countIn(x.stable, at, at+30)
+	half := x.windows(30*time.Second, 1)
+	for at := x.end - half; at >= from && looked < shareSpan/30; at -= half {
+		c, s := countIn(x.canary, at, at+half), countIn(x.stable, at, at+half)
 		looked++
 		if x.offShare(c.requests, c.requests+s.requests, true, true) != "" {
 			off++
@@ -138,6 +134,9 @@ func (x *exam) swings(from int64) bool {
 // more, or a version that must have had requests had none.
 func (x *exam) blind() (Finding, bool) {
 	limit := seconds(x.rules.Blind)
+	if x.width > 1 {
+		limit = max(limit, 3*x.width) // a bucket is known when it is over and has arrived
+	}
 	f := Finding{
 		Rule: "blind", Arm: "both", Level: Info, Limit: float64(limit), Unit: "s", Known: true,
 		From: x.start, To: x.end, Sentence: "Measurements arrive.",
@@ -153,7 +152,10 @@ func (x *exam) blind() (Finding, bool) {
 	if lag := min(seconds(x.lag), up); lag >= limit {
 		return critical("both", lag, fmt.Sprintf("No complete measurement for %s.", span(lag)))
 	}
-	lastCanary, lastStable := lastRequest(x.canary, x.start), lastRequest(x.stable, x.start)
+	if f, silent := x.unheard(f, limit); silent {
+		return f, true
+	}
+	lastCanary, lastStable := x.pass.asked[0], x.pass.asked[1]
 	silentCanary, silentStable := x.end-lastCanary, x.end-lastStable
 	switch {
 	case silentCanary >= limit && (x.alone() || silentStable >= limit):
@@ -170,19 +172,26 @@ func (x *exam) blind() (Finding, bool) {
 	return f, false
 }
 
+// unheard says whether a version's own exporter is silent, where each version reports for itself: nobody says then that
+// it had no requests.
+func (x *exam) unheard(f Finding, limit int64) (Finding, bool) {
+	if x.rules.Source != metric.OTLP {
+		return f, false
+	}
+	for arm, name := range []string{canary, stable} {
+		silent := x.end - x.pass.heard[arm]
+		if silent >= limit && !(x.alone() && name == stable) {
+			f.Level, f.Arm, f.Value = Critical, name, float64(silent)
+			f.Sentence = fmt.Sprintf("%s has sent no measurement for %s.", capital(x.name(name)), span(silent))
+			return f, true
+		}
+	}
+	return f, false
+}
+
 // surprising says whether a silence since a second cannot be chance, given what
 // the other version got and the share of the silent one.
 func (x *exam) surprising(other []metric.Bucket, since int64, v float64) bool {
-	n := float64(countIn(other, since, x.end).requests) / x.requestsPerVisitor()
+	n := float64(countIn(other, max(since, x.end-x.reach()), x.end).requests) / x.requestsPerVisitor()
 	return math.Exp(-n*v/max(1-v, 1e-9)) < shareDoubt
-}
-
-// lastRequest is the second after the last request, at least start.
-func lastRequest(bs []metric.Bucket, start int64) int64 {
-	for _, b := range slices.Backward(bs) {
-		if b.Requests > 0 {
-			return max(b.Second+1, start)
-		}
-	}
-	return start
 }

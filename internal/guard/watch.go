@@ -3,40 +3,163 @@ package guard
 import (
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/metric"
 )
 
-// Pass is one way of the judge through the evidence of one change, from its first visitor on. It is kept between two
-// looks; the zero value begins anew. It is not safe for concurrent use.
+// Pass is one way through the evidence of one change, from its first visitor on, however long that is. It takes each
+// second once: a second that a look has taken is never judged differently, whatever a later look says of it. It keeps
+// the judge, sums, and the recent seconds that limits look back upon, so its size does not grow with time. The zero
+// value begins anew, and so does a pass that is given another beginning. It is not safe for concurrent use.
 type Pass struct {
+	begun  bool
+	start  int64
+	fed    int64              // every second before this was taken
+	recent [2][]metric.Bucket // canary, stable: ascending, about as far back as reach
+	total  [2]visits          // since start
+	asked  [2]int64           // the second after the last request
+	heard  [2]int64           // the second after the last bucket
+
+	step int64 // from which the present share holds
+	here [2]count
+
 	j        *judge.Judge
 	settings judge.Settings
-	start    int64
-	fed      int64 // every second before this is judged
-	last     int64 // the last one with requests
-	shares   []ShareChange
+	last     int64 // the last second that was judged
 }
 
-// judge returns the pass's judge, a new one when what was judged does not belong to this evidence: other rules, another
-// beginning, or other shares than were known when its seconds were judged.
-func (p *Pass) judge(x *exam) *judge.Judge {
-	settings := x.rules.Settings(x.ev.Background)
-	if p.j == nil || p.start != x.start || x.end < p.fed || !reflect.DeepEqual(p.settings, settings) ||
-		!slices.Equal(sharesBefore(p.shares, p.fed), sharesBefore(x.shares, p.fed)) {
-		*p = Pass{j: judge.New(settings), settings: settings, start: x.start, fed: x.start, last: x.start - 1}
+// visits are requests and the visitors that came for the first time.
+type visits struct{ requests, visitors uint64 }
+
+// Fed is the Unix second up to which the pass has taken what was measured, 0 before it has taken anything. A look
+// needs no seconds before it.
+func (p *Pass) Fed() int64 {
+	if !p.begun {
+		return 0
 	}
-	p.shares = x.shares
-	return p.j
+	return p.fed
 }
 
-// sharesBefore are the changes that say something of the seconds before one.
-func sharesBefore(list []ShareChange, second int64) []ShareChange {
-	var out []ShareChange
-	for _, c := range list {
-		if c.At.Unix() < second {
-			out = append(out, ShareChange{At: c.At.UTC(), Share: c.Share})
+// Feed takes evidence as Evaluate does and says nothing: a pass that was fed with what another one was asked about is
+// the same as that, to the last bit.
+func (p *Pass) Feed(rules Rules, ev Evidence) { p.exam(rules, ev) }
+
+// exam puts a look's evidence in order and takes what is new of it. Nothing of ev is changed.
+func (p *Pass) exam(rules Rules, ev Evidence) *exam {
+	x := &exam{rules: rules.sane(), ev: ev, pass: p}
+	x.end = min(ev.Complete, ev.Now.Unix()+1)
+	x.width = min(max(ev.Width, 1), metric.MaxWidth)
+	x.lag = time.Duration(max(ev.Now.Unix()-ev.Complete, 0)) * time.Second
+	canary, stable := inOrder(ev.Canary), inOrder(ev.Stable)
+	x.start = p.begin(ev, canary, x.end)
+	if p.fed > p.start {
+		x.end = max(x.end, p.fed) // what was final stays final
+	}
+	x.step = max(x.start, ceilSecond(ev.ShareSince))
+	if x.width > 1 { // what holds something of another share is no bucket of this one
+		x.step = (x.step+x.width-1)/x.width*x.width + x.width
+	}
+	x.shares = x.history()
+	p.take(x, [2][]metric.Bucket{between(canary, p.fed, x.end), between(stable, p.fed, x.end)})
+	x.canary, x.stable = between(p.recent[0], x.start, x.end), between(p.recent[1], x.start, x.end)
+	return x
+}
+
+// begin returns the second in which the change's traffic began, and makes the pass new when that is another one than
+// before.
+func (p *Pass) begin(ev Evidence, canary []metric.Bucket, end int64) int64 {
+	start := end
+	switch {
+	case !ev.Since.IsZero():
+		start = ceilSecond(ev.Since)
+	case p.begun:
+		return p.start
+	case len(canary) > 0:
+		start = canary[0].Second
+	case !ev.ShareSince.IsZero():
+		start = ceilSecond(ev.ShareSince)
+	}
+	if !p.begun || p.start != start {
+		since := [2]int64{start, start}
+		*p = Pass{begun: true, start: start, fed: start, asked: since, heard: since, step: start, last: start - 1}
+	}
+	return start
+}
+
+// take adds the new seconds of both versions.
+func (p *Pass) take(x *exam, arms [2][]metric.Bucket) {
+	p.judge(x, arms)
+	for arm, list := range arms {
+		for _, b := range list {
+			p.total[arm].requests += min(b.Requests, most)
+			p.total[arm].visitors += min(b.New, most)
+			p.heard[arm] = b.Second + b.Covers()
+			if b.Requests > 0 {
+				p.asked[arm] = p.heard[arm]
+			}
+			if b.Second >= p.step {
+				p.here[arm].add(b)
+			}
+			b.Slices = nil // only the judge asks for them
+			p.recent[arm] = append(p.recent[arm], b)
 		}
 	}
-	return out
+	if p.step != x.step {
+		p.step = x.step
+		for arm, list := range p.recent {
+			p.here[arm] = countIn(list, x.step, x.end)
+		}
+	}
+	p.fed = max(p.fed, x.end)
+	for arm, list := range p.recent {
+		if old := len(list) - len(between(list, x.end-x.reach(), x.end)); old > 60+len(list)/8 {
+			p.recent[arm] = slices.Clone(list[old:])
+		}
+	}
+}
+
+// reach is how many seconds the limits look back upon at most.
+func (x *exam) reach() int64 {
+	const least, longest = time.Hour, 24 * time.Hour
+	r := max(least, 5*x.rules.Window, x.rules.ErrorRate.For, x.rules.LatencyP95.For)
+	return seconds(min(r, longest))
+}
+
+// judge lets the judge compare the new seconds.
+func (p *Pass) judge(x *exam, arms [2][]metric.Bucket) {
+	if !x.rules.compares() || x.alone() && p.j == nil {
+		return
+	}
+	settings := x.rules.Settings(x.ev.Background)
+	if p.j == nil || !reflect.DeepEqual(p.settings, settings) {
+		p.j, p.settings = judge.New(settings), settings
+	}
+	bins := judge.ProductBins()
+	c, s := make([]uint32, bins.Count), make([]uint32, bins.Count)
+	if x.width > 1 { // with what waits, and what it waits for
+		for arm, list := range p.recent {
+			arms[arm] = slices.Concat(between(list, p.last+1-2*x.width, p.fed), arms[arm])
+		}
+	}
+	pairs := x.pairs(arms[0], arms[1])
+	for i, b := range pairs {
+		if b.second <= p.last || b.second >= x.judgedTo() {
+			continue
+		}
+		t := judge.Tick{Second: b.second, Width: x.width, Share: b.share}
+		t.Canary, t.Stable = judgeArm(b.canary, bins, c), judgeArm(b.stable, bins, s)
+		if x.width > 1 {
+			t.Stable.Units = x.steadied(pairs, i)
+		}
+		if b.stable != nil && b.stable.Slices != nil {
+			t.SliceUnits, t.SliceSlow = &b.stable.Slices.Units, &b.stable.Slices.Slow
+		}
+		p.j.Tick(&t)
+		p.last = b.second + x.width - 1
+	}
+	for i := range x.ev.Values {
+		p.j.Value(&x.ev.Values[i]) // what was judged before is left out
+	}
 }

@@ -135,7 +135,7 @@ func (e *errorEvidence) learn(b Background) {
 		mean = min(max(b.BurstSeconds, 25), 60)
 	}
 	e.leave = -num.Expm1(-1 / mean)
-	e.linear, e.block = b.Mode == Linear, min(max(b.Block, 5), 60)
+	e.linear, e.block = b.Mode == Linear, min(max(b.Block, 5), 600)
 }
 
 // prepare fills the tables for a share.

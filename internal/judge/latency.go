@@ -76,7 +76,7 @@ func newLatencyEvidence(b Bins, tolerance float64, bg Background) latencyEvidenc
 	// dependence within a block are left, and a block is several such stretches long.
 	if bg.Mode == Linear || bg.SlowBursts >= 2 { // one may be chance
 		l.ranksOff = true
-		l.block = int64(min(max(3*bg.SlowSeconds, 60), 180))
+		l.block = max(int64(min(max(3*bg.SlowSeconds, 60), 180)), min(bg.Block, 600))
 	}
 	return l
 }

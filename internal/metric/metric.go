@@ -90,7 +90,10 @@ const (
 	App        Kind = "app" // POST /api/v1/metrics: custom metrics of the application itself
 )
 
-// Add merges o's sums into b; deployment, class and second stay b's.
+// Covers returns the seconds that b covers, at least 1.
+func (b Bucket) Covers() int64 { return max(b.Width, 1) }
+
+// Add merges o's sums into b; deployment, class, second and width stay b's.
 func (b *Bucket) Add(o Bucket) {
 	b.Requests += o.Requests
 	b.Errors += o.Errors

@@ -50,9 +50,10 @@ type Counters struct {
 	Dead       int    `json:"dead"`       // not heard of for too long: the watermark does not wait for them
 }
 
-// instant is one second of one deployment, by class.
+// instant is what ends with one second of one deployment, by class.
 type instant struct {
-	second int64
+	second int64      // the last that it covers
+	width  int64      // seconds of its widest bucket
 	by     [7]*packed // in the order of Classes
 }
 
@@ -174,13 +175,15 @@ func (s *source) missing() uint64 {
 	return s.highest - s.first + 1 - s.received
 }
 
-// put adds one bucket.
+// put adds one bucket at the last second that it covers: before that it cannot have come.
 func (t *Timeline) put(now int64, b Bucket) {
+	b.Width = max(b.Width, 1)
+	last := b.Second + b.Width - 1
 	switch {
-	case b.Second < t.final && b.Second >= now-t.keep:
+	case last < t.final && last >= now-t.keep:
 		t.counters.Late += b.Requests
 		return
-	case b.Second < now-t.keep || b.Second > now+maxAhead:
+	case last < now-t.keep || last > now+maxAhead || b.Width > MaxWidth:
 		t.counters.Refused++
 		return
 	}
@@ -189,9 +192,9 @@ func (t *Timeline) put(now int64, b Bucket) {
 		t.counters.Refused++
 		return
 	}
-	i, found := slices.BinarySearchFunc(list, b.Second, bySecond)
+	i, found := slices.BinarySearchFunc(list, last, bySecond)
 	if !found {
-		list = slices.Insert(list, i, instant{second: b.Second})
+		list = slices.Insert(list, i, instant{second: last})
 	}
 	list[i].add(b)
 	if old, _ := slices.BinarySearchFunc(list, now-t.keep, bySecond); old > len(list)/4 {
@@ -260,6 +263,7 @@ func (t *Timeline) room(now int64) bool {
 func bySecond(x instant, second int64) int { return cmp.Compare(x.second, second) }
 
 func (x *instant) add(b Bucket) {
+	x.width = max(x.width, b.Width)
 	class := slices.Index(Classes(), b.Class)
 	if class < 0 {
 		class = len(x.by) - 1 // Other
@@ -282,7 +286,8 @@ func (x *instant) add(b Bucket) {
 
 // Seconds returns a deployment's buckets from a second up to before another, one
 // for each second with data, ascending, the given classes merged (none given: all).
-// They share nothing with the Timeline.
+// They share nothing with the Timeline. A wide bucket stands at the last second that
+// it covers: see Spans for what compares such ones.
 func (t *Timeline) Seconds(deployment string, from, to int64, classes ...Class) []Bucket {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -295,6 +300,60 @@ func (t *Timeline) Seconds(deployment string, from, to int64, classes ...Class) 
 		if list[i].sum(&b, classes) {
 			out = append(out, b)
 		}
+	}
+	return out
+}
+
+// MaxWidth is how many seconds one bucket may cover. What was counted over a longer time says nothing of when.
+const MaxWidth = 120
+
+// Grid returns the length in seconds of the spans by which the given deployments can be compared: that of the widest
+// bucket from a second up to before another, rounded up to one that exporters use unless all begin on its grid. 1 where
+// each second is known.
+func (t *Timeline) Grid(from, to int64, deployments ...string) int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	widest, even := int64(1), true
+	for _, d := range deployments {
+		list := t.deployments[d]
+		i, _ := slices.BinarySearchFunc(list, from, bySecond)
+		for ; i < len(list) && list[i].second < to; i++ {
+			widest = max(widest, list[i].width)
+		}
+	}
+	for _, d := range deployments {
+		list := t.deployments[d]
+		i, _ := slices.BinarySearchFunc(list, from, bySecond)
+		for ; i < len(list) && list[i].second < to && even; i++ {
+			even = (list[i].second+1)%widest == 0
+		}
+	}
+	for _, usual := range []int64{1, 2, 5, 10, 15, 20, 30, 60, MaxWidth} {
+		if widest == 1 || even {
+			break
+		}
+		if usual >= widest {
+			return usual
+		}
+	}
+	return widest
+}
+
+// Spans returns a deployment's buckets by whole spans of a Grid, from a second up to before another, ascending, those
+// with data only. A bucket counts where it ends: cut in parts it would smear what happened at one moment, so a span
+// may hold something of the one before.
+func (t *Timeline) Spans(deployment string, from, to, grid int64, classes ...Class) []Bucket {
+	if grid <= 1 {
+		return t.Seconds(deployment, from, to, classes...)
+	}
+	var out []Bucket
+	first := (from + grid - 1) / grid * grid
+	for _, b := range t.Seconds(deployment, first, to/grid*grid, classes...) {
+		second := b.Second / grid * grid
+		if n := len(out); n == 0 || out[n-1].Second != second {
+			out = append(out, Bucket{Deployment: deployment, Second: second, Width: grid})
+		}
+		out[len(out)-1].Add(b)
 	}
 	return out
 }

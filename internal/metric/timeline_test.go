@@ -256,3 +256,69 @@ func TestCustomMetricsAreKept(t *testing.T) {
 		t.Error("a custom metric moved the edge's watermark")
 	}
 }
+
+// wide is a bucket of some seconds.
+func wide(deployment string, second, width int64, requests, errors uint64) Bucket {
+	b := bucket(second, Document, 0, errors)
+	b.Deployment, b.Width, b.Requests = deployment, width, requests
+	return b
+}
+
+// Prometheus's windows lie on one grid; exporters each have a beat of their own. Either way each request counts in
+// exactly one span, whole, where its bucket ends.
+func TestWideBucketsAreComparedBySpans(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		buckets []Bucket
+		grid    int64
+		want    map[string][]uint64 // requests by span, from t0 on
+	}{
+		{"on the grid", []Bucket{wide("v1", 0, 15, 100, 0), wide("v2", 0, 15, 5, 1), wide("v1", 15, 15, 90, 0)}, 15,
+			map[string][]uint64{"v1": {100, 90, 0, 0}, "v2": {5, 0, 0, 0}}},
+		{"each with its own beat", []Bucket{
+			wide("v1", -7, 10, 100, 0), wide("v1", 3, 10, 100, 0), wide("v1", 13, 10, 100, 0), wide("v2", 1, 9, 7, 0),
+			wide("v2", 10, 12, 8, 0),
+		}, 15, map[string][]uint64{"v1": {200, 100, 0, 0}, "v2": {7, 8, 0, 0}}},
+		{"seconds", []Bucket{wide("v1", 0, 0, 3, 0), wide("v2", 1, 1, 2, 0)}, 1,
+			map[string][]uint64{"v1": {3, 0}, "v2": {0, 2}}},
+	}
+	for _, tt := range tests {
+		tl := NewTimeline(time.Hour, time.Minute)
+		tl.Add(at(60), Batch{Source: "p", Kind: Prometheus, Sequence: 1, Complete: t0, Buckets: tt.buckets})
+		tl = tl.Of(Prometheus)
+		if got := tl.Grid(t0-60, t0+60, "v1", "v2"); got != tt.grid {
+			t.Errorf("%s: the grid is %d, want %d", tt.name, got, tt.grid)
+		}
+		for version, want := range tt.want {
+			got := make([]uint64, len(want))
+			for _, b := range tl.Spans(version, t0, t0+60, tt.grid, Compared()...) {
+				if b.Second%tt.grid != 0 || b.Covers() != tt.grid {
+					t.Errorf("%s: %s has %+v", tt.name, version, b)
+				}
+				got[(b.Second-t0)/tt.grid] += b.Requests
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("%s: %s %s", tt.name, version, d)
+			}
+		}
+	}
+}
+
+// A wide bucket is late when its end was final, not when its beginning was; one of minutes says nothing of when.
+func TestWideBucketsAreLateByTheirEnd(t *testing.T) {
+	t.Parallel()
+	tl := NewTimeline(time.Hour, time.Minute)
+	add := func(sequence uint64, complete int64, b ...Bucket) {
+		tl.Add(at(100), batch("a", sequence, complete, b...))
+	}
+	add(1, 50)
+	if got := tl.Watermark(at(100)); got != t0+50 {
+		t.Fatalf("the watermark is %d", got-t0)
+	}
+	add(2, 50, wide("v1", 45, 10, 3, 0), wide("v1", 40, 10, 5, 0), wide("v1", 50, MaxWidth+1, 7, 0))
+	c := tl.Counters(at(100))
+	if got := tl.Sum("v1", t0, t0+100); got.Requests != 3 || c.Late != 5 || c.Refused != 1 {
+		t.Errorf("%d requests, %d late, %d refused; want 3, 5, 1", got.Requests, c.Late, c.Refused)
+	}
+}

@@ -26,7 +26,7 @@ func (x *decider) share() {
 		x.setting(step)
 		return
 	}
-	v, at := x.f.Verdict, x.f.Now.Sub(x.r.ShareSince)
+	v, at := x.f.Verdict, measured(x.f.Verdict, x.f.Now.Sub(x.r.ShareSince))
 	switch {
 	case v == nil:
 		x.say(StepRunning, fmt.Sprintf("%s is at %s. Nothing was measured yet.", x.r.Version, percent(x.r.Share)))
@@ -40,6 +40,14 @@ func (x *decider) share() {
 	default:
 		x.baking(step, v, at)
 	}
+}
+
+// measured is how much of a time the verdict knows: what a Prometheus or exporter has not delivered passes no bake.
+func measured(v *guard.Verdict, at time.Duration) time.Duration {
+	if v == nil {
+		return at
+	}
+	return max(at-v.Behind, 0)
 }
 
 // fine says that nothing stands against a rise.

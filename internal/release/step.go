@@ -342,7 +342,7 @@ func (x *decider) promote() {
 // watch lets the guard look at production for the step's time.
 func (x *decider) watch() {
 	step, v := x.r.Step(), x.f.Verdict
-	since := x.f.Now.Sub(x.r.State().Started)
+	since := measured(v, x.f.Now.Sub(x.r.State().Started))
 	switch {
 	case x.r.Suspect && !x.f.Rollback && v != nil && v.Action == guard.Continue:
 		x.r.Suspect = false

@@ -1,7 +1,6 @@
 package strategy
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -85,12 +84,18 @@ func TestWhereNumbersComeFrom(t *testing.T) {
 		t.Errorf("%v %s", named, d)
 	}
 	r := s.rules("measured")
-	for _, from := range []string{"prometheus", "otlp"} { // nobody would read them: never accepted in silence
-		_, err := Parse("slipway.yaml", []byte("app: shop\ntarget: {selfhost: {stable: http://127.0.0.1:3001}}\n"+
-			"guards: {default: {source: "+from+", blind: 2m}}\nsources: {prometheus: {url: http://127.0.0.1:9090}}\n"))
-		if err == nil || !strings.Contains(err.Error(), "from the edge only in this version") {
-			t.Errorf("source: %s: %v", from, err)
+	for _, from := range []string{"prometheus", "otlp"} {
+		of := mustParse(t, "app: shop\ntarget: {selfhost: {stable: http://127.0.0.1:3001}}\n"+
+			"guards: {default: {source: "+from+"}}\nsources: {prometheus: {url: http://127.0.0.1:9090}}\n").rules("default")
+		if of.Source != metric.Kind(from) || (of.Queries.Requests != "") != (from == "prometheus") {
+			t.Errorf("source: %s: %q %+v", from, of.Source, of.Queries)
 		}
+	}
+	silent := mustParse(t, "app: shop\ntarget: {selfhost: {stable: http://127.0.0.1:3001}}\n"+
+		"guards: {default: {source: prometheus, prometheus: {latency: ''}}}\n"+
+		"sources: {prometheus: {url: http://127.0.0.1:9090}}\n").rules("default")
+	if silent.LatencyP95 != (guard.Limits{}) || silent.ErrorRate == (guard.Limits{}) {
+		t.Errorf("durations that nobody measures are waited for: %+v", silent.LatencyP95)
 	}
 	if len(r.Metrics) != 2 || r.Metrics[0].From != metric.App || r.Metrics[1].From != metric.Prometheus ||
 		r.Metrics[1].Query == "" || !r.Metrics[1].Signal {

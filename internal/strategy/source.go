@@ -108,6 +108,9 @@ func (g guardSpec) measure(r *guard.Rules) {
 	}
 	if r.Source == metric.Prometheus {
 		r.Queries = metric.Queries(g.Prometheus)
+		if r.Queries.Latency == "" {
+			r.LatencyP95 = guard.Limits{} // nobody measures them, and waiting for them would be for ever
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(g.Metrics)) {
 		r.Metrics = append(r.Metrics, g.Metrics[name].rule(name))
@@ -124,6 +127,9 @@ func (m metricSpec) rule(name string) guard.MetricRule {
 		Unit: m.Unit, From: cmp.Or(metric.Kind(m.From), metric.App), Query: m.Query,
 	}
 }
+
+// leastBlind is how long exporters of OpenTelemetry may be silent at least.
+const leastBlind = 45 * time.Second
 
 func (c checker) sources() {
 	p := c.file.Sources.Prometheus
@@ -154,9 +160,10 @@ func (c checker) sources() {
 func (c checker) measured(name string, g guardSpec) {
 	here := func(key ...string) []string { return append(at("guards", name), key...) }
 	p := c.file.Sources.Prometheus
-	if g.Source != "" && g.Source != string(metric.Edge) { // the sources deliver, but no verdict reads them yet
-		c.at(here("source"), "errors and durations come from the edge only in this version",
-			"remove it; custom metrics may come from Prometheus: from: prometheus")
+	if g.Source == string(metric.OTLP) && time.Duration(g.Blind) < leastBlind {
+		c.at(here("blind"), "it is over before exporters can be heard",
+			fmt.Sprintf("write %s or more: they send every ten seconds or so, and may be late",
+				document.WriteDuration(leastBlind)))
 	}
 	switch asked := g.Source == string(metric.Prometheus); {
 	case asked && p.URL == "":
