@@ -67,6 +67,10 @@ var table = map[string]rule{
 	"metric/intake":     {may: []string{"fault", "judge", "metric"}},
 	"metric/otlp":       {may: []string{"fault", "judge", "metric", "metric/intake"}},
 	"metric/metrictest": {may: []string{"metric"}},
+	"sim/world": {pure: true, may: []string{
+		"approval", "checklist", "effect", "guard", "judge", "metric", "release"}},
+	"simulate": {may: []string{
+		"checklist", "fault", "judge", "metric", "plot", "release", "sim/traffic", "sim/world"}, goes: 1},
 	"release": {
 		pure: true,
 		may:  []string{"approval", "checklist", "deployment", "effect", "event", "fault", "guard", "incident", "judge"},
@@ -132,7 +136,7 @@ var table = map[string]rule{
 		may: []string{"api", "app", "client", "edge", "edge/follow", "event", "fault", "sim", "store", "strategy"},
 	},
 	"cli": {may: []string{"access", "api", "app", "client", "edge", "edge/follow", "fault", "judge",
-		"judge/stream", "sim", "strategy"}},
+		"judge/stream", "sim", "simulate", "strategy"}},
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "live",
 			"metric/intake", "metric/otlp", "metric/prometheus", "people",

@@ -70,7 +70,7 @@ func New(o Options) *cobra.Command {
 	f.BoolVar(&c.json, "json", false, "print the API's answer as JSON")
 	root.AddCommand(c.release(), c.rollback(), c.check(), c.approval(), c.deployment(), c.incident(), c.issue(),
 		c.status(),
-		c.logs(), c.user(), c.tokens(), c.login(), c.logout(), c.initialize(), c.metric(), c.judge())
+		c.logs(), c.user(), c.tokens(), c.login(), c.logout(), c.initialize(), c.metric(), c.judge(), c.simulate())
 	root.AddCommand(o.Commands...)
 	checkArgs(root)
 	return root

@@ -32,6 +32,33 @@ func BinomialTail(x, n uint64, p float64) float64 {
 	return min(sum, 1)
 }
 
+// BinomialUpper returns the one-sided 95 % limit of a chance by which k of n happened (Clopper and Pearson).
+func BinomialUpper(k, n int) float64 {
+	if k >= n {
+		return 1
+	}
+	low, high := float64(k)/float64(n), 1.0
+	for range 60 {
+		p := (low + high) / 2
+		if atMost(k, n, p) > 0.05 {
+			low = p
+		} else {
+			high = p
+		}
+	}
+	return high
+}
+
+// atMost is the chance of at most k of n.
+func atMost(k, n int, p float64) float64 {
+	sum := 0.0
+	for i := range k + 1 {
+		sum += num.Exp(num.Choose(uint64(n), uint64(i)) + float64(float64(i)*num.Log(p)) +
+			float64(float64(n-i)*num.Log1p(-p)))
+	}
+	return sum
+}
+
 // WaldLimit returns how many canary requests any test of level alpha needs on
 // average to see the error rate p1 against the stable rate p0 at the share v
 // (statistics: section 1.7).

@@ -78,3 +78,15 @@ func TestChance(t *testing.T) {
 		t.Errorf("an outage at a change of the share has the chance %g, want 1", got)
 	}
 }
+
+func TestBinomialUpper(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		k, n int
+		want float64
+	}{{0, 300, 0.00994}, {5, 300, 0.03468}, {15, 1500, 0.01538}, {3, 3, 1}} {
+		if got := BinomialUpper(test.k, test.n); got < test.want-2e-4 || got > test.want+2e-4 {
+			t.Errorf("%d of %d: %.5f, want %.5f", test.k, test.n, got, test.want)
+		}
+	}
+}

@@ -59,6 +59,30 @@ func TestMergedSketchEqualsOne(t *testing.T) {
 	}
 }
 
+func TestSketchOfCountsEqualsOneThatWasAdded(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(5, 6))
+	var added Sketch
+	bins := SketchBins()
+	counts := make([]uint32, bins.Count)
+	for range 1000 {
+		ms := math.Exp(rng.NormFloat64()*1.2 + 3)
+		added.Add(time.Duration(ms * float64(time.Millisecond)))
+		counts[int(math.Log(ms/bins.Low)/math.Log(bins.Ratio))]++
+	}
+	made := SketchOf(counts)
+	if diff := cmp.Diff(added.counts, made.counts); diff != "" {
+		t.Error(diff)
+	}
+	if made.Count() != 1000 || made.from != added.from || math.Abs(made.Mean()/added.Mean()-1) > 0.02 {
+		t.Errorf("it counts %d from bin %d with the mean %g, want 1000 from %d with about %g", made.Count(), made.from,
+			made.Mean(), added.from, added.Mean())
+	}
+	if s := SketchOf(make([]uint32, 9)); s.Count() != 0 || !math.IsNaN(s.Quantile(0.5)) {
+		t.Error("a sketch of nothing is not empty")
+	}
+}
+
 func FuzzSketchJSON(f *testing.F) {
 	f.Add([]byte(`{"sum":3,"bins":[1,2,7,9]}`))
 	f.Add([]byte(`{"sum":-1,"bins":[1]}`))

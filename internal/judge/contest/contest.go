@@ -7,7 +7,6 @@
 package contest
 
 import (
-	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -169,40 +168,13 @@ func sum(c Cell, name string, runs []run) Result {
 		r.Harm += x.harm / n
 	}
 	slices.Sort(at)
-	r.Back, r.Promoted, r.Upper = float64(back)/n, float64(promoted)/n, Upper(back, len(runs))
+	r.Back, r.Promoted, r.Upper = float64(back)/n, float64(promoted)/n, judge.BinomialUpper(back, len(runs))
 	r.Median, r.P90 = at[len(at)/2], at[len(at)*9/10]
 	r.Late = r.Median - float64(c.Fault.Onset)
 	if p := c.World.Errors*max(c.Fault.Times, 1) + c.Fault.Points; p > c.World.Errors && c.Shares == Five {
 		r.Limit = judge.WaldLimit(c.World.Errors, p, 0.05, 0.01)
 	}
 	return r
-}
-
-// Upper is the one-sided 95 % limit of a part of which k of n were seen (Clopper and Pearson).
-func Upper(k, n int) float64 {
-	if k >= n {
-		return 1
-	}
-	low, high := float64(k)/float64(n), 1.0
-	for range 60 {
-		p := (low + high) / 2
-		if atMost(k, n, p) > 0.05 {
-			low = p
-		} else {
-			high = p
-		}
-	}
-	return high
-}
-
-// atMost is the chance of at most k of n.
-func atMost(k, n int, p float64) float64 {
-	sum := 0.0
-	l := func(x int) float64 { g, _ := math.Lgamma(float64(x) + 1); return g }
-	for i := range k + 1 {
-		sum += math.Exp(l(n) - l(i) - l(n-i) + float64(i)*math.Log(p) + float64(n-i)*math.Log1p(-p))
-	}
-	return sum
 }
 
 // Cost is the mean time of one tick of the judge at a rate, in the middle of a canary.

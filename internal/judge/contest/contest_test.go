@@ -63,18 +63,6 @@ func TestRivalsAreWrongWhereTheyAreSaidToBe(t *testing.T) {
 	}
 }
 
-func TestUpperLimit(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		k, n int
-		want float64
-	}{{0, 300, 0.00994}, {5, 300, 0.03468}, {15, 1500, 0.01538}, {3, 3, 1}} {
-		if got := Upper(test.k, test.n); got < test.want-2e-4 || got > test.want+2e-4 {
-			t.Errorf("%d of %d: %.5f, want %.5f", test.k, test.n, got, test.want)
-		}
-	}
-}
-
 // The same seed gives the same evidence to the last bit.
 func TestTheSameTicksGiveTheSameBits(t *testing.T) {
 	t.Parallel()

@@ -74,6 +74,8 @@ type Traffic struct {
 	units, slowed [judge.Slices]uint32
 	start         float64 // hour of the day at second 0
 	bound         int     // bin from which a request is slow
+	failed        float64 // what the fault did to the last second
+	delayed       float64
 	normal        []float64
 }
 
@@ -92,13 +94,8 @@ func New(w World, f Fault, bins judge.Bins, seed uint64) *Traffic {
 	if !(w.P95 > w.P50) {
 		w.P95 = w.P50 * 217 / 80
 	}
-	for _, x := range []*float64{&f.Times, &f.Slower, &f.Route} {
-		if *x == 0 {
-			*x = 1
-		}
-	}
 	t := &Traffic{
-		w: w, f: f, bins: bins, r: rand.New(rand.NewPCG(seed, 0x51)), canary: make([]uint32, bins.Count),
+		w: w, f: f.sane(), bins: bins, r: rand.New(rand.NewPCG(seed, 0x51)), canary: make([]uint32, bins.Count),
 		stable: make([]uint32, bins.Count), shockEnd: math.MinInt64, unlucky: 1,
 		normal: make([]float64, 4096),
 	}
@@ -109,6 +106,29 @@ func New(w World, f Fault, bins judge.Bins, seed uint64) *Traffic {
 	t.start = 24 * t.r.Float64()
 	t.bound = t.bin(math.Log(w.P95))
 	return t
+}
+
+// Fork returns a traffic that goes on from where this one is, by a chance of its own: what came before is shared.
+func (t *Traffic) Fork(f Fault, seed uint64) *Traffic {
+	out := *t
+	out.f = f.sane()
+	out.r = rand.New(rand.NewPCG(seed, 0x52))
+	out.canary, out.stable = make([]uint32, t.bins.Count), make([]uint32, t.bins.Count)
+	return &out
+}
+
+// Harm is what the fault did to the changed version's requests in the last second, on average: so many failed that
+// would not have, and so many took longer.
+func (t *Traffic) Harm() (failed, slowed float64) { return t.failed, t.delayed }
+
+// sane fills in what is left out.
+func (f Fault) sane() Fault {
+	for _, x := range []*float64{&f.Times, &f.Slower, &f.Route} {
+		if *x == 0 {
+			*x = 1
+		}
+	}
+	return f
 }
 
 // poisson draws a count.
@@ -240,7 +260,11 @@ func (t *Traffic) arm(canary bool, n int, share float64, second int64, m moment)
 		part = 1 - share
 	}
 	part = min(1, 1.0/judge.Slices/max(part, 1e-9)) // of this version's visitors that are in one slice
+	if canary {
+		t.failed, t.delayed = 0, 0
+	}
 	if canary && second >= t.f.Onset {
+		t.harms(float64(n), fails, second)
 		fails = min(fails*t.f.Times+t.f.Points, 1)
 		slow *= t.f.Slower * (1 + t.f.Leak*float64(second-t.f.Onset)/60)
 		route = t.f.Route
@@ -289,6 +313,17 @@ func (t *Traffic) arm(canary bool, n int, share float64, second int64, m moment)
 	t.units[t.burst.slice] += uint32(hit)
 	t.durations(t.stable, n, slow, route, m.route, late, &t.slowed)
 	return a
+}
+
+// harms notes what the fault does to n requests of which a part would fail without it.
+func (t *Traffic) harms(n, fails float64, second int64) {
+	t.failed = n * (min(fails*t.f.Times+t.f.Points, 1) - fails)
+	switch {
+	case t.f.Slower > 1 || t.f.Leak > 0 && second > t.f.Onset:
+		t.delayed = n
+	case t.f.Route > 1:
+		t.delayed = n * 102 / 1024
+	}
 }
 
 // durations draws n of them.
