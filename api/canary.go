@@ -4,19 +4,24 @@ import "time"
 
 // Verdict is what the guard says about the evidence.
 type Verdict struct {
-	At          time.Time   `json:"at"`
-	Word        string      `json:"word" enum:"better_or_equal,worse,not_enough_evidence,broken_measurement"`
-	Action      string      `json:"action" enum:"continue,hold,undo"`
-	Sentence    string      `json:"sentence" doc:"What is known and what is missing, for a tired person."`
-	Requests    uint64      `json:"requests" doc:"Of the changed version, at the present share."`
-	More        uint64      `json:"more_requests" doc:"Of it that are needed before a pass is possible; 0 when none or unknown."`
-	MoreSeconds float64     `json:"more_seconds" doc:"How long they take at the present share and traffic."`
-	Sureness    float64     `json:"sureness" doc:"That the changed version is worse, 0 to 1: one minus one divided by the largest e-value so far. 0.97 means that a healthy version would ever look this bad in at most 3 of 100 releases, however often one looks."`
-	Findings    []Finding   `json:"findings" doc:"Every rule's answer, the weightiest first."`
-	State       string      `json:"state" doc:"Of the comparison: warming, watching, suspicious, bad, safe or blind; empty when nothing is compared."`
-	ClearedTo   float64     `json:"cleared_to" doc:"Percent of visitors that the evidence permits; 0 when none beyond the present share."`
-	Lacks       string      `json:"lacks" doc:"What is missing for the next share, in words; empty when nothing is."`
-	Comparison  *Comparison `json:"comparison,omitempty" doc:"The numbers behind it; absent when nothing is compared, e.g. at 100 %."`
+	At          time.Time `json:"at"`
+	Word        string    `json:"word" enum:"better_or_equal,worse,not_enough_evidence,broken_measurement"`
+	Action      string    `json:"action" enum:"continue,hold,undo"`
+	Sentence    string    `json:"sentence" doc:"What is known and what is missing, for a tired person."`
+	Requests    uint64    `json:"requests" doc:"Of the changed version, at the present share."`
+	More        uint64    `json:"more_requests" doc:"Of it that are needed before a pass is possible; 0 when none or unknown."`
+	MoreSeconds float64   `json:"more_seconds" doc:"How long they take at the present share and traffic."`
+	Sureness    float64   `json:"sureness" doc:"That the changed version is worse, 0 to 1: one minus one divided by the largest e-value so far. 0.97 means that a healthy version would ever look this bad in at most 3 of 100 releases, however often one looks."`
+	Findings    []Finding `json:"findings" doc:"Every rule's answer, the weightiest first."`
+	State       string    `json:"state" doc:"Of the comparison: warming, watching, suspicious, bad, safe or blind; empty when nothing is compared."`
+	ClearedTo   float64   `json:"cleared_to" doc:"Percent of visitors that the evidence permits; 0 when none beyond the present share."`
+	Lacks       string    `json:"lacks" doc:"What is missing for the next share, in words; empty when nothing is."`
+
+	Mode          string     `json:"mode" enum:"comparison,broken_stable,alone" doc:"What the changed version is held to: the stable version at the same time; while that is broken itself, the limits and what it did before; or the limits alone, at 100 %."`
+	StableBroken  *time.Time `json:"stable_broken,omitempty" doc:"In mode broken_stable: since when."`
+	StableHealthy *time.Time `json:"stable_healthy,omitempty" doc:"Likewise: the end of the time that is the measure; absent when none is known."`
+
+	Comparison *Comparison `json:"comparison,omitempty" doc:"The numbers behind it; absent when nothing is compared, e.g. at 100 %."`
 }
 
 // Finding is one rule's answer with its inputs.

@@ -81,6 +81,7 @@ type pass struct {
 	used       time.Time
 	learned    bool
 	background judge.Background
+	before     guard.Before
 	pass       guard.Pass
 }
 
@@ -93,9 +94,10 @@ func (e *Engine) goOn(r release.Release, rules guard.Rules, ev guard.Evidence) g
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.learned && !r.Exposed.IsZero() {
-		p.background, p.learned = e.background(r, rules, ev.Width), true
+		p.background, p.before = e.background(r, rules, ev.Width), e.before(r, rules, ev)
+		p.learned = true
 	}
-	ev.Background = p.background
+	ev.Background, ev.Before = p.background, p.before
 	if r.Promoted.IsZero() && r.Share < 100 {
 		ev.Values = e.values(r, rules, ev.Now)
 	}
@@ -175,6 +177,13 @@ func (e *Engine) background(r release.Release, rules guard.Rules, width int64) j
 		b.Block = 4 * width // the guard goes linear there; a block holds several buckets, because they overlap
 	}
 	return b
+}
+
+// before is what the stable version did before the first visitor of the release while it kept the limits.
+func (e *Engine) before(r release.Release, rules guard.Rules, ev guard.Evidence) guard.Before {
+	from, to := r.Exposed.Add(-longest).Unix(), r.Exposed.Unix()
+	source := e.Timeline.Of(rules.Source)
+	return guard.LastHealthy(rules, ev.Baseline, source.Spans(r.Previous, from, to, ev.Width, metric.Compared()...))
 }
 
 func maxTime(a, b time.Time) time.Time {

@@ -50,6 +50,7 @@ func (p *Pass) Evaluate(rules Rules, ev Evidence) Verdict {
 	x.limits()
 	x.healthRules()
 	x.comparison()
+	x.againstHistory()
 	for _, look := range []func() (Finding, bool){x.blind, x.share} {
 		f, alarm := look()
 		switch {
@@ -113,7 +114,7 @@ func (x *exam) pair(c, s Finding, chance func(Finding) float64) {
 		m = doubt
 		c.Sentence += fmt.Sprintf(" %s is not clearly better, so it is not held against %s alone.",
 			capital(x.name(stable)), x.name(canary))
-	case s.Level == Critical:
+	case s.Level == Critical && x.mode != BrokenStable:
 		ms = lame
 	case c.Level == Warn && s.Level == Info && c.Chance < 0.05:
 		m = doubt
@@ -180,7 +181,7 @@ func (x *exam) healthRules() {
 	if c.Level != Critical {
 		m = min(m, doubt)
 	}
-	if s.Level == Critical && ms == fine {
+	if s.Level == Critical && ms == fine && x.mode != BrokenStable {
 		ms = lame
 	}
 	x.say(ms, s)
@@ -242,9 +243,12 @@ func (x *exam) verdict() Verdict {
 		v.Sentence = "Not enough is known yet. " + top.Sentence
 	case x.alone():
 		v.Sentence = fmt.Sprintf("%s keeps all its limits after %s.", capital(x.name(canary)), requests(v.Requests))
+	case x.mode == BrokenStable:
+		v.Sentence = fmt.Sprintf("%s is no worse than that. %s", capital(x.name(canary)), x.better())
 	default:
 		v.Sentence = fmt.Sprintf("%s is no worse than %s so far. %s", capital(x.name(canary)), x.name(stable), x.ruledOut())
 	}
+	x.sayMode(&v)
 	v.Sentence = strings.TrimSpace(v.Sentence)
 	return v
 }

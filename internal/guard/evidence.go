@@ -23,6 +23,7 @@ type exam struct {
 	shares []ShareChange
 
 	answers []answer
+	mode    Mode
 	report  *judge.Report
 	cleared float64
 	pass    *Pass

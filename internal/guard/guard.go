@@ -131,6 +131,8 @@ type Evidence struct {
 	Version       string        `json:"version,omitempty"`        // the changed version's name, for sentences
 	StableVersion string        `json:"stable_version,omitempty"` // likewise
 
+	Before Before `json:"before,omitzero"` // what the stable version did before Since while it kept its limits
+
 	Background judge.Background `json:"background,omitzero"` // what the stable version's placebo slices showed before
 	Ladder     []float64        `json:"ladder,omitempty"`    // percents that come after the present share
 	Values     []judge.Value    `json:"values,omitempty"`    // custom metrics by the span, each metric's ascending
@@ -158,7 +160,8 @@ const (
 
 // Finding is one rule's answer, with its inputs.
 type Finding struct {
-	// Rule is error_rate, error_spike, error_compare, latency_p95, latency_compare, health, share or blind.
+	// Rule is error_rate, error_spike, error_compare, error_history, latency_p95, latency_compare,
+	// latency_history, stable, health, share or blind.
 	Rule     string  `json:"rule"`
 	Arm      string  `json:"arm"` // canary, stable or both
 	Level    Level   `json:"level"`
@@ -197,4 +200,8 @@ type Verdict struct {
 
 	// Behind is how far the measurement is behind At, where it is not the edge's: so much of a bake is not known yet.
 	Behind time.Duration `json:"behind,omitempty"`
+
+	Mode          Mode      `json:"mode,omitempty"`          // what the change is held to
+	StableBroken  time.Time `json:"stable_broken,omitzero"`  // in BrokenStable: since when
+	StableHealthy time.Time `json:"stable_healthy,omitzero"` // likewise: the end of the time it is held to; zero: of none
 }

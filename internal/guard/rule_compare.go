@@ -47,7 +47,7 @@ func (x *exam) judged() judge.Report {
 	j := x.pass.j
 	if end := x.judgedTo(); x.pass.last < end-1 { // silence is known as well; on a copy, because it may end
 		now := *j
-		now.Tick(&judge.Tick{Second: end - 1, Share: x.shareIn(end - 1)})
+		now.Tick(&judge.Tick{Second: end - 1, Share: x.betShare(end-1, x.shareIn(end-1))})
 		j = &now
 	}
 	for _, to := range x.ev.Ladder {
@@ -94,6 +94,15 @@ func (x *exam) judgedTo() int64 {
 		return x.end - x.width
 	}
 	return x.end
+}
+
+// betShare is the share at which a second is compared: none while the stable version is ill. A failing one answers at
+// another speed, and its errors would excuse anybody's.
+func (x *exam) betShare(second int64, share float64) float64 {
+	if x.pass.stable.illAt(second) {
+		return math.NaN()
+	}
+	return share
 }
 
 // judgeArm is one version's second as the judge takes it; counts are used again.

@@ -65,10 +65,12 @@ func (x *exam) latencyP95(arm string, bs []metric.Bucket) Finding {
 	return f
 }
 
-// criticalLatency is the lower of the limit and the spike against the normal period.
-func (x *exam) criticalLatency() float64 {
-	limits, base := x.rules.LatencyP95, x.ev.Baseline.Latency
-	if limits.Spike > 0 && base.Count() >= 200 {
+// criticalLatency is the limit against the normal period.
+func (x *exam) criticalLatency() float64 { return slowLimit(x.rules.LatencyP95, x.ev.Baseline) }
+
+// slowLimit is the lower of the limit and the spike against a normal period.
+func slowLimit(limits Limits, normal metric.Bucket) float64 {
+	if base := normal.Latency; limits.Spike > 0 && base.Count() >= 200 {
 		if spike := limits.Spike * base.Quantile(0.95); limits.Critical <= 0 || spike < limits.Critical {
 			return spike
 		}

@@ -28,6 +28,9 @@ type Pass struct {
 	j        *judge.Judge
 	settings judge.Settings
 	last     int64 // the last second that was judged
+
+	stable stableWatch
+	past   pastSums // of the changed version, while the stable one is ill
 }
 
 // visits are requests and the visitors that came for the first time.
@@ -90,6 +93,7 @@ func (p *Pass) begin(ev Evidence, canary []metric.Bucket, end int64) int64 {
 
 // take adds the new seconds of both versions.
 func (p *Pass) take(x *exam, arms [2][]metric.Bucket) {
+	x.watchStable(arms[1])
 	p.judge(x, arms)
 	for arm, list := range arms {
 		for _, b := range list {
@@ -113,6 +117,7 @@ func (p *Pass) take(x *exam, arms [2][]metric.Bucket) {
 		}
 	}
 	p.fed = max(p.fed, x.end)
+	p.past.take(x, p.recent[0])
 	for arm, list := range p.recent {
 		if old := len(list) - len(between(list, x.end-x.reach(), x.end)); old > 60+len(list)/8 {
 			p.recent[arm] = slices.Clone(list[old:])
@@ -148,7 +153,7 @@ func (p *Pass) judge(x *exam, arms [2][]metric.Bucket) {
 		if b.second <= p.last || b.second >= x.judgedTo() {
 			continue
 		}
-		t := judge.Tick{Second: b.second, Width: x.width, Share: b.share}
+		t := judge.Tick{Second: b.second, Width: x.width, Share: x.betShare(b.second, b.share)}
 		t.Canary, t.Stable = judgeArm(b.canary, bins, c), judgeArm(b.stable, bins, s)
 		if x.width > 1 {
 			t.Stable.Units = x.steadied(pairs, i)

@@ -33,7 +33,12 @@ func Wire(v guard.Verdict, c Context) api.Verdict {
 	out := api.Verdict{
 		At: v.At.UTC(), Word: string(v.Word), Action: string(v.Action), Sentence: v.Sentence, Requests: v.Requests,
 		More: v.MoreRequests, MoreSeconds: v.MoreTime.Seconds(), Sureness: v.Sureness, Findings: []api.Finding{},
-		State: string(v.State), ClearedTo: v.ClearedTo, Lacks: v.Lacks,
+		State: string(v.State), ClearedTo: v.ClearedTo, Lacks: v.Lacks, Mode: string(v.Mode),
+	}
+	for to, at := range map[**time.Time]time.Time{&out.StableBroken: v.StableBroken, &out.StableHealthy: v.StableHealthy} {
+		if !at.IsZero() {
+			*to = &at
+		}
 	}
 	for _, f := range v.Findings {
 		out.Findings = append(out.Findings, api.Finding{
