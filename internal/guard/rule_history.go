@@ -107,7 +107,7 @@ func (x *exam) againstHistory() {
 	if x.mode == Comparison {
 		f := Finding{Rule: "stable", Arm: stable, Level: Warn, Unit: "s", Known: true, From: w.ill, To: x.end,
 			Value: float64(x.end - w.ill)}
-		f.Sentence = fmt.Sprintf("%s is beyond its limits since %s: nothing is compared until that is over, and nothing rises.",
+		f.Sentence = fmt.Sprintf("%s is beyond its limits since %s: nothing is compared and nothing rises meanwhile.",
 			capital(x.name(stable)), clock(w.ill))
 		x.say(doubt, f)
 		x.cleared, x.lacks = 0, f.Sentence

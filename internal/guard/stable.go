@@ -54,6 +54,7 @@ const (
 type stableWatch struct {
 	begun  bool
 	rules  Rules
+	window time.Duration
 	normal metric.Bucket
 	limit  struct{ critical, spike, slow float64 } // 0: none
 	fed    int64                                   // every second before this is known
@@ -93,6 +94,7 @@ func newStableWatch(r Rules, normal metric.Bucket, before Before) stableWatch {
 // holdTo takes the limits of rules.
 func (w *stableWatch) holdTo(r Rules) {
 	w.rules = r
+	w.window = max(r.Window, fewestSeconds*time.Second) // in a shorter one no limit can be broken
 	w.limit.critical, w.limit.spike, w.limit.slow = r.ErrorRate.Critical, 0, slowLimit(r.LatencyP95, w.normal)
 	if c := (count{}); r.ErrorRate.Spike > 0 {
 		if c.add(w.normal); c.requests >= normalRequests {
@@ -120,7 +122,7 @@ func (w *stableWatch) add(b *metric.Bucket) {
 	w.ring = append(w.ring, s)
 	w.sum.plus(s)
 	first := 0
-	for w.ring[first].second <= s.second-seconds(w.rules.Window) {
+	for w.ring[first].second <= s.second-seconds(w.window) {
 		w.sum.minus(w.ring[first])
 		first++
 	}
@@ -159,7 +161,7 @@ func (w *stableWatch) judge(second int64) {
 		if !w.broken {
 			w.recovered(second)
 		}
-	case second-w.wellFrom >= wellWindows*seconds(w.rules.Window):
+	case second-w.wellFrom >= wellWindows*seconds(w.window):
 		w.recovered(second)
 	}
 }
@@ -172,7 +174,7 @@ func (w *stableWatch) recovered(second int64) {
 // beyond says whether the window breaks a limit, and how long that must last before the version is called broken: as
 // long as the limit says, and a window at least.
 func (w *stableWatch) beyond() (ill bool, wait time.Duration) {
-	s, window := w.sum, w.rules.Window
+	s, window := w.sum, w.window
 	wait = 1 << 62
 	if s.requests >= fewestRequests && s.errors >= fewestErrors && s.failed >= fewestSeconds {
 		rate := float64(s.errors) / float64(s.requests)
@@ -235,7 +237,7 @@ func (w *stableWatch) keep(b *metric.Bucket) {
 	lean := metric.Bucket{Requests: min(b.Requests, most), Units: b.Units, Latency: b.Latency}
 	lean.Errors = min(b.Errors, lean.Requests)
 	w.parts[len(w.parts)-1].Add(lean)
-	for len(w.parts) > 0 && w.parts[0].Second+partSeconds <= b.Second-seconds(w.rules.Window) {
+	for len(w.parts) > 0 && w.parts[0].Second+partSeconds <= b.Second-seconds(w.window) {
 		w.putBy()
 	}
 }

@@ -34,7 +34,7 @@ func breaks(seed uint64, canary func(i int64) float64) *world {
 
 func always(p float64) func(int64) float64 { return func(int64) float64 { return p } }
 
-// req: N-11 N-04
+// req: N-04 CD-03
 func TestWhileTheStableVersionIsBrokenItsPastIsTheMeasure(t *testing.T) {
 	t.Parallel()
 	const itself = "v1 itself is broken since 08:02 UTC: v2 is held to the limits and to what v1 did until "
@@ -108,7 +108,7 @@ func TestWhileTheStableVersionIsBrokenItsPastIsTheMeasure(t *testing.T) {
 // A version that was broken before the release began is held against from its first second, and a past that nobody saw
 // leaves the limits alone.
 //
-// req: N-11
+// req: N-04 CD-03
 func TestAVersionThatWasBrokenBeforeTheReleaseIsNoMeasure(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -144,7 +144,7 @@ func TestAVersionThatWasBrokenBeforeTheReleaseIsNoMeasure(t *testing.T) {
 
 // Whatever is missing, nothing goes on by it: not while requests are few, not without any, not without a past.
 //
-// req: N-11 N-04
+// req: N-04 CD-03
 func TestNothingGoesOnBySilenceWhileTheStableVersionIsBroken(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(12) {
@@ -177,7 +177,7 @@ func TestNothingGoesOnBySilenceWhileTheStableVersionIsBroken(t *testing.T) {
 
 // The mode does not flap while the stable version is now beyond its limit and now below.
 //
-// req: N-11
+// req: N-04 CD-03
 func TestTheModeDoesNotFlap(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(8) {
@@ -209,7 +209,7 @@ func TestTheModeDoesNotFlap(t *testing.T) {
 
 // A verdict is the same from stored evidence, and for a pass that came step by step.
 //
-// req: N-11
+// req: N-04 CD-03
 func TestTheModeIsReplayedFromItsEvidence(t *testing.T) {
 	t.Parallel()
 	w := breaks(9, func(i int64) float64 { return 0.01 + 0.2*float64(i/300%2) })
@@ -241,7 +241,7 @@ func TestTheModeIsReplayedFromItsEvidence(t *testing.T) {
 
 // Adaptive steps climb by what is ruled out against the past.
 //
-// req: N-11
+// req: N-04 CD-03
 func TestEvidenceAgainstThePastClearsShares(t *testing.T) {
 	t.Parallel()
 	w := breaks(10, always(0.01))
