@@ -7,6 +7,7 @@ type Verdict struct {
 	At          time.Time `json:"at"`
 	Word        string    `json:"word" enum:"better_or_equal,worse,not_enough_evidence,broken_measurement"`
 	Action      string    `json:"action" enum:"continue,hold,undo"`
+	Cause       string    `json:"cause" doc:"What it rests on: few, doubt, incident, blind or worse; empty: nothing."`
 	Sentence    string    `json:"sentence" doc:"What is known and what is missing, for a tired person."`
 	Requests    uint64    `json:"requests" doc:"Of the changed version, at the present share."`
 	More        uint64    `json:"more_requests" doc:"Of it that are needed before a pass is possible; 0 when none or unknown."`
@@ -54,6 +55,7 @@ type Comparison struct {
 	MoreSecs  int64            `json:"more_seconds" doc:"How long they take at the present share and traffic; 0 unknown."`
 	Harm      float64          `json:"harm" doc:"Requests that failed beyond the stable version's rate, so far."`
 	HarmFloor float64          `json:"harm_floor" doc:"How many must fail before any method can know of a fault of this size; 0 while none is seen."`
+	Limit     float64          `json:"limit" doc:"Requests of the changed version that any method needs on average to know of rates as they look; 0 unknown."`
 	WarmUntil *time.Time       `json:"warm_until,omitempty" doc:"Until then durations are not judged, because caches are cold."`
 	Shared    []Stretch        `json:"shared" doc:"Times in which both versions were in trouble: not held against the changed one."`
 	ShareLogE float64          `json:"share_log_e" doc:"Logarithm of the evidence that visitors are not split as intended; from 3 on (20 to 1) nothing rises."`
@@ -223,6 +225,7 @@ type VerdictMark struct {
 	At       time.Time `json:"at"`
 	Word     string    `json:"word"`
 	Action   string    `json:"action"`
+	Cause    string    `json:"cause" doc:"As in a verdict."`
 	Sentence string    `json:"sentence"`
 }
 

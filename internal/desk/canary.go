@@ -251,7 +251,7 @@ func (d *Desk) marks(ctx context.Context, out *api.Canary, r release.Release, fr
 	}
 	for _, j := range list {
 		out.Verdicts = append(out.Verdicts, api.VerdictMark{At: j.Verdict.At.UTC(), Word: string(j.Verdict.Word),
-			Action: string(j.Verdict.Action), Sentence: j.Verdict.Sentence})
+			Action: string(j.Verdict.Action), Cause: string(j.Verdict.Cause), Sentence: j.Verdict.Sentence})
 	}
 	return nil
 }

@@ -207,7 +207,7 @@ func (e *Engine) recordVerdict(ctx context.Context, r release.Release, ev guard.
 	if err != nil {
 		return err
 	}
-	if before != nil && before.Verdict.Word == v.Word && before.Verdict.Action == v.Action {
+	if before != nil && v.Same(before.Verdict) {
 		return e.DB.InsertVerdict(ctx, r.ID, v, marshal(inputs))
 	}
 	return e.DB.Write(ctx, func(tx *store.Tx) error {

@@ -250,7 +250,25 @@ func (x *exam) verdict() Verdict {
 	}
 	x.sayMode(&v)
 	v.Sentence = strings.TrimSpace(v.Sentence)
+	v.Cause = cause(v, top)
 	return v
+}
+
+// cause names what the verdict rests on.
+func cause(v Verdict, top answer) Cause {
+	switch {
+	case top.means == worse:
+		return Proven
+	case top.means == blindly:
+		return Unseen
+	case top.means == shared, top.means == lame:
+		return Incident
+	case top.means == doubt:
+		return Doubtful
+	case v.Word == NotEnough:
+		return Few
+	}
+	return Sound
 }
 
 // missing fills how much data is lacking for a pass, and how long it will take.
@@ -278,16 +296,28 @@ func (x *exam) tooFew(v Verdict) string {
 	return s
 }
 
-// sinceWhen names the time from which the stable version breaks the limit as well,
-// seen in steps of ten seconds.
+// sinceWhen names the time from which the stable version breaks the limit as well: the first bad second of the earliest
+// ten seconds, without a gap from there, that break it. They are cut from the first visitor on, so that the time named
+// stays while the trouble lasts.
 func (x *exam) sinceWhen(top answer) string {
 	const longest = 3600
-	from, step := x.end, x.windows(10*time.Second, 1)
+	step := x.windows(10*time.Second, 1)
+	begin := max(x.end-step, x.start)
+	if !x.breaks(top.Finding, begin, x.end) {
+		return ""
+	}
+	from := x.start + (begin-x.start)/step*step
+	if !x.breaks(top.Finding, from, from+step) {
+		from = begin
+	}
 	for from-step >= max(x.start, x.end-longest) && x.breaks(top.Finding, from-step, from) {
 		from -= step
 	}
-	if from == x.end {
-		return ""
+	for _, b := range between(x.stable, from, x.end) {
+		if b.Errors > 0 && top.Unit != "ms" || top.Unit == "ms" && b.Latency.CountAbove(top.Limit) > 0 {
+			from = b.Second
+			break
+		}
 	}
 	return " since " + time.Unix(from, 0).UTC().Format("15:04:05") + " UTC"
 }

@@ -66,11 +66,14 @@ func (x *exam) history() []ShareChange {
 	list := slices.Clone(x.ev.Shares)
 	list = slices.DeleteFunc(list, func(c ShareChange) bool { return c.At.After(x.ev.Now) })
 	slices.SortStableFunc(list, func(a, b ShareChange) int { return a.At.Compare(b.At) })
-	if n := len(list); n == 0 || list[n-1].Share != x.ev.Share {
-		list = append(list, ShareChange{At: x.ev.ShareSince, Share: x.ev.Share})
+	if n := len(list); n == 0 || list[n-1].Share != x.ev.Share || list[n-1].Stable != x.ev.StableShare {
+		list = append(list, ShareChange{At: x.ev.ShareSince, Share: x.ev.Share, Stable: x.ev.StableShare})
 	}
 	return list
 }
+
+// part is what the changed version is meant to get now, of what both get.
+func (x *exam) part() float64 { return x.shares[len(x.shares)-1].Part() }
 
 // shareIn returns the intended share of a bucket as a fraction: NaN when it is not
 // known or changed in that bucket or, for a change while there was traffic, in the
@@ -86,7 +89,7 @@ func (x *exam) shareIn(second int64) float64 {
 			at == second && c.At.Nanosecond() > 0, i > 0 && at >= second-1:
 			share = math.NaN()
 		default:
-			share = c.Share / 100
+			share = c.Part()
 		}
 	}
 	return share

@@ -29,6 +29,20 @@ const (
 	Broken        Word = "broken_measurement"
 )
 
+// Cause says in one word what a verdict rests on, so that a hold for want of data and a hold because something behind
+// both versions broke are told apart.
+type Cause string
+
+// The causes.
+const (
+	Sound    Cause = ""         // nothing stands against it
+	Few      Cause = "few"      // too little is known yet
+	Doubtful Cause = "doubt"    // something speaks against it, not enough to take it back
+	Incident Cause = "incident" // the stable version is in trouble too, or alone
+	Unseen   Cause = "blind"    // the measurement is broken
+	Proven   Cause = "worse"    // it is worse
+)
+
 // Action is what the guard asks for.
 type Action string
 
@@ -115,13 +129,14 @@ type Probe struct {
 // on false alarms does not hold over a sliding window.
 type Evidence struct {
 	Now          time.Time       `json:"now"`
-	Complete     int64           `json:"complete"`    // Unix second: what lies before is final
-	Since        time.Time       `json:"since"`       // when the changed version first got traffic
-	ShareSince   time.Time       `json:"share_since"` // when the present share was set
-	Share        float64         `json:"share"`       // intended percent; 100 means there is no stable side any more
-	Stable       []metric.Bucket `json:"stable"`      // one per second, classes merged, ascending; empty at share 100
-	Canary       []metric.Bucket `json:"canary"`      // the changed version, likewise
-	Baseline     metric.Bucket   `json:"baseline"`    // the stable version's last normal period
+	Complete     int64           `json:"complete"`               // Unix second: what lies before is final
+	Since        time.Time       `json:"since"`                  // when the changed version first got traffic
+	ShareSince   time.Time       `json:"share_since"`            // when the present share was set
+	Share        float64         `json:"share"`                  // intended percent; 100 means there is no stable side any more
+	StableShare  float64         `json:"stable_share,omitempty"` // intended percent of the stable side; 0: the rest
+	Stable       []metric.Bucket `json:"stable"`                 // one per second, classes merged, ascending; empty at share 100
+	Canary       []metric.Bucket `json:"canary"`                 // the changed version, likewise
+	Baseline     metric.Bucket   `json:"baseline"`               // the stable version's last normal period
 	StableHealth []Probe         `json:"stable_health"`
 	CanaryHealth []Probe         `json:"canary_health"` // oldest first
 
@@ -144,8 +159,18 @@ type Evidence struct {
 
 // ShareChange says that from a moment on the changed version was meant to get a share.
 type ShareChange struct {
-	At    time.Time `json:"at"`
-	Share float64   `json:"share"` // percent
+	At     time.Time `json:"at"`
+	Share  float64   `json:"share"`            // percent
+	Stable float64   `json:"stable,omitempty"` // percent of the stable side; 0: the rest
+}
+
+// Part is the fraction of what both sides get that is meant for the changed one: of a flag's variants with 25 and 50 %
+// a third, because whoever gets another variant is on neither side.
+func (c ShareChange) Part() float64 {
+	if c.Stable > 0 && c.Stable < 100-c.Share {
+		return c.Share / (c.Share + c.Stable)
+	}
+	return c.Share / 100
 }
 
 // Level says how serious a finding is.
@@ -184,6 +209,7 @@ type Verdict struct {
 	At            time.Time     `json:"at"`
 	Word          Word          `json:"word"`
 	Action        Action        `json:"action"`
+	Cause         Cause         `json:"cause,omitempty"`
 	Sentence      string        `json:"sentence"`       // for a tired person: what is known and what is missing
 	Findings      []Finding     `json:"findings"`       // most serious first
 	Requests      uint64        `json:"requests"`       // of the changed version, at the present share
@@ -204,4 +230,9 @@ type Verdict struct {
 	Mode          Mode      `json:"mode,omitempty"`          // what the change is held to
 	StableBroken  time.Time `json:"stable_broken,omitzero"`  // in BrokenStable: since when
 	StableHealthy time.Time `json:"stable_healthy,omitzero"` // likewise: the end of the time it is held to; zero: of none
+}
+
+// Same says that a verdict tells nothing new after another one: it means the same, for the same cause.
+func (v Verdict) Same(as Verdict) bool {
+	return v.Word == as.Word && v.Action == as.Action && v.Cause == as.Cause
 }

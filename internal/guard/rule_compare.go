@@ -165,8 +165,8 @@ func (x *exam) weigh(f Finding, r judge.Report, m judge.MetricReport) {
 	switch {
 	case m.Leads && r.State == judge.Bad:
 		f.Level = Critical
-		f.Sentence += fmt.Sprintf(" An equally good version looks so bad in less than 1 of %s releases.",
-			thousands(uint64(min(math.Exp(r.MaxLogE), 1e6))))
+		f.Sentence += fmt.Sprintf(" An equally good one looks so bad less than once in %s times.",
+			thousands(uint64(min(math.Exp(r.MaxLogE), 1e6)))) + x.price(r, m)
 		x.say(worse, f)
 	case m.Leads && r.State == judge.Suspicious:
 		f.Level = Warn
@@ -182,6 +182,17 @@ func (x *exam) weigh(f Finding, r judge.Report, m judge.MetricReport) {
 	default:
 		x.say(fine, f)
 	}
+}
+
+// price says what it took to know that more requests fail, and what it must take at least, whoever looks.
+func (x *exam) price(r judge.Report, m judge.MetricReport) string {
+	n, excess := float64(r.Canary.Requests), m.Canary-m.Stable
+	if m.Name != "errors" || r.Limit < 1 || n < r.Limit {
+		return ""
+	}
+	return fmt.Sprintf(" Known after %s of %s, about %s of them needless failures. On average no method can know "+
+		"before about %s, %s of them failed: this took %s times that.", requests(r.Canary.Requests), x.name(canary),
+		times(n*excess), thousands(uint64(math.Round(r.Limit))), times(r.Limit*excess), times(n/r.Limit))
 }
 
 func (x *exam) errorCompare(r judge.Report, m judge.MetricReport) Finding {

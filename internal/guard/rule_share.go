@@ -40,7 +40,7 @@ func (x *exam) measuredShare() float64 {
 // share compares the measured with the intended share: none, too little, too much
 // or swinging. It answers false when the share is right or not known yet.
 func (x *exam) share() (Finding, bool) {
-	f := Finding{Rule: "share", Arm: "both", Level: Info, Limit: x.ev.Share, Unit: "percent", To: x.end}
+	f := Finding{Rule: "share", Arm: "both", Level: Info, Limit: 100 * x.part(), Unit: "percent", To: x.end}
 	rising := true
 	if n := len(x.shares); n > 1 {
 		rising = x.shares[n-1].Share > x.shares[n-2].Share
@@ -61,18 +61,18 @@ func (x *exam) share() (Finding, bool) {
 		f.Known, f.Value, f.From = true, 100*float64(c.requests)/float64(n), look.from
 		f.Requests, f.Errors = n, 0
 		f.Sentence = fmt.Sprintf("%s gets %s of the requests; %s is intended.",
-			capital(x.name(canary)), percent(f.Value/100), percent(x.ev.Share/100))
+			capital(x.name(canary)), percent(f.Value/100), percent(x.part()))
 		if word := x.offShare(c.requests, n, look.low, look.high); word != "" {
 			f.Level = Critical
 			f.Sentence = fmt.Sprintf("%s gets %s: %s of %s in the last %s; %s is intended.", capital(x.name(canary)),
-				word, percent(f.Value/100), requests(n), span(x.end-look.from), percent(x.ev.Share/100))
+				word, percent(f.Value/100), requests(n), span(x.end-look.from), percent(x.part()))
 			return f, true
 		}
 	}
 	if x.swings(late) {
 		f.Level = Critical
 		f.Sentence = fmt.Sprintf("The share of %s swings from minute to minute; %s is intended.",
-			x.name(canary), percent(x.ev.Share/100))
+			x.name(canary), percent(x.part()))
 		return f, true
 	}
 	return f, false
@@ -80,7 +80,7 @@ func (x *exam) share() (Finding, bool) {
 
 // offShare names how c of n requests miss the intended share, "" when they do not.
 func (x *exam) offShare(c, n uint64, low, high bool) string {
-	v := x.ev.Share / 100
+	v := x.part()
 	if !(v > 0 && v < 1) || n == 0 {
 		return ""
 	}
@@ -161,10 +161,10 @@ func (x *exam) blind() (Finding, bool) {
 	case silentCanary >= limit && (x.alone() || silentStable >= limit):
 		return critical("both", silentCanary, fmt.Sprintf("No requests at all for %s.", span(silentCanary)))
 	case x.alone():
-	case silentCanary >= limit && x.surprising(x.stable, lastCanary, x.ev.Share/100):
+	case silentCanary >= limit && x.surprising(x.stable, lastCanary, x.part()):
 		return critical(canary, silentCanary,
 			fmt.Sprintf("No requests on %s for %s, although %s had some.", x.name(canary), span(silentCanary), x.name(stable)))
-	case silentStable >= limit && x.surprising(x.canary, lastStable, 1-x.ev.Share/100):
+	case silentStable >= limit && x.surprising(x.canary, lastStable, 1-x.part()):
 		return critical(stable, silentStable,
 			fmt.Sprintf("No requests on %s for %s, although %s had some.", x.name(stable), span(silentStable), x.name(canary)))
 	}

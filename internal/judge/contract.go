@@ -174,6 +174,7 @@ type Report struct {
 	Open         float64 `json:"open"`          // so many are not excluded yet; 0 none
 	Harm         float64 `json:"harm"`          // failed requests beyond the stable version's rate
 	HarmFloor    float64 `json:"harm_floor"`    // that no judge could have avoided, for the ratio as it looks
+	Limit        float64 `json:"limit"`         // requests of the changed version that any judge needs on average; 0 unknown
 
 	WarmUntil int64   `json:"warm_until"`  // second from which durations are judged; 0 when they are
 	Shared    []Span  `json:"shared"`      // spans in which both versions were in trouble

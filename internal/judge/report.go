@@ -174,6 +174,7 @@ func (j *Judge) forecast(r *Report) {
 	if ratio > 1.01 {
 		r.HarmFloor = finite(harmFloor(ratio, j.s.Alpha))
 	}
+	r.Limit = j.limit()
 	missing := -num.Log(j.s.Alpha) - j.logE
 	ps := j.stableRate()
 	if j.bad || missing <= 0 || j.logE <= 0 || !(ps > 0) || !(j.share > 0 && j.share < 1) {
@@ -185,6 +186,17 @@ func (j *Judge) forecast(r *Report) {
 		return
 	}
 	r.MoreRequests, r.MoreSeconds = uint64(math.Ceil(n)), j.untilSeen(n)
+}
+
+// limit is how many requests of the changed version any test needs on average to know of the rates as they look; 0 when
+// it does not look worse.
+func (j *Judge) limit() float64 {
+	c, s := j.tot[0], j.tot[1]
+	pc, ps := over(c.units, c.requests), over(s.units, s.requests)
+	if s.requests == 0 || !(pc > ps) {
+		return 0
+	}
+	return finite(WaldLimit(ps, pc, over(c.requests, c.requests+s.requests), j.s.Alpha))
 }
 
 // growth is what the evidence gains on average for each request of the canary, if it fails ratio times as often as

@@ -31,7 +31,8 @@ type Context struct {
 // Wire is a verdict as the API has it.
 func Wire(v guard.Verdict, c Context) api.Verdict {
 	out := api.Verdict{
-		At: v.At.UTC(), Word: string(v.Word), Action: string(v.Action), Sentence: v.Sentence, Requests: v.Requests,
+		At: v.At.UTC(), Word: string(v.Word), Action: string(v.Action), Cause: string(v.Cause),
+		Sentence: v.Sentence, Requests: v.Requests,
 		More: v.MoreRequests, MoreSeconds: v.MoreTime.Seconds(), Sureness: v.Sureness, Findings: []api.Finding{},
 		State: string(v.State), ClearedTo: v.ClearedTo, Lacks: v.Lacks, Mode: string(v.Mode),
 	}
@@ -60,7 +61,7 @@ func comparison(v guard.Verdict, c Context) *api.Comparison {
 		E: math.Exp(min(r.LogE, 600)), LogE: r.LogE, MaxLogE: r.MaxLogE, Alpha: c.Step.Rules.Alpha,
 		Mode: string(r.Mode), ModeWhy: r.Why, Metrics: []api.MetricEvidence{},
 		Canary: totals(r.Canary), Stable: totals(r.Stable), RuledOut: r.RuledOut, Open: r.Open,
-		More: r.MoreRequests, MoreSecs: r.MoreSeconds, Harm: r.Harm, HarmFloor: r.HarmFloor,
+		More: r.MoreRequests, MoreSecs: r.MoreSeconds, Harm: r.Harm, HarmFloor: r.HarmFloor, Limit: r.Limit,
 		Shared: Stretches(r.Shared), ShareLogE: r.ShareLogE,
 	}
 	for _, m := range r.Metrics {
