@@ -85,6 +85,11 @@ func conclude(opts Options, s Summary) error {
 			_, _ = fmt.Fprintf(opts.Out, "Why: %s\n", s.Reason)
 		}
 	}
+	if !opts.JSON {
+		for _, h := range s.Held {
+			_, _ = fmt.Fprintf(opts.Out, "Held %s\n", h)
+		}
+	}
 	if !s.Expected(opts.Scenario) {
 		return fault.New(fault.Refused, "outcome_unexpected", "The scenario %s should not have ended as %s.", opts.Scenario,
 			s.Outcome)

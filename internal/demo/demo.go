@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,6 +49,8 @@ type Summary struct {
 	Requests uint64  `json:"requests"`
 	Failed   uint64  `json:"failed_requests"`
 	Seconds  float64 `json:"seconds"`
+	// Held are the times in which it was held for something that was not its fault.
+	Held []string `json:"held"`
 }
 
 // Scenarios returns what the new version can do, with the outcome that a good
@@ -88,6 +91,10 @@ type world struct {
 	password string
 	as       map[string]*client.Client // by user name
 	started  time.Time
+
+	wellAt    time.Time // when a fault that passes is over
+	holds     []hold
+	inTrouble bool
 }
 
 // Run runs the demo until it is done or ctx ends.
@@ -218,7 +225,41 @@ func (w *world) summary(r api.Release) Summary {
 	return Summary{
 		Outcome: outcome, Reason: r.Reason, Reached: r.Reached, Requests: all, Failed: failed,
 		Seconds: float64(time.Since(w.started).Round(time.Millisecond)) / float64(time.Second),
+		Held:    w.held(),
 	}
+}
+
+// hold is a time in which the release was held for something behind both versions.
+type hold struct {
+	from, to time.Time
+	sentence string
+}
+
+// note keeps in mind when and why the release is held for something that is not its fault.
+func (w *world) note(v *api.Verdict) {
+	switch {
+	case v == nil || v.Cause != "incident":
+		w.inTrouble = false
+		return
+	case !w.inTrouble:
+		w.inTrouble = true
+		w.holds = append(w.holds, hold{from: v.At})
+	}
+	h := &w.holds[len(w.holds)-1]
+	h.to = v.At
+	if h.sentence == "" || strings.HasPrefix(v.Sentence, "Both") && !strings.HasPrefix(h.sentence, "Both") {
+		h.sentence = v.Sentence
+	}
+}
+
+// held puts the holds into words.
+func (w *world) held() []string {
+	out := []string{}
+	for _, h := range w.holds {
+		out = append(out, fmt.Sprintf("from %s to %s UTC. %s", h.from.UTC().Format("15:04:05"),
+			h.to.UTC().Format("15:04:05"), h.sentence))
+	}
+	return out
 }
 
 // Expected reports whether a summary is what the scenario's good strategy brings

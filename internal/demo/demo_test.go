@@ -60,7 +60,7 @@ func TestTheSummaryIsOneObject(t *testing.T) {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
-	want := []string{"failed_requests", "outcome", "reason", "requests", "seconds", "share_reached"}
+	want := []string{"failed_requests", "held", "outcome", "reason", "requests", "seconds", "share_reached"}
 	if !slices.Equal(keys, want) || got["share_reached"] != 10.0 || got["failed_requests"] != 2.0 {
 		t.Errorf("%v", got)
 	}

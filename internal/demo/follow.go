@@ -23,6 +23,7 @@ func (w *world) follow(ctx context.Context, r api.Release) (api.Release, error) 
 			return r, err
 		}
 		r = now
+		w.note(r.Verdict)
 		if s := state(r); s != said || time.Since(at) > 3*time.Second && r.Share > 0 {
 			said, at = s, time.Now()
 			w.progress(r)
@@ -33,9 +34,7 @@ func (w *world) follow(ctx context.Context, r api.Release) (api.Release, error) 
 		if err := w.act(ctx, r, done); err != nil {
 			return r, err
 		}
-		if err := w.misbehave(ctx, r, done); err != nil {
-			return r, err
-		}
+		w.misbehave(r, done)
 		select {
 		case <-ctx.Done():
 			return r, ctx.Err()
@@ -57,10 +56,16 @@ func state(r api.Release) string {
 }
 
 // misbehave does what the scenario is about, once.
-func (w *world) misbehave(ctx context.Context, r api.Release, done map[string]bool) error {
+func (w *world) misbehave(r api.Release, done map[string]bool) {
+	if !w.wellAt.IsZero() && time.Now().After(w.wellAt) {
+		w.wellAt = time.Time{}
+		w.v1.Break(sim.Fault{})
+		w.v2.Break(sim.Fault{})
+		w.line("fault", "both versions are well again.")
+	}
 	at := map[string]float64{"errors": 5, "latency": 10, "crash": 10, "outage": 25}[w.scenario.Name]
 	if at == 0 || r.Share < at || done["fault"] {
-		return nil
+		return
 	}
 	done["fault"] = true
 	w.line("fault", w.scenario.Words+".")
@@ -75,14 +80,8 @@ func (w *world) misbehave(ctx context.Context, r api.Release, done map[string]bo
 		both := sim.Fault{Latency: 800 * time.Millisecond, Errors: 0.03}
 		w.v1.Break(both)
 		w.v2.Break(both)
-		if err := w.settle(ctx, 6*time.Second); err != nil {
-			return err
-		}
-		w.v1.Break(sim.Fault{})
-		w.v2.Break(sim.Fault{})
-		w.line("fault", "both versions are well again.")
+		w.wellAt = time.Now().Add(8 * time.Second)
 	}
-	return nil
 }
 
 // welcome says where everything is and who can sign in.
