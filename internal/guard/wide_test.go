@@ -140,7 +140,8 @@ func TestABucketInWhichTheShareChangedBetsNothing(t *testing.T) {
 	t.Parallel()
 	ev := Evidence{
 		Now: time.Unix(zero+300, 0), Complete: zero + 300, Since: time.Unix(zero+7, 0), ShareSince: time.Unix(zero+100, 0),
-		Share: 25, Width: 15, Shares: []ShareChange{{time.Unix(zero+7, 0), 5}, {time.Unix(zero+100, 0), 25}},
+		Share: 25, Width: 15,
+		Shares: []ShareChange{{At: time.Unix(zero+7, 0), Share: 5}, {At: time.Unix(zero+100, 0), Share: 25}},
 	}
 	nan := math.NaN()
 	want := map[int64]float64{0: nan, 15: nan, 30: .05, 75: .05, 90: nan, 105: nan, 120: .25, 285: .25}
