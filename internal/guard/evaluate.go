@@ -313,7 +313,7 @@ func (x *exam) sinceWhen(top answer) string {
 	for from-step >= max(x.start, x.end-longest) && x.breaks(top.Finding, from-step, from) {
 		from -= step
 	}
-	for _, b := range between(x.stable, from, x.end) {
+	for _, b := range x.stable.between(from, x.end) {
 		if b.Errors > 0 && top.Unit != "ms" || top.Unit == "ms" && b.Latency.CountAbove(top.Limit) > 0 {
 			from = b.Second
 			break
@@ -326,12 +326,12 @@ func (x *exam) sinceWhen(top answer) string {
 func (x *exam) breaks(f Finding, from, to int64) bool {
 	switch f.Rule {
 	case "error_rate":
-		return countIn(x.stable, from, to).rate() > f.Limit
+		return x.stable.count(from, to).rate() > f.Limit
 	case "error_spike":
 		normal, _ := x.normal(stable, count{})
-		return normal > 0 && countIn(x.stable, from, to).rate() >= f.Limit*normal
+		return normal > 0 && x.stable.count(from, to).rate() >= f.Limit*normal
 	case "latency_p95":
-		s := durationsIn(x.stable, from, to)
+		s := x.stable.durations(from, to)
 		return s.Quantile(0.95) > f.Limit
 	}
 	return false

@@ -14,12 +14,12 @@ import (
 type exam struct {
 	rules  Rules
 	ev     Evidence
-	start  int64           // Unix second of the first traffic of the changed version
-	step   int64           // Unix second from which the present share holds
-	end    int64           // what lies before is final
-	width  int64           // seconds of a bucket
-	canary []metric.Bucket // the recent seconds, as far back as reach
-	stable []metric.Bucket
+	start  int64 // Unix second of the first traffic of the changed version
+	step   int64 // Unix second from which the present share holds
+	end    int64 // what lies before is final
+	width  int64 // seconds of a bucket
+	canary *side // the recent seconds, as far back as reach
+	stable *side
 	shares []ShareChange
 
 	answers []answer
@@ -104,7 +104,7 @@ type pair struct {
 
 // pairsIn puts the recent seconds of both versions together.
 func (x *exam) pairsIn(from, to int64) []pair {
-	return x.pairs(between(x.canary, from, to), between(x.stable, from, to))
+	return x.pairs(x.canary.between(from, to), x.stable.between(from, to))
 }
 
 func (x *exam) pairs(cs, ss []metric.Bucket) []pair {
@@ -185,7 +185,7 @@ func (x *exam) windows(d time.Duration, least int64) int64 {
 	return (n + x.width - 1) / x.width * x.width
 }
 
-// count is what a version did in a span of seconds.
+// count is what a version did in a span of seconds, or in its normal period.
 type count struct {
 	requests, errors uint64
 	failing          int // buckets with an error: seconds, where each is known
@@ -209,23 +209,6 @@ func (c count) rate() float64 {
 		return 0
 	}
 	return float64(c.errors) / float64(c.requests)
-}
-
-func countIn(bs []metric.Bucket, from, to int64) count {
-	c := count{from: from, to: to}
-	for _, b := range between(bs, from, to) {
-		c.add(b)
-	}
-	return c
-}
-
-// durationsIn merges the latencies of a span.
-func durationsIn(bs []metric.Bucket, from, to int64) judge.Sketch {
-	var s judge.Sketch
-	for _, b := range between(bs, from, to) {
-		s.Merge(b.Latency)
-	}
-	return s
 }
 
 func ceilSecond(t time.Time) int64 {

@@ -27,7 +27,7 @@ const (
 )
 
 // errorRate answers the limits on the error rate for one version.
-func (x *exam) errorRate(arm string, bs []metric.Bucket) Finding {
+func (x *exam) errorRate(arm string, bs *side) Finding {
 	limits := x.rules.ErrorRate
 	f := x.warnRate(arm, bs)
 	if limits.Critical <= 0 {
@@ -48,9 +48,9 @@ func (x *exam) errorRate(arm string, bs []metric.Bucket) Finding {
 }
 
 // warnRate takes the rate over the window.
-func (x *exam) warnRate(arm string, bs []metric.Bucket) Finding {
+func (x *exam) warnRate(arm string, bs *side) Finding {
 	limits := x.rules.ErrorRate
-	c := countIn(bs, max(x.end-x.windows(x.rules.Window, 1), x.start), x.end)
+	c := bs.count(max(x.end-x.windows(x.rules.Window, 1), x.start), x.end)
 	limit := limits.Warn
 	if limit <= 0 {
 		limit = limits.Critical
@@ -75,12 +75,12 @@ func (x *exam) warnRate(arm string, bs []metric.Bucket) Finding {
 // For it must exceed over the whole and over each half, on complete seconds, with
 // requests in eight tenths of it: a burst that is over, or a version that has not
 // been up for so long, does not break the rule.
-func (x *exam) heldAbove(bs []metric.Bucket, length int64, limits Limits) (count, bool) {
+func (x *exam) heldAbove(bs *side, length int64, limits Limits) (count, bool) {
 	from := x.end - length
 	if limits.For == 0 {
 		from = max(from, x.start)
 	}
-	whole := countIn(bs, from, x.end)
+	whole := bs.count(from, x.end)
 	if from < x.start || !whole.enough() || whole.rate() <= limits.Critical {
 		return whole, false
 	}
@@ -88,7 +88,7 @@ func (x *exam) heldAbove(bs []metric.Bucket, length int64, limits Limits) (count
 		return whole, true
 	}
 	middle := from + (x.end-from)/2
-	for _, half := range []count{countIn(bs, from, middle), countIn(bs, middle, x.end)} {
+	for _, half := range []count{bs.count(from, middle), bs.count(middle, x.end)} {
 		if half.rate() <= limits.Critical {
 			return whole, false
 		}
@@ -100,12 +100,12 @@ func (c count) enough() bool {
 	return c.requests >= fewestRequests && c.errors >= fewestErrors && c.failing >= fewestSeconds
 }
 
-func tenthsWithRequests(bs []metric.Bucket, from, to int64) int {
+func tenthsWithRequests(bs *side, from, to int64) int {
 	n := 0
 	for i := range int64(10) {
 		low, high := from+(to-from)*i/10, from+(to-from)*(i+1)/10
 		some := func(b metric.Bucket) bool { return b.Requests > 0 && b.Second < high && b.Second+b.Covers() > low }
-		if to-from < 10 || slices.ContainsFunc(between(bs, from, to), some) {
+		if to-from < 10 || slices.ContainsFunc(bs.between(from, to), some) {
 			n++
 		}
 	}
@@ -115,12 +115,12 @@ func tenthsWithRequests(bs []metric.Bucket, from, to int64) int {
 // errorSpike answers the spike rule for one version: its rate over the shortest of
 // ten seconds, thirty seconds and the window that holds enough requests, against
 // the normal rate.
-func (x *exam) errorSpike(arm string, bs []metric.Bucket) Finding {
+func (x *exam) errorSpike(arm string, bs *side) Finding {
 	limit := x.rules.ErrorRate.Spike
 	f := Finding{Rule: "error_spike", Arm: arm, Level: Info, Limit: limit, Unit: "x"}
 	var c count
 	for _, d := range []time.Duration{10 * time.Second, 30 * time.Second, x.rules.Window} {
-		c = countIn(bs, max(x.end-x.windows(d, spikeBuckets(x.width)), x.start), x.end)
+		c = bs.count(max(x.end-x.windows(d, spikeBuckets(x.width)), x.start), x.end)
 		if c.requests >= fewestRequests {
 			break
 		}
@@ -160,7 +160,7 @@ func (x *exam) normal(arm string, c count) (rate float64, from string) {
 	if b.requests >= normalRequests {
 		return max(b.rate(), normalFloor), "last normal period"
 	}
-	if s := countIn(x.stable, c.from, c.to); arm == canary && !x.alone() && s.requests >= normalRequests {
+	if s := x.stable.count(c.from, c.to); arm == canary && !x.alone() && s.requests >= normalRequests {
 		return max(s.rate(), normalFloor), x.name(stable) + " at the same time"
 	}
 	return 0, ""

@@ -20,7 +20,7 @@ func (x *exam) enoughDurations() uint64 {
 }
 
 // latencyP95 answers the limits on the 95th percentile for one version.
-func (x *exam) latencyP95(arm string, bs []metric.Bucket) Finding {
+func (x *exam) latencyP95(arm string, bs *side) Finding {
 	limits := x.rules.LatencyP95
 	f := Finding{Rule: "latency_p95", Arm: arm, Level: Info, Limit: limits.Warn, Unit: "ms"}
 	if f.Limit <= 0 {
@@ -34,7 +34,7 @@ func (x *exam) latencyP95(arm string, bs []metric.Bucket) Finding {
 	var s judge.Sketch
 	for _, n := range []int64{window, 5 * window, x.reach()} { // with little traffic, as far back as it takes
 		f.From, f.To = max(x.end-n, from), x.end
-		if s = durationsIn(bs, f.From, f.To); s.Count() >= x.enoughDurations() {
+		if s = bs.durations(f.From, f.To); s.Count() >= x.enoughDurations() {
 			break
 		}
 	}
@@ -80,7 +80,7 @@ func slowLimit(limits Limits, normal metric.Bucket) float64 {
 
 // slowFor says whether the p95 was above critical for all of For, over the whole
 // and over each half, like the error rate.
-func (x *exam) slowFor(bs []metric.Bucket, from int64, critical float64) bool {
+func (x *exam) slowFor(bs *side, from int64, critical float64) bool {
 	if seconds(x.rules.LatencyP95.For) == 0 {
 		return true
 	}
@@ -89,7 +89,7 @@ func (x *exam) slowFor(bs []metric.Bucket, from int64, critical float64) bool {
 	if begin < from || tenthsWithRequests(bs, begin, x.end) < 8 {
 		return false
 	}
-	for _, s := range []judge.Sketch{durationsIn(bs, begin, middle), durationsIn(bs, middle, x.end)} {
+	for _, s := range []judge.Sketch{bs.durations(begin, middle), bs.durations(middle, x.end)} {
 		if s.Count() == 0 || !(s.Quantile(0.95) > critical) {
 			return false
 		}

@@ -53,7 +53,7 @@ func (x *exam) share() (Finding, bool) {
 		from      int64
 		low, high bool
 	}{{late, true, true}, {soon, !rising, rising}} {
-		c, s := countIn(x.canary, look.from, x.end), countIn(x.stable, look.from, x.end)
+		c, s := x.canary.count(look.from, x.end), x.stable.count(look.from, x.end)
 		n := c.requests + s.requests
 		if n == 0 {
 			continue
@@ -121,7 +121,7 @@ func (x *exam) swings(from int64) bool {
 	looked, off := 0, 0
 	half := x.windows(30*time.Second, 1)
 	for at := x.end - half; at >= from && looked < shareSpan/30; at -= half {
-		c, s := countIn(x.canary, at, at+half), countIn(x.stable, at, at+half)
+		c, s := x.canary.count(at, at+half), x.stable.count(at, at+half)
 		looked++
 		if x.offShare(c.requests, c.requests+s.requests, true, true) != "" {
 			off++
@@ -191,7 +191,7 @@ func (x *exam) unheard(f Finding, limit int64) (Finding, bool) {
 
 // surprising says whether a silence since a second cannot be chance, given what
 // the other version got and the share of the silent one.
-func (x *exam) surprising(other []metric.Bucket, since int64, v float64) bool {
-	n := float64(countIn(other, max(since, x.end-x.reach()), x.end).requests) / x.requestsPerVisitor()
+func (x *exam) surprising(other *side, since int64, v float64) bool {
+	n := float64(other.count(max(since, x.end-x.reach()), x.end).requests) / x.requestsPerVisitor()
 	return math.Exp(-n*v/max(1-v, 1e-9)) < shareDoubt
 }

@@ -16,11 +16,11 @@ import (
 type Pass struct {
 	begun  bool
 	start  int64
-	fed    int64              // every second before this was taken
-	recent [2][]metric.Bucket // canary, stable: ascending, about as far back as reach
-	total  [2]visits          // since start
-	asked  [2]int64           // the second after the last request
-	heard  [2]int64           // the second after the last bucket
+	fed    int64     // every second before this was taken
+	recent [2]side   // canary, stable: about as far back as reach
+	total  [2]visits // since start
+	asked  [2]int64  // the second after the last request
+	heard  [2]int64  // the second after the last bucket
 
 	step int64 // from which the present share holds
 	here [2]count
@@ -66,7 +66,7 @@ func (p *Pass) exam(rules Rules, ev Evidence) *exam {
 	}
 	x.shares = x.history()
 	p.take(x, [2][]metric.Bucket{between(canary, p.fed, x.end), between(stable, p.fed, x.end)})
-	x.canary, x.stable = between(p.recent[0], x.start, x.end), between(p.recent[1], x.start, x.end)
+	x.canary, x.stable = &p.recent[0], &p.recent[1]
 	return x
 }
 
@@ -107,20 +107,21 @@ func (p *Pass) take(x *exam, arms [2][]metric.Bucket) {
 				p.here[arm].add(b)
 			}
 			b.Slices = nil // only the judge asks for them
-			p.recent[arm] = append(p.recent[arm], b)
+			p.recent[arm].add(b)
 		}
 	}
 	if p.step != x.step {
 		p.step = x.step
-		for arm, list := range p.recent {
-			p.here[arm] = countIn(list, x.step, x.end)
+		for arm := range p.recent {
+			p.here[arm] = p.recent[arm].count(x.step, x.end)
 		}
 	}
 	p.fed = max(p.fed, x.end)
-	p.past.take(x, p.recent[0])
-	for arm, list := range p.recent {
-		if old := len(list) - len(between(list, x.end-x.reach(), x.end)); old > 60+len(list)/8 {
-			p.recent[arm] = slices.Clone(list[old:])
+	p.past.take(x, p.recent[0].list)
+	for arm := range p.recent {
+		r := &p.recent[arm]
+		if old := r.at(x.end - x.reach()); old > 60+len(r.list)/8 {
+			r.forget(old)
 		}
 	}
 }
@@ -144,8 +145,8 @@ func (p *Pass) judge(x *exam, arms [2][]metric.Bucket) {
 	bins := judge.ProductBins()
 	c, s := make([]uint32, bins.Count), make([]uint32, bins.Count)
 	if x.width > 1 { // with what waits, and what it waits for
-		for arm, list := range p.recent {
-			arms[arm] = slices.Concat(between(list, p.last+1-2*x.width, p.fed), arms[arm])
+		for arm := range p.recent {
+			arms[arm] = slices.Concat(p.recent[arm].between(p.last+1-2*x.width, p.fed), arms[arm])
 		}
 	}
 	pairs := x.pairs(arms[0], arms[1])

@@ -47,6 +47,15 @@ func (s *Sketch) Merge(o Sketch) {
 	s.sum += o.sum
 }
 
+// Remove takes away all that o counted. It must have been merged before.
+func (s *Sketch) Remove(o Sketch) {
+	for i := o.from; i < len(o.counts); i++ {
+		s.counts[i] -= o.counts[i]
+	}
+	s.n -= o.n
+	s.sum -= o.sum
+}
+
 // Clone returns a copy that shares nothing with s.
 func (s Sketch) Clone() Sketch {
 	s.counts = append([]uint32(nil), s.counts...)

@@ -295,7 +295,17 @@ func (w *run) verdict() *guard.Verdict {
 		}
 	}
 	v := w.pass.Evaluate(rules, ev)
+	w.canary, w.stable = since(w.canary, w.pass.Fed()), since(w.stable, w.pass.Fed())
 	return &v
+}
+
+// since leaves out what the guard has taken.
+func since(list []metric.Bucket, second int64) []metric.Bucket {
+	i := 0
+	for i < len(list) && list[i].Second < second {
+		i++
+	}
+	return append(list[:0], list[i:]...)
 }
 
 // note keeps how it stood when it was decided.
