@@ -54,7 +54,7 @@ var table = map[string]rule{
 	"approval":   {pure: true, may: []string{"fault"}},
 	"judge": {
 		pure: true, may: []string{"fault", "judge/num"},
-		lines: 3300, // the evidence of one comparison is one bounded state: it can't be divided among rooms
+		lines: 3400, // the evidence of one comparison is one bounded state: it can't be divided among rooms
 	},
 	"judge/num":         {pure: true},
 	"judge/anytime":     {pure: true, may: []string{"judge/num"}},

@@ -90,6 +90,7 @@ type errorEvidence struct {
 
 	cells [shareCells]shareCell // failures by share, for the interval
 	used  int
+	known bounds
 }
 
 // shareCell sums failures under one share: all that counts for the interval of the ratio.
@@ -353,6 +354,7 @@ func (e *errorEvidence) renew() {
 
 // note keeps the sums for the interval.
 func (e *errorEvidence) note(v, c, k float64) {
+	e.known.old = true
 	for i := range e.used {
 		if e.cells[i].v == v {
 			e.cells[i].c += c
