@@ -60,7 +60,9 @@ func (p *Pass) Evaluate(rules Rules, ev Evidence) Verdict {
 			x.say(fine, f)
 		}
 	}
-	return x.verdict()
+	v := x.verdict()
+	p.room = x.answers
+	return v
 }
 
 func (x *exam) say(m meaning, f Finding) { x.answers = append(x.answers, answer{f, m}) }
@@ -356,7 +358,7 @@ func (x *exam) top() answer {
 
 // findings returns every rule's finding, the weightiest first, fit for JSON.
 func (x *exam) findings() []Finding {
-	list := slices.Clone(x.answers)
+	list := x.answers
 	slices.SortStableFunc(list, func(a, b answer) int {
 		if a.means != b.means {
 			return int(b.means) - int(a.means)

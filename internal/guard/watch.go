@@ -29,6 +29,9 @@ type Pass struct {
 	settings judge.Settings
 	last     int64 // the last second that was judged
 
+	room   []answer // to be used again at the next look
+	counts [2][]uint32
+
 	stable stableWatch
 	past   pastSums // of the changed version, while the stable one is ill
 }
@@ -51,7 +54,7 @@ func (p *Pass) Feed(rules Rules, ev Evidence) { p.exam(rules, ev) }
 
 // exam puts a look's evidence in order and takes what is new of it. Nothing of ev is changed.
 func (p *Pass) exam(rules Rules, ev Evidence) *exam {
-	x := &exam{rules: rules.sane(), ev: ev, pass: p}
+	x := &exam{rules: rules.sane(), ev: ev, pass: p, answers: p.room[:0]}
 	x.end = min(ev.Complete, ev.Now.Unix()+1)
 	x.width = min(max(ev.Width, 1), metric.MaxWidth)
 	x.lag = time.Duration(max(ev.Now.Unix()-ev.Complete, 0)) * time.Second
@@ -143,7 +146,9 @@ func (p *Pass) judge(x *exam, arms [2][]metric.Bucket) {
 		p.j, p.settings = judge.New(settings), settings
 	}
 	bins := judge.ProductBins()
-	c, s := make([]uint32, bins.Count), make([]uint32, bins.Count)
+	for arm := range p.counts {
+		p.counts[arm] = slices.Grow(p.counts[arm][:0], bins.Count)[:bins.Count]
+	}
 	if x.width > 1 { // with what waits, and what it waits for
 		for arm := range p.recent {
 			arms[arm] = slices.Concat(p.recent[arm].between(p.last+1-2*x.width, p.fed), arms[arm])
@@ -155,7 +160,7 @@ func (p *Pass) judge(x *exam, arms [2][]metric.Bucket) {
 			continue
 		}
 		t := judge.Tick{Second: b.second, Width: x.width, Share: x.betShare(b.second, b.share)}
-		t.Canary, t.Stable = judgeArm(b.canary, bins, c), judgeArm(b.stable, bins, s)
+		t.Canary, t.Stable = judgeArm(b.canary, bins, p.counts[0]), judgeArm(b.stable, bins, p.counts[1])
 		if x.width > 1 {
 			t.Stable.Units = x.steadied(pairs, i)
 		}
