@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -56,17 +57,17 @@ func percent(f float64) string {
 	case p == 0:
 		return "0 %"
 	case p < 1:
-		return trim(fmt.Sprintf("%.2g", max(p, 0.0001))) + " %"
+		return trim(strconv.FormatFloat(max(p, 0.0001), 'g', 2, 64)) + " %"
 	case p < 10:
-		return trim(fmt.Sprintf("%.1f", p)) + " %"
+		return trim(strconv.FormatFloat(p, 'f', 1, 64)) + " %"
 	}
-	return fmt.Sprintf("%.0f %%", min(p, 1e6))
+	return strconv.FormatFloat(min(p, 1e6), 'f', 0, 64) + " %"
 }
 
 // times writes a factor.
 func times(f float64) string {
 	if f < 9.95 {
-		return trim(fmt.Sprintf("%.1f", f))
+		return trim(strconv.FormatFloat(f, 'f', 1, 64))
 	}
 	return thousands(uint64(math.Round(min(f, 1e9))))
 }
@@ -75,7 +76,7 @@ func times(f float64) string {
 func millis(ms float64) string {
 	switch {
 	case ms < 10:
-		return trim(fmt.Sprintf("%.1f", ms)) + " ms"
+		return trim(strconv.FormatFloat(ms, 'f', 1, 64)) + " ms"
 	case ms < 1e9:
 		return thousands(uint64(math.Round(ms))) + " ms"
 	}
@@ -88,9 +89,9 @@ func span(seconds int64) string {
 	case seconds < 0:
 		return "0 s"
 	case seconds < 120:
-		return fmt.Sprintf("%d s", seconds)
+		return strconv.FormatInt(seconds, 10) + " s"
 	case seconds < 2*3600:
-		return fmt.Sprintf("%d min", (seconds+30)/60)
+		return strconv.FormatInt((seconds+30)/60, 10) + " min"
 	}
 	return fmt.Sprintf("%d h", (seconds+1800)/3600)
 }
@@ -114,11 +115,19 @@ func timesInARow(n int) string {
 
 // thousands writes 4750 as 4,750.
 func thousands(n uint64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
+	var digits [20]byte
+	d := strconv.AppendUint(digits[:0], n, 10)
+	if len(d) <= 3 {
+		return string(d)
 	}
-	return s
+	out := make([]byte, 0, 26)
+	for i, c := range d {
+		if i > 0 && (len(d)-i)%3 == 0 {
+			out = append(out, ',')
+		}
+		out = append(out, c)
+	}
+	return string(out)
 }
 
 func trim(s string) string {
