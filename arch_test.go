@@ -67,6 +67,7 @@ var table = map[string]rule{
 		pure: true, may: []string{"judge", "judge/anytime", "metric", "fault"},
 		lines: 3000, // what the rules say of each other is decided in one place, over one pass
 	},
+	"guard/record":      {pure: true, may: []string{"fault", "guard", "judge", "metric"}},
 	"metric/prometheus": {may: []string{"fault", "judge", "metric"}},
 	"metric/intake":     {may: []string{"fault", "judge", "metric"}},
 	"metric/otlp":       {may: []string{"fault", "judge", "metric", "metric/intake"}},
@@ -97,9 +98,12 @@ var table = map[string]rule{
 	"store":           {may: nouns, lines: 3200}, // the only SQL of the house: it can't be divided among rooms
 	"store/storetest": {may: append(slices.Clone(nouns), "store")},
 	"engine": {
-		may:  append(slices.Clone(nouns), "credential", "provider", "smoke", "store", "strategy"),
-		goes: 1, fan: 20, // every noun is decided here: the one writer knows them all
+		may:  append(slices.Clone(nouns), "credential", "provider", "smoke", "store", "strategy", "watch"),
+		goes: 1, fan: 21, // every noun is decided here: the one writer knows them all
 		lines: 2800, // releases, rollbacks, watching and effects: the next kind of work gets a room of its own
+	},
+	"watch": {
+		may: []string{"effect", "fault", "guard", "guard/record", "judge", "metric", "release", "store"},
 	},
 	"live":                  {may: []string{"event", "store"}, goes: 1},
 	"provider":              {may: []string{"fault"}},

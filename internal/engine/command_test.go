@@ -18,6 +18,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/store/storetest"
+	"github.com/slipwayhq/slipway/internal/watch"
 )
 
 func TestProductionIsAdoptedOnce(t *testing.T) {
@@ -230,7 +231,7 @@ func TestEveryVerdictIsKeptAndChangesAreLogged(t *testing.T) {
 		}
 		list := w.events("guard.verdict")
 		var data struct {
-			Evidence Evidence `json:"evidence"`
+			Evidence watch.Evidence `json:"evidence"`
 		}
 		w.ok(json.Unmarshal(list[len(list)-1].Data, &data))
 		failed := slices.DeleteFunc(data.Evidence.CanaryHealth, func(p guard.Probe) bool { return p.OK })

@@ -25,6 +25,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/provider"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/strategy"
+	"github.com/slipwayhq/slipway/internal/watch"
 )
 
 // Options are what the engine stands on.
@@ -61,7 +62,7 @@ func (p Pace) withDefaults() Pace {
 	set(&p.Lease, 15*time.Second)
 	set(&p.Effect, time.Minute)
 	set(&p.Roll, time.Minute)
-	set(&p.KeepRaw, longest)
+	set(&p.KeepRaw, watch.History)
 	set(&p.KeepRows, 48*time.Hour)
 	return p
 }
@@ -74,7 +75,7 @@ type Engine struct {
 	mu   sync.Mutex
 	told map[string]time.Time // trouble that the log knows of
 
-	passes map[string]*pass // by release: what its judgement has come to on this node
+	watch *watch.Watcher
 }
 
 // New returns an engine that does nothing until Run.
@@ -86,7 +87,8 @@ func New(opts Options) *Engine {
 	if opts.Env == nil {
 		opts.Env = func(string) (string, bool) { return "", false }
 	}
-	e := &Engine{Options: opts, wake: make(chan struct{}, 1), told: map[string]time.Time{}, passes: map[string]*pass{}}
+	e := &Engine{Options: opts, wake: make(chan struct{}, 1), told: map[string]time.Time{}}
+	e.watch = watch.New(opts.DB, opts.Timeline, opts.Log)
 	opts.DB.OnCommit(func(event.Head) { e.nudge() })
 	return e
 }

@@ -53,7 +53,7 @@ type look struct {
 func (w *world) lookOnly(id string) look {
 	w.t.Helper()
 	r := w.release(id)
-	f, err := w.releaseFacts(w.ctx, r)
+	f, err := w.releaseFacts(w.ctx, r, true)
 	w.ok(err)
 	r, err = w.besideProduction(w.ctx, r, f)
 	w.ok(err)
@@ -229,7 +229,7 @@ func TestARollbackEndsTheCanaryThatIsUnderWay(t *testing.T) {
 func TestProductionIsTakenBackOnce(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		r := w.promoted("v2")
-		f, err := w.releaseFacts(w.ctx, r)
+		f, err := w.releaseFacts(w.ctx, r, true)
 		w.ok(err)
 		f.Verdict = &guard.Verdict{At: f.Now, Word: guard.Worse, Action: guard.Undo, Sentence: "12 % fail."}
 		late := look{release.Decide(r, f), f}

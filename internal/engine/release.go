@@ -11,7 +11,6 @@ import (
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/effect"
 	"github.com/slipwayhq/slipway/internal/fault"
-	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/ident"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
@@ -50,7 +49,7 @@ func (e *Engine) decideRelease(ctx context.Context, id string, c *release.Comman
 		return release.Decision{}, fault.New(fault.Conflict, "changed_since",
 			"%s has changed since you looked: %s Read it again, then decide.", r.Version, r.Sentence)
 	}
-	f, err := e.releaseFacts(ctx, r)
+	f, err := e.releaseFacts(ctx, r, c == nil)
 	if err != nil {
 		return release.Decision{}, fmt.Errorf("gather facts of %s: %w", id, err)
 	}
@@ -81,8 +80,8 @@ func (e *Engine) besideProduction(ctx context.Context, r release.Release, f rele
 	return r, nil
 }
 
-// releaseFacts gathers everything that Decide may know.
-func (e *Engine) releaseFacts(ctx context.Context, r release.Release) (release.Facts, error) {
+// releaseFacts gathers everything that Decide may know. A look lets the guard judge.
+func (e *Engine) releaseFacts(ctx context.Context, r release.Release, look bool) (release.Facts, error) {
 	now, err := e.now(ctx)
 	if err != nil {
 		return release.Facts{}, err
@@ -128,7 +127,7 @@ func (e *Engine) releaseFacts(ctx context.Context, r release.Release) (release.F
 	for _, s := range states {
 		f.Running[s.Name] = s.Deployment
 	}
-	f.Verdict, err = e.verdict(ctx, r, now)
+	f.Verdict, err = e.verdict(ctx, r, f, look)
 	return f, err
 }
 
@@ -338,19 +337,6 @@ func (e *Engine) signs(now, at time.Time, deployments ...string) signsOf {
 		}
 	}
 	return worst
-}
-
-// Evidence summarizes what a verdict was made from, for the record.
-type Evidence struct {
-	Share          float64       `json:"share"`
-	ShareSince     time.Time     `json:"share_since"`
-	Complete       int64         `json:"complete"`
-	StableRequests uint64        `json:"stable_requests"`
-	StableErrors   uint64        `json:"stable_errors"`
-	CanaryRequests uint64        `json:"canary_requests"`
-	CanaryErrors   uint64        `json:"canary_errors"`
-	StableHealth   []guard.Probe `json:"stable_health"`
-	CanaryHealth   []guard.Probe `json:"canary_health"`
 }
 
 func marshal(v any) json.RawMessage {

@@ -28,6 +28,7 @@ func (w *world) wide(kind metric.Kind) *wideWorld {
 	}
 	// So long ago that minutes of it can be told, and in the middle of a bucket.
 	ago := r.Exposed.Truncate(10 * time.Second).Add(-297 * time.Second).Sub(r.Exposed)
+	r.ID = "rel_new" // that nobody has looked at
 	r.Exposed, r.ShareSince = r.Exposed.Add(ago), r.ShareSince.Add(ago)
 	for i := range r.Shares {
 		r.Shares[i].At = r.Shares[i].At.Add(ago)
@@ -70,17 +71,14 @@ func TestEvidenceComesFromTheSourceOfTheGuard(t *testing.T) {
 		w.ok(err)
 		w.ok(later.readBatches(w.ctx, real.Add(-time.Hour)))
 		for name, e := range map[string]*Engine{"this node": w.Engine, "a node that starts later": later} {
-			ev, err := e.evidence(w.ctx, x.r, x.rules, now)
-			w.ok(err)
-			stable, canary := total(ev.Stable), total(ev.Canary)
-			if ev.Width != 10 || ev.Complete != now.Unix()-10 || stable.Requests != 1100 || canary.Requests != 990 {
-				t.Errorf("%s: by %d s up to %d s before now: %d and %d requests", name, ev.Width, now.Unix()-ev.Complete,
-					stable.Requests, canary.Requests)
+			v, l, ev := w.judged(e, x.r, x.rules, now)
+			if s := l.Summary; ev.Width != 10 || ev.Complete != now.Unix()-10 || s.StableRequests != 1100 ||
+				s.CanaryRequests != 990 {
+				t.Errorf("%s: by %d s up to %d s before now: %+v", name, ev.Width, now.Unix()-ev.Complete, s)
 			}
 			if ev.Baseline.Requests < 500 {
 				t.Errorf("%s: the baseline has %d requests", name, ev.Baseline.Requests)
 			}
-			v := e.goOn(x.r, x.rules, ev)
 			if v.Action != guard.Continue || v.Report.Mode != judge.Linear || v.Behind != 10*time.Second {
 				t.Errorf("%s: %s %s, %+v", name, v.Action, v.Sentence, v.Report)
 			}
@@ -97,9 +95,7 @@ func TestAnotherSourceTakesACanaryBackAndItsSilenceHoldsIt(t *testing.T) {
 				x := w.wide(kind)
 				begin := x.r.Exposed.Truncate(10 * time.Second)
 				said := func(after time.Duration) guard.Verdict {
-					ev, err := w.evidence(w.ctx, x.r, x.rules, begin.Add(after))
-					w.ok(err)
-					return w.goOn(x.r, x.rules, ev)
+					return w.look(x.r, x.rules, begin.Add(after))
 				}
 				for end := int64(-50); end <= 120; end += 10 {
 					x.tell(end, metric.Bucket{Requests: 100, Errors: 1}, metric.Bucket{Requests: 90, Errors: 1})

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -13,224 +12,55 @@ import (
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/guard"
-	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/smoke"
 	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/watch"
 )
 
-// longest is how far back evidence is read. The comparison's bound on false verdicts
-// holds for one pass over everything since the first visitor, so this is long.
-const longest = 2 * time.Hour
-
-// verdict lets the guard judge a release that has visitors, and records what it
-// says. Nil when nobody is exposed.
-func (e *Engine) verdict(ctx context.Context, r release.Release, now time.Time) (*guard.Verdict, error) {
+// verdict lets the guard judge a release that has visitors, and records what it says with what it was given. Nil when
+// nobody is exposed. Only a look does that, under the release's lease; a command goes by what was said last.
+func (e *Engine) verdict(ctx context.Context, r release.Release, f release.Facts, look bool) (*guard.Verdict, error) {
 	rules, watched := r.Rules()
 	if !watched {
 		return nil, nil
 	}
-	ev, err := e.evidence(ctx, r, rules, now)
-	if err != nil {
+	if !look {
+		return e.said(ctx, r, f.Now)
+	}
+	v, err := e.watch.Look(ctx, r, rules, f.Effects, f.Now, func(l watch.Look) error { return e.recordVerdict(ctx, r, l) })
+	return v, stale(err)
+}
+
+// oldVerdict is the age from which a verdict says nothing of now.
+const oldVerdict = time.Minute
+
+// said is the last verdict at the present share.
+func (e *Engine) said(ctx context.Context, r release.Release, now time.Time) (*guard.Verdict, error) {
+	last, err := e.DB.LatestVerdict(ctx, r.ID)
+	if err != nil || last == nil || last.Verdict.At.Before(r.ShareSince) || now.Sub(last.Verdict.At) > oldVerdict {
 		return nil, err
 	}
-	v := e.goOn(r, rules, ev)
-	if err := e.recordVerdict(ctx, r, ev, v); err != nil {
-		e.complain(ctx, slog.LevelWarn, "record verdict", r.ID, err) // judging goes on without the record
-	}
-	return &v, nil
+	return &last.Verdict, nil
 }
 
-// evidence reads what was measured of both versions over the same seconds.
-func (e *Engine) evidence(ctx context.Context, r release.Release, rules guard.Rules, now time.Time) (guard.Evidence,
-	error) {
-	ev := r.Watched(now)
-	ev.Complete = e.Timeline.Watermark(now)
-	stable, err := e.DB.Deployment(ctx, r.Previous)
-	if err != nil {
-		return ev, err
-	}
-	ev.StableVersion = stable.Version
-	from := ev.Since
-	if now.Sub(from) > longest {
-		from = now.Add(-longest)
-	}
-	source := e.Timeline.Of(rules.Source)
-	final := source.Watermark(now)
-	ev.Width = source.Grid(r.Exposed.Add(-longest).Unix(), final, r.Deployment, r.Previous)
-	ev.Complete = final / ev.Width * ev.Width
-	ev.Canary = source.Spans(r.Deployment, from.Unix(), ev.Complete, ev.Width, metric.Compared()...)
-	if r.Promoted.IsZero() && r.Share < 100 {
-		ev.Stable = source.Spans(r.Previous, from.Unix(), ev.Complete, ev.Width, metric.Compared()...)
-	}
-	ev.Baseline = source.Sum(r.Previous, r.Exposed.Add(-longest).Unix(), r.Exposed.Unix(), metric.Compared()...)
-	back := now.Add(-max(time.Minute, 20*rules.Health.Every))
-	if ev.CanaryHealth, err = e.DB.ProbesOf(ctx, r.Deployment, maxTime(back, from)); err != nil {
-		return ev, err
-	}
-	if r.Promoted.IsZero() {
-		ev.StableHealth, err = e.DB.ProbesOf(ctx, r.Previous, back)
-	}
-	return ev, err
-}
-
-// pass is one release's judgement, and what was known of the stable version when it began.
-type pass struct {
-	mu         sync.Mutex
-	used       time.Time
-	learned    bool
-	background judge.Background
-	before     guard.Before
-	pass       guard.Pass
-}
-
-// mostPasses bounds how many releases are judged on from memory; another one's is made anew from the evidence.
-const mostPasses = 16
-
-// goOn lets the guard go on where it was with the release.
-func (e *Engine) goOn(r release.Release, rules guard.Rules, ev guard.Evidence) guard.Verdict {
-	p := e.passOf(r.ID, ev.Now)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.learned && !r.Exposed.IsZero() {
-		p.background, p.before = e.background(r, rules, ev.Width), e.before(r, rules, ev)
-		p.learned = true
-	}
-	ev.Background, ev.Before = p.background, p.before
-	if r.Promoted.IsZero() && r.Share < 100 {
-		ev.Values = e.values(r, rules, ev.Now)
-	}
-	return p.pass.Evaluate(rules, ev)
-}
-
-func (e *Engine) passOf(id string, now time.Time) *pass {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	p := e.passes[id]
-	if p == nil {
-		if len(e.passes) >= mostPasses {
-			oldest := ""
-			for name, q := range e.passes {
-				if oldest == "" || q.used.Before(e.passes[oldest].used) {
-					oldest = name
-				}
-			}
-			delete(e.passes, oldest)
-		}
-		p = &pass{}
-		e.passes[id] = p
-	}
-	p.used = now
-	return p
-}
-
-// valueSpan is how many seconds of custom metrics are judged together.
-const valueSpan = 10
-
-// values are the custom metrics of both versions since the first visitor: what is final by the watermark of who
-// measures them, because the judge takes each span once and what came after it would be lost. A span in which the share
-// changed is left out.
-func (e *Engine) values(r release.Release, rules guard.Rules, now time.Time) []judge.Value {
-	var out []judge.Value
-	begin := (max(r.Exposed.Unix(), now.Add(-longest).Unix()) + valueSpan - 1) / valueSpan * valueSpan
-	for _, m := range rules.Metrics {
-		from := e.Timeline.Of(m.From)
-		final := from.Watermark(now)
-		for at := begin; at+valueSpan <= final; at += valueSpan {
-			share, steady := r.ShareOver(at, at+valueSpan)
-			if !steady {
-				continue
-			}
-			v := judge.Value{
-				Metric: m.Name, Second: at, Width: valueSpan, Share: share / 100,
-				Canary: from.Value(r.Deployment, m.Name, at, at+valueSpan),
-				Stable: from.Value(r.Previous, m.Name, at, at+valueSpan),
-			}
-			if v.Canary.N+v.Stable.N > 0 {
-				out = append(out, v)
-			}
-		}
-	}
-	return out
-}
-
-// background is what the stable version's placebo slices showed before the first visitor of the release.
-func (e *Engine) background(r release.Release, rules guard.Rules, width int64) judge.Background {
-	bins := judge.ProductBins()
-	h := judge.NewHistory(bins)
-	counts := make([]uint32, bins.Count)
-	from := r.Exposed.Add(-longest).Unix()
-	source := e.Timeline.Of(rules.Source)
-	for _, b := range source.Spans(r.Previous, from, r.Exposed.Unix(), width, metric.Compared()...) {
-		clear(counts)
-		t := judge.Tick{Second: b.Second, Width: b.Width, Stable: judge.Arm{
-			Requests: b.Requests, Errors: b.Errors, Units: b.Units, Latency: bins.Fold(b.Latency, counts),
-		}}
-		if b.Slices != nil {
-			t.SliceUnits, t.SliceSlow = &b.Slices.Units, &b.Slices.Slow
-		}
-		h.Add(&t)
-	}
-	b := h.Background()
-	if rules.Source != "" {
-		b.Block = 4 * width // the guard goes linear there; a block holds several buckets, because they overlap
-	}
-	return b
-}
-
-// before is what the stable version did before the first visitor of the release while it kept the limits.
-func (e *Engine) before(r release.Release, rules guard.Rules, ev guard.Evidence) guard.Before {
-	from, to := r.Exposed.Add(-longest).Unix(), r.Exposed.Unix()
-	source := e.Timeline.Of(rules.Source)
-	return guard.LastHealthy(rules, ev.Baseline, source.Spans(r.Previous, from, to, ev.Width, metric.Compared()...))
-}
-
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// recordVerdict keeps every evaluation with its inputs, and logs those that say
-// something new.
-func (e *Engine) recordVerdict(ctx context.Context, r release.Release, ev guard.Evidence, v guard.Verdict) error {
-	stable, canary := total(ev.Stable), total(ev.Canary)
-	inputs := Evidence{
-		Share: ev.Share, ShareSince: ev.ShareSince, Complete: ev.Complete, StableRequests: stable.Requests,
-		StableErrors:   stable.Errors,
-		CanaryRequests: canary.Requests, CanaryErrors: canary.Errors, StableHealth: last(ev.StableHealth),
-		CanaryHealth: last(ev.CanaryHealth),
-	}
-	before, err := e.DB.LatestVerdict(ctx, r.ID)
-	if err != nil {
-		return err
-	}
-	if before != nil && v.Same(before.Verdict) {
-		return e.DB.InsertVerdict(ctx, r.ID, v, marshal(inputs))
+// recordVerdict keeps every verdict with its evidence, and logs those that say something new.
+func (e *Engine) recordVerdict(ctx context.Context, r release.Release, l watch.Look) error {
+	if !l.New {
+		return e.DB.InsertVerdict(ctx, r.ID, l.Number, l.Verdict, l.Evidence)
 	}
 	return e.DB.Write(ctx, func(tx *store.Tx) error {
-		if err := tx.InsertVerdict(ctx, r.ID, v, marshal(inputs)); err != nil {
+		if err := tx.InsertVerdict(ctx, r.ID, l.Number, l.Verdict, l.Evidence); err != nil {
 			return err
 		}
 		_, err := e.append(ctx, tx, event.Draft{
 			Kind: "guard.verdict", Actor: "system:guard", App: r.App, Environment: r.Step().Environment, Subject: r.ID,
-			Sentence: v.Sentence, Data: map[string]any{"verdict": v, "evidence": inputs},
+			Sentence: l.Verdict.Sentence, Data: map[string]any{"verdict": l.Verdict, "evidence": l.Summary},
 		})
 		return err
 	})
 }
-
-func total(list []metric.Bucket) metric.Bucket {
-	var b metric.Bucket
-	for _, x := range list {
-		b.Add(x)
-	}
-	return b
-}
-
-func last(list []guard.Probe) []guard.Probe { return list[max(0, len(list)-5):] }
 
 // probeHealth looks at the health of both versions of a watched release.
 func (e *Engine) probeHealth(ctx context.Context, id string) (time.Time, error) {
@@ -356,4 +186,11 @@ func (e *Engine) followBatches(ctx context.Context) error {
 			e.complain(ctx, slog.LevelWarn, "follow observations", "", err)
 		}
 	}
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

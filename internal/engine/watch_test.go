@@ -4,8 +4,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/guard/record"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/watch"
 )
 
 // observe delivers one batch of an edge: n requests of a deployment in one second.
@@ -17,13 +20,38 @@ func (w *world) observe(sequence uint64, at time.Time, deployment string, n uint
 	}))
 }
 
+// look lets the watcher look at a release at a time, and keeps nothing.
+func (w *world) look(r release.Release, rules guard.Rules, now time.Time) guard.Verdict {
+	w.t.Helper()
+	v, err := w.watch.Look(w.ctx, r, rules, nil, now, func(watch.Look) error { return nil })
+	w.ok(err)
+	return *v
+}
+
+// judged is the first look of a node at a release, with what would be kept of it.
+func (w *world) judged(e *Engine, r release.Release, rules guard.Rules,
+	now time.Time) (guard.Verdict, watch.Look, guard.Evidence) {
+	w.t.Helper()
+	var look watch.Look
+	v, err := e.watch.Look(w.ctx, r, rules, nil, now, func(l watch.Look) error {
+		look = l
+		return nil
+	})
+	w.ok(err)
+	_, ev, err := new(record.Tape).Unpack(look.Evidence)
+	w.ok(err)
+	return *v, look, ev
+}
+
 // What is judged began when visitors first came, for both versions; what was before is
 // the baseline of the stable one. A batch that comes twice counts once, also for a node
 // that starts later.
 func TestEvidenceBeginsWithTheFirstVisitor(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		r := w.exposed("v2")
-		base := r.Exposed.Truncate(time.Second)
+		r.ID, r.Exposed = "rel_new", r.Exposed.Add(-10*time.Second) // nobody has looked at it
+		r.Shares[0].At, r.ShareSince = r.Exposed, r.Exposed
+		base := r.Exposed.Add(time.Second).Truncate(time.Second)
 		w.observe(1, base.Add(-10*time.Second), r.Previous, 7)
 		w.observe(2, base.Add(-10*time.Second), r.Deployment, 5) // a smoke check before there were visitors
 		for range 2 {
@@ -39,12 +67,10 @@ func TestEvidenceBeginsWithTheFirstVisitor(t *testing.T) {
 		w.ok(err)
 		w.ok(later.readBatches(w.ctx, now.Add(-time.Hour)))
 		for name, e := range map[string]*Engine{"this node": w.Engine, "a node that starts later": later} {
-			ev, err := e.evidence(w.ctx, r, rules, now.Add(time.Second))
-			w.ok(err)
-			stable, canary := total(ev.Stable), total(ev.Canary)
-			if stable.Requests != 100 || canary.Requests != 90 || ev.Baseline.Requests != 7 || ev.Share != 50 {
-				t.Errorf("%s: %d and %d requests, baseline %d at %g %%", name, stable.Requests, canary.Requests,
-					ev.Baseline.Requests, ev.Share)
+			_, look, ev := w.judged(e, r, rules, now)
+			if s := look.Summary; s.StableRequests != 100 || s.CanaryRequests != 90 || ev.Baseline.Requests != 7 ||
+				ev.Share != 50 {
+				t.Errorf("%s: %+v, baseline %d", name, s, ev.Baseline.Requests)
 			}
 		}
 	})

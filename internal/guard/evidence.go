@@ -80,6 +80,15 @@ func (x *exam) part() float64 { return x.shares[len(x.shares)-1].Part() }
 // one before.
 func (x *exam) shareIn(second int64) float64 {
 	share := math.NaN()
+	for _, m := range x.ev.Moves {
+		from := second // a wide bucket may hold something of the one before
+		if x.width > 1 {
+			from -= x.width
+		}
+		if second+x.width > m.From.Unix() && (m.To.IsZero() || from <= m.To.Unix()) {
+			return share
+		}
+	}
 	for i, c := range x.shares {
 		at := c.At.Unix()
 		switch {

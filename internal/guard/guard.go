@@ -143,6 +143,7 @@ type Evidence struct {
 	// Shares are the intended shares since Since, oldest first. Without them only what came after ShareSince is
 	// compared, and the bound Alpha holds for each share by itself instead of for the whole release.
 	Shares        []ShareChange `json:"shares,omitempty"`
+	Moves         []Move        `json:"moves,omitempty"`          // when shares were on their way; oldest first
 	Version       string        `json:"version,omitempty"`        // the changed version's name, for sentences
 	StableVersion string        `json:"stable_version,omitempty"` // likewise
 
@@ -171,6 +172,12 @@ func (c ShareChange) Part() float64 {
 		return c.Share / (c.Share + c.Stable)
 	}
 	return c.Share / 100
+}
+
+// Move is a stretch of time in which a routing was under way, so that nobody knows which share was in force.
+type Move struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to,omitzero"` // zero while it is
 }
 
 // Level says how serious a finding is.

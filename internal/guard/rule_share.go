@@ -108,7 +108,7 @@ func (x *exam) offShare(c, n uint64, low, high bool) string {
 // some visitors ask much more than others.
 func (x *exam) requestsPerVisitor() float64 {
 	t := x.pass.total
-	requests, visitors := float64(t[0].requests+t[1].requests), float64(t[0].visitors+t[1].visitors)
+	requests, visitors := float64(t[0].Requests+t[1].Requests), float64(t[0].Visitors+t[1].Visitors)
 	if visitors == 0 {
 		return 2 * perVisitor
 	}

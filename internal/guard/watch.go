@@ -16,11 +16,11 @@ import (
 type Pass struct {
 	begun  bool
 	start  int64
-	fed    int64     // every second before this was taken
-	recent [2]side   // canary, stable: about as far back as reach
-	total  [2]visits // since start
-	asked  [2]int64  // the second after the last request
-	heard  [2]int64  // the second after the last bucket
+	fed    int64    // every second before this was taken
+	recent [2]side  // canary, stable: about as far back as reach
+	total  [2]Seen  // since start
+	asked  [2]int64 // the second after the last request
+	heard  [2]int64 // the second after the last bucket
 
 	step int64 // from which the present share holds
 	here [2]count
@@ -36,14 +36,28 @@ type Pass struct {
 	past   pastSums // of the changed version, while the stable one is ill
 }
 
-// visits are requests and the visitors that came for the first time.
-type visits struct{ requests, visitors uint64 }
+// Seen is what a version did since the pass began.
+type Seen struct {
+	Requests uint64 `json:"requests"`
+	Errors   uint64 `json:"errors"`
+	Visitors uint64 `json:"visitors"` // that came for the first time
+}
 
-// Fed is the Unix second up to which the pass has taken what was measured, 0 before it has taken anything. A look
-// needs no seconds before it.
+// Totals are what both versions did since the pass began.
+func (p *Pass) Totals() (canary, stable Seen) { return p.total[0], p.total[1] }
+
+// Fed is the Unix second up to which the pass has taken what was measured, 0 before it has taken anything.
 func (p *Pass) Fed() int64 {
 	if !p.begun {
 		return 0
+	}
+	return p.fed
+}
+
+// Next is the first second that a look needs: what lies before it was taken.
+func (p *Pass) Next(since time.Time) int64 {
+	if start := ceilSecond(since); !p.begun || p.start != start {
+		return start
 	}
 	return p.fed
 }
@@ -100,8 +114,9 @@ func (p *Pass) take(x *exam, arms [2][]metric.Bucket) {
 	p.judge(x, arms)
 	for arm, list := range arms {
 		for _, b := range list {
-			p.total[arm].requests += min(b.Requests, most)
-			p.total[arm].visitors += min(b.New, most)
+			p.total[arm].Requests += min(b.Requests, most)
+			p.total[arm].Errors += min(b.Errors, b.Requests, most)
+			p.total[arm].Visitors += min(b.New, most)
 			p.heard[arm] = b.Second + b.Covers()
 			if b.Requests > 0 {
 				p.asked[arm] = p.heard[arm]

@@ -403,6 +403,13 @@ func (t *Timeline) Watermark(now time.Time) int64 {
 	return t.final
 }
 
+// Judged says that what lies before a second was judged, here or by another node: what comes of it now is late.
+func (t *Timeline) Judged(second int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.final = max(t.final, second)
+}
+
 // Counters returns how complete the Timeline is.
 func (t *Timeline) Counters(now time.Time) Counters {
 	t.mu.Lock()

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/guard"
@@ -25,18 +24,6 @@ const (
 	sqlInsertProbe = `INSERT INTO probes (app, deployment, at, ok, doc) VALUES ($1, $2, $3, $4, $5)`
 	sqlProbesOf    = `SELECT doc FROM probes WHERE deployment = $1 AND at >= $2 ORDER BY at`
 	sqlPruneProbes = `DELETE FROM probes WHERE at < $1`
-
-	sqlInsertVerdict = `INSERT INTO verdicts (release_id, at, word, action, doc, evidence) VALUES ($1, $2, $3, $4, $5, $6)`
-	sqlVerdictsOf    = `SELECT release_id, doc, evidence FROM verdicts WHERE release_id = $1 AND at >= $2
-		ORDER BY at DESC LIMIT $3`
-	sqlVerdictsOver = `SELECT release_id, doc, evidence FROM verdicts WHERE release_id = $1 AND at IN (
-		SELECT MAX(at) FROM verdicts WHERE release_id = $1 AND at >= $2 GROUP BY (at - $2) / $3) ORDER BY at`
-	sqlVerdictChanges = `SELECT release_id, doc, evidence FROM (
-		SELECT release_id, at, word, action, doc, evidence, LAG(word) OVER (ORDER BY at) AS word_before,
-			LAG(action) OVER (ORDER BY at) AS action_before
-		FROM verdicts WHERE release_id = $1 AND at >= $2) AS v
-		WHERE word_before IS NULL OR word_before <> word OR action_before <> action ORDER BY at DESC LIMIT $3`
-	sqlPruneVerdicts = `DELETE FROM verdicts WHERE at < $1`
 
 	sqlPutEdge = `INSERT INTO edges (name, generation, seen) VALUES ($1, $2, $3)
 		ON CONFLICT (name) DO UPDATE SET generation = excluded.generation, seen = excluded.seen`
@@ -168,76 +155,6 @@ func (r reads) ProbesOf(ctx context.Context, deployment string, since time.Time)
 // PruneProbes deletes the looks before a time.
 func (s notes) PruneProbes(ctx context.Context, before time.Time) (int64, error) {
 	return s.run.exec(ctx, sqlPruneProbes, Time{before})
-}
-
-// Judged is a verdict of the guard with a summary of the evidence for it.
-type Judged struct {
-	Release  string          `json:"release"`
-	Verdict  guard.Verdict   `json:"verdict"`
-	Evidence json.RawMessage `json:"evidence,omitempty"`
-}
-
-// InsertVerdict keeps what the guard said about a release, and upon what.
-func (s notes) InsertVerdict(ctx context.Context, release string, v guard.Verdict, evidence json.RawMessage) error {
-	text, err := raw(evidence)
-	if err != nil {
-		return err
-	}
-	if _, err := s.run.exec(ctx, sqlInsertVerdict, release, Time{v.At}, string(v.Word), string(v.Action),
-		JSON[guard.Verdict]{v}, text); err != nil {
-		return fmt.Errorf("insert verdict on %s: %w", release, err)
-	}
-	return nil
-}
-
-// VerdictsOf returns the newest verdicts on a release at or after since, up to limit
-// (50 when 0), oldest first.
-func (r reads) VerdictsOf(ctx context.Context, release string, since time.Time, limit int) ([]Judged, error) {
-	out, err := r.judged(ctx, release, sqlVerdictsOf, release, Time{since}, limited(limit))
-	slices.Reverse(out)
-	return out, err
-}
-
-// VerdictsOver returns the last verdict on a release of each step since a time, oldest first: what a picture needs.
-func (r reads) VerdictsOver(ctx context.Context, release string, since time.Time,
-	step time.Duration) ([]Judged, error) {
-	return r.judged(ctx, release, sqlVerdictsOver, release, Time{since}, max(step.Microseconds(), 1))
-}
-
-// VerdictChanges returns the newest verdicts since a time that say another word or ask for something else than the one
-// before, up to limit (50 when 0), oldest first.
-func (r reads) VerdictChanges(ctx context.Context, release string, since time.Time, limit int) ([]Judged, error) {
-	out, err := r.judged(ctx, release, sqlVerdictChanges, release, Time{since}, limited(limit))
-	slices.Reverse(out)
-	return out, err
-}
-
-func (r reads) judged(ctx context.Context, release, query string, args ...any) ([]Judged, error) {
-	out, err := all(ctx, r.run, func(rows *sql.Rows, j *Judged) error {
-		var doc JSON[guard.Verdict]
-		var evidence string
-		err := rows.Scan(&j.Release, &doc, &evidence)
-		j.Verdict, j.Evidence = doc.V, message(evidence)
-		return err
-	}, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read verdicts on %s: %w", release, err)
-	}
-	return out, nil
-}
-
-// LatestVerdict returns the newest verdict on a release, nil when there is none.
-func (r reads) LatestVerdict(ctx context.Context, release string) (*Judged, error) {
-	out, err := r.VerdictsOf(ctx, release, time.Time{}, 1)
-	if err != nil || len(out) == 0 {
-		return nil, err
-	}
-	return &out[0], nil
-}
-
-// PruneVerdicts deletes the verdicts before a time.
-func (s notes) PruneVerdicts(ctx context.Context, before time.Time) (int64, error) {
-	return s.run.exec(ctx, sqlPruneVerdicts, Time{before})
 }
 
 // EdgeSeen is the last that was heard of an edge.

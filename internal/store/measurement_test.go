@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/store/storetest"
 )
@@ -95,7 +96,7 @@ func TestProbesAndVerdicts(t *testing.T) {
 			if err := db.InsertProbe(ctx, "shop", p); err != nil {
 				t.Fatal(err)
 			}
-			if err := db.InsertVerdict(ctx, "rel_1", v, json.RawMessage(`{"n":1}`)); err != nil {
+			if err := db.InsertVerdict(ctx, "rel_1", int64(n+1), v, []byte{byte(n)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -117,7 +118,7 @@ func TestProbesAndVerdicts(t *testing.T) {
 		}
 		for n, word := range []guard.Word{guard.NotEnough, guard.Worse, guard.Worse, guard.NotEnough} {
 			v := guard.Verdict{At: at(n), Word: word, Action: guard.Hold, Requests: uint64(n), Findings: []guard.Finding{}}
-			if err := db.InsertVerdict(ctx, "rel_3", v, nil); err != nil {
+			if err := db.InsertVerdict(ctx, "rel_3", int64(n+1), v, []byte{1}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -126,21 +127,67 @@ func TestProbesAndVerdicts(t *testing.T) {
 			t.Errorf("changes %v, %v", changes, err)
 		}
 		latest, err := db.LatestVerdict(ctx, "rel_1")
-		if err != nil || latest == nil || latest.Verdict.Requests != 3 || string(latest.Evidence) != `{"n":1}` {
+		if err != nil || latest == nil || latest.Verdict.Requests != 3 || latest.Look != 4 {
 			t.Errorf("latest %v, %v", latest, err)
 		}
 		if none, err := db.LatestVerdict(ctx, "rel_2"); err != nil || none != nil {
 			t.Errorf("latest of nothing: %v, %v", none, err)
 		}
-		for _, prune := range []func() (int64, error){
-			func() (int64, error) { return db.PruneProbes(ctx, at(3)) },
-			func() (int64, error) {
-				n, err := db.PruneVerdicts(ctx, at(3))
-				return n - 3, err // of the other release
-			},
+		if n, err := db.PruneProbes(ctx, at(3)); err != nil || n != 3 {
+			t.Errorf("pruned %d, %v", n, err)
+		}
+	})
+}
+
+// One number is given once: of two nodes that judge the same release one is refused, inside a commit as well.
+func TestALookIsRecordedOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		v := guard.Verdict{At: at(1), Word: guard.NotEnough, Action: guard.Hold}
+		if err := db.InsertVerdict(ctx, "rel_1", 1, v, []byte("a")); err != nil {
+			t.Fatal(err)
+		}
+		err := db.InsertVerdict(ctx, "rel_1", 1, v, []byte("b"))
+		within := db.Write(ctx, func(tx *store.Tx) error { return tx.InsertVerdict(ctx, "rel_1", 1, v, []byte("c")) })
+		for _, err := range []error{err, within} {
+			if fault.ReasonOf(err) != "changed_meanwhile" {
+				t.Errorf("the second one is answered with %v", err)
+			}
+		}
+		rows, err := db.Looks(ctx, "rel_1", 0, 10)
+		if err != nil || len(rows) != 1 || string(rows[0].Evidence) != "a" {
+			t.Errorf("%v: %+v", err, rows)
+		}
+	})
+}
+
+// Looks are kept while the release is under way, and all of them until long after the last.
+func TestLooksArePrunedByTheirRelease(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		for id, phase := range map[string]release.Phase{
+			"rel_active": release.Running, "rel_long": release.Completed, "rel_over": release.Completed,
 		} {
-			if n, err := prune(); err != nil || n != 3 {
-				t.Errorf("pruned %d, %v", n, err)
+			r := release.Release{ID: id, App: "shop", Version: id, Phase: phase, Created: at(0)}
+			if err := db.Write(ctx, func(tx *store.Tx) error { return tx.InsertRelease(ctx, &r) }); err != nil {
+				t.Fatal(err)
+			}
+			for n := range 3 {
+				v := guard.Verdict{At: at(n)}
+				if id == "rel_long" {
+					v.At = at(100 * n)
+				}
+				if err := db.InsertVerdict(ctx, id, int64(n+1), v, []byte("x")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if n, err := db.PruneVerdicts(ctx, at(50)); err != nil || n != 3 {
+			t.Errorf("pruned %d, %v", n, err)
+		}
+		for id, want := range map[string]int{"rel_active": 3, "rel_long": 3, "rel_over": 0} {
+			if rows, err := db.Looks(ctx, id, 0, 10); err != nil || len(rows) != want {
+				t.Errorf("%s has %d looks, want %d (%v)", id, len(rows), want, err)
 			}
 		}
 	})

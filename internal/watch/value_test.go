@@ -1,4 +1,4 @@
-package engine
+package watch
 
 import (
 	"testing"
@@ -22,7 +22,7 @@ func TestCustomMetricsAreJudgedAtTheShareOfTheirTime(t *testing.T) {
 	}
 	rules := guard.Rules{Metrics: []guard.MetricRule{{Metric: judge.Metric{Name: "basket", Kind: judge.Mean},
 		From: metric.App}}}
-	e := &Engine{Options: Options{Timeline: metric.NewTimeline(time.Hour, time.Minute)}}
+	w := New(nil, metric.NewTimeline(time.Hour, time.Minute), nil)
 	push := func(sequence uint64, second, complete int64) {
 		var b metric.Batch
 		for _, d := range []string{"v1", "v2"} {
@@ -30,14 +30,18 @@ func TestCustomMetricsAreJudgedAtTheShareOfTheirTime(t *testing.T) {
 				Sums: judge.Sums{N: 2, Sum: 80, SumSq: 3200}})
 		}
 		b.Source, b.Kind, b.Sequence, b.Complete = "app-1", metric.App, sequence, zero+complete
-		e.Timeline.Add(at(200), b)
+		w.Timeline.Add(at(200), b)
 	}
 	for i := range int64(10) {
 		push(uint64(i+1), i*10+3, 79)
 	}
 	want := map[int64]float64{0: 0.05, 10: 0.05, 20: 0.05, 30: 0.05, 50: 0.5, 60: 0.5} // 40 had both, 70 may still grow
 	for _, look := range []string{"first", "later"} {
-		got := e.values(r, rules, at(200))
+		now := &standing{values: map[string]int64{}}
+		got := w.values(now, r, rules, guard.Evidence{}, at(200))
+		if again := w.values(now, r, rules, guard.Evidence{}, at(200)); len(again) > 0 {
+			t.Errorf("%s look: %d spans are judged twice", look, len(again))
+		}
 		for _, v := range got {
 			if share, ok := want[v.Second-zero]; !ok || v.Share != share || v.Canary.N != 2 || v.Stable.N != 2 {
 				t.Errorf("%s look: span %d at %g with %d and %d values, want %v", look, v.Second-zero, v.Share, v.Canary.N,
@@ -49,7 +53,7 @@ func TestCustomMetricsAreJudgedAtTheShareOfTheirTime(t *testing.T) {
 		}
 		push(99, 5, 79) // too late: its span was judged
 	}
-	if n := e.Timeline.Of(metric.App).Counters(at(200)).Late; n != 4 {
+	if n := w.Timeline.Of(metric.App).Counters(at(200)).Late; n != 4 {
 		t.Errorf("%d values were late, want 4", n)
 	}
 }

@@ -1,0 +1,131 @@
+package watch
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/release"
+)
+
+// evidence reads what was measured of both versions since the last look, over the same seconds.
+func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release, rules guard.Rules,
+	effects map[string]effect.Effect, now time.Time) (guard.Evidence, error) {
+	ev := r.Watched(now)
+	ev.Moves = moves(effects)
+	tl := w.Timeline.Of(rules.Source)
+	// The second in which this look falls is for the next one: a routing may be asked for before it is over.
+	final := min(tl.Watermark(now), now.Unix())
+	before := r.Exposed.Add(-History).Unix()
+	ev.Width = max(tl.Grid(before, final, r.Deployment, r.Previous), at.known.Width)
+	ev.Complete = max(final/ev.Width*ev.Width, at.known.Complete)
+	stable, err := w.DB.Deployment(ctx, r.Previous)
+	if err != nil {
+		return ev, err
+	}
+	ev.StableVersion = stable.Version
+	from := at.pass.Next(ev.Since)
+	ev.Canary = tl.Spans(r.Deployment, from, ev.Complete, ev.Width, metric.Compared()...)
+	if r.Promoted.IsZero() {
+		ev.Stable = tl.Spans(r.Previous, from, ev.Complete, ev.Width, metric.Compared()...)
+		ev.Values = w.values(at, r, rules, ev, now)
+	}
+	if at.known.Now.IsZero() {
+		ev.Baseline = tl.Sum(r.Previous, before, r.Exposed.Unix(), metric.Compared()...)
+		ev.Background = background(tl, r, ev.Width)
+		if rules.Source != "" {
+			ev.Background.Block = 4 * ev.Width // the guard goes linear there; a block holds several buckets: they overlap
+		}
+		ev.Before = guard.LastHealthy(rules, ev.Baseline,
+			tl.Spans(r.Previous, before, r.Exposed.Unix(), ev.Width, metric.Compared()...))
+	} else {
+		ev.Baseline, ev.Background, ev.Before = at.known.Baseline, at.known.Background, at.known.Before
+	}
+	back := now.Add(-max(time.Minute, 20*rules.Health.Every))
+	since := back
+	if ev.Since.After(since) {
+		since = ev.Since
+	}
+	if ev.CanaryHealth, err = w.DB.ProbesOf(ctx, r.Deployment, since); err != nil {
+		return ev, err
+	}
+	if r.Promoted.IsZero() {
+		ev.StableHealth, err = w.DB.ProbesOf(ctx, r.Previous, back)
+	}
+	return ev, err
+}
+
+// moves are the stretches in which a routing of the release was under way: one edge may follow it already when another
+// one does not yet.
+func moves(effects map[string]effect.Effect) []guard.Move {
+	var out []guard.Move
+	for _, x := range effects {
+		if x.Kind != effect.Route || x.State == effect.Superseded {
+			continue
+		}
+		out = append(out, guard.Move{From: x.Created.UTC(), To: x.Ended.UTC()})
+	}
+	slices.SortFunc(out, func(a, b guard.Move) int { return a.From.Compare(b.From) })
+	return out
+}
+
+// valueSpan is how many seconds of custom metrics are judged together.
+const valueSpan = 10
+
+// values are the new spans of custom metrics of both versions: what is final by the watermark of who measures them,
+// because the judge takes each span once and what came after it would be lost. A span in which the share changed is
+// left out.
+func (w *Watcher) values(at *standing, r release.Release, rules guard.Rules, ev guard.Evidence,
+	now time.Time) []judge.Value {
+	var out []judge.Value
+	begin := max(r.Exposed.Unix(), now.Add(-History).Unix())
+	for _, m := range rules.Metrics {
+		tl := w.Timeline.Of(m.From)
+		final := min(tl.Watermark(now), now.Unix())
+		first := (max(begin, at.values[m.Name]) + valueSpan - 1) / valueSpan * valueSpan
+		for s := first; s+valueSpan <= final; s += valueSpan {
+			share, steady := r.ShareOver(s, s+valueSpan)
+			if !steady || share >= 100 || moving(ev.Moves, s, s+valueSpan) {
+				continue
+			}
+			v := judge.Value{
+				Metric: m.Name, Second: s, Width: valueSpan, Share: share / 100,
+				Canary: tl.Value(r.Deployment, m.Name, s, s+valueSpan), Stable: tl.Value(r.Previous, m.Name, s, s+valueSpan),
+			}
+			if v.Canary.N+v.Stable.N > 0 {
+				out = append(out, v)
+			}
+		}
+		at.values[m.Name] = max(at.values[m.Name], first, final/valueSpan*valueSpan)
+	}
+	return out
+}
+
+func moving(list []guard.Move, from, to int64) bool {
+	return slices.ContainsFunc(list, func(m guard.Move) bool {
+		return m.From.Unix() < to && (m.To.IsZero() || m.To.Unix() >= from)
+	})
+}
+
+// background is what the stable version's placebo slices showed before the first visitor of the release.
+func background(tl *metric.Timeline, r release.Release, width int64) judge.Background {
+	bins := judge.ProductBins()
+	h := judge.NewHistory(bins)
+	counts := make([]uint32, bins.Count)
+	from, to := r.Exposed.Add(-History).Unix(), r.Exposed.Unix()
+	for _, b := range tl.Spans(r.Previous, from, to, width, metric.Compared()...) {
+		clear(counts)
+		t := judge.Tick{Second: b.Second, Width: b.Width, Stable: judge.Arm{
+			Requests: b.Requests, Errors: b.Errors, Units: b.Units, Latency: bins.Fold(b.Latency, counts),
+		}}
+		if b.Slices != nil {
+			t.SliceUnits, t.SliceSlow = &b.Slices.Units, &b.Slices.Slow
+		}
+		h.Add(&t)
+	}
+	return h.Background()
+}
