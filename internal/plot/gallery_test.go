@@ -142,6 +142,14 @@ func samples() []sample {
 			Limits: []Limit{{1, "equal", false}, {1.25, "worse", true}},
 			Series: []Series{{Name: "ratio", Tone: Canary, Points: run(7, 2, 21, 1.3, 0.05, 1.1, flat)}},
 		}},
+		{"rungs", Rungs{
+			ID: "rungs", Title: "Ruled out", Note: "error rate, v2 divided by v1", Name: "v2 ÷ v1", Known: true, Value: 1.1,
+			Low: 0.6, High: 2.4, Tolerated: 1.25, Rungs: []Rung{{10, true}, {5, true}, {3, true}, {2, false}},
+		}},
+		{"rungs-none", Rungs{ID: "rungs-none", Name: "v2 ÷ v1", Rungs: []Rung{{10, false}, {5, false}, {3, false},
+			{2, false}}}},
+		{"harm", Meter{ID: "harm", Title: "Harm", Note: "failed requests", Value: 20, Says: "20 requests", Mark: 12,
+			Marked: "12 are unavoidable"}},
 		{"calm", calm},
 		{"sparse", sparse},
 		{"empty", Chart{

@@ -33,6 +33,8 @@ import (
 var (
 	_ templ.Component = Chart{}
 	_ templ.Component = Strip{}
+	_ templ.Component = Rungs{}
+	_ templ.Component = Meter{}
 )
 
 // Tone is what a line or a region stands for; it decides color and mark.

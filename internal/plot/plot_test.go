@@ -100,6 +100,39 @@ func TestHostileTextStaysText(t *testing.T) {
 			ID: s, Title: s, Note: s, Empty: s, From: minute(0), To: minute(9),
 			Rows: []StripRow{{s, Stable, []Mark{{minute(1), false, s}}}},
 		})
+		sound(t, Rungs{ID: s, Title: s, Note: s, Name: s, Desc: s, Known: true, Value: 1, Low: 0.5, High: 2})
+		sound(t, Meter{ID: s, Title: s, Note: s, Says: s, Marked: s, Desc: s, Value: 1, Mark: 2})
+	}
+}
+
+func TestAnyNumbersMakeSoundRungs(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(400) {
+		rng := rand.New(rand.NewPCG(seed, 11))
+		r := Rungs{
+			ID: "r", Known: rng.IntN(3) > 0, Value: odd(rng), Low: odd(rng), High: odd(rng), Open: rng.IntN(2) == 0,
+			Tolerated: odd(rng),
+		}
+		for range rng.IntN(12) {
+			r.Rungs = append(r.Rungs, Rung{Times: odd(rng), Excluded: rng.IntN(2) == 0})
+		}
+		sound(t, r)
+		sound(t, Meter{ID: "m", Value: odd(rng), Mark: odd(rng), Says: "some", Marked: "mark"})
+	}
+}
+
+func TestRungsSayWhatIsRuledOut(t *testing.T) {
+	t.Parallel()
+	words := sound(t, Rungs{Known: true, Value: 1.1, Low: 0.6, High: 2.4, Tolerated: 1.25,
+		Rungs: []Rung{{2, false}, {10, true}, {3, true}}})
+	for _, want := range []string{"The ratio is 1.1×, uncertain 0.6 to 2.4.", "10×: ruled out.", "3×: ruled out.",
+		"2×: not ruled out yet.", "Tolerated: 1.25×."} {
+		if !strings.Contains(words, want) {
+			t.Errorf("%q is not in %q", want, words)
+		}
+	}
+	if words := sound(t, Rungs{Rungs: []Rung{{10, false}}}); !strings.Contains(words, "not known yet") {
+		t.Errorf("nothing is known: %q", words)
 	}
 }
 
@@ -272,7 +305,7 @@ func TestRenderReportsTheWriterAndTheContext(t *testing.T) {
 func TestStylesheetNamesEveryClass(t *testing.T) {
 	t.Parallel()
 	silent := []string{"plot-tick", "plot-row", "plot-rail", "plot-plane", "plot-strip", "plot-shade-area",
-		"plot-shade-edge", "plot-dashed", "plot-small"}
+		"plot-shade-edge", "plot-dashed", "plot-small", "plot-rungs", "plot-meter", "plot-track"}
 	classes := regexp.MustCompile(`class="([^"]*)"`)
 	for _, s := range samples() {
 		for _, m := range classes.FindAllStringSubmatch(string(draw(t, s.of)), -1) {

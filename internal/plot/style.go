@@ -43,6 +43,13 @@ const Stylesheet = `
 .plot-ok { stroke-opacity: .55; }
 .plot-fail { color: var(--plot-critical); }
 .plot-fail .plot-knock { stroke: var(--plot-surface); stroke-width: 7px; }
+.plot-excluded { color: var(--plot-stable); }
+.plot-excluded text { fill: currentColor; }
+.plot-rung { color: var(--plot-quiet); }
+.plot-rung.plot-excluded { color: var(--plot-stable); }
+.plot-strong { font-weight: 600; }
+.plot-cut { stroke: var(--plot-surface); stroke-width: 1.6; }
+.plot-hollow { fill: var(--plot-surface); stroke-width: 1.5; }
 .plot-svg .plot-empty { font-size: 13px; }
 @container (max-width: 640px) { .plot-alt { display: none; } }
 `
