@@ -54,7 +54,7 @@ func (x *exam) judged() judge.Report {
 		if c := j.Climb(to / 100); c.Cleared {
 			x.cleared = max(x.cleared, to)
 		} else {
-			x.next, x.lacks = &c, lacking(c)
+			x.next, x.lacks = &c, lacking(c, x.name(canary))
 			break
 		}
 	}
@@ -118,13 +118,13 @@ func judgeArm(b *metric.Bucket, bins judge.Bins, counts []uint32) judge.Arm {
 }
 
 // lacking says in words what is missing for the next share.
-func lacking(c judge.Climb) string {
+func lacking(c judge.Climb, changed string) string {
 	switch {
 	case c.Have < c.Need:
 		s := fmt.Sprintf("Before %g %%, %s errors must be ruled out: the evidence for that is %s of %g", 100*c.To,
 			moreErrors(c.Excluded), trim(fmt.Sprintf("%.1f", min(c.Have, 1e6))), c.Need)
 		if c.MoreRequests > 0 {
-			s += ", which takes " + moreOf(c.MoreRequests, c.MoreSeconds) + " if it is no worse"
+			s += ", which takes " + moreOf(c.MoreRequests, changed, c.MoreSeconds) + " if it is no worse"
 		}
 		return s + "."
 	case c.Slow:

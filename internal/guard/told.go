@@ -120,27 +120,28 @@ func (v Verdict) needs(n names) string {
 	case r.State == judge.Bad:
 		return "Nothing more is needed: the evidence suffices, and it stays so."
 	case r.State == judge.Suspicious && r.MoreRequests > 0:
-		return fmt.Sprintf("Needs %s of %s to be certain, if nothing changes.", moreOf(r.MoreRequests, r.MoreSeconds),
-			n.changed)
+		return fmt.Sprintf("Needs %s to be certain, if nothing changes.",
+			moreOf(r.MoreRequests, n.changed, r.MoreSeconds))
 	case r.State == judge.Blind:
 		return "Needs a measurement that works: while it is broken nothing is known."
 	case v.Lacks != "":
 		return v.Lacks
 	case v.MoreRequests > 0:
-		return fmt.Sprintf("Needs %s of %s before it can be judged.", moreOf(v.MoreRequests, seconds(v.MoreTime)),
-			n.changed)
+		return fmt.Sprintf("Needs %s before it can be judged.",
+			moreOf(v.MoreRequests, n.changed, seconds(v.MoreTime)))
 	}
 	return ""
 }
 
-// moreOf reads "about 1,400 more requests, 4 min at this share".
-func moreOf(n uint64, seconds int64) string {
+// moreOf reads "about 1,400 more requests of v2 (4 min at this share)".
+func moreOf(n uint64, of string, seconds int64) string {
 	s := fmt.Sprintf("about %s more requests", thousands(roundly(n)))
 	if n == 1 {
 		s = "about 1 more request"
 	}
+	s += " of " + of
 	if seconds > 0 {
-		s += fmt.Sprintf(", %s at this share", span(seconds))
+		s += fmt.Sprintf(" (%s at this share)", span(seconds))
 	}
 	return s
 }

@@ -62,12 +62,12 @@ func TestWhatIsToldOfAComparison(t *testing.T) {
 		{Verdict{}, judge.Report{State: judge.Bad}, "Nothing more is needed: the evidence suffices, and it stays so."},
 		{
 			Verdict{Lacks: "Before 10 % …"}, judge.Report{State: judge.Suspicious, MoreRequests: 643, MoreSeconds: 194},
-			"Needs about 640 more requests, 3 min at this share of v2 to be certain, if nothing changes.",
+			"Needs about 640 more requests of v2 (3 min at this share) to be certain, if nothing changes.",
 		},
 		{Verdict{Lacks: "Before 10 % …"}, judge.Report{State: judge.Watching}, "Before 10 % …"},
 		{
 			Verdict{MoreRequests: 1400, MoreTime: 4 * time.Minute}, judge.Report{State: judge.Warming},
-			"Needs about 1,400 more requests, 4 min at this share of v2 before it can be judged.",
+			"Needs about 1,400 more requests of v2 (4 min at this share) before it can be judged.",
 		},
 		{Verdict{}, judge.Report{State: judge.Blind}, "Needs a measurement that works: while it is broken nothing is known."},
 		{Verdict{}, judge.Report{State: judge.Safe}, ""},
