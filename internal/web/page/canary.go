@@ -81,6 +81,7 @@ func latencyChart(f Frame, c api.Canary, id string, height int) plot.Chart {
 	}
 	ch := both(f, c, id, value)
 	ch.Title, ch.Note, ch.Unit, ch.Height = "Latency", "95th percentile", plot.Milliseconds, height
+	ch.Shades = append(ch.Shades, coldShades(c)...)
 	ch.Limits = limits(c.Limits.LatencyWarn, c.Limits.LatencyCritical)
 	return ch
 }
@@ -101,6 +102,7 @@ func both(f Frame, c api.Canary, id string, value func(api.CanaryPoint) plot.Poi
 	}
 	return plot.Chart{
 		ID: id, From: c.From, To: c.To, Location: f.Zone, Events: marks(c),
+		Shades: sharedShades(c, "both: not held against it"),
 		Series: []plot.Series{line("stable", plot.Stable, c.Stable), line("canary", plot.Canary, c.Canary)},
 		Empty:  "No requests have been measured yet.",
 	}

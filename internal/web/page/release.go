@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -117,7 +118,7 @@ func evidenceLine(v api.Verdict) string {
 			s += " (" + span(time.Duration(v.MoreSeconds)*time.Second) + ")"
 		}
 	}
-	if v.Sureness > 0 {
+	if v.Sureness >= 0.9 { // less is no suspicion, and would be read as one
 		s += ", " + sure(v.Sureness)
 	}
 	return s + ","
@@ -236,12 +237,15 @@ func releasesLead(p api.ReleasePage, phase string) string {
 	return count(n) + " releases are on their way."
 }
 
-// sure writes a probability; nothing that was measured is certain.
+// sure writes a probability, rounded down; nothing that was measured is certain.
 func sure(p float64) string {
-	if p > 0.999 {
+	switch {
+	case p > 0.999:
 		return "more than 99.9\u00a0% sure"
+	case p >= 0.99:
+		return strconv.FormatFloat(math.Floor(p*1000+1e-9)/10, 'f', -1, 64) + "\u00a0% sure"
 	}
-	return strconv.FormatFloat(p*100, 'f', 1, 64) + "\u00a0% sure"
+	return strconv.FormatFloat(math.Floor(p*100+1e-9), 'f', -1, 64) + "\u00a0% sure"
 }
 
 // hasOutcome says whether an ended release has more to tell than its sentence.

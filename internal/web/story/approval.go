@@ -43,11 +43,15 @@ func approvalStories() []Story {
 	for _, name := range []string{"canary/share-10", "canary/share-100", "canary/share-5", "check/qa_staging", "note"} {
 		demo.Evidence = append(demo.Evidence, api.Evidence{Name: name, Says: "passed: v2 is no worse than v1 so far."})
 	}
+	early := approval()
+	early.Action, early.Environment, early.Outlook = "Let v2 reach 5 % of visitors", "canary", outlook()
+	early.Evidence = early.Evidence[2:]
 	bad := approval()
 	bad.Version, bad.Author, bad.App, bad.Votes[0].Reason = hostile, hostile, hostile, hostile
 	return []Story{
 		many("open", approval()), many("none"), many("two", approval(), author),
-		one("open", approval()), one("evidence", demo), one("author", author), one("voided", voided), one("rejected",
+		one("open", approval()), one("evidence", demo), one("author", author),
+		one("before-canary", early), one("voided", voided), one("rejected",
 			rejected),
 		one("changed", again), one("hostile", bad),
 	}

@@ -82,22 +82,44 @@ func canaryStories() []Story {
 			return page.Canary(f, r, c)
 		}}
 	}
+	at := func(r api.Release, v *api.Verdict) api.Release {
+		r.Verdict = v
+		return r
+	}
 	running := release("canary/share-10", "running", baking)
-	running.Verdict = verdict("not_enough_evidence", "hold", baking)
-	worse := aborted()
-	worst := canary(1)
+	calm := evidence(canary(0), 0)
+	worst := evidence(canary(1), 4100)
 	worst.Verdicts = append(worst.Verdicts, api.VerdictMark{
 		At: before(12 * time.Second), Word: "worse", Action: "undo",
 		Sentence: "v2 is worse: error rate 6.2 % (5.1 % to 7.4 %) against 0.5 % on v1.",
 	})
-	broken := running
-	broken.Verdict = verdict("broken_measurement", "hold",
+	doubt := compared("suspicious", "not_enough_evidence", "hold", "v2 must not go further yet. 168 of 18,420 requests "+
+		"failed on v2, 805 of 163,200 on v1. It looks worse, but that is not certain yet. About 640 requests more would "+
+		"make it certain.")
+	blind := compared("blind", "broken_measurement", "hold",
 		"Measurement is broken: no observation of v2 for 62 seconds although it should have 10 % of visitors.")
 	early := release("canary/share-5", "running", "v2 is at 5 % since 2 seconds. No visitor has been on it yet.")
+	young := canary(0)
+	young.Shares = []api.Shift{{At: before(13 * time.Second), Share: 5, By: "engine"}}
+	young.Exposed, young.HarmExtra, young.Verdicts, young.Measured = 19, 0, nil, nil
+	young.Canary = young.Canary[len(young.Canary)-1:]
+	young.Canary[0] = point(young.Canary[0].At, 61, 0, 390)
+	young = evidence(young, 0)
 	none := api.Canary{From: before(10 * time.Minute), To: Now(), StepSecs: 15}
+	outage := compared("watching", "not_enough_evidence", "hold", "Both versions are in trouble since 13:55:12 UTC: not "+
+		"held against v2. 7.1 % of 1,840 requests fail on v2, 7.3 % of 16,320 on v1.")
+	outage.Comparison.Shared = shared(canary(0)).Shared
 	return []Story{
-		show("running", running, canary(0)), show("worse", worse, worst), show("broken", broken, canary(0)),
+		show("running", at(running, compared("watching", "not_enough_evidence", "hold", baking)), calm),
+		show("worse", at(aborted(), compared("bad", "worse", "undo", aborted().Verdict.Sentence)), worst),
+		show("suspicious", at(running, doubt), evidence(canary(0.06), 37)),
+		show("blind", at(running, blind), calm),
+		show("warming", at(release("canary/share-5", "running", baking), compared("warming", "not_enough_evidence", "hold",
+			"Not enough is known yet: v2 had 61 of 100 requests at this share. About 9 s more.")), young),
+		show("shared", at(running, outage), shared(calm)),
+		show("signals", at(running, signals(compared("safe", "better_or_equal", "continue", "v2 is no worse than v1 so "+
+			"far. 2 times as many errors or more are ruled out, 50 % more are not."))), calm),
 		show("early", early, none),
-		show("hostile", named(hostile), canary(0)),
+		show("hostile", at(named(hostile), compared("watching", "not_enough_evidence", "hold", hostile)), calm),
 	}
 }

@@ -20,16 +20,18 @@ func releaseStories() []Story {
 	}
 	all := page.ReleaseParts{Checks: checks(), Events: events(), Canary: ptr(canary(0))}
 	running := release("canary/share-10", "running", baking)
-	running.Verdict = verdict("not_enough_evidence", "hold", "Nothing is worse so far, but a rise of the error rate "+
-		"by 25 % cannot be ruled out yet.")
+	running.Verdict = compared("watching", "not_enough_evidence", "hold", "Nothing is worse so far, but a rise of "+
+		"the error rate by 25 % cannot be ruled out yet.")
 	waiting := release("production/approval", "waiting", "v2 waits for approval: 1 of product and 1 more of devops; "+
 		"max approved 3 minutes ago.")
 	waiting.Approval = ptr(approval())
 	waiting.Actions = waiting.Actions[4:]
 	signing := release("staging/sign-off", "waiting", "v2 waits: QA signs off staging: nothing reported yet.")
+	signing.Outlook = outlook()
 	worse := page.ReleaseParts{Checks: checks(), Events: events(), Canary: ptr(canary(1))}
 	return []Story{
-		rel("running", running, all), rel("verdict", signing, all), rel("onlooker", onlooker(running), all),
+		rel("running", running, all), rel("verdict", signing, page.ReleaseParts{Checks: checks(), Events: events()}),
+		rel("onlooker", onlooker(running), all),
 		rel("waiting", waiting, all), rel("started", started(), page.ReleaseParts{Checks: checks()}),
 		rel("aborted", aborted(), worse), rel("rolled-back", rolledBack(), all),
 		rel("failed", failed(), page.ReleaseParts{Checks: checks(), Events: events()}),
@@ -43,6 +45,7 @@ func releaseStories() []Story {
 
 func started() api.Release {
 	r := release("staging/load", "waiting", "v2 waits for the load test: nothing reported yet for commit 3be81a90c7.")
+	r.Outlook = &api.Outlook{Sentence: "What it can know is not known: nothing was measured of the stable version yet."}
 	r.Actions[0].Disabled = "The load test of v2 has not been reported: a CI reports it, or a named approver skips it."
 	return r
 }

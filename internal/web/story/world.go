@@ -231,6 +231,9 @@ func approval() api.Approval {
 		Author: "grace",
 		Evidence: []api.Evidence{
 			{Name: "Canary", Says: "Better or equal at 5, 10, 25, 50 and 100 %, over 184,220 requests."},
+			{Name: "comparison", Says: "At 50 %: 18,420 requests of v2 are compared with 163,200 of the stable version. Ruled " +
+				"out: 2 times as many errors or more, all that must be. Nothing speaks against v2. No request failed beyond the " +
+				"rate of the stable version."},
 			{Name: "Checks", Says: "6 of 6 required checks are satisfied."},
 			{Name: "QA", Says: "lin (qa) signed off: all flows walked through."},
 			{Name: "Rollback", Says: "v1 is up, known good, and takes all traffic within 5 ms."},

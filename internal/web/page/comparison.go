@@ -1,0 +1,309 @@
+package page
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/plot"
+)
+
+// stateMark returns the mark of a comparison's state.
+func stateMark(s string) mark {
+	switch s {
+	case "warming":
+		return mark{"wait", "wait", "Warming up"}
+	case "watching":
+		return mark{"now", "busy", "Watching"}
+	case "suspicious":
+		return mark{"alert", "wait", "Suspicious"}
+	case "bad":
+		return mark{"alert", "bad", "Worse"}
+	case "safe":
+		return mark{"done", "good", "Safe"}
+	case "blind":
+		return mark{"question", "broken", "Blind"}
+	}
+	return mark{"none", "quiet", "Nothing is compared"}
+}
+
+// surely is how sure it is in few words, when that is worth a thought.
+func surely(v api.Verdict) string {
+	if v.Sureness < 0.9 {
+		return ""
+	}
+	return sure(v.Sureness) + " that it is worse"
+}
+
+// stateSays is what a state means for the release.
+func stateSays(s string) string {
+	switch s {
+	case "warming":
+		return "Too little is known yet, or caches are still cold. Failures count from the first one."
+	case "watching":
+		return "The evidence grows with every failure, on whichever version it lands."
+	case "suspicious":
+		return "At least ten to one against it: the share may not rise, and nobody goes back for that alone."
+	case "bad":
+		return "The evidence suffices, and it stays so."
+	case "safe":
+		return "Everything that must be ruled out is."
+	case "blind":
+		return "The measurement is broken. That is never a pass: nothing rises until it works."
+	}
+	return ""
+}
+
+// lines of a comparison that say something, with their names.
+func told(c api.Comparison) [][2]string {
+	all := [][2]string{{"How sure", c.Says.Sure}, {"How bad", c.Says.RuledOut}, {"Missing", c.Says.Needs},
+		{"Harm", c.Says.Harm}}
+	var out [][2]string
+	for _, line := range all {
+		if line[1] != "" {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// rungs draws what is ruled out beside the ratio of the error rates.
+func rungs(r api.Release, c api.Comparison) plot.Rungs {
+	p := plot.Rungs{ID: "rungs", Title: "Ruled out", Note: "error rate of " + r.Version + " divided by that of " +
+		before(r) + ", with 95 % limits", Name: "ratio"}
+	for _, times := range []float64{10, 5, 3, 2} {
+		p.Rungs = append(p.Rungs, plot.Rung{Times: times, Excluded: c.RuledOut > 0 && times >= c.RuledOut})
+	}
+	for _, m := range c.Metrics {
+		if m.Name == "errors" {
+			p.Known, p.Value, p.Low, p.High, p.Open = m.Ratio.Known, m.Ratio.Value, m.Ratio.Low, m.Ratio.High, m.Ratio.Open
+			p.Tolerated = m.Tolerated
+		}
+	}
+	return p
+}
+
+// before names the version that a release replaces.
+func before(r api.Release) string {
+	if r.Previous == "" {
+		return "the stable version"
+	}
+	return r.Previous
+}
+
+// harmMeter draws the harm beside what nobody could have avoided.
+func harmMeter(c api.Comparison) plot.Meter {
+	m := plot.Meter{ID: "harm", Title: "Harm so far", Note: "failed requests beyond the stable version’s rate",
+		Value: max(c.Harm, 0), Mark: c.HarmFloor, Says: plural(int(max(c.Harm, 0)+0.5), "request")}
+	if c.HarmFloor > 0 {
+		m.Marked = fmt.Sprintf("%.0f: the least, by any method", max(c.HarmFloor, 1))
+	}
+	return m
+}
+
+// evidenceChart draws the e-value over time.
+func evidenceChart(f Frame, c api.Canary) plot.Chart {
+	now := plot.Series{Name: "evidence", Tone: plot.Canary, Gap: gap(c)}
+	high := plot.Series{Name: "highest", Tone: plot.Neutral, Dashed: true, Gap: gap(c)}
+	for _, p := range c.Evidence {
+		now.Points = append(now.Points, plot.Point{At: p.At, Value: eValue(p.LogE)})
+		high.Points = append(high.Points, plot.Point{At: p.At, Value: eValue(p.MaxLogE)})
+	}
+	ch := plot.Chart{
+		ID: "evidence", Title: "Evidence against it",
+		Note: "e-value: how many times a fair bet against it multiplied its stake",
+		From: c.From, To: c.To, Location: f.Zone, Log: true, Low: 0.5, High: 150, Series: []plot.Series{high, now},
+		Shades: sharedShades(c, "both"), Height: 190, Empty: "Nothing has been compared yet.",
+	}
+	if c.Limits.Suspicious > 0 {
+		ch.Limits = append(ch.Limits, plot.Limit{Value: c.Limits.Suspicious, Label: "suspicious"})
+	}
+	if c.Limits.TakeBack > 0 {
+		ch.Limits = append(ch.Limits, plot.Limit{Value: c.Limits.TakeBack, Label: "goes back", Critical: true})
+	}
+	return ch
+}
+
+// eValue keeps an e-value on an axis that people can read: what lies above a million has long been decided.
+func eValue(log float64) float64 { return math.Exp(min(max(log, math.Log(0.1)), math.Log(1e6))) }
+
+// ratioChart draws the ratio of the error rates with its confidence sequence.
+func ratioChart(f Frame, c api.Canary) plot.Chart {
+	const least, most = 0.1, 100
+	s := plot.Series{Name: "ratio", Tone: plot.Canary, Gap: gap(c)}
+	for _, p := range c.Evidence {
+		q := plot.Point{At: p.At, Value: math.NaN()}
+		if p.Ratio.Known {
+			q.Value = min(max(p.Ratio.Value, least), most)
+			q.Low, q.High = max(p.Ratio.Low, least), p.Ratio.High
+			if p.Ratio.Open || q.High > most {
+				q.High = most
+			}
+		}
+		s.Points = append(s.Points, q)
+	}
+	ch := plot.Chart{
+		ID: "ratio", Title: "Error rate, canary ÷ stable", Note: "band: holds with 95 %, at all looks together",
+		Unit: plot.Times, From: c.From, To: c.To, Location: f.Zone, Log: true, Low: 0.5, High: 4, Series: []plot.Series{s},
+		Limits: []plot.Limit{{Value: 1, Label: "equal"}}, Shades: sharedShades(c, "both"), Height: 190,
+		Empty: "The ratio is not known yet: nothing has failed on either version.",
+	}
+	if c.Limits.Tolerated > 1 {
+		ch.Limits = append(ch.Limits, plot.Limit{Value: c.Limits.Tolerated, Label: "tolerated", Critical: true})
+	}
+	return ch
+}
+
+// sharedShades are the times in which both versions were in trouble.
+func sharedShades(c api.Canary, label string) []plot.Shade {
+	var out []plot.Shade
+	for _, s := range c.Shared {
+		out = append(out, plot.Shade{From: s.From, To: s.To, Label: label})
+	}
+	return out
+}
+
+// coldShades are the times in which durations were not judged.
+func coldShades(c api.Canary) []plot.Shade {
+	var out []plot.Shade
+	for _, s := range c.Warming {
+		out = append(out, plot.Shade{From: s.From, To: s.To, Label: "cold: not judged"})
+	}
+	return out
+}
+
+// sharedLine says in words what was shared and what follows from it.
+func sharedLine(f Frame, s api.Stretch, version string) string {
+	return title(s.Why) + " " + f.from(s) + ": not held against " + version + "."
+}
+
+// from writes a stretch of time as "14:02–14:06".
+func (f Frame) from(s api.Stretch) string {
+	layout := "15:04"
+	if s.To.Sub(s.From) < 10*time.Minute {
+		layout = "15:04:05"
+	}
+	return s.From.In(f.Zone).Format(layout) + "–" + s.To.In(f.Zone).Format(layout)
+}
+
+// metricName is a metric as people call it.
+func metricName(m api.MetricEvidence) string {
+	switch m.Name {
+	case "errors":
+		return "Failed visitors"
+	case "latency":
+		return "Response time, p95"
+	}
+	return title(m.Name)
+}
+
+// valueOf writes a metric's value with its unit.
+func valueOf(v float64, unit string) string {
+	switch unit {
+	case "fraction":
+		return percent(v * 100)
+	case "ms":
+		return millis(v)
+	case "":
+		return strconv.FormatFloat(v, 'g', 3, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64) + "\u00a0" + unit
+}
+
+// ratioOf writes a ratio with its limits.
+func ratioOf(r api.Ratio) string {
+	if !r.Known {
+		return "not known"
+	}
+	s := times(r.Value)
+	switch {
+	case r.Open:
+		s += " (" + times(r.Low) + " or more)"
+	case r.High > r.Low:
+		s += " (" + times(r.Low) + "–" + times(r.High) + ")"
+	}
+	return s
+}
+
+// times writes a factor.
+func times(v float64) string {
+	digits := 2
+	if v >= 10 {
+		digits = 0
+	}
+	s := strconv.FormatFloat(v, 'f', digits, 64)
+	if strings.Contains(s, ".") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	return s + "×"
+}
+
+// evalue writes an e-value.
+func evalue(logE float64) string {
+	switch e := math.Exp(min(logE, 20)); {
+	case e >= 1e6:
+		return "over a million"
+	case e >= 100:
+		return count(int64(e + 0.5))
+	default:
+		return strconv.FormatFloat(e, 'g', 2, 64)
+	}
+}
+
+// weightOf writes a metric's weight in the total, or that it has none.
+func weightOf(m api.MetricEvidence) string {
+	if m.Role == "signals" {
+		return "signal: may only hold"
+	}
+	return percent(math.Round(m.Weight*1000)/10) + " of the total"
+}
+
+// looks are a dozen of the points of the pictures, as a table has them.
+type looks struct {
+	at             time.Time
+	e, ratio       string
+	stable, canary string
+}
+
+func looksOf(c api.Canary) []looks {
+	const most = 12
+	var out []looks
+	n := len(c.Evidence)
+	for i, p := range c.Evidence {
+		if n > most && i != n-1 && (i*most)/n == ((i-1)*most)/n && i > 0 {
+			continue
+		}
+		out = append(out, looks{at: p.At, e: evalue(p.LogE), ratio: ratioOf(p.Ratio),
+			stable: near(c.Stable, p.At, c.StepSecs), canary: near(c.Canary, p.At, c.StepSecs)})
+	}
+	return out
+}
+
+// near is the error rate and the 95th percentile in the interval that holds a time.
+func near(points []api.CanaryPoint, at time.Time, step float64) string {
+	for _, p := range points {
+		if d := at.Sub(p.At).Seconds(); d >= 0 && d < max(step, 1) {
+			return rate(p.Rate) + ", " + millis(p.P95)
+		}
+	}
+	return "–"
+}
+
+// effectMark says whether a bake is long enough for an effect.
+func effectMark(within bool) mark {
+	if within {
+		return mark{"done", "good", "Will be seen"}
+	}
+	return mark{"none", "quiet", "Bake too short"}
+}
+
+// seconds writes a number of seconds in words.
+func seconds(s float64) string {
+	return span(time.Duration(min(max(s, 0), 3e8)) * time.Second)
+}
+
+// plainly writes a number with three digits at most.
+func plainly(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }

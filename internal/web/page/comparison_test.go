@@ -1,0 +1,83 @@
+package page
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+)
+
+func TestAComparisonInWords(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ got, want string }{
+		{surely(api.Verdict{Sureness: 0.89}), ""}, {surely(api.Verdict{Sureness: 0.973}), "97 % sure that it is worse"},
+		{ratioOf(api.Ratio{}), "not known"}, {ratioOf(api.Ratio{Known: true, Value: 2}), "2×"},
+		{ratioOf(api.Ratio{Known: true, Value: 2.1, Low: 1.3, High: 3.6}), "2.1× (1.3×–3.6×)"},
+		{ratioOf(api.Ratio{Known: true, Value: 0, Low: 0, High: 80, Open: true}), "0× (0× or more)"},
+		{valueOf(0.0044, "fraction"), "0.4 %"}, {valueOf(1840, "ms"), "1.8 s"}, {valueOf(47.94, "€"), "47.9 €"},
+		{valueOf(0.031, ""), "0.031"},
+		{evalue(math.Log(37)), "37"}, {evalue(math.Log(0.31)), "0.31"}, {evalue(600), "over a million"},
+		{evalue(math.Log(4100)), "4,100"},
+		{weightOf(api.MetricEvidence{Role: "decides", Weight: 0.72}), "72 % of the total"},
+		{weightOf(api.MetricEvidence{Role: "signals"}), "signal: may only hold"},
+	}
+	for _, test := range tests {
+		if got := spaced(test.got); got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
+	for _, s := range []string{"warming", "watching", "suspicious", "bad", "safe", "blind"} {
+		if m := stateMark(s); m.shape == "none" || m.word == "" || stateSays(s) == "" {
+			t.Errorf("%s has no mark or says nothing: %+v", s, m)
+		}
+	}
+}
+
+// The picture shows what is ruled out and nothing more, and what cannot be drawn is never drawn as something else.
+func TestPicturesOfAComparison(t *testing.T) {
+	t.Parallel()
+	c := api.Comparison{RuledOut: 5, Metrics: []api.MetricEvidence{{Name: "errors", Tolerated: 1.25,
+		Ratio: api.Ratio{Known: true, Value: 1, Low: 0.5, High: 2}}}}
+	r := rungs(api.Release{Version: "v2"}, c)
+	for _, x := range r.Rungs {
+		if x.Excluded != (x.Times >= 5) {
+			t.Errorf("%g times: excluded %t", x.Times, x.Excluded)
+		}
+	}
+	if !r.Known || r.Tolerated != 1.25 || r.High != 2 {
+		t.Errorf("%+v", r)
+	}
+	c.RuledOut = 0
+	for _, x := range rungs(api.Release{}, c).Rungs {
+		if x.Excluded {
+			t.Errorf("nothing is ruled out, and %g is drawn so", x.Times)
+		}
+	}
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	points := api.Canary{Evidence: []api.EvidencePoint{
+		{At: at, LogE: 900, MaxLogE: 900},
+		{At: at.Add(time.Second), Ratio: api.Ratio{Known: true, Low: 0, High: 9, Open: true}},
+	}}
+	if p := ratioChart(Frame{}, points).Series[0].Points; !math.IsNaN(p[0].Value) || p[1].High != 100 || p[1].Low <= 0 {
+		t.Errorf("%+v", p)
+	}
+	if p := evidenceChart(Frame{}, points).Series[1].Points; p[0].Value > 1e6+1 {
+		t.Errorf("%+v", p[0])
+	}
+}
+
+func TestTheTableHasADozenLooksAndTheLast(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	for _, n := range []int{0, 1, 5, 12, 13, 90, 200} {
+		var c api.Canary
+		for i := range n {
+			c.Evidence = append(c.Evidence, api.EvidencePoint{At: at.Add(time.Duration(i) * time.Second)})
+		}
+		got := looksOf(c)
+		if len(got) > 13 || len(got) < min(n, 12) || n > 0 && !got[len(got)-1].at.Equal(c.Evidence[n-1].At) {
+			t.Errorf("%d looks make %d rows", n, len(got))
+		}
+	}
+}
