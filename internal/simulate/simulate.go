@@ -57,30 +57,21 @@ const historySeconds = 7200
 // past is a stable version before the release, and the traffic that goes on from there.
 type past struct {
 	traffic *traffic.Traffic
-	before  world.Before
+	before  []world.Before // by strategy
 }
 
 // newPast lets an application run for two hours.
-func newPast(w traffic.World, seed uint64) past {
-	bins := judge.SketchBins()
-	p := past{traffic: traffic.New(w, traffic.Fault{}, bins, seed)}
-	h, narrow := judge.NewHistory(judge.ProductBins()), make([]uint32, judge.ProductBins().Count)
-	all := make([]uint32, bins.Count)
+func newPast(w traffic.World, strategies []Strategy, seed uint64) past {
+	p := past{traffic: traffic.New(w, traffic.Fault{}, judge.SketchBins(), seed)}
+	h := world.NewHistory()
 	var t judge.Tick
 	for second := -int64(historySeconds); second < 0; second++ {
 		p.traffic.Next(second, 0, &t)
-		for i, n := range t.Stable.Latency {
-			all[i] += n
-		}
-		p.before.Baseline.Requests += t.Stable.Requests
-		p.before.Baseline.Errors += t.Stable.Errors
-		p.before.Baseline.Units += t.Stable.Units
-		clear(narrow)
-		t.Stable.Latency = judge.ProductBins().Fold(judge.SketchOf(t.Stable.Latency), narrow)
 		h.Add(&t)
 	}
-	p.before.Background = h.Background()
-	p.before.Baseline.Latency = judge.SketchOf(all)
+	for _, s := range strategies {
+		p.before = append(p.before, h.Before(s.Plan))
+	}
 	return p
 }
 
@@ -155,7 +146,7 @@ func (o Options) pasts() func(c Case, run int) past {
 			w := c.apply(back.apply(o.Traffic.world()))
 			for h := range histories {
 				seed := mix(o.Seed, uint64(b)<<32|uint64(h))
-				makers[kind] = append(makers[kind], sync.OnceValue(func() past { return newPast(w, seed) }))
+				makers[kind] = append(makers[kind], sync.OnceValue(func() past { return newPast(w, o.Strategies, seed) }))
 			}
 		}
 	}
@@ -174,8 +165,8 @@ func (o Options) once(j job, pasts func(c Case, run int) past) world.Outcome {
 	p := pasts(c, j.run)
 	source := p.traffic.Fork(c.Fault, mix(o.Seed, uint64(j.kase)<<40|uint64(j.run)))
 	return world.Run(world.Trial{
-		Plan: s.Plan, Items: s.Items, Source: source, Before: p.before, Reaction: o.Reaction, Answer: o.Answer, Lag: o.Lag,
-		Longest: o.Longest,
+		Plan: s.Plan, Items: s.Items, Source: source, Before: p.before[j.strategy], Reaction: o.Reaction,
+		Answer: o.Answer, Lag: o.Lag, Longest: o.Longest,
 	})
 }
 

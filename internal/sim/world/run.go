@@ -253,29 +253,16 @@ func (w *run) rules() guard.Rules {
 	return rules
 }
 
-// bucket is one version's second as a source delivers it.
+// bucket is Bucket with room for the durations that is made for many seconds at once.
 func (w *run) bucket(name string, a judge.Arm, units, slow *[judge.Slices]uint32) metric.Bucket {
-	b := metric.Bucket{
-		Deployment: name, Second: w.measured, Requests: a.Requests, Errors: a.Errors, Units: a.Units,
-		New: a.New, Slow: a.Slow,
-	}
-	n := len(a.Latency)
-	for n > 0 && a.Latency[n-1] == 0 {
-		n--
-	}
+	n := used(a.Latency)
 	if len(w.counts) < n {
 		w.counts = make([]uint32, 1<<16)
 	}
-	copy(w.counts, a.Latency[:n])
-	b.Latency = judge.SketchOf(w.counts[:n:n])
+	counts := w.counts[:n:n]
 	w.counts = w.counts[n:]
-	if units != nil {
-		b.Slices = &metric.Slices{Units: *units}
-		if slow != nil {
-			b.Slices.Slow = *slow
-		}
-	}
-	return b
+	copy(counts, a.Latency)
+	return bucket(name, w.measured, a, counts, units, slow)
 }
 
 // verdict lets the guard judge what was measured.
@@ -286,7 +273,8 @@ func (w *run) verdict() *guard.Verdict {
 	}
 	ev := w.r.Watched(w.now)
 	ev.Complete = w.now.Add(-w.Lag).Unix()
-	ev.StableVersion, ev.Baseline, ev.Background = w.before.StableVersion, w.before.Baseline, w.before.Background
+	ev.StableVersion, ev.Baseline = w.before.StableVersion, w.before.Baseline
+	ev.Background, ev.Before = w.before.Background, w.before.Before
 	ev.Canary, ev.CanaryHealth = w.canary, w.canaryHealth
 	if w.r.Promoted.IsZero() {
 		ev.StableHealth = w.stableHealth

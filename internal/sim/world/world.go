@@ -40,6 +40,7 @@ type Harm struct {
 type Before struct {
 	Background judge.Background
 	Baseline   metric.Bucket
+	Healthy    guard.Before // by the rules of the plan's first share
 }
 
 // Trial is one release to be tried.
@@ -94,8 +95,8 @@ func Run(t Trial) Outcome {
 	return w.finish()
 }
 
-// epoch is when a virtual release begins.
-func epoch() time.Time { return time.Unix(1_800_000_000, 0).UTC() }
+// Epoch is when a virtual release begins.
+func Epoch() time.Time { return time.Unix(1_800_000_000, 0).UTC() }
 
 // The names of what does not exist.
 const (
@@ -107,7 +108,7 @@ func newRun(t Trial) *run {
 	if t.Longest <= 0 {
 		t.Longest = 7 * 24 * time.Hour
 	}
-	w := &run{Trial: t, now: epoch(), out: Outcome{Promoted: -1}}
+	w := &run{Trial: t, now: Epoch(), out: Outcome{Promoted: -1}}
 	w.f = release.Facts{
 		Items: map[string]checklist.Item{}, Results: map[string]checklist.Result{}, Effects: effects{},
 		Running: map[string]string{"production": stable}, Calendar: release.Calendar{Open: true}, NewID: "request",
@@ -122,6 +123,8 @@ func newRun(t Trial) *run {
 		ID: "trial", App: app, Version: version, Commit: commit, Author: "author", Deployment: version, Previous: stable,
 		Unscheduled: "a trial", Plan: t.Plan,
 	}, w.now)
-	w.before = guard.Evidence{StableVersion: stable, Baseline: t.Before.Baseline, Background: t.Before.Background}
+	w.before = guard.Evidence{
+		StableVersion: stable, Baseline: t.Before.Baseline, Background: t.Before.Background, Before: t.Before.Healthy,
+	}
 	return w
 }
