@@ -144,7 +144,7 @@ var table = map[string]rule{
 		may: []string{"api", "app", "client", "edge", "edge/follow", "event", "fault", "sim", "store", "strategy"},
 	},
 	"cli": {may: []string{"access", "api", "app", "client", "edge", "edge/follow", "fault", "judge",
-		"judge/stream", "sim", "simulate", "strategy"}},
+		"judge/stream", "sim", "simulate", "strategy", "verdict"}},
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "live",
 			"metric/intake", "metric/otlp", "metric/prometheus", "people",

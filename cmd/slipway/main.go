@@ -33,6 +33,7 @@ func run() int {
 	version := version()
 	return cli.Run(ctx, cli.Options{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Terminal: isTerminal(os.Stdout),
+		Width:       width,
 		Interactive: isTerminal(os.Stdin), Ask: ask(),
 		ConfigDir: config, Version: version,
 		Commands: []*cobra.Command{
@@ -58,6 +59,15 @@ func ask() func(string) (string, error) {
 
 func isTerminal(f *os.File) bool {
 	return term.IsTerminal(int(f.Fd())) // /dev/null is a character device too, and nobody answers there
+}
+
+// width is how many characters a line of the terminal has; 0 unknown.
+func width() int {
+	n, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // version is the module's version, or the commit that was built.

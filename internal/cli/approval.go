@@ -70,6 +70,7 @@ func (c *cli) showApproval(a api.Approval) {
 	for _, e := range a.Evidence {
 		c.say("  %s: %s\n", e.Name, e.Says)
 	}
+	c.showOutlook(a.Outlook)
 	if len(a.Changed) > 0 {
 		c.say("\nChanged since the last request\n")
 		for _, k := range slices.Sorted(maps.Keys(a.Changed)) {

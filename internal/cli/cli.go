@@ -31,6 +31,7 @@ type Options struct {
 	Out, Err io.Writer
 	Env      func(string) string                 // os.Getenv
 	Terminal bool                                // Out is a terminal: progress may be drawn over
+	Width    func() int                          // characters of a line of it; nil: 80
 	Ask      func(prompt string) (string, error) // asks without showing what is typed; nil: read a line of In
 	// Interactive says that a person answers at In.
 	Interactive bool

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/client"
+	"github.com/slipwayhq/slipway/internal/verdict"
 )
 
 func (c *cli) release() *cobra.Command {
@@ -61,6 +62,9 @@ func (c *cli) releaseStart() *cobra.Command {
 			}
 			return c.print(r, func() {
 				c.say("Release %s of %s has started: %s\n", r.ID, r.Version, r.Sentence)
+				if r.Outlook != nil {
+					c.say("What its canary can know: %s\n", r.Outlook.Sentence)
+				}
 				c.say("Follow it with: slipway release watch %s\n", r.ID)
 			})
 		}),
@@ -147,7 +151,13 @@ func (c *cli) showRelease(r api.Release) {
 		"ended", whenPtr(r.Ended), "reason", r.Reason)
 	if r.Verdict != nil {
 		c.say("\nGuard: %s\n", r.Verdict.Sentence)
+		var pairs []string
+		for _, l := range verdict.Lines(r.Verdict) {
+			pairs = append(pairs, l[0], l[1])
+		}
+		c.facts(pairs...)
 	}
+	c.showOutlook(r.Outlook)
 	c.say("\n")
 	rows := make([][]string, 0, len(r.Steps))
 	for _, s := range r.Steps {

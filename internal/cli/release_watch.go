@@ -13,6 +13,7 @@ import (
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/client"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/verdict"
 )
 
 // look is how often a watched release is read.
@@ -23,7 +24,10 @@ func (c *cli) releaseWatch() *cobra.Command {
 		Use: "watch RELEASE", Short: "Watch a release until it ends", Args: cobra.ExactArgs(1),
 		Long: "Watch a release until it ends.\n\n" +
 			"Exit codes: 0 when it is completed, 6 when it was aborted or rolled back, 1 when it failed.\n" +
-			"With --json every change is one line: the release as the API has it.",
+			"On a terminal the present state stands below what happened: the share, and what the guard's\ncomparison knows, " +
+			"how sure it is, what is ruled out, what is missing, and what it cost. Elsewhere each\nchange of that is a line.\n" +
+			"With --json every change is one line: the release as the API has it. Numbers that move at every\n" +
+			"look are no change.",
 		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
 			return c.watch(cmd.Context(), to, args[0])
 		}),
@@ -38,7 +42,9 @@ type watcher struct {
 	blind    bool  // the log may not be read: changes of the sentence are shown instead
 	revision int64
 	sentence string
-	drawn    bool // a progress line stands on the terminal
+	share    float64
+	known    verdict.Known
+	drawn    int // lines that stand on the terminal to be drawn over
 	lost     bool
 }
 
@@ -93,16 +99,20 @@ func (w *watcher) begin(ctx context.Context, r api.Release) {
 	}
 	if !w.json {
 		w.say("Release %s of %s, started %s by %s.\n", r.ID, r.Version, when(r.Created), r.Author)
+		w.showOutlook(r.Outlook)
 	}
 }
 
 // show prints what is new.
 func (w *watcher) show(ctx context.Context, r api.Release) error {
+	k := verdict.KnownOf(r.Verdict)
+	news := k.News(w.known, r.Verdict)
+	changed := r.Revision != w.revision || k != w.known
+	w.revision, w.known = r.Revision, k
 	if w.json {
-		if r.Revision == w.revision {
+		if !changed {
 			return nil
 		}
-		w.revision = r.Revision
 		return w.jsonLine(r)
 	}
 	if !w.blind {
@@ -110,15 +120,32 @@ func (w *watcher) show(ctx context.Context, r api.Release) error {
 	}
 	if w.Terminal {
 		w.erase()
-		w.say("%s", w.progress(r))
-		w.drawn = true
-	} else if w.blind || !ended(r.Phase) {
-		if r.Sentence != w.sentence {
-			w.say("%s  %s\n", time.Now().Format("15:04:05"), r.Sentence)
+		lines := w.block(r)
+		w.say("%s", strings.Join(lines, "\n"))
+		w.drawn = len(lines)
+	} else {
+		w.lines(r, news)
+	}
+	w.sentence, w.share = r.Sentence, r.Share
+	return nil
+}
+
+// lines prints what has changed where nothing can be drawn over. The sentence of a release that bakes holds numbers of
+// the verdict that move at every look: what is new of those is said by itself.
+func (w *watcher) lines(r api.Release, news []string) {
+	compared := r.Share > 0 && r.Verdict != nil && r.Verdict.Comparison != nil
+	if (w.blind || !ended(r.Phase)) && r.Sentence != w.sentence && (!compared || r.Share != w.share) {
+		w.say("%s  %s\n", time.Now().Format("15:04:05"), r.Sentence)
+	}
+	for i, s := range news {
+		at := time.Now().Format("15:04:05")
+		if i > 0 {
+			at = strings.Repeat(" ", len(at))
+		}
+		if compared {
+			w.say("%s  %s\n", at, s)
 		}
 	}
-	w.sentence = r.Sentence
-	return nil
 }
 
 // events prints the release's new events.
@@ -162,17 +189,13 @@ func (w *watcher) progress(r api.Release) string {
 		}
 		parts = append(parts, "waits for "+strings.Join(roles, ", "))
 	}
-	line := []rune(strings.Join(parts, "  "))
-	if len(line) > 118 {
-		line = append(line[:117], '…')
-	}
-	return string(line)
+	return strings.Join(parts, "  ")
 }
 
 func (w *watcher) erase() {
-	if w.drawn {
-		_, _ = fmt.Fprint(w.Out, "\r\x1b[2K")
-		w.drawn = false
+	if w.drawn > 0 {
+		_, _ = fmt.Fprint(w.Out, "\r\x1b[2K"+strings.Repeat("\x1b[1A\x1b[2K", w.drawn-1))
+		w.drawn = 0
 	}
 }
 

@@ -1,0 +1,119 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+)
+
+// Known is what a verdict knows, as far as a change of it is worth a line: estimates that move at every look are not.
+type Known struct {
+	state, word, action string
+	ruledOut, cleared   float64
+	sure                int // a step of sureness
+	shared              int
+	warm                bool
+}
+
+// KnownOf returns it; nothing is known of no verdict.
+func KnownOf(v *api.Verdict) Known {
+	if v == nil {
+		return Known{}
+	}
+	k := Known{state: v.State, word: v.Word, action: v.Action, cleared: v.ClearedTo}
+	for _, step := range []float64{0.5, 0.9, 0.95, 0.99, 0.999} {
+		if v.Sureness >= step {
+			k.sure++
+		}
+	}
+	if c := v.Comparison; c != nil {
+		k.ruledOut, k.shared, k.warm = c.RuledOut, len(c.Shared), c.WarmUntil != nil
+	}
+	return k
+}
+
+// Lines are what a terminal shows of a verdict: each with its name, none that says nothing.
+func Lines(v *api.Verdict) [][2]string {
+	if v == nil || v.Comparison == nil {
+		return nil
+	}
+	c := v.Comparison
+	lines := [][2]string{{"state", stateLine(v)}, {"how sure", c.Says.Sure}, {"how bad", c.Says.RuledOut},
+		{"missing", c.Says.Needs}, {"harm", c.Says.Harm}}
+	if n := len(c.Shared); n > 0 {
+		lines = append(lines, [2]string{"shared", sharedLine(c.Shared[n-1])})
+	}
+	if c.WarmUntil != nil {
+		lines = append(lines, [2]string{"caches", "Cold: response times are judged from " + clock(*c.WarmUntil) + " on."})
+	}
+	var out [][2]string
+	for _, l := range lines {
+		if l[1] != "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// stateLine is the state of the comparison, and where failures stand.
+func stateLine(v *api.Verdict) string {
+	s := v.State
+	for _, m := range v.Comparison.Metrics {
+		if m.Name != "errors" || !m.Ratio.Known {
+			continue
+		}
+		switch high := math.Min(m.Ratio.High, 1e6); {
+		case m.Ratio.Open:
+			s += fmt.Sprintf("; %.2g times as many errors as stable, with no upper limit yet", m.Ratio.Value)
+		default:
+			s += fmt.Sprintf("; %.2g times as many errors as stable (%.2g to %.2g)", m.Ratio.Value, m.Ratio.Low, high)
+		}
+	}
+	return s
+}
+
+func sharedLine(s api.Stretch) string {
+	return fmt.Sprintf("%s, %s to %s: not held against it.", s.Why, clock(s.From), clock(s.To))
+}
+
+// clock is a time of day in the reader's zone.
+func clock(t time.Time) string { return t.Local().Format("15:04:05") }
+
+// News are the sentences about what a verdict knows now and did not before.
+func (k Known) News(before Known, v *api.Verdict) []string {
+	if v == nil || k == before {
+		return nil
+	}
+	if v.Comparison == nil {
+		return []string{v.Sentence}
+	}
+	c := v.Comparison
+	var out []string
+	if k.state != before.state || k.word != before.word || k.action != before.action {
+		out = append(out, fmt.Sprintf("%s: %s", k.state, v.Sentence))
+	}
+	if k.sure != before.sure || k.state != before.state {
+		out = append(out, c.Says.Sure)
+	}
+	if k.ruledOut != before.ruledOut || k.state != before.state {
+		out = append(out, c.Says.RuledOut)
+	}
+	if k.cleared != before.cleared || k.state != before.state || k.ruledOut != before.ruledOut {
+		out = append(out, c.Says.Needs)
+	}
+	if k.shared > before.shared {
+		out = append(out, sharedLine(c.Shared[len(c.Shared)-1]))
+	}
+	if k.state == "bad" || k.state == "suspicious" {
+		out = append(out, c.Says.Harm)
+	}
+	var said []string
+	for _, s := range out {
+		if s != "" {
+			said = append(said, s)
+		}
+	}
+	return said
+}
