@@ -7,7 +7,14 @@ import { fileURLToPath } from "node:url";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const parts = ["app", "assets", "components", "lib", "public"];
-const files = ["build.sh", "next.config.ts", "package.json", "package-lock.json", "tsconfig.json"];
+const files = [
+  "build.sh",
+  "instrumentation.ts",
+  "next.config.ts",
+  "package.json",
+  "package-lock.json",
+  "tsconfig.json",
+];
 
 for (const part of parts) {
   for (const entry of readdirSync(path.join(root, part), { withFileTypes: true, recursive: true })) {
