@@ -41,8 +41,8 @@ func buildShops(t *testing.T, versions ...string) {
 	}
 }
 
-// openShop starts a built version on a free port and waits until it is well.
-func openShop(t *testing.T, version string) *shop {
+// openShop starts a built version on a free port, with what else its environment says, and waits until it is well.
+func openShop(t *testing.T, version string, env ...string) *shop {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -54,7 +54,7 @@ func openShop(t *testing.T, version string) *shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start(t, "shop "+version, exec.Command(node, server), "PORT="+port, "HOSTNAME=127.0.0.1")
+	start(t, "shop "+version, exec.Command(node, server), append(env, "PORT="+port, "HOSTNAME=127.0.0.1")...)
 	until(t, 20*time.Second, "the shop's "+version+" answers", func() bool {
 		res, err := http.Get(s.url + "/api/health")
 		if err != nil {
