@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -19,7 +20,10 @@ import (
 // openSources makes what brings numbers beside the edge.
 func (a *App) openSources() error {
 	a.custom = intake.New(intake.Options{Kind: metric.App, Source: "app-" + a.Engine.Node, Late: a.opts.Late})
-	a.spans = intake.New(intake.Options{Kind: metric.OTLP, Source: "otlp-" + a.Engine.Node, Late: a.opts.Late})
+	// Exporters send at once what is over, and try again for seconds: a verdict need not wait for minutes.
+	a.spans = intake.New(intake.Options{
+		Kind: metric.OTLP, Source: "otlp-" + a.Engine.Node, Late: cmp.Or(a.opts.Late, 15*time.Second),
+	})
 	o := a.opts.Prometheus
 	if named, ok := a.opts.Strategy.Prometheus(); o == nil && ok {
 		o = &prometheus.Options{

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -123,28 +124,34 @@ func (d *Desk) metricValue(ctx context.Context, now time.Time, x api.MetricValue
 	return metric.Value{Deployment: dep.ID, Metric: x.Metric, Second: at.Unix(), Sums: sums}, err
 }
 
-// DeploymentOf finds a deployment by its id, or the newest of a version.
+// DeploymentOf finds a deployment by its id, by the id that its own build has, or the newest of a version.
 func (d *Desk) DeploymentOf(ctx context.Context, id, version string) (deployment.Deployment, error) {
-	unknown := fault.New(fault.NotFound, "deployment_unknown", "There is no deployment %.64q.", id+version)
-	if id != "" {
-		dep, err := d.DB.Deployment(ctx, id)
-		if err == nil && dep.App != d.Strategy.App {
-			err = unknown
-		}
-		return dep, err
-	}
-	if version == "" {
+	unknown := fault.New(fault.NotFound, "deployment_unknown", "There is no deployment %.64q.", cmp.Or(id, version))
+	if id == "" && version == "" {
 		return deployment.Deployment{}, fault.New(fault.Invalid, "deployment_missing",
 			"A value needs its deployment or version: what is not known to be of one cannot be compared.")
 	}
-	list, _, err := d.DB.Deployments(ctx, d.Strategy.App, store.DeploymentFilter{Version: version, Limit: 1})
-	if err == nil && len(list) == 0 {
-		err = unknown
+	if id != "" {
+		dep, err := d.DB.Deployment(ctx, id)
+		if err == nil && dep.App == d.Strategy.App {
+			return dep, nil
+		}
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return dep, err
+		}
 	}
+	list, _, err := d.DB.Deployments(ctx, d.Strategy.App, store.DeploymentFilter{Version: version, Limit: 100})
 	if err != nil {
 		return deployment.Deployment{}, err
 	}
-	return list[0], nil
+	i := slices.IndexFunc(list, func(x deployment.Deployment) bool { return slices.Contains(x.BuildIDs, id) })
+	switch {
+	case i >= 0:
+		return list[i], nil
+	case version == "" || len(list) == 0:
+		return deployment.Deployment{}, unknown
+	}
+	return list[0], nil // its platform names deployments otherwise than Slipway
 }
 
 // sumsOf reads an event or sums as the metric's kind wants them.

@@ -128,7 +128,7 @@ func (i *Intake) Value(now time.Time, v metric.Value) error {
 func (i *Intake) Bucket(now time.Time, b metric.Bucket) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if err := i.inTime(now, b.Second); err != nil {
+	if err := i.inTime(now, b.Second+b.Covers()-1); err != nil { // a wide one comes when it is over
 		return err
 	}
 	k := key{b.Deployment, string(b.Class), b.Second, b.Width}

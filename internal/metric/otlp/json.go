@@ -104,6 +104,8 @@ type jsonTraces struct {
 		Resource jsonResource `json:"resource"`
 		Scopes   []struct {
 			Spans []struct {
+				Trace      string          `json:"traceId"`
+				ID         string          `json:"spanId"`
 				Kind       number          `json:"kind"`
 				Start      number          `json:"startTimeUnixNano"`
 				End        number          `json:"endTimeUnixNano"`
@@ -202,6 +204,7 @@ func (r *Receiver) TracesJSON(now time.Time, body []byte, sink Sink) (Rejected, 
 					server: s.Kind == "2" || s.Kind == "SPAN_KIND_SERVER",
 					failed: s.Status.Code == "2" || s.Status.Code == "STATUS_CODE_ERROR",
 					start:  s.Start.uint(), end: s.End.uint(), attributes: readAttributes(s.Attributes),
+					id: s.Trace + s.ID,
 				})
 			}
 		}

@@ -3,14 +3,18 @@
 // Of metrics it reads the histogram http.server.request.duration (explicit and exponential buckets, delta and
 // cumulative), of traces the spans of servers. Both become requests, errors and durations of the deployment that
 // the resource names by deployment.id or service.version; what names none that is known is counted and reported,
-// not kept. When an application sends both, its metrics count: they are never sampled.
+// not kept. When a deployment sends both, its metrics count: they are never sampled. What an exporter sends again,
+// because an answer was lost, counts once. A cumulative series that did not grow is heard nevertheless: its version
+// lives and had no requests.
 //
 // Nothing is built up while a body is read: each point and span is handed on and forgotten, so that memory depends
 // on the body's size alone. The formats follow the OTLP specification 1.x; what is not known is passed over.
 package otlp
 
 import (
+	"hash/fnv"
 	"math"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,8 +25,9 @@ import (
 )
 
 const (
-	maxStreams = 5000 // cumulative series that are remembered
-	maxCells   = 1000 // of one histogram
+	maxStreams = 5000    // cumulative series that are remembered
+	maxCells   = 1000    // of one histogram
+	maxSeen    = 100_000 // points and spans that are remembered, twice over
 	prefer     = 10 * time.Minute
 	duration   = "http.server.request.duration"
 	older      = "http.server.duration" // its name before 2023, in milliseconds
@@ -47,8 +52,9 @@ type Rejected struct {
 type Receiver struct {
 	mu      sync.Mutex
 	streams map[string]stream
-	metrics time.Time // when a histogram was last taken
-	phase   float64   // where in its bucket the next duration is laid
+	metrics map[string]time.Time   // when a histogram of a deployment was last taken
+	seen    [2]map[uint64]struct{} // what was taken, so that it is not taken again
+	phase   float64                // where in its bucket the next duration is laid
 }
 
 // stream is the last state of a cumulative series.
@@ -65,7 +71,44 @@ type cell struct {
 }
 
 // New returns a Receiver.
-func New() *Receiver { return &Receiver{streams: map[string]stream{}} }
+func New() *Receiver {
+	return &Receiver{
+		streams: map[string]stream{}, metrics: map[string]time.Time{}, seen: [2]map[uint64]struct{}{{}, {}},
+	}
+}
+
+// again says whether something was taken before, and notes that it is taken now. About the last hundred thousand are
+// remembered.
+func (r *Receiver) again(parts ...string) bool {
+	h := fnv.New64a()
+	for _, p := range parts {
+		_, _ = h.Write(append([]byte(p), 0)) // it cannot fail
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range r.seen {
+		if _, known := m[h.Sum64()]; known {
+			return true
+		}
+	}
+	if len(r.seen[0]) >= maxSeen {
+		r.seen[1], r.seen[0] = r.seen[0], map[uint64]struct{}{}
+	}
+	r.seen[0][h.Sum64()] = struct{}{}
+	return false
+}
+
+// heard notes that a deployment sends histograms.
+func (r *Receiver) heard(deployment string, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for d, at := range r.metrics {
+		if now.Sub(at) > prefer {
+			delete(r.metrics, d)
+		}
+	}
+	r.metrics[deployment] = now
+}
 
 // attributes are those that matter here, as text.
 type attributes map[string]string
@@ -85,6 +128,7 @@ type span struct {
 	server, failed bool
 	start, end     uint64
 	attributes     attributes
+	id             string // of trace and span; empty when there is none
 }
 
 // reader is what both formats hand on to.
@@ -180,16 +224,23 @@ func (x *reader) histogram(p point) {
 		x.reject(fault.New(fault.Invalid, "point_malformed", "A histogram has no time in which it was counted."))
 		return
 	}
-	if !p.delta && !x.since(&p) {
+	x.r.heard(x.where, x.now)
+	switch {
+	case p.delta && x.r.again(x.identity, p.name, p.attributes.key(), strconv.FormatUint(p.start, 10),
+		strconv.FormatUint(p.end, 10)):
+		return
+	case !p.delta && !x.since(&p):
 		return
 	}
-	x.r.mu.Lock()
-	x.r.metrics = x.now
-	seconds := p.unit == "s" || p.unit == "" && p.name == duration
-	b := metric.Bucket{
-		Deployment: x.where, Class: class(p.attributes), Second: int64(p.start / 1e9),
-		Width: max(int64((p.end+999_999_999)/1e9)-int64(p.start/1e9), 1),
+	end, width := int64((p.end+999_999_999)/1e9), max(int64((p.end-p.start+500_000_000)/1e9), 1)
+	if width > metric.MaxWidth {
+		x.reject(fault.New(fault.Invalid, "interval_too_long", "A point covers %d s: let the exporter send every %d s or "+
+			"more often (OTEL_METRIC_EXPORT_INTERVAL=10000).", width, metric.MaxWidth/2))
+		return
 	}
+	b := metric.Bucket{Deployment: x.where, Class: class(p.attributes), Second: end - width, Width: width}
+	seconds := p.unit == "s" || p.unit == "" && p.name == duration
+	x.r.mu.Lock()
 	for _, c := range p.cells {
 		if seconds {
 			c.low, c.high = 1000*c.low, 1000*c.high
@@ -201,10 +252,8 @@ func (x *reader) histogram(p point) {
 	x.put(b, p.attributes)
 }
 
+// put hands a bucket on. One without requests says that its version lives.
 func (x *reader) put(b metric.Bucket, a attributes) {
-	if b.Requests == 0 {
-		return
-	}
 	if failed(a) {
 		b.Errors, b.Units = b.Requests, b.Requests // no visitors are known: each failure stands for one
 	} else if status := first(a, "http.response.status_code", "http.status_code"); strings.HasPrefix(status, "4") {
@@ -297,7 +346,8 @@ func (x *reader) answered(s span) {
 		return
 	}
 	x.r.mu.Lock()
-	doubled := x.now.Sub(x.r.metrics) < prefer
+	taken, known := x.r.metrics[x.where]
+	doubled := known && x.now.Sub(taken) < prefer
 	x.r.mu.Unlock()
 	switch {
 	case doubled:
@@ -307,6 +357,9 @@ func (x *reader) answered(s span) {
 		return
 	case s.end < s.start || s.end == 0 || s.end > math.MaxInt64:
 		x.reject(fault.New(fault.Invalid, "span_malformed", "A span ends before it begins."))
+		return
+	}
+	if s.id != "" && x.r.again(s.id) {
 		return
 	}
 	b := metric.Bucket{

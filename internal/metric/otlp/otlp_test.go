@@ -274,3 +274,79 @@ func FuzzBodies(f *testing.F) {
 		}
 	})
 }
+
+// An exporter that did not hear the answer sends the same again, and batches overtake each other: each counts once.
+//
+// req: N-04
+func TestWhatIsSentAgainCountsOnce(t *testing.T) {
+	t.Parallel()
+	one := histogramOf("dep_1", "200", 1, second, second+10, 7, 0, 0)
+	two := histogramOf("dep_1", "200", 1, second+10, second+20, 5, 0, 0)
+	failing := histogramOf("dep_1", "500", 1, second, second+10, 3, 0, 0)
+	s, r := &sink{}, New()
+	for _, body := range [][]byte{two, one, join(one, failing), failing, two} {
+		if got, err := r.Metrics(now(), body, s); err != nil || got.Points != 0 {
+			t.Fatalf("rejected %+v: %v", got, err)
+		}
+	}
+	if b := s.sum(); b.Requests != 15 || b.Errors != 3 {
+		t.Errorf("delta: %d requests and %d errors, want 15 and 3", b.Requests, b.Errors)
+	}
+	spans := `{"resourceSpans":[{"resource":{"attributes":[{"key":"service.version","value":{"stringValue":"dep_2"}}]},
+		"scopeSpans":[{"spans":[{"traceId":"%s","spanId":"01","kind":2,"startTimeUnixNano":"1","endTimeUnixNano":"%d"}]}]}]}`
+	s = &sink{}
+	for _, trace := range []string{"0a", "0b", "0a"} {
+		if _, err := r.TracesJSON(now(), fmt.Appendf(nil, spans, trace, second*1_000_000_000), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b := s.sum(); b.Requests != 2 {
+		t.Errorf("spans: %d requests, want 2", b.Requests)
+	}
+}
+
+// A cumulative series that does not grow says that its version lives: silence and no visitors are told apart.
+//
+// req: N-04
+func TestACumulativeSeriesIsHeardWithoutRequests(t *testing.T) {
+	t.Parallel()
+	s, r := &sink{}, New()
+	for _, end := range []uint64{0, 10, 20, 30} {
+		if _, err := r.Metrics(now(), histogramOf("dep_1", "200", 2, second-10, second+end, 4, 0, 0), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b := s.sum(); b.Requests != 4 || len(s.list) != 4 || s.list[3].Second != second+20 || s.list[3].Width != 10 {
+		t.Errorf("%d requests in %d buckets: %+v", b.Requests, len(s.list), s.list)
+	}
+}
+
+func TestAnIntervalOfManyMinutesIsRefusedInWords(t *testing.T) {
+	t.Parallel()
+	s, r := &sink{}, New()
+	got, err := r.Metrics(now(), histogramOf("dep_1", "200", 1, second-300, second, 4, 0, 0), s)
+	if err != nil || got.Points != 1 || !strings.Contains(got.Why, "covers 300 s") || len(s.list) != 0 {
+		t.Errorf("%+v %v", got, err)
+	}
+}
+
+// One version sends metrics and spans, the other spans only: each is counted once, by what it has.
+func TestMetricsOfOneVersionDoNotSilenceTheSpansOfAnother(t *testing.T) {
+	t.Parallel()
+	s, r := &sink{}, New()
+	if _, err := r.Metrics(now(), histogramOf("dep_1", "200", 1, second, second+10, 7, 0, 0), s); err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []string{"dep_1", "dep_2"} {
+		if _, err := r.Traces(now(), spanOf(version, "200", second*1e9, time.Millisecond), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	of := map[string]uint64{}
+	for _, b := range s.list {
+		of[b.Deployment] += b.Requests
+	}
+	if of["dep_1"] != 7 || of["dep_2"] != 1 {
+		t.Errorf("%v, want 7 and 1", of)
+	}
+}

@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"encoding/hex"
 	"math"
 	"slices"
 	"strconv"
@@ -326,6 +327,8 @@ func (x *reader) span(b []byte) error {
 	s := span{attributes: attributes{}}
 	err := each(b, func(f field) error {
 		switch f.number {
+		case 1, 2: // trace and span
+			s.id += hex.EncodeToString(f.bytes)
 		case 6:
 			s.server = f.value == 2
 		case 7:

@@ -169,10 +169,11 @@ func (s *Source) Collect(ctx context.Context, now time.Time, targets []Target) (
 	if len(batches) == 0 {
 		err = fault.New(fault.Unavailable, "prometheus_blind", "%s", s.why(targets, readings))
 		s.status.Trouble = fault.MessageOf(err)
-		s.wait = now.Add(min(s.o.Every, pause))
-		if to < last { // a whole round is blind and more is behind it: it is given up
+		if to < last { // a whole round is blind and more is behind it: it is given up, and what is behind it asked at once
 			s.give(uint64(to-s.done) / uint64(every))
 			s.done = to
+		} else {
+			s.wait = now.Add(min(s.o.Every, pause))
 		}
 		return s.alive(now), err
 	}

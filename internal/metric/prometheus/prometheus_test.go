@@ -2,6 +2,7 @@ package prometheus
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -56,6 +57,14 @@ func TestFaultsOfPrometheusAreBlind(t *testing.T) {
 			fmt.Sprintf(`[%d,"1"],[%d,"%s"],[%d,"%s"]`, metrictest.Start+120, metrictest.Start+130, value,
 				metrictest.Start+145, value) + `]}]}}`
 	}
+	scraped := func(skew, until int64) string { // every 5 s, by a clock that is off
+		var samples []string
+		for s := int64(0); s < until; s += 5 {
+			samples = append(samples, fmt.Sprintf(`[%d,"%d"]`, metrictest.Start+s+skew, s))
+		}
+		return `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"job":"a","instance":"b"},"values":[` +
+			strings.Join(samples, ",") + `]}]}}`
+	}
 	tests := []struct {
 		name, want string
 		answer     http.HandlerFunc
@@ -71,6 +80,9 @@ func TestFaultsOfPrometheusAreBlind(t *testing.T) {
 		{"no number", "no number", say(200, `{"status":"success","data":{"resultType":"vector","result":[{"value":[1,2]}]}}`)},
 		{"huge", "larger than", say(200, strings.Repeat(" ", maxAnswer+1))},
 		{"absent", "there is no such series", say(200, `{"status":"success","data":{"resultType":"matrix","result":[]}}`)},
+		{"stale", "there is no such series", say(200, scraped(0, 60))},
+		{"a clock behind", "there is no such series", say(200, scraped(-3600, 155))},
+		{"a clock ahead", "there is no such series", say(200, scraped(3600, 155))},
 		{"NaN", "the counter is NaN", say(200, vector("NaN"))},
 		{"+Inf", "the counter is +Inf", say(200, vector("+Inf"))},
 		{"negative", "the counter is -1", say(200, vector("-1"))},
@@ -287,6 +299,33 @@ func TestQuotient(t *testing.T) {
 		some, all, err := quotient(query)
 		if got := some + "|" + all; err == nil && got != want || err != nil && want != "" {
 			t.Errorf("%s is %q (%v), want %q", query, got, err, want)
+		}
+	}
+}
+
+// req: N-04
+func TestASilentPrometheusIsNamedInWords(t *testing.T) {
+	t.Parallel()
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // else nobody notices that the client is gone
+		<-r.Context().Done()
+	}))
+	t.Cleanup(slow.Close)
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for url, want := range map[string]string{slow.URL: "did not answer within 50ms", gone.URL: "cannot be reached"} {
+		s, err := New(Options{URL: url, Timeout: 50 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		batches, err := s.Collect(t.Context(), at(300), []Target{{"dep_1", "v1", selectors(), nil}})
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(s.Status().Trouble, want) {
+			t.Errorf("it says %v and %q, want %q", err, s.Status().Trouble, want)
+		}
+		for _, b := range batches {
+			if b.Complete != 0 || len(b.Buckets) > 0 {
+				t.Errorf("what nobody said is final: %+v", b)
+			}
 		}
 	}
 }
