@@ -65,7 +65,8 @@ fi
 
 work=$(mktemp -d "$PWD/.build/$version.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-cp -R app assets components lib public instrumentation.ts next.config.ts package.json package-lock.json tsconfig.json "$work/"
+cp -R app assets components lib public instrumentation.ts next.config.ts package.json package-lock.json \
+  tsconfig.json "$work/"
 # Hard links cost no space; where they can't be made the modules are copied.
 if ! cp -Rl node_modules "$work/" 2>/dev/null; then
   rm -rf "$work/node_modules"

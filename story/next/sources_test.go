@@ -145,7 +145,9 @@ func TestPrometheusTakesAFaultyVersionBack(t *testing.T) {
 	if err := prometheus.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	until(t, 50*time.Second, "v2 passes when Prometheus answers", func() bool { return s.release("v2").Stage == "production" })
+	until(t, 50*time.Second, "v2 passes when Prometheus answers", func() bool {
+		return s.release("v2").Stage == "production"
+	})
 }
 
 // openPrometheus runs Debian's Prometheus; it scrapes the shops every second.
