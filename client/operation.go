@@ -53,6 +53,16 @@ func (c *Client) Canary(ctx context.Context, id string) (api.Canary, error) {
 	return get[api.Canary](ctx, c, "releases/"+seg(id)+"/canary", nil)
 }
 
+// Replay makes verdicts on a release again, after the look that is named; 0 begins with the first.
+func (c *Client) Replay(ctx context.Context, id string, after int64) (api.Replay, error) {
+	return get[api.Replay](ctx, c, "releases/"+seg(id)+"/replay", query("after", number(after)))
+}
+
+// Recording returns what the judge compared of a release, after the look that is named; 0 begins with the first.
+func (c *Client) Recording(ctx context.Context, id string, after int64) (api.Recording, error) {
+	return get[api.Recording](ctx, c, "releases/"+seg(id)+"/recording", query("after", number(after)))
+}
+
 // PushMetrics reports custom metrics. The receipt names those that do not count.
 func (c *Client) PushMetrics(ctx context.Context, in api.PushMetrics) (api.MetricReceipt, error) {
 	return post[api.MetricReceipt](ctx, c, "metrics", in)

@@ -13,10 +13,10 @@ import (
 // judge is about the comparison of two versions by itself, without a running Slipway.
 func (c *cli) judge() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "judge", Short: "Compare two versions by your own measurements", Args: cobra.NoArgs,
+		Use: "judge", Short: "Compare two versions by your own measurements; check verdicts", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.judgeStream())
+	cmd.AddCommand(c.judgeStream(), c.judgeReplay())
 	return cmd
 }
 

@@ -32,6 +32,8 @@ type Pass struct {
 	room   []answer // to be used again at the next look
 	counts [2][]uint32
 
+	tick func(*judge.Tick) // told of what is judged; nil mostly
+
 	stable stableWatch
 	past   pastSums // of the changed version, while the stable one is ill
 }
@@ -65,6 +67,16 @@ func (p *Pass) Next(since time.Time) int64 {
 // Feed takes evidence as Evaluate does and says nothing: a pass that was fed with what another one was asked about is
 // the same as that, to the last bit.
 func (p *Pass) Feed(rules Rules, ev Evidence) { p.exam(rules, ev) }
+
+// Ticks is Feed, and hands over what it gave the judge, which belongs to the pass and is not kept.
+func (p *Pass) Ticks(rules Rules, ev Evidence, f func(*judge.Tick)) {
+	p.tick = f
+	p.exam(rules, ev)
+	p.tick = nil
+}
+
+// Start is the second in which the change's traffic began, 0 before anything was taken.
+func (p *Pass) Start() int64 { return p.start }
 
 // exam puts a look's evidence in order and takes what is new of it. Nothing of ev is changed.
 func (p *Pass) exam(rules Rules, ev Evidence) *exam {
@@ -103,7 +115,9 @@ func (p *Pass) begin(ev Evidence, canary []metric.Bucket, end int64) int64 {
 	}
 	if !p.begun || p.start != start {
 		since := [2]int64{start, start}
-		*p = Pass{begun: true, start: start, fed: start, asked: since, heard: since, step: start, last: start - 1}
+		*p = Pass{
+			tick: p.tick, begun: true, start: start, fed: start, asked: since, heard: since, step: start, last: start - 1,
+		}
 	}
 	return start
 }
@@ -183,6 +197,9 @@ func (p *Pass) judge(x *exam, arms [2][]metric.Bucket) {
 			t.SliceUnits, t.SliceSlow = &b.stable.Slices.Units, &b.stable.Slices.Slow
 		}
 		p.j.Tick(&t)
+		if p.tick != nil {
+			p.tick(&t)
+		}
 		p.last = b.second + x.width - 1
 	}
 	for i := range x.ev.Values {

@@ -82,6 +82,7 @@ func (s *Server) releaseOperations(h huma.API) {
 	}, func(ctx context.Context, who access.Actor, in *ByID) (api.Canary, error) {
 		return s.Desk.Canary(ctx, who, in.ID)
 	})
+	s.replayOperations(h)
 	s.releaseActions(h)
 }
 

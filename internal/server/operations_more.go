@@ -15,6 +15,32 @@ import (
 	"github.com/slipwayhq/slipway/internal/people"
 )
 
+func (s *Server) replayOperations(h huma.API) {
+	type query struct {
+		ByID
+		After int64 `query:"after" minimum:"0" doc:"next of the part before."`
+		Limit int   `query:"limit" minimum:"1" maximum:"5000" default:"1000" doc:"Looks at most."`
+	}
+	register(s, h, endpoint{
+		ID: "replay-release", Method: http.MethodGet, Path: "/releases/{id}/replay", Tag: "Releases",
+		Summary: "Make the verdicts on a release again from the stored evidence",
+		About: "Each look of the guard is stored with what it was given. This judges it again and compares the whole " +
+			"verdict with the recorded one, to the last digit.",
+		Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *query) (api.Replay, error) {
+		return s.Desk.Replay(ctx, who, in.ID, in.After, in.Limit)
+	})
+	register(s, h, endpoint{
+		ID: "get-recording", Method: http.MethodGet, Path: "/releases/{id}/recording", Tag: "Releases",
+		Summary: "Read what the judge compared, second by second",
+		About: "The ticks have the form that `slipway judge stream` and `slipway simulate --replay` read. Seconds in which " +
+			"the share was on its way are left out.",
+		Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *query) (api.Recording, error) {
+		return s.Desk.Recording(ctx, who, in.ID, in.After, in.Limit)
+	})
+}
+
 func (s *Server) placeOperations(h huma.API) {
 	type query struct {
 		Environment string `query:"environment" maxLength:"64" doc:"Only those of this environment."`

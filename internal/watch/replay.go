@@ -1,0 +1,220 @@
+package watch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+
+	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/guard/record"
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/store"
+)
+
+// Replay makes every verdict on a release again from what was stored. It reads only, and begins at the first look.
+type Replay struct {
+	db   *store.DB
+	id   string
+	tape record.Tape
+	pass guard.Pass
+	look int64 // the last one that was read
+	lost bool  // what came before can't be read, so what comes now can't be judged
+}
+
+// NewReplay returns a Replay of a release that stands before the first look.
+func NewReplay(db *store.DB, release string) *Replay { return &Replay{db: db, id: release} }
+
+// Again is a verdict that was made again.
+type Again struct {
+	Look    int64
+	Verdict guard.Verdict // as it comes out now; empty when the evidence can't be read
+	Differs *Difference   // nil when it is the recorded one to the last digit
+}
+
+// Difference is where a recorded verdict is not what its evidence says.
+type Difference struct {
+	Look     int64
+	Where    string // a path into the verdict, "evidence" when that can't be read, "look" when one is missing
+	Recorded string
+	Again    string
+}
+
+// Skip goes to the look after which the next one is made again, without making verdicts.
+func (r *Replay) Skip(ctx context.Context, after int64) error {
+	for r.look < after {
+		n, err := r.rows(ctx, min(page, after-r.look), func(row store.Look) error {
+			if rules, ev, err := r.read(row); err == nil {
+				r.pass.Feed(rules, ev)
+			}
+			return nil
+		})
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+// Next makes up to limit verdicts again and hands each over. It returns how many there were: fewer than limit when they
+// were the last.
+func (r *Replay) Next(ctx context.Context, limit int64, each func(Again) error) (int64, error) {
+	return r.walk(ctx, limit, func(row store.Look) error { return each(r.again(row)) })
+}
+
+// Ticks hands over what up to limit looks gave the judge to compare, second by second.
+func (r *Replay) Ticks(ctx context.Context, limit int64, each func(*judge.Tick) error) (int64, error) {
+	return r.walk(ctx, limit, func(row store.Look) error {
+		rules, ev, err := r.read(row)
+		if err != nil {
+			return err
+		}
+		var failed error
+		r.pass.Ticks(rules, ev, func(t *judge.Tick) {
+			if failed == nil {
+				failed = each(t)
+			}
+		})
+		return failed
+	})
+}
+
+// Start is the second of the first visitor, 0 before a look was read.
+func (r *Replay) Start() int64 { return r.pass.Start() }
+
+func (r *Replay) walk(ctx context.Context, limit int64, each func(store.Look) error) (int64, error) {
+	var done int64
+	for done < limit {
+		n, err := r.rows(ctx, min(page, limit-done), each)
+		done += n
+		if err != nil || n == 0 {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+func (r *Replay) rows(ctx context.Context, limit int64, each func(store.Look) error) (int64, error) {
+	rows, err := r.db.Looks(ctx, r.id, r.look, int(limit))
+	if err != nil {
+		return 0, err
+	}
+	for i, row := range rows {
+		if err := each(row); err != nil {
+			return int64(i), err
+		}
+		r.look = row.Look
+	}
+	return int64(len(rows)), nil
+}
+
+// read reads a row's evidence, beginning anew where it does.
+func (r *Replay) read(row store.Look) (guard.Rules, guard.Evidence, error) {
+	if record.Begins(row.Evidence) {
+		r.tape, r.pass, r.lost = record.Tape{}, guard.Pass{}, false
+	}
+	if r.lost {
+		return guard.Rules{}, guard.Evidence{}, fmt.Errorf("an earlier look can't be read")
+	}
+	rules, ev, err := r.tape.Unpack(row.Evidence)
+	r.lost = err != nil
+	return rules, ev, err
+}
+
+func (r *Replay) again(row store.Look) Again {
+	out := Again{Look: row.Look}
+	differs := func(where, recorded, again string) Again {
+		out.Differs = &Difference{Look: row.Look, Where: where, Recorded: recorded, Again: again}
+		return out
+	}
+	if row.Look != r.look+1 {
+		return differs("look", fmt.Sprintf("%d comes after %d", row.Look, r.look), "none is missing")
+	}
+	rules, ev, err := r.read(row)
+	if err != nil {
+		return differs("evidence", err.Error(), "")
+	}
+	out.Verdict = r.pass.Evaluate(rules, ev)
+	text, err := json.Marshal(out.Verdict)
+	switch {
+	case err != nil:
+		return differs("verdict", "", err.Error())
+	case row.Verdict == nil:
+		return differs("verdict", "it is damaged: its checksum does not agree", out.Verdict.Sentence)
+	case bytes.Equal(text, row.Verdict):
+		return out
+	}
+	where, recorded, now := difference(row.Verdict, text)
+	return differs(where, recorded, now)
+}
+
+// difference finds the first place where two documents differ.
+func difference(recorded, again []byte) (where, a, b string) {
+	var x, y any
+	if decode(recorded, &x) != nil || decode(again, &y) != nil {
+		return "verdict", string(recorded), string(again)
+	}
+	where, x, y = differ("", x, y)
+	return where, text(x), text(y)
+}
+
+// decode reads numbers digit by digit.
+func decode(b []byte, into *any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	return d.Decode(into)
+}
+
+func text(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil || v == nil {
+		return ""
+	}
+	return string(b)
+}
+
+func differ(at string, x, y any) (string, any, any) {
+	switch a := x.(type) {
+	case map[string]any:
+		b, ok := y.(map[string]any)
+		if !ok {
+			return at, x, y
+		}
+		for _, name := range names(a, b) {
+			if !reflect.DeepEqual(a[name], b[name]) {
+				below := name
+				if at != "" {
+					below = at + "." + name
+				}
+				return differ(below, a[name], b[name])
+			}
+		}
+	case []any:
+		b, ok := y.([]any)
+		if !ok {
+			return at, x, y
+		}
+		for i := range min(len(a), len(b)) {
+			if !reflect.DeepEqual(a[i], b[i]) {
+				return differ(at+"["+strconv.Itoa(i)+"]", a[i], b[i])
+			}
+		}
+	}
+	return at, x, y
+}
+
+func names(a, b map[string]any) []string {
+	var out []string
+	for _, m := range []map[string]any{a, b} {
+		for name := range m {
+			if !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
