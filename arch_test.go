@@ -53,10 +53,11 @@ var table = map[string]rule{
 	"access":     {pure: true, may: []string{"fault"}},
 	"approval":   {pure: true, may: []string{"fault"}},
 	"judge": {
-		pure: true, may: []string{"fault", "judge/num"},
-		lines: 3400, // the evidence of one comparison is one bounded state: it can't be divided among rooms
+		pure: true, may: []string{"fault", "judge/burst", "judge/num"},
+		lines: 3600, // the evidence of one comparison is one bounded state: it can't be divided among rooms
 	},
 	"judge/num":         {pure: true},
+	"judge/burst":       {pure: true, may: []string{"judge/num"}},
 	"judge/anytime":     {pure: true, may: []string{"judge/num"}},
 	"judge/contest":     {may: []string{"judge", "sim/traffic"}, goes: 1},
 	"judge/contest/cmd": {may: []string{"judge/contest"}},

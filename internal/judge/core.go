@@ -10,10 +10,10 @@ import (
 // The weights of the metrics in the total e-value: fixed beforehand, so that their mean is an e-value whatever ties
 // the metrics together (statistics: section 2.4). With custom metrics they take customShare, by the user's weights.
 const (
-	weightErrors = 0.72
-	weightRanks  = 0.19
-	weightSlow   = 0.09
-	customShare  = 0.30
+	weightRanks = 0.75 // of what is bet on durations
+	kept        = 0.10 // for durations
+	lent        = 0.12 // and so much more at most, but bet on errors until durations are judged
+	customShare = 0.30
 )
 
 // What a judgement rests on at least, and when it holds.
@@ -63,6 +63,7 @@ type Judge struct {
 	silentC  float64 // seconds without requests
 	silentS  float64
 	measured bool // durations were ever measured
+	staked   bool // durations have all that is bet on them
 
 	stepC, stepN float64 // requests at this share: canary, both
 	nearC, nearN float64 // the same, of the last seconds only
@@ -105,15 +106,37 @@ func New(s Settings) *Judge {
 		part := min(1, 600/float64(b.Seconds))
 		j.rateK, j.rateN = float64(b.Failed)*part, float64(b.Requests)*part
 	}
-	j.pi = [3]float64{weightErrors, weightRanks, weightSlow}
-	if s.WorseErrors < 0 {
-		j.pi = [3]float64{0, weightRanks / (weightRanks + weightSlow), weightSlow / (weightRanks + weightSlow)}
+	durations := float64(kept)
+	switch {
+	case s.WorseErrors < 0:
+		durations, j.staked = 1, true
+	case s.WorseLatency < 0:
+		durations, j.staked = 0, true
 	}
-	if s.WorseLatency < 0 {
-		j.pi = [3]float64{1, 0, 0}
-	}
+	j.pi = [3]float64{1 - durations, durations * weightRanks, durations * (1 - weightRanks)}
 	j.addCustom()
+	j.setEnough()
 	return j
+}
+
+// setEnough says at which wealth errors alone decide.
+func (j *Judge) setEnough() {
+	if j.pi[0] > 0 {
+		j.errors.enough = float64((1 + 1e-9) / float64(j.s.Alpha*j.pi[0]))
+	}
+}
+
+// stakeDurations gives what was lent back to durations, when the first ones are judged: until then it was bet on
+// errors, because gross ones are to be seen in the first seconds. Where durations are never measured it stays there.
+// Moving money is fair: how much it is depends on what was seen before only.
+func (j *Judge) stakeDurations() {
+	j.staked = true
+	own := j.pi[0]
+	part := float64(own * j.errors.give(lent))
+	j.pi[0] = own - part
+	j.pi[1] += float64(part * weightRanks)
+	j.pi[2] += float64(part * (1 - weightRanks))
+	j.setEnough()
 }
 
 func (j *Judge) addCustom() {
@@ -318,6 +341,9 @@ func (j *Judge) judge(second int64, width float64, c, s Arm) {
 		j.harm += float64(c.Units) - float64(nc*ps)
 	}
 	if j.s.WorseLatency >= 0 && second >= j.warm {
+		if !j.staked && j.lat.ready && len(c.Latency) > 0 && len(s.Latency) > 0 {
+			j.stakeDurations()
+		}
 		j.lat.tick(second, c.Latency, s.Latency)
 	}
 	j.combine()

@@ -45,8 +45,8 @@ func newCustomEvidence(m Metric, s Settings) *customEvidence {
 		s.WorseErrors, s.Slack, s.Background = max(m.WorseBy, 0), 0, Background{}
 		e := newErrorEvidence(s)
 		if m.Higher { // fewer good events are worse: the same bets with the ratios turned round
-			for i := range e.ratio {
-				e.ratio[i] = 1 / e.ratio[i]
+			for i := range e.worlds {
+				e.worlds[i].Ratio = 1 / e.worlds[i].Ratio
 			}
 		}
 		c.rate = &e

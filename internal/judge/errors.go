@@ -3,43 +3,37 @@ package judge
 import (
 	"math"
 
+	"github.com/slipwayhq/slipway/internal/judge/burst"
 	"github.com/slipwayhq/slipway/internal/judge/num"
 )
 
 // The effects that errors are bet on beyond the tolerance, and what each is given at the start: chosen so that a
 // doubled rate costs least, measured with the contest's worlds on seeds of its own.
-func effects() [accounts]float64 { return [accounts]float64{1.15, 1.3, 1.6, 2, 3, 5, 10, 30, 100} }
+func effects() [accounts]float64 { return [accounts]float64{1.15, 1.35, 1.7, 2.1, 3, 5, 10, 25, 80} }
 func stakes() [accounts]float64 {
-	return [accounts]float64{.02, .04, .10, .25, .20, .16, .15, .05, .03}
+	return [accounts]float64{.015, .025, .17, .185, .08, .145, .285, .065, .03}
 }
+
+// later is likewise what each is given of what is paid in later: what begins late has to be seen soon.
+func later() [accounts]float64 { return [accounts]float64{.01, .02, .05, .22, .48, .10, .08, .03, .01} }
 
 // staked is bet from the start; the rest is paid in by the minute: the mixture over the times at which a regression
 // may begin.
 const (
 	accounts = 9
 	payments = 45
-	staked   = 0.82
+	staked   = 0.885
 	// Accounts from this one on are withdrawn when there are too few failures for them, not before so much speaks for
 	// that (a natural logarithm).
-	firstGross = 6
-	patience   = 2
+	firstGross  = 6
+	patience    = 2
+	mostTrimmed = 12 // failures in a tick up to which no more than enough is bet on
 )
 
 // What is asked whether it is ruled out: so many times as many errors (statistics: section 2.6), and how much the
 // linear bets stake on each.
 func ladder() [4]float64   { return [4]float64{10, 5, 3, 2} }
 func boldness() [4]float64 { return [4]float64{.15, .35, .65, .95} }
-
-// A burst is a bad instance, or a bad moment of a few visitors: for some seconds a part of the visitors as large as
-// one slice fails so many times as often. States of a filter: calm, a burst of some height among the canary's
-// visitors, or among those of the stable version.
-const (
-	heights = 7
-	states  = 1 + 2*heights
-	patch   = 1.0 / Slices // the part of all visitors that a burst hits
-)
-
-func height() [heights]float64 { return [heights]float64{3, 6, 12, 25, 60, 150, 500} }
 
 // The versions of the world that are weighed against each other: the tolerated one (no worse than the tolerance), one
 // for each effect, equal versions, and one for each rung of the ladder.
@@ -51,9 +45,6 @@ const (
 	worlds    = firstRung + 4
 )
 
-// filter says how likely each state is, given what was seen, in one world.
-type filter [states]float64
-
 // errorEvidence bets on the version on which failed visitors land (statistics: section 2.2), with a null hypothesis
 // that knows bursts: in each world a small hidden Markov model says how likely c of k failures are on the canary, and
 // an account grows by the ratio of its world's answer to the tolerated world's. Each answer is a probability over c
@@ -62,15 +53,11 @@ type errorEvidence struct {
 	rho     float64 // tolerated ratio
 	slack   float64
 	linear  bool
-	block   int64   // seconds of a block in linear mode
-	hazard  float64 // bursts a second in one slice
-	leave   float64 // chance a second that a burst ends
-	filters [worlds]filter
-	ratio   [worlds]float64
-
-	share   float64                 // that the tables belong to
-	up      [worlds][states]float64 // ln of the ratio of failure rates, by world and state
-	down    [worlds][states]float64 // ln(1 + v (ratio - 1))
+	block   int64 // seconds of a block in linear mode
+	pace    burst.Pace
+	enough  float64 // wealth at which all is decided; 0: there is none
+	worlds  [worlds]burst.World
+	share   float64 // that they are set to
 	wealth  [accounts]float64
 	reserve float64
 	paid    int
@@ -78,6 +65,7 @@ type errorEvidence struct {
 	each    float64           // seconds between two payments
 	since   float64           // seconds since the start
 
+	seen   float64    // failures of the canary
 	safety [4]float64 // ln of the evidence that the rung is ruled out
 	quiet  float64    // likewise that the canary fails less often than the slack, whatever the stable version does
 
@@ -107,107 +95,87 @@ func newErrorEvidence(s Settings) errorEvidence {
 		e.wealth[i] = staked * q
 		e.trust[i] = patience
 	}
-	for i := range e.filters {
-		e.filters[i][0] = 1
-	}
-	e.ratio[tolerated], e.ratio[equal] = e.rho, 1
+	e.worlds[tolerated], e.worlds[equal] = burst.New(e.rho), burst.New(1)
 	for i, r := range effects() {
-		e.ratio[firstBet+i] = e.rho * r
+		e.worlds[firstBet+i] = burst.New(e.rho * r)
 	}
 	for i, r := range ladder() {
-		e.ratio[firstRung+i] = r
+		e.worlds[firstRung+i] = burst.New(r)
 	}
 	e.learn(s.Background)
 	return e
 }
 
-// learn takes what the placebo slices say. Two bursts more than were seen are supposed, so that the first one ever
-// fools nobody.
+// learn takes what the placebo slices say. Half a burst more than were seen is supposed, and all doubled, because there
+// were few to learn from; who has seen nothing yet expects two an hour.
 func (e *errorEvidence) learn(b Background) {
-	hours := float64(b.Seconds) / 3600
-	if !b.Sliced {
-		hours = 3
+	hours := 0.0
+	if b.Sliced {
+		hours = float64(b.Seconds) / 3600
 	}
-	// An hour, among all visitors; doubled, because there were few to learn from.
-	rate := 2 * (float64(b.Bursts) + 1) / (hours + 1)
-	e.hazard = min(rate, 60) / 3600 / Slices
+	rate := (2*float64(b.Bursts) + 1) / (hours + 0.5) // an hour, among all visitors
 	mean := 20.0
 	if b.Bursts >= 3 && b.BurstSeconds > 0 {
 		mean = min(max(b.BurstSeconds, 25), 60)
 	}
-	e.leave = -num.Expm1(-1 / mean)
-	e.linear, e.block = b.Mode == Linear, min(max(b.Block, 5), 600)
+	e.pace = burst.Of(min(rate, 60), mean)
+	e.linear, e.block = b.Mode == Linear, min(max(b.Block, 5), 60)
 }
 
-// prepare fills the tables for a share.
+// prepare sets the worlds to a share.
 func (e *errorEvidence) prepare(v float64) {
 	if v == e.share {
 		return
 	}
 	e.share = v
-	for i := range e.ratio {
-		e.prepareWorld(i)
+	for i := range e.worlds {
+		e.worlds[i].At(v)
 	}
 }
 
-func (e *errorEvidence) prepareWorld(i int) {
-	v, r := e.share, e.ratio[i]
-	set := func(s int, x float64) {
-		e.up[i][s], e.down[i][s] = num.Log(x), num.Log1p(float64(v*(x-1)))
+// trimmed is by what all that is bet is multiplied after c of k failures, because nobody needs more than enough: what
+// would be won beyond it pays for losing less otherwise. Had is how many failures the canary had before; where they
+// would still be too few to decide nothing is enough. It is fair: under the tolerated world the mean of what is had
+// afterwards is what is had now.
+func (e *errorEvidence) trimmed(c, k, had float64) float64 {
+	weigh := func(i int, x float64) float64 { return e.worlds[i].Weigh(x, k) }
+	have := e.money()
+	v, w := num.Log(e.share), num.Log1p(-e.share)
+	if !(have < e.enough) || have*num.Exp(-weigh(tolerated, k)-float64(k*v)) <= e.enough {
+		return 1 // it is decided, or can't be by this tick
 	}
-	set(0, r)
-	for h, b := range height() {
-		set(1+h, r+float64((b-1)*min(1, patch/v)))
-		set(1+heights+h, r/(1+float64((b-1)*min(1, patch/(1-v)))))
-	}
-}
-
-// move lets seconds pass in a filter.
-func (e *errorEvidence) move(f *filter, seconds float64) {
-	out := e.leave
-	hc, hs := float64(e.hazard*e.share*Slices), float64(e.hazard*(1-e.share)*Slices)
-	if seconds != 1 {
-		out = -num.Expm1(seconds * num.Log1p(-e.leave))
-		hc, hs = min(hc*seconds, 0.3), min(hs*seconds, 0.3)
-	}
-	calm, back := f[0], 0.0
-	for s := 1; s < states; s++ {
-		gone := float64(f[s] * out)
-		back += gone
-		f[s] -= gone
-	}
-	f[0] = float64(calm*(1-hc-hs)) + back
-	for h := range heights {
-		f[1+h] += float64(calm * hc / heights)
-		f[1+heights+h] += float64(calm * hs / heights)
-	}
-}
-
-// likely updates a filter with c of k failures and returns the logarithm of how likely they were, up to what all
-// worlds share.
-func (e *errorEvidence) likely(i int, c, k float64) float64 {
-	f := &e.filters[i]
-	var l [states]float64
-	top := math.Inf(-1)
-	for s := range l {
-		l[s] = float64(c*e.up[i][s]) - float64(k*e.down[i][s])
-		if f[s] > 0 {
-			top = max(top, l[s])
+	var gets, chance [mostTrimmed + 1]float64
+	rest := 0.0
+	for x := 0.0; x <= k; x++ {
+		null := weigh(tolerated, x)
+		sum := e.reserve
+		for i, m := range e.wealth {
+			sum += float64(m * num.Exp(weigh(firstBet+i, x)-null))
 		}
+		p := num.Exp(num.Choose(uint64(k), uint64(x)) + null + float64(x*v) + float64((k-x)*w))
+		gets[int(x)], chance[int(x)] = sum, p
+		rest += float64(p * sum)
 	}
-	sum := 0.0
-	for s := range l {
-		f[s] = float64(f[s] * num.Exp(l[s]-top))
-		sum += f[s]
+	more := 1.0
+	var cut [mostTrimmed + 1]bool
+	for again := true; again; {
+		again = false
+		for x := range int(k) + 1 {
+			if !cut[x] && had+float64(x) >= fewestUnits && float64(more*gets[x]) > e.enough {
+				cut[x], again = true, true
+				have -= float64(chance[x] * e.enough)
+				rest -= float64(chance[x] * gets[x])
+			}
+		}
+		if !(rest > 0) || !(have > 0) {
+			return 1
+		}
+		more = max(have/rest, 1)
 	}
-	if !(sum > 0) || math.IsInf(top, 0) {
-		*f = filter{1}
-		return l[0]
+	if cut[int(c)] {
+		return e.enough / gets[int(c)]
 	}
-	for s := range f {
-		f[s] /= sum
-	}
-	return top + num.Log(sum)
+	return more
 }
 
 // pass lets time go by and pays in.
@@ -217,7 +185,7 @@ func (e *errorEvidence) pass(seconds float64) {
 		part := e.reserve / float64(payments-e.paid)
 		e.paid++
 		e.reserve -= part
-		for i, q := range stakes() {
+		for i, q := range later() {
 			e.wealth[i] += float64(part * q)
 		}
 	}
@@ -235,6 +203,7 @@ func (e *errorEvidence) tick(second int64, width float64, v float64, off bool, c
 		e.linearTick(second, v, c, k)
 	} else {
 		e.filteredTick(width, c, k)
+		e.seen += c
 	}
 	e.quietly(c, nc)
 	e.withdraw(k, n, ps)
@@ -258,7 +227,7 @@ func (e *errorEvidence) withdraw(k, n, ps float64) {
 		return
 	}
 	for i := firstGross; i < accounts; i++ {
-		more := float64(e.share * (e.ratio[firstBet+i] - 1))
+		more := float64(e.share * (e.worlds[firstBet+i].Ratio - 1))
 		e.trust[i] = min(e.trust[i]+float64(k*num.Log1p(more))-float64(n*ps*more), patience)
 		if e.trust[i] < 0 {
 			kept := float64(e.wealth[i] * num.Exp(e.trust[i]))
@@ -269,19 +238,24 @@ func (e *errorEvidence) withdraw(k, n, ps float64) {
 }
 
 func (e *errorEvidence) filteredTick(width, c, k float64) {
-	for i := range e.filters {
-		e.move(&e.filters[i], width)
+	for i := range e.worlds {
+		e.worlds[i].Move(&e.pace, width)
 	}
 	if k == 0 {
 		return
 	}
-	null := e.likely(tolerated, c, k)
-	for i := range e.wealth {
-		e.wealth[i] = scaled(e.wealth[i], e.likely(firstBet+i, c, k)-null)
+	factor := 1.0
+	if e.enough > 0 && k <= mostTrimmed {
+		factor = e.trimmed(c, k, e.seen)
 	}
-	same := e.likely(equal, c, k)
+	null := e.worlds[tolerated].See(c, k)
+	for i := range e.wealth {
+		e.wealth[i] = float64(factor * scaled(e.wealth[i], e.worlds[firstBet+i].See(c, k)-null))
+	}
+	e.reserve *= factor
+	same := e.worlds[equal].See(c, k)
 	for i := range e.safety {
-		e.safety[i] = bounded(e.safety[i] + same - e.likely(firstRung+i, c, k))
+		e.safety[i] = bounded(e.safety[i] + same - e.worlds[firstRung+i].See(c, k))
 	}
 }
 
@@ -313,7 +287,7 @@ func (e *errorEvidence) closeBlock() {
 	}
 	bold := boldness()
 	for i := range e.safety {
-		wb := share(b.v, e.ratio[firstRung+i])
+		wb := share(b.v, e.worlds[firstRung+i].Ratio)
 		g := bold[i] * min(1, wb/(1-wb))
 		e.safety[i] = bounded(e.safety[i] + num.Log1p(float64(g*(1-b.c/float64(b.k*wb)))))
 	}
@@ -326,9 +300,9 @@ func share(v, r float64) float64 { return v * r / (float64(v*r) + 1 - v) }
 func (e *errorEvidence) rungs(ps float64) {
 	for i, r := range ladder() {
 		want := r + e.slack/max(ps, 1e-5)
-		if have := e.ratio[firstRung+i]; want > have*1.02 || want < have/1.02 {
-			e.ratio[firstRung+i] = want
-			e.prepareWorld(firstRung + i)
+		if w := &e.worlds[firstRung+i]; want > w.Ratio*1.02 || want < w.Ratio/1.02 {
+			w.Ratio = want
+			w.At(e.share)
 		}
 	}
 }
@@ -343,12 +317,33 @@ func (e *errorEvidence) quietly(c, nc float64) {
 	e.quiet = bounded(e.quiet + float64(max(nc-c, 0)*(num.Log1p(-a)-num.Log1p(-q))) + float64(c*num.Log(a/q)))
 }
 
-func (e *errorEvidence) renew() {
+// money is all there is.
+func (e *errorEvidence) money() float64 {
 	sum := e.reserve
 	for _, w := range e.wealth {
 		sum += w
 	}
-	e.logE = num.Log(min(max(sum, poorest), richest))
+	return sum
+}
+
+// give takes the part of all money at most, and no more than half of what is bet, for another metric, and returns what
+// it was. What is left counts as the whole.
+func (e *errorEvidence) give(part float64) float64 {
+	bet := e.money() - e.reserve
+	part = min(part, bet/2)
+	if !(part > 0) {
+		return 0
+	}
+	for i := range e.wealth {
+		e.wealth[i] = float64(e.wealth[i] * ((1 - part/bet) / (1 - part)))
+	}
+	e.reserve /= 1 - part
+	e.renew()
+	return part
+}
+
+func (e *errorEvidence) renew() {
+	e.logE = num.Log(min(max(e.money(), poorest), richest))
 	e.maxLogE = max(e.maxLogE, e.logE)
 }
 

@@ -81,10 +81,10 @@ func newLatencyEvidence(b Bins, tolerance float64, bg Background) latencyEvidenc
 	return l
 }
 
-// tiltStakes is what each tilt is given at the start: shifts of the normal scores by .1, .2, .4, .8, 1.6 and 3, then
+// tiltStakes is what each tilt is given at the start: shifts of the normal scores, then
 // two heights of the slowest tenth and two of the slowest hundredth.
 func tiltStakes() [tilts]float64 {
-	return [tilts]float64{.20, .20, .14, .10, .06, .04, .07, .07, .06, .06}
+	return [tilts]float64{.04, .36, .18, .10, .05, .03, .07, .06, .06, .05}
 }
 
 // cellOf is the cell of a rank, and cellMiddle the rank in the middle of a cell: half of the cells for the fastest
@@ -150,7 +150,7 @@ func (l *latencyEvidence) renew() {
 	if l.lnTilt[0][0] != 0 {
 		return // the tilts themselves never change
 	}
-	shifts := [6]float64{.1, .2, .4, .8, 1.6, 3}
+	shifts := [6]float64{.07, .13, .25, .5, 1, 2.2}
 	for i := range rankCells {
 		u := cellMiddle(i)
 		z := num.Quantile(u)
@@ -331,7 +331,7 @@ func (l *latencyEvidence) slower(worth float64) bool {
 		return false
 	}
 	for _, q := range [3]float64{0.5, 0.95, 0.99} {
-		half := float64(1.645 * math.Sqrt(q*(1-q)/l.nC))
+		half := float64(1.0 * math.Sqrt(q*(1-q)/l.nC))
 		if q-half <= 0 {
 			continue
 		}

@@ -39,10 +39,10 @@ func TestEveryMachineFindsTheSameBits(t *testing.T) {
 		want [5]uint64
 	}{
 		{Calm, [5]uint64{
-			0x400157210b96254e, 0x4023292ca4479b16, 0xc036a819e262dd22, 0xbfe778b18898307b, 0x400752c1df8f0fa2,
+			0x3ffbd86fc278a0c1, 0x4020e1dec37fa9d1, 0xc0372da967d94476, 0xbfe778b18898307b, 0x400752c1df8f0fa2,
 		}},
 		{Linear, [5]uint64{
-			0x3ff0efb96e9a2c4c, 0x4022af0c7cb87269, 0xc012394e03917676, 0xbfe778b18898307b, 0x400752c1df8f0fa2,
+			0x3ff041ef6a460e32, 0x4020619d5bde927c, 0xc012394e03917676, 0xbfe778b18898307b, 0x400752c1df8f0fa2,
 		}},
 	} {
 		rng := rand.New(rand.NewPCG(1, 2))
@@ -77,7 +77,7 @@ func TestEveryMachineFindsTheSameBits(t *testing.T) {
 func TestNothingDependsOnTheProcessor(t *testing.T) {
 	t.Parallel()
 	library := regexp.MustCompile(`math\.(Exp|Exp2|Expm1|Log|Log1p|Log2|Log10|Pow|Erf|Erfc|Erfinv|Lgamma|Gamma|FMA)\(`)
-	for _, dir := range []string{".", "num"} {
+	for _, dir := range []string{".", "num", "burst"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -92,7 +92,7 @@ func TestNothingDependsOnTheProcessor(t *testing.T) {
 			}
 		}
 	}
-	cmd := exec.Command("go", "build", "-gcflags=-S", ".", "./num")
+	cmd := exec.Command("go", "build", "-gcflags=-S", ".", "./num", "./burst")
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	if err != nil || len(out) < 100_000 {

@@ -52,12 +52,15 @@ func (j *Judge) metrics(r Report) []MetricReport {
 			Canary: over(j.tot[0].units, j.tot[0].requests), Stable: over(j.tot[1].units, j.tot[1].requests),
 		})
 	}
-	if j.pi[1]+j.pi[2] > 0 {
+	if j.s.WorseLatency >= 0 {
 		l := MetricReport{
 			Name: "latency", Leads: lead == "latency" || lead == "slow", Weight: j.pi[1] + j.pi[2], Units: j.lat.slow,
 			Judged: j.lat.judged, Canary: r.Canary.P95, Stable: r.Stable.P95,
 		}
-		l.LogE = bounded(num.LogAdd(num.Log(j.pi[1])+j.lat.rankLog, num.Log(j.pi[2])+j.lat.slowLog) - num.Log(l.Weight))
+		if l.Weight > 0 {
+			l.LogE = num.LogAdd(num.Log(j.pi[1])+j.lat.rankLog, num.Log(j.pi[2])+j.lat.slowLog) - num.Log(l.Weight)
+			l.LogE = bounded(l.LogE)
+		}
 		l.MaxLogE = max(l.LogE, 0)
 		if r.Canary.P95 > 0 && r.Stable.P95 > 0 {
 			l.Ratio = Interval{Known: true, Value: r.Canary.P95 / r.Stable.P95, Low: r.Canary.P95Low / r.Stable.P95High,

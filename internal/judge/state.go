@@ -100,7 +100,7 @@ func (j *Judge) lacking(rung int, need float64) (requests uint64, seconds int64)
 		return 0, 0
 	}
 	n := math.Inf(1)
-	if gain := ps / v * kl(v, share(v, e.ratio[firstRung+rung])); gain > 0 {
+	if gain := ps / v * kl(v, share(v, e.worlds[firstRung+rung].Ratio)); gain > 0 {
 		n = (need - e.safety[rung]) / gain
 	}
 	if q, a := e.slack, e.slack/10; q > 0 {
