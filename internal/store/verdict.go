@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"context"
 	"database/sql"
+	_ "embed" // of the dictionary
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -50,9 +51,12 @@ type Judged struct {
 // Look is what the guard was given at one look at a release, and what it said.
 type Look struct {
 	Look     int64
-	Verdict  json.RawMessage // a guard.Verdict as it was recorded
-	Evidence []byte          // a row of guard/record
+	Evidence []byte // a row of guard/record
+	doc      []byte
 }
+
+// Verdict is the guard.Verdict as it was recorded.
+func (l Look) Verdict() (json.RawMessage, error) { return inflate(l.doc) }
 
 // InsertVerdict keeps what the guard said at a look, and upon what. It is a Conflict changed_meanwhile when that look
 // was recorded before: then another node judges the release, and what was judged here counts for nothing.
@@ -127,14 +131,7 @@ func (r reads) LatestVerdict(ctx context.Context, release string) (*Judged, erro
 // Looks returns up to limit looks at a release after one, in their order.
 func (r reads) Looks(ctx context.Context, release string, after int64, limit int) ([]Look, error) {
 	out, err := all(ctx, r.run, func(rows *sql.Rows, l *Look) error {
-		var doc []byte
-		if err := rows.Scan(&l.Look, &doc, &l.Evidence); err != nil {
-			return err
-		}
-		if text, err := inflate(doc); err == nil { // a broken one is for the reader to name
-			l.Verdict = text
-		}
-		return nil
+		return rows.Scan(&l.Look, &l.doc, &l.Evidence)
 	}, sqlLooks, release, after, limited(limit))
 	if err != nil {
 		return nil, fmt.Errorf("read looks at %s: %w", release, err)
@@ -150,10 +147,20 @@ func (s notes) PruneVerdicts(ctx context.Context, before time.Time) (int64, erro
 // mostText bounds a document when it is inflated.
 const mostText = 16 << 20
 
+// dictionary1 is a verdict as they mostly are: what a document has in common with it takes no room. It is never
+// changed, because what was stored can't be read without it; another one gets another number.
+//
+//go:embed verdict1.dict
+var dictionary1 []byte
+
+// deflated1 is the first byte of a document that was deflated by dictionary1.
+const deflated1 = 1
+
 // deflate makes a document small, with a checksum at its end. There is one a second for as long as a canary lasts.
 func deflate(text []byte) ([]byte, error) {
 	var out bytes.Buffer
-	w, err := flate.NewWriter(&out, flate.DefaultCompression)
+	out.WriteByte(deflated1)
+	w, err := flate.NewWriterDict(&out, flate.DefaultCompression, dictionary1)
 	if err == nil {
 		_, err = w.Write(text)
 	}
@@ -168,11 +175,10 @@ func deflate(text []byte) ([]byte, error) {
 
 func inflate(doc []byte) ([]byte, error) {
 	n := len(doc) - 4
-	if n < 0 || crc32.ChecksumIEEE(doc[:n]) != binary.BigEndian.Uint32(doc[n:]) {
+	if n < 1 || doc[0] != deflated1 || crc32.ChecksumIEEE(doc[:n]) != binary.BigEndian.Uint32(doc[n:]) {
 		return nil, fault.New(fault.Internal, "document_broken", "A stored document is damaged: its checksum does not agree.")
 	}
-	doc = doc[:n]
-	text, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(doc)), mostText))
+	text, err := io.ReadAll(io.LimitReader(flate.NewReaderDict(bytes.NewReader(doc[1:n]), dictionary1), mostText))
 	if err != nil {
 		return nil, fmt.Errorf("inflate document: %w", err)
 	}

@@ -324,7 +324,9 @@ func TestAReplayFindsAChangedByte(t *testing.T) {
 			id := "rel_" + strings.Trim(name, "[]0.")
 			for _, row := range rows {
 				var v guard.Verdict
-				c.check(json.Unmarshal(row.Verdict, &v))
+				text, err := row.Verdict()
+				c.check(err)
+				c.check(json.Unmarshal(text, &v))
 				evidence := slices.Clone(row.Evidence)
 				if row.Look == 7 {
 					damage(&v, evidence)

@@ -138,17 +138,18 @@ func (r *Replay) again(row store.Look) Again {
 		return differs("evidence", err.Error(), "")
 	}
 	out.Verdict = r.pass.Evaluate(rules, ev)
+	recorded, err := row.Verdict()
+	if err != nil {
+		return differs("verdict", err.Error(), out.Verdict.Sentence)
+	}
 	text, err := json.Marshal(out.Verdict)
-	switch {
-	case err != nil:
+	if err != nil {
 		return differs("verdict", "", err.Error())
-	case row.Verdict == nil:
-		return differs("verdict", "it is damaged: its checksum does not agree", out.Verdict.Sentence)
-	case bytes.Equal(text, row.Verdict):
+	}
+	if bytes.Equal(text, recorded) {
 		return out
 	}
-	where, recorded, now := difference(row.Verdict, text)
-	return differs(where, recorded, now)
+	return differs(difference(recorded, text))
 }
 
 // difference finds the first place where two documents differ.

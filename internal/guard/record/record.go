@@ -23,11 +23,16 @@ import (
 	"github.com/slipwayhq/slipway/internal/guard"
 )
 
-// The first byte of a row: how the rest is written.
+// The first byte of a row: how the rest is written, and whether it begins anew.
 const (
 	plain    = 1
 	deflated = 2
+	begins   = 0x10
 )
+
+// worth is the size in bytes from which a row is deflated. Most are smaller: reading them again must be cheap, because
+// a node that takes over reads all of them.
+const worth = 1024
 
 // maxRow bounds a row when it is unpacked.
 const maxRow = 32 << 20
@@ -37,13 +42,14 @@ const maxRow = 32 << 20
 type Tape struct {
 	begun  bool
 	parts  map[string]json.RawMessage // the small parts, as the last look had them
+	whole  small                      // the same, read
 	now    time.Time
 	probes [2][]guard.Probe
 }
 
 // Clone returns a Tape that stands at the same place and goes its own way.
 func (t *Tape) Clone() *Tape {
-	return &Tape{begun: t.begun, parts: maps.Clone(t.parts), now: t.now, probes: t.probes}
+	return &Tape{begun: t.begun, parts: maps.Clone(t.parts), whole: t.whole, now: t.now, probes: t.probes}
 }
 
 // bulky are the parts that are packed by themselves.
@@ -83,7 +89,6 @@ func (t *Tape) Pack(rules guard.Rules, ev guard.Evidence) ([]byte, error) {
 		}
 	}
 	var p packer
-	p.flag(!t.begun)
 	p.int(ev.Now.UnixNano() - t.nanos())
 	p.int(ev.Complete - ev.Now.Unix())
 	if len(changed) == 0 {
@@ -102,8 +107,17 @@ func (t *Tape) Pack(rules guard.Rules, ev guard.Evidence) ([]byte, error) {
 		t.probes[arm] = slices.Clone(list)
 	}
 	p.values(ev.Values, ev.Complete)
+	row, err := finish(p.b, !t.begun)
+	if err != nil {
+		return nil, err
+	}
+	if len(changed) > 0 {
+		if t.whole, err = wholeOf(parts); err != nil {
+			return nil, err
+		}
+	}
 	t.begun, t.parts, t.now = true, parts, ev.Now
-	return finish(p.b)
+	return row, nil
 }
 
 func (t *Tape) nanos() int64 {
@@ -131,24 +145,29 @@ func partsOf(rules guard.Rules, ev guard.Evidence) (map[string]json.RawMessage, 
 	return parts, nil
 }
 
-// finish deflates what becomes smaller by it, and adds the checksum.
-func finish(body []byte) ([]byte, error) {
-	var out bytes.Buffer
-	out.WriteByte(deflated)
-	w, err := flate.NewWriter(&out, flate.DefaultCompression)
-	if err == nil {
-		_, err = w.Write(body)
+// finish deflates what is worth it, and adds the checksum.
+func finish(body []byte, begin bool) ([]byte, error) {
+	format := byte(plain)
+	if len(body) >= worth {
+		var out bytes.Buffer
+		w, err := flate.NewWriter(&out, flate.DefaultCompression)
+		if err == nil {
+			_, err = w.Write(body)
+		}
+		if err == nil {
+			err = w.Close()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("pack evidence: %w", err)
+		}
+		if out.Len() < len(body) {
+			format, body = deflated, out.Bytes()
+		}
 	}
-	if err == nil {
-		err = w.Close()
+	if begin {
+		format |= begins
 	}
-	if err != nil {
-		return nil, fmt.Errorf("pack evidence: %w", err)
-	}
-	row := out.Bytes()
-	if len(row) > len(body) {
-		row = append([]byte{plain}, body...)
-	}
+	row := append([]byte{format}, body...)
 	return binary.BigEndian.AppendUint32(row, crc32.ChecksumIEEE(row)), nil
 }
 
@@ -166,7 +185,7 @@ func open(row []byte) ([]byte, error) {
 	if crc32.ChecksumIEEE(row) != binary.BigEndian.Uint32(sum) {
 		return nil, broken("its checksum does not agree")
 	}
-	switch row[0] {
+	switch row[0] &^ begins {
 	case plain:
 		return row[1:], nil
 	case deflated:
@@ -179,14 +198,13 @@ func open(row []byte) ([]byte, error) {
 	return nil, broken("it is of a format that this version does not know")
 }
 
-// Begins says whether a row begins anew, without the rows before it. One that can't be read begins nothing.
+// Begins says whether a row begins anew, without the rows before it. A damaged one begins nothing.
 func Begins(row []byte) bool {
-	body, err := open(row)
-	if err != nil {
+	if len(row) < 5 || row[0]&begins == 0 {
 		return false
 	}
-	u := unpacker{b: body}
-	return u.flag() && !u.bad
+	n := len(row) - 4
+	return crc32.ChecksumIEEE(row[:n]) == binary.BigEndian.Uint32(row[n:])
 }
 
 // Unpack reads the row that comes next. A row that begins anew may come at any time. When it fails the Tape stands
@@ -199,20 +217,21 @@ func (t *Tape) Unpack(row []byte) (guard.Rules, guard.Evidence, error) {
 	}
 	u := unpacker{b: body}
 	from := t
-	if u.flag() {
+	if row[0]&begins != 0 {
 		from = &Tape{}
 	} else if !t.begun {
 		return fail(broken("the rows before it are missing"))
 	}
 	now := time.Unix(0, from.nanos()+u.int()).UTC()
 	complete := now.Unix() + u.int()
-	parts, err := merged(from.parts, u.bytes())
-	if err != nil {
-		return fail(err)
-	}
-	s, err := wholeOf(parts)
-	if err != nil {
-		return fail(err)
+	parts, s := from.parts, from.whole
+	if changes := u.bytes(); len(changes) > 0 {
+		if parts, err = merged(parts, changes); err != nil {
+			return fail(err)
+		}
+		if s, err = wholeOf(parts); err != nil {
+			return fail(err)
+		}
 	}
 	ev := s.Evidence
 	ev.Now, ev.Complete = now, complete
@@ -224,15 +243,12 @@ func (t *Tape) Unpack(row []byte) (guard.Rules, guard.Evidence, error) {
 	if u.bad || len(u.b) > 0 {
 		return fail(broken("it does not end where it should"))
 	}
-	*t = Tape{begun: true, parts: parts, now: now, probes: probes}
+	*t = Tape{begun: true, parts: parts, whole: s, now: now, probes: probes}
 	return s.Rules, ev, nil
 }
 
 // merged applies what changed to the small parts.
 func merged(before map[string]json.RawMessage, changes []byte) (map[string]json.RawMessage, error) {
-	if len(changes) == 0 {
-		return before, nil
-	}
 	changed := map[string]json.RawMessage{}
 	if err := json.Unmarshal(changes, &changed); err != nil {
 		return nil, broken("its small parts are no JSON")
