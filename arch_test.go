@@ -59,7 +59,7 @@ var table = map[string]rule{
 	"judge/num":         {pure: true},
 	"judge/burst":       {pure: true, may: []string{"judge/num"}},
 	"judge/anytime":     {pure: true, may: []string{"judge/num"}},
-	"judge/contest":     {may: []string{"judge", "sim/traffic"}, goes: 1},
+	"judge/contest":     {may: []string{"judge", "judge/anytime", "sim/traffic"}, goes: 1},
 	"judge/contest/cmd": {may: []string{"judge/contest"}},
 	"judge/stream":      {may: []string{"fault", "judge"}},
 	"sim/traffic":       {pure: true, may: []string{"judge"}},

@@ -48,11 +48,16 @@ func EmpiricalProcess(t, alpha, tMin, a float64) float64 {
 	if t < tMin {
 		return math.Inf(1)
 	}
-	return a * math.Sqrt((math.Log1p(math.Log(t/tMin))+empiricalConstant(alpha, a))/t)
+	return EmpiricalBand(t, tMin, a, EmpiricalConstant(alpha, a))
 }
 
-// empiricalConstant is the smallest C whose chance of an error is alpha.
-func empiricalConstant(alpha, a float64) float64 {
+// EmpiricalBand is EmpiricalProcess with a constant that is known.
+func EmpiricalBand(t, tMin, a, c float64) float64 {
+	return a * math.Sqrt((math.Log1p(math.Log(t/tMin))+c)/t)
+}
+
+// EmpiricalConstant is the smallest C of that band whose chance of an error is alpha.
+func EmpiricalConstant(alpha, a float64) float64 {
 	return root(1, 100, func(c float64) float64 {
 		gamma := func(eta float64) float64 { return math.Sqrt(2/eta) * (a - math.Sqrt(2*(eta-1)/c)) }
 		widest := root(1, 2*a*a, func(eta float64) float64 { return 1 - gamma(eta) })

@@ -78,6 +78,10 @@ func Measure(c Cell, runs int, seed uint64) []Result {
 			names = append(names, "oracle")
 		}
 	}
+	return measure(c, names, runs, seed)
+}
+
+func measure(c Cell, names []string, runs int, seed uint64) []Result {
 	all := make([][]run, len(names))
 	for i := range all {
 		all[i] = make([]run, runs)
@@ -87,8 +91,8 @@ func Measure(c Cell, runs int, seed uint64) []Result {
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < runs; i += workers {
-				for k, name := range names {
-					all[k][i] = once(c, name, seed+uint64(i))
+				for k, r := range once(c, names, seed+uint64(i)) {
+					all[k][i] = r
 				}
 			}
 		})
@@ -101,51 +105,66 @@ func Measure(c Cell, runs int, seed uint64) []Result {
 	return out
 }
 
-// once runs one canary.
-func once(c Cell, name string, seed uint64) run {
+// decider is a judge of a canary: what it does at the end of a tick.
+type decider func(t *judge.Tick) judge.Move
+
+func newDecider(c Cell, name string, background judge.Background) decider {
+	if name == "slipway" {
+		route := judge.Route{Adaptive: c.Shares == Adaptive}
+		return judge.NewPilot(judge.Settings{Bins: bins(), Background: background}, route).Tick
+	}
+	var other rival = &oracle{ratio: c.Fault.Times}
+	if open := rivals()[name]; open != nil {
+		other = open()
+	}
+	return func(t *judge.Tick) judge.Move {
+		if other.tick(t) {
+			return judge.Move{Action: judge.RollBack}
+		}
+		return judge.Move{}
+	}
+}
+
+// once runs one canary under the eyes of all judges until each has decided. With Adaptive shares there can be one only,
+// because it steers.
+func once(c Cell, names []string, seed uint64) []run {
 	var (
 		tr    = traffic.New(c.World, c.Fault, bins(), seed)
-		route = judge.Route{Adaptive: c.Shares == Adaptive}
-		pilot *judge.Pilot
-		other rival
+		out   = make([]run, len(names))
+		all   = make([]decider, len(names))
 		tick  judge.Tick
-		out   = run{at: hour}
 		share = 0.05
+		spent run
 	)
 	background := tr.History(history)
-	switch name {
-	case "slipway":
-		pilot = judge.NewPilot(judge.Settings{Bins: bins(), Background: background}, route)
-	case "oracle":
-		other = &oracle{ratio: c.Fault.Times}
-	default:
-		other = rivals()[name]()
+	for k, name := range names {
+		all[k] = newDecider(c, name, background)
 	}
-	for second := range int64(hour) {
+	left := len(all)
+	for second := int64(0); second < hour && left > 0; second++ {
 		if c.Shares == Steps {
 			share = [4]float64{0.05, 0.10, 0.25, 0.50}[second/900]
 		}
 		tr.Next(second, share, &tick)
-		out.requests += float64(tick.Canary.Requests)
+		spent.at = second + 1
+		spent.requests += float64(tick.Canary.Requests)
 		if second >= c.Fault.Onset {
-			out.harm += float64(tick.Canary.Requests) * (c.World.Errors*(max(c.Fault.Times, 1)-1) + c.Fault.Points)
+			spent.harm += float64(tick.Canary.Requests) * (c.World.Errors*(max(c.Fault.Times, 1)-1) + c.Fault.Points)
 		}
-		var move judge.Move
-		if pilot != nil {
-			move = pilot.Tick(&tick)
-		} else if other.tick(&tick) {
-			move.Action = judge.RollBack
-		}
-		switch {
-		case move.Action == judge.RollBack:
-			out.at, out.back = second+1, true
-			return out
-		case c.Shares != Adaptive:
-		case move.Action == judge.Promote:
-			out.at, out.promoted = second+1, true
-			return out
-		case move.Next > 0:
-			share = move.Next
+		for k, decide := range all {
+			if decide == nil {
+				continue
+			}
+			move := decide(&tick)
+			out[k] = spent
+			out[k].back = move.Action == judge.RollBack
+			out[k].promoted = c.Shares == Adaptive && move.Action == judge.Promote
+			if out[k].back || out[k].promoted {
+				all[k] = nil
+				left--
+			} else if c.Shares == Adaptive && move.Next > 0 {
+				share = move.Next
+			}
 		}
 	}
 	return out

@@ -65,6 +65,7 @@ type Traffic struct {
 	wander        float64
 	shockEnd      int64
 	burst, slow   spell
+	running       [2]int // visitors of the stable and the changed version who fail again and again
 	share         float64
 	rose          int64
 	unlucky       float64   // sticky visitors: what part of the share the canary really got
@@ -196,9 +197,10 @@ func (t *Traffic) moment(second int64) moment {
 	}
 	if t.w.Drift {
 		t.wander += 0.02*t.r.NormFloat64() - 0.001*t.wander
-		m.load *= math.Exp(0.5*math.Sin(float64(second)/600) + 0.3*t.wander)
-		m.fails *= math.Exp(0.7 * math.Sin(float64(second)/700+1))
-		m.slow *= math.Exp(0.3 * math.Sin(float64(second)/500))
+		at, phase := float64(second), 7.3*t.start // a canary begins anywhere in it
+		m.load *= math.Exp(0.5*math.Sin(at/600+phase) + 0.3*t.wander)
+		m.fails *= math.Exp(0.7 * math.Sin(at/700+1+2*phase))
+		m.slow *= math.Exp(0.3 * math.Sin(at/500+3*phase))
 	}
 	if t.w.Shocks > 0 {
 		if second >= t.shockEnd && t.r.Float64() < t.w.Shocks/3600 {
@@ -288,10 +290,15 @@ func (t *Traffic) arm(canary bool, n int, share float64, second int64, m moment)
 	}
 	single := t.binomial(n, fails*spread)
 	a := judge.Arm{Requests: uint64(n), Units: uint64(single + hit), Errors: uint64(single + hit)}
-	if t.w.Runs {
+	if t.w.Runs { // who is in a run fails once a second
 		runs := t.poisson(float64(n) * fails * 0.5 / 8)
+		stays := &t.running[0]
+		if canary {
+			stays = &t.running[1]
+		}
+		*stays = t.binomial(*stays, 7.0/8) + runs
 		a.Units += uint64(runs)
-		a.Errors += uint64(8 * runs)
+		a.Errors += uint64(*stays)
 	}
 	if t.w.Retry {
 		more := uint64(t.binomial(3*int(a.Units), 0.6))

@@ -19,7 +19,7 @@ func main() {
 	seed := flag.Uint64("seed", 20_000_000, "first seed")
 	only := flag.String("cells", "", "only cells and goals whose name contains this")
 	rivals := flag.Bool("rivals", true, "ask the other judges too")
-	parts := flag.String("parts", "goals,healthy,cost", "what to print")
+	parts := flag.String("parts", "goals,healthy,study,cost", "what to print")
 	asJSON := flag.Bool("json", false, "print one JSON object a line")
 	flag.Parse()
 	p := printer{asJSON: *asJSON}
@@ -41,6 +41,16 @@ func main() {
 		for _, c := range contest.Healthy(*rivals) {
 			if strings.Contains(c.Name, *only) {
 				p.healthy(c, contest.Measure(c, *runs, *seed))
+			}
+		}
+		p.line("")
+	}
+	if strings.Contains(*parts, "study") {
+		p.line("| cell | measured | judge | in the study | here |")
+		p.line("|---|---|---|---|---|")
+		for _, x := range contest.Study() {
+			if strings.Contains(x.Cell.Name, *only) {
+				p.study(x, x.Again(*runs, *seed))
 			}
 		}
 		p.line("")
@@ -97,6 +107,14 @@ func (p printer) healthy(c contest.Cell, list []contest.Result) {
 	for _, r := range list {
 		if !p.row(c.Name, r) {
 			fmt.Printf("| %s | %s | %.2f %% | %.2f %% |\n", c.Name, r.Judge, 100*r.Back, 100*r.Upper)
+		}
+	}
+}
+
+func (p printer) study(x contest.Published, list []contest.Result) {
+	for _, r := range list {
+		if !p.row(x.Cell.Name, r) {
+			fmt.Printf("| %s | %s | %s | %g | %.4g |\n", x.Cell.Name, x.Says, r.Judge, x.Figures[r.Judge], x.Value(r))
 		}
 	}
 }
