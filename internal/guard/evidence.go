@@ -80,12 +80,12 @@ func (x *exam) part() float64 { return x.shares[len(x.shares)-1].Part() }
 // one before.
 func (x *exam) shareIn(second int64) float64 {
 	share := math.NaN()
+	from := second // a wide bucket may hold something of the one before
+	if x.width > 1 {
+		from -= x.width
+	}
 	for _, m := range x.ev.Moves {
-		from := second // a wide bucket may hold something of the one before
-		if x.width > 1 {
-			from -= x.width
-		}
-		if second+x.width > m.From.Unix() && (m.To.IsZero() || from <= m.To.Unix()) {
+		if second+x.width > m.From.Unix() && (m.To.IsZero() || time.Unix(from, 0).Before(m.To)) {
 			return share
 		}
 	}

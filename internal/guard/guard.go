@@ -174,7 +174,8 @@ func (c ShareChange) Part() float64 {
 	return c.Share / 100
 }
 
-// Move is a stretch of time in which a routing was under way, so that nobody knows which share was in force.
+// Move is a stretch of time in which a routing was under way: one edge may follow it already when another one does not
+// yet, so nobody knows which share was in force.
 type Move struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to,omitzero"` // zero while it is

@@ -15,8 +15,7 @@ import (
 // evidence reads what was measured of both versions since the last look, over the same seconds.
 func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release, rules guard.Rules,
 	effects map[string]effect.Effect, now time.Time) (guard.Evidence, error) {
-	ev := r.Watched(now)
-	ev.Moves = moves(effects)
+	ev := r.Watched(now, effects)
 	tl := w.Timeline.Of(rules.Source)
 	// The second in which this look falls is for the next one: a routing may be asked for before it is over.
 	final := min(tl.Watermark(now), now.Unix())
@@ -57,20 +56,6 @@ func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release,
 		ev.StableHealth, err = w.DB.ProbesOf(ctx, r.Previous, back)
 	}
 	return ev, err
-}
-
-// moves are the stretches in which a routing of the release was under way: one edge may follow it already when another
-// one does not yet.
-func moves(effects map[string]effect.Effect) []guard.Move {
-	var out []guard.Move
-	for _, x := range effects {
-		if x.Kind != effect.Route || x.State == effect.Superseded {
-			continue
-		}
-		out = append(out, guard.Move{From: x.Created.UTC(), To: x.Ended.UTC()})
-	}
-	slices.SortFunc(out, func(a, b guard.Move) int { return a.From.Compare(b.From) })
-	return out
 }
 
 // valueSpan is how many seconds of custom metrics are judged together.

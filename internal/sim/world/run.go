@@ -271,7 +271,7 @@ func (w *run) verdict() *guard.Verdict {
 	if !watched || w.found {
 		return nil
 	}
-	ev := w.r.Watched(w.now)
+	ev := w.r.Watched(w.now, w.f.Effects)
 	ev.Complete = w.now.Add(-w.Lag).Unix()
 	ev.StableVersion, ev.Baseline = w.before.StableVersion, w.before.Baseline
 	ev.Background, ev.Before = w.before.Background, w.before.Before
