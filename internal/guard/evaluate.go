@@ -125,10 +125,10 @@ func (x *exam) pair(c, s Finding, chance func(Finding) float64) {
 	x.say(m, c)
 }
 
-// normally says whether the stable version's last normal period breaks the same
-// limit, so that the changed version is no worse for breaking it.
+// normally says whether what the stable version usually did breaks the same limit, so
+// that the changed version is no worse for breaking it.
 func (x *exam) normally(f Finding) bool {
-	switch base := x.ev.Baseline; f.Rule {
+	switch base := x.usual(); f.Rule {
 	case "error_rate":
 		c := count{}
 		c.add(base)

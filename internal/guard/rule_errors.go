@@ -156,7 +156,7 @@ func spikeBuckets(width int64) int64 {
 // over the same seconds. From is empty when it is not known.
 func (x *exam) normal(arm string, c count) (rate float64, from string) {
 	b := count{}
-	b.add(x.ev.Baseline)
+	b.add(x.usual())
 	if b.requests >= normalRequests {
 		return max(b.rate(), normalFloor), "last normal period"
 	}

@@ -66,7 +66,7 @@ func (x *exam) latencyP95(arm string, bs *side) Finding {
 }
 
 // criticalLatency is the limit against the normal period.
-func (x *exam) criticalLatency() float64 { return slowLimit(x.rules.LatencyP95, x.ev.Baseline) }
+func (x *exam) criticalLatency() float64 { return slowLimit(x.rules.LatencyP95, x.usual()) }
 
 // slowLimit is the lower of the limit and the spike against a normal period.
 func slowLimit(limits Limits, normal metric.Bucket) float64 {

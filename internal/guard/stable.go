@@ -289,6 +289,15 @@ func (x *exam) watchStable(bs []metric.Bucket) {
 	}
 }
 
+// usual is what the stable version did while it kept its limits, where that was seen, and else in the last period: what
+// was broken of late is no normal.
+func (x *exam) usual() metric.Bucket {
+	if h := x.ev.Before.Healthy; h.Requests >= normalRequests {
+		return h
+	}
+	return x.ev.Baseline
+}
+
 // before is what the evidence knows of the time before; without it, the last normal period, if that kept the limits.
 func (x *exam) before() Before {
 	b, base := x.ev.Before, x.ev.Baseline

@@ -255,3 +255,16 @@ func TestEvidenceAgainstThePastClearsShares(t *testing.T) {
 		t.Errorf("after half a minute it is cleared to %g %%: %s", v.ClearedTo, v.Lacks)
 	}
 }
+
+// What was broken of late is no normal: neither an excuse once everybody has the new version, nor a spike's measure.
+//
+// req: N-04 CD-03
+func TestABrokenPastIsNoExcuse(t *testing.T) {
+	t.Parallel()
+	r := absolute()
+	r.ErrorRate.For = time.Minute
+	ev := flat{n: 120, share: 100, canary: 50, canaryErrors: 4, baseErrors: 3000}.evidence()
+	check(t, Evaluate(r, ev), want{NotEnough, Hold, "error_rate", Critical, "v1 was beyond it as well"})
+	ev.Before = Before{Healthy: metric.Bucket{Requests: 5000, Errors: 50}, Until: zero - 600, Ill: zero - 590}
+	check(t, Evaluate(r, ev), want{Worse, Undo, "error_rate", Critical, "v2 is worse. 8 % of"})
+}
