@@ -66,7 +66,7 @@ var table = map[string]rule{
 	"metric":            {pure: true, may: []string{"judge", "fault"}},
 	"guard": {
 		pure: true, may: []string{"judge", "judge/anytime", "metric", "fault"},
-		lines: 3000, // what the rules say of each other is decided in one place, over one pass
+		lines: 3100, // what the rules say of each other is decided in one place, over one pass
 	},
 	"guard/record":      {pure: true, may: []string{"fault", "guard", "judge", "metric"}},
 	"metric/prometheus": {may: []string{"fault", "judge", "metric"}},
