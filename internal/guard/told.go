@@ -30,7 +30,7 @@ func (v Verdict) Told(changed, stable string) Told {
 	t := Told{
 		Compared: fmt.Sprintf("%s of %s are compared with %s of %s.", capital(requests(r.Canary.Requests)), n.changed,
 			thousands(r.Stable.Requests), n.stable),
-		Sure: n.sure(r.MaxLogE), RuledOut: ruledOut(r), Needs: v.needs(n), Harm: n.harm(r), Mode: r.Why,
+		Sure: n.sure(r.MaxLogE), RuledOut: n.bounds(r), Needs: v.needs(n), Harm: n.harm(r), Mode: r.Why,
 	}
 	if r.Canary.Requests == 1 {
 		t.Compared = strings.Replace(t.Compared, " are ", " is ", 1)
@@ -97,6 +97,23 @@ func outOf(chance float64) string {
 		whole *= 10
 	}
 	return fmt.Sprintf("%.0f of %s", max(math.Ceil(chance*whole-1e-9), 1), thousands(uint64(whole)))
+}
+
+// bounds says how bad it is at least, when it is worse beyond doubt, and how bad it is not.
+func (n names) bounds(r *judge.Report) string {
+	worse := ""
+	for _, m := range r.Metrics {
+		if m.Name == "errors" && m.Ratio.Known && m.Ratio.Low > 1 {
+			worse = fmt.Sprintf("At least %s times as many errors as %s.", times(m.Ratio.Low), n.stable)
+		}
+	}
+	if worse == "" {
+		return ruledOut(r)
+	}
+	if r.RuledOut > 0 {
+		worse += " " + ruledOut(r)
+	}
+	return worse
 }
 
 // ruledOut says which rungs of the ladder are excluded.

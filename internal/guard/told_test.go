@@ -54,6 +54,17 @@ func TestWhatIsToldOfAComparison(t *testing.T) {
 			t.Errorf("%g, %g: %q, want %q", x.r.RuledOut, x.r.Open, got, x.want)
 		}
 	}
+	errors := func(low float64) []judge.MetricReport {
+		return []judge.MetricReport{{Name: "errors", Ratio: judge.Interval{Known: true, Low: low, Value: 9, High: 20}}}
+	}
+	if got := told(Verdict{}, judge.Report{Open: 10, Metrics: errors(5.54)}).RuledOut; got !=
+		"At least 5.5 times as many errors as v1." {
+		t.Errorf("worse beyond doubt: %q", got)
+	}
+	if got := told(Verdict{}, judge.Report{RuledOut: 10, Open: 5, Metrics: errors(1.3)}).RuledOut; got !=
+		"At least 1.3 times as many errors as v1. Ruled out: 10 times as many errors or more. Not yet ruled out: 5 times." {
+		t.Errorf("worse within limits: %q", got)
+	}
 	needs := []struct {
 		v    Verdict
 		r    judge.Report

@@ -61,8 +61,11 @@ func place(s scale, v float64) float64 { return min(max(s.at(v), 0), 1) }
 func (r Rungs) scale() scale {
 	low, high := 0.5, 16.0
 	if r.Known {
-		low = min(low, max(r.Low, 0.1), max(r.Value, 0.1))
-		high = max(high, min(r.High, 100), min(r.Value, 100))
+		low = min(low, max(r.Low, 0.25), max(r.Value, 0.25))
+		if !r.Open {
+			high = max(high, min(r.High, 100))
+		}
+		high = max(high, min(r.Value, 100))
 	}
 	for _, x := range r.Rungs {
 		high = max(high, min(x.Times*1.5, 1000))
@@ -175,8 +178,14 @@ func (r Rungs) interval(p *pen, s scale) {
 	p.px("y", rungsMiddle)
 	p.raw(`><path fill="currentColor" d="M0-5.5L5.5 0L0 5.5L-5.5 0Z"/></svg><g class="plot-end">`)
 	p.label("plot-name", "start", 1, 10, rungsMiddle-2, clip(r.Name, maxLabel))
-	p.label("plot-value", "start", 1, 10, rungsMiddle+11, Times.write(r.Value, 0))
-	p.label("plot-value", "start", 1, 10, rungsMiddle+24, r.limits())
+	value, limits := Times.write(r.Value, 0), r.limits()
+	if r.Open && r.Low <= 0 {
+		value, limits = "anything yet", ""
+	}
+	p.label("plot-value", "start", 1, 10, rungsMiddle+11, value)
+	if limits != "" {
+		p.label("plot-value", "start", 1, 10, rungsMiddle+24, limits)
+	}
 	p.raw(`</g></g>`)
 }
 

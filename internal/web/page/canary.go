@@ -131,7 +131,7 @@ func marks(c api.Canary) []plot.Event {
 		}
 		last = v.Word
 	}
-	return out
+	return out[max(len(out)-12, 0):] // more lines than that hide what they mark
 }
 
 // shortVerdict is a verdict's word as it fits above a picture.
@@ -185,3 +185,9 @@ func bad(c api.Canary) api.Canary {
 	})
 	return c
 }
+
+// mostVerdicts is how many changes of the verdict the page lists; the log has all.
+const mostVerdicts = 10
+
+// newest are the latest changes of the verdict.
+func newest(all []api.VerdictMark) []api.VerdictMark { return all[max(len(all)-mostVerdicts, 0):] }

@@ -200,6 +200,14 @@ func metricName(m api.MetricEvidence) string {
 	return title(m.Name)
 }
 
+// measured writes a version's value, where something was measured.
+func measured(m api.MetricEvidence, v float64) string {
+	if m.Judged == 0 {
+		return "–"
+	}
+	return valueOf(v, m.Unit)
+}
+
 // valueOf writes a metric's value with its unit.
 func valueOf(v float64, unit string) string {
 	switch unit {
@@ -215,7 +223,7 @@ func valueOf(v float64, unit string) string {
 
 // ratioOf writes a ratio with its limits.
 func ratioOf(r api.Ratio) string {
-	if !r.Known {
+	if !r.Known || r.Open && r.Low <= 0 {
 		return "not known"
 	}
 	s := times(r.Value)
@@ -261,7 +269,7 @@ func weightOf(m api.MetricEvidence) string {
 	return percent(math.Round(m.Weight*1000)/10) + " of the total"
 }
 
-// looks are a dozen of the points of the pictures, as a table has them.
+// looks are some of the points of the pictures, as a table has them.
 type looks struct {
 	at             time.Time
 	e, ratio       string
@@ -269,7 +277,7 @@ type looks struct {
 }
 
 func looksOf(c api.Canary) []looks {
-	const most = 12
+	const most = 8
 	var out []looks
 	n := len(c.Evidence)
 	for i, p := range c.Evidence {

@@ -98,6 +98,10 @@ func canaryStories() []Story {
 		"make it certain.")
 	blind := compared("blind", "broken_measurement", "hold",
 		"Measurement is broken: no observation of v2 for 62 seconds although it should have 10 % of visitors.")
+	restless := evidence(canary(0.06), 37)
+	for i := range 200 {
+		restless.Verdicts = append(restless.Verdicts, restless.Verdicts[i%2])
+	}
 	early := release("canary/share-5", "running", "v2 is at 5 % since 2 seconds. No visitor has been on it yet.")
 	young := canary(0)
 	young.Shares = []api.Shift{{At: before(13 * time.Second), Share: 5, By: "engine"}}
@@ -119,6 +123,7 @@ func canaryStories() []Story {
 		show("shared", at(running, outage), shared(calm)),
 		show("signals", at(running, signals(compared("safe", "better_or_equal", "continue", "v2 is no worse than v1 so "+
 			"far. 2 times as many errors or more are ruled out, 50 % more are not."))), calm),
+		show("restless", at(running, doubt), restless),
 		show("early", early, none),
 		show("hostile", at(named(hostile), compared("watching", "not_enough_evidence", "hold", hostile)), calm),
 	}

@@ -102,14 +102,15 @@ func worse(v *api.Verdict, e, most, harm, floor float64) {
 	c.RuledOut, c.Open, c.Harm, c.HarmFloor = 10, 5, harm, floor
 	c.Metrics[0].Canary, c.Metrics[0].Units = 0.0091, 168
 	c.Metrics[0].Ratio = api.Ratio{Known: true, Value: 2.1, Low: 1.3, High: 3.6, Anytime: true}
-	c.Says.RuledOut = "Ruled out: 10 times as many errors or more. Not yet ruled out: 5 times."
+	c.Says.RuledOut = "At least 1.3 times as many errors as v1. Ruled out: 10 times as many errors or more. Not yet " +
+		"ruled out: 5 times."
 	c.Says.Harm = "About 13 requests failed that would not have failed on v1; to know of a fault of this size costs " +
 		"about 12 at least, by any method."
 	if most > 1000 {
 		c.Metrics[0].Canary = 0.062
 		c.Metrics[0].Ratio = api.Ratio{Known: true, Value: 12, Low: 6.1, High: 24, Anytime: true}
 		c.RuledOut, c.Open = 0, 10
-		c.Says.RuledOut = "Nothing is ruled out yet, not even 10 times as many errors."
+		c.Says.RuledOut = "At least 6.1 times as many errors as v1."
 		c.Says.Harm = "About 31 requests failed that would not have failed on v1; to know of a fault of this size costs " +
 			"about 5 at least, by any method."
 	}
@@ -119,17 +120,18 @@ func worse(v *api.Verdict, e, most, harm, floor float64) {
 func signals(v *api.Verdict) *api.Verdict {
 	c := v.Comparison
 	c.Metrics[0].Weight, c.Metrics[1].Weight = 0.45, 0.25
-	c.Metrics = append(c.Metrics,
-		api.MetricEvidence{Name: "conversion", Role: "decides", Weight: 0.2, Tolerated: 0.9, Higher: true, Unit: "fraction",
-			Canary: 0.031, Stable: 0.032, LogE: math.Log(0.8), E: 0.8, Ratio: api.Ratio{Known: true, Value: 0.97, Low: 0.81,
-				High: 1.16}},
-		api.MetricEvidence{Name: "largest_contentful_paint", Role: "decides", Weight: 0.1, Tolerated: 1.1, Unit: "ms",
-			Canary: 1840, Stable: 1790, LogE: math.Log(1.3), E: 1.3, Ratio: api.Ratio{Known: true, Value: 1.03, Low: 1.03,
-				High: 1.03}},
-		api.MetricEvidence{Name: "basket", Role: "signals", Tolerated: 1, Higher: true, Unit: "€", Canary: 41.2, Stable: 47.9,
-			LogE: math.Log(24), E: 24, Ratio: api.Ratio{Known: true, Value: 0.86, Low: 0.86, High: 0.86}},
-		api.MetricEvidence{Name: "session_abandonment", Role: "signals", Unit: "fraction"},
-	)
+	add := func(m api.MetricEvidence, e float64) {
+		m.E, m.LogE = e, math.Log(e)
+		c.Metrics = append(c.Metrics, m)
+	}
+	ratio := func(v, low, high float64) api.Ratio { return api.Ratio{Known: true, Value: v, Low: low, High: high} }
+	add(api.MetricEvidence{Name: "conversion", Role: "decides", Weight: 0.2, Tolerated: 0.9, Higher: true,
+		Unit: "fraction", Judged: 9000, Canary: 0.031, Stable: 0.032, Ratio: ratio(0.97, 0.81, 1.16)}, 0.8)
+	add(api.MetricEvidence{Name: "largest_contentful_paint", Role: "decides", Weight: 0.1, Tolerated: 1.1, Unit: "ms",
+		Judged: 8100, Canary: 1840, Stable: 1790, Ratio: ratio(1.03, 1.03, 1.03)}, 1.3)
+	add(api.MetricEvidence{Name: "basket", Role: "signals", Tolerated: 1, Higher: true, Unit: "€", Judged: 270,
+		Canary: 41.2, Stable: 47.9, Ratio: ratio(0.86, 0.86, 0.86)}, 24)
+	add(api.MetricEvidence{Name: "session_abandonment", Role: "signals", Unit: "fraction"}, 1)
 	return v
 }
 

@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -54,9 +55,13 @@ func serve(addr string) error {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_ = index(names, r.URL.Query().Get("theme")).Render(r.Context(), w)
 	})
-	_, _ = fmt.Printf("%d stories at http://%s\n", len(names), addr)
-	srv := &http.Server{Addr: addr, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	return srv.ListenAndServe()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen at %s: %w", addr, err)
+	}
+	_, _ = fmt.Printf("%d stories at http://%s\n", len(names), l.Addr())
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	return srv.Serve(l)
 }
 
 // address returns where a story is shown.
