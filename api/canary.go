@@ -167,6 +167,20 @@ type OutlookEffect struct {
 	Within   bool    `json:"within_bake" doc:"Whether the bake is long enough."`
 }
 
+// Traffic is a model of what the stable version has served in the last two days.
+type Traffic struct {
+	Known     bool    `json:"known" doc:"False when too little was measured for a model; Sentence says so."`
+	Sentence  string  `json:"sentence"`
+	Rate      float64 `json:"requests_per_second"`
+	ErrorRate float64 `json:"error_rate" doc:"Part of the requests that failed, 0 to 1."`
+	P50MS     float64 `json:"p50_ms"`
+	P95MS     float64 `json:"p95_ms"`
+	Daily     float64 `json:"daily" doc:"The busiest hour's rate divided by the quietest's; 1 with less than twelve hours."`
+	Bursts    float64 `json:"bursts_per_hour" doc:"Stretches in which a twentieth of the visitors failed far more than the rest."`
+	Hours     float64 `json:"hours" doc:"From the first request that is still known until now."`
+	Requests  uint64  `json:"requests"`
+}
+
 // Canary is what the canary page draws: both versions over the same time axis.
 type Canary struct {
 	Release   string          `json:"release"`

@@ -63,6 +63,11 @@ func (c *Client) Recording(ctx context.Context, id string, after int64) (api.Rec
 	return get[api.Recording](ctx, c, "releases/"+seg(id)+"/recording", query("after", number(after)))
 }
 
+// Traffic returns a model of the stable version's traffic.
+func (c *Client) Traffic(ctx context.Context) (api.Traffic, error) {
+	return get[api.Traffic](ctx, c, "traffic", nil)
+}
+
 // PushMetrics reports custom metrics. The receipt names those that do not count.
 func (c *Client) PushMetrics(ctx context.Context, in api.PushMetrics) (api.MetricReceipt, error) {
 	return post[api.MetricReceipt](ctx, c, "metrics", in)

@@ -34,7 +34,7 @@ func run() int {
 	return cli.Run(ctx, cli.Options{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Terminal: isTerminal(os.Stdout),
 		Width:       width,
-		Interactive: isTerminal(os.Stdin), Ask: ask(),
+		Interactive: isTerminal(os.Stdin), ErrTerminal: isTerminal(os.Stderr), Ask: ask(),
 		ConfigDir: config, Version: version,
 		Commands: []*cobra.Command{
 			app.UpCommand(os.Stdout, os.Stderr, version),

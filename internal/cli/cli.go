@@ -27,12 +27,13 @@ const DefaultURL = "http://127.0.0.1:4400"
 
 // Options are what the command line is made of.
 type Options struct {
-	In       io.Reader
-	Out, Err io.Writer
-	Env      func(string) string                 // os.Getenv
-	Terminal bool                                // Out is a terminal: progress may be drawn over
-	Width    func() int                          // characters of a line of it; nil: 80
-	Ask      func(prompt string) (string, error) // asks without showing what is typed; nil: read a line of In
+	In          io.Reader
+	Out, Err    io.Writer
+	Env         func(string) string                 // os.Getenv
+	Terminal    bool                                // Out is a terminal: progress may be drawn over
+	Width       func() int                          // characters of a line of it; nil: 80
+	Ask         func(prompt string) (string, error) // asks without showing what is typed; nil: read a line of In
+	ErrTerminal bool                                // Err is a terminal: progress may be drawn there
 	// Interactive says that a person answers at In.
 	Interactive bool
 	ConfigDir   string // where login keeps its file, e.g. os.UserConfigDir

@@ -1,15 +1,19 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
-	"strconv"
+	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/slipwayhq/slipway/client"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/simulate"
 	"github.com/slipwayhq/slipway/internal/strategy"
@@ -23,76 +27,175 @@ The strategy's own plan is carried out by the code that runs real releases: the 
 same judge. Only the visitors, the versions and the clock do not exist.
 
 Without FILE it tries slipway.yaml, and the default strategy where there is none; several files are tried side by side
-on the same traffic.`
+on the same traffic.
+
+Traffic is given by flags, by a file (--traffic FILE with the keys rate, errors, p50, p95, daily, bursts), or read from
+the recorded history of the app that runs at --url (--from-app). Flags win over the file, and both over the history.
+
+--fault takes a name (healthy, shared-incident, errors-2x, errors-3x-late, latency-1.25x, slow-route, leak, …) or a
+definition: [NAME:]KEY=VALUE,… with errors (3x or +5%), latency (1.25x), route (3x: one request in ten), leak (2%: so
+much slower each minute) and after (20m: when it begins).
+
+--background takes mixed (the runs are divided among everyday kinds of trouble), or some of:
+BACKGROUNDS
+--fail-if ends with exit code 6 when a result is beyond it, so that CI can hold a strategy to it:
+METRIC[(FAULT)] > VALUE, also >=, < and <=. The metrics are
+MEASURES
+An interrupt prints what is known by then.`
 
 // simulateFlags are the flags of simulate.
 type simulateFlags struct {
 	traffic, errors, p50, p95, background string
-	daily                                 float64
+	daily, bursts                         float64
 	faults, failIf                        []string
+	fromApp, progress                     bool
+	html                                  string
 	o                                     simulate.Options
-	progress                              bool
+	conditions                            []simulate.Condition
 }
 
 func (c *cli) simulate() *cobra.Command {
 	var in simulateFlags
+	backgrounds := &strings.Builder{}
+	for _, b := range simulate.Backgrounds() {
+		backgrounds.WriteString("  " + b.Name + strings.Repeat(" ", max(11-len(b.Name), 1)) + b.Says + "\n")
+	}
 	cmd := &cobra.Command{
 		Use: "simulate [FILE...]", Short: "Try the strategy on a virtual clock, with healthy and faulty versions",
-		Long: simulateHelp, Args: cobra.ArbitraryArgs,
+		Long: strings.NewReplacer("BACKGROUNDS\n", backgrounds.String()+"\n", "MEASURES\n", simulate.MeasureHelp()+"\n").
+			Replace(simulateHelp),
+		Args: cobra.ArbitraryArgs,
 		Example: `  slipway simulate --traffic 100/s --errors 1%
-  slipway simulate slipway.yaml bolder.yaml --fault errors-2x --fault errors=3x,after=20m`,
+  slipway simulate slipway.yaml bolder.yaml --from-app
+  slipway simulate --fault errors-2x --fault "checkout: errors=3x,after=20m" --html report.html
+  slipway simulate --fail-if 'false_rollback > 1%' --fail-if 'missed(errors-2x) > 5%' --fail-if 'time_to_promote > 1h'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := in.options(args)
-			if err != nil {
+			if err := c.options(cmd, &in, args); err != nil {
 				return err
 			}
-			r, err := simulate.Run(cmd.Context(), o)
-			if err != nil && r.Done == 0 {
-				return err
-			}
-			return errors.Join(err, c.print(r, func() { say(c.Out, "%s", simulate.Text(r)) }))
+			return c.runSimulation(cmd, &in)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&in.traffic, "traffic", "100/s", "requests a second of both versions together")
+	f.StringVar(&in.traffic, "traffic", "100/s", "requests a second of both versions together, or a file")
 	f.StringVar(&in.errors, "errors", "1%", "part of the requests that fails anyway")
 	f.StringVar(&in.p50, "p50", "80ms", "median response time")
 	f.StringVar(&in.p95, "p95", "220ms", "95th percentile of the response times")
 	f.Float64Var(&in.daily, "daily", 1, "the busiest hour's traffic divided by the quietest's")
-	f.StringVar(&in.background, "background", "mixed", "everyday trouble, comma-separated: mixed, plain, drift, …")
-	f.StringArrayVar(&in.faults, "fault", nil, "fault to try, by name or defined; repeatable (default: all)")
-	f.IntVar(&in.o.Runs, "runs", 100, "releases of each fault; healthy ones three times as many")
+	f.Float64Var(&in.bursts, "bursts", 0, "bad instances an hour: a twentieth of the visitors fails for 10 to 30 s")
+	f.BoolVar(&in.fromApp, "from-app", false, "read the traffic from the history of the app that runs at --url")
+	f.StringVar(&in.background, "background", "mixed", "everyday trouble, comma-separated")
+	f.StringArrayVar(&in.faults, "fault", nil, "fault to try, by name or defined; repeatable (default: all, and healthy)")
+	f.IntVar(&in.o.Runs, "runs", 100, "releases of each fault; of each healthy case three times as many")
 	f.Uint64Var(&in.o.Seed, "seed", 1, "the same seed gives the same result")
 	f.DurationVar(&in.o.Reaction, "reaction", 2*time.Second, "until a changed share is in force")
-	f.DurationVar(&in.o.Answer, "answer", 5*time.Minute, "until people have answered")
+	f.DurationVar(&in.o.Answer, "answer", time.Minute, "until people who are asked have answered")
+	f.DurationVar(&in.o.Longest, "longest", 24*time.Hour, "after the first visitor a release is given up")
+	f.StringArrayVar(&in.failIf, "fail-if", nil, "limit that a result may not be beyond; repeatable")
+	f.StringVar(&in.html, "html", "", "write a page with pictures to this file")
+	f.BoolVar(&in.progress, "progress", false, "tell how far it is, also where standard error is no terminal")
 	return cmd
 }
 
 // options reads the flags and the strategies.
-func (in *simulateFlags) options(files []string) (simulate.Options, error) {
-	o := in.o
+func (c *cli) options(cmd *cobra.Command, in *simulateFlags, files []string) error {
+	o := &in.o
 	o.Healthy, o.Lag = 3*o.Runs, time.Second
 	var err error
 	if o.Strategies, err = loadStrategies(files); err != nil {
-		return o, err
+		return err
 	}
-	if o.Traffic, err = in.model(); err != nil {
-		return o, err
+	if o.Traffic, err = c.model(cmd, in); err != nil {
+		return err
 	}
 	if o.Backgrounds, err = simulate.ParseBackgrounds(strings.Split(in.background, ",")); err != nil {
-		return o, err
+		return err
 	}
 	for _, text := range in.faults {
 		k, err := simulate.ParseCase(text)
 		if err != nil {
-			return o, err
+			return err
 		}
 		o.Cases = append(o.Cases, k)
 	}
 	if len(o.Cases) == 0 {
 		o.Cases = simulate.Cases()
 	}
-	return o, nil
+	for _, text := range in.failIf {
+		k, err := simulate.ParseCondition(text, o.Cases)
+		if err != nil {
+			return err
+		}
+		in.conditions = append(in.conditions, k)
+	}
+	for name, d := range map[string]time.Duration{"reaction": o.Reaction, "answer": o.Answer, "longest": o.Longest - 1} {
+		if d < 0 || d > 30*24*time.Hour {
+			return fault.New(fault.Invalid, "flag_out_of_range", "--%s is out of range: it goes up to 720h.", name)
+		}
+	}
+	return nil
+}
+
+// runSimulation makes the runs and tells what came of them.
+func (c *cli) runSimulation(cmd *cobra.Command, in *simulateFlags) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // many short-lived looks: memory for time
+	if in.progress || c.ErrTerminal && !c.json {
+		in.o.Progress = c.progress()
+	}
+	r, stopped := simulate.Run(cmd.Context(), in.o)
+	if in.o.Progress != nil && c.ErrTerminal {
+		say(c.Err, "\r\033[K")
+	}
+	if stopped != nil && r.Done == 0 {
+		return stopped
+	}
+	if stopped == nil {
+		r.Conditions, r.Violations = append(r.Conditions, in.conditions...), r.Against(in.conditions)
+	}
+	err := c.print(r, func() { say(c.Out, "%s", simulate.Text(r)) })
+	if in.html != "" {
+		err = errors.Join(err, writeFile(in.html, func(f *os.File) error { return simulate.Page(f, r) }))
+	}
+	switch {
+	case stopped != nil:
+		return stopped
+	case err != nil || len(r.Violations) == 0:
+		return err
+	}
+	text := "the strategy does not keep to --fail-if:"
+	for _, v := range r.Violations {
+		text += "\n  " + v.Text + "\n    " + v.Sentence
+	}
+	return fault.New(fault.Refused, "condition_violated", "%s", text)
+}
+
+// progress tells how far it is: on a terminal over and over in one line, elsewhere a line every ten seconds.
+func (c *cli) progress() func(done, all int) {
+	begin, last := time.Now(), time.Now()
+	every, line := 10*time.Second, "%d of %d releases, about %s left\n"
+	if c.ErrTerminal {
+		every, line = 100*time.Millisecond, "\r\033[K%d of %d releases, about %s left"
+	}
+	return func(done, all int) {
+		now := time.Now()
+		if now.Sub(last) < every {
+			return
+		}
+		last = now
+		left := time.Duration(float64(now.Sub(begin)) / float64(done) * float64(all-done)).Round(time.Second)
+		say(c.Err, line, done, all, left)
+	}
+}
+
+func writeFile(name string, write func(*os.File) error) error {
+	f, err := os.Create(name) //nolint:gosec // where the user wants it
+	if err == nil {
+		err = errors.Join(write(f), f.Close())
+	}
+	if err != nil {
+		return fault.Wrap(err, fault.Invalid, "file_not_written", "%s cannot be written: %v.", name, err)
+	}
+	return nil
 }
 
 // loadStrategies reads strategy files; none means slipway.yaml, or the default strategy where there is none.
@@ -122,29 +225,59 @@ func loadStrategies(files []string) ([]simulate.Strategy, error) {
 	return out, nil
 }
 
-func (in *simulateFlags) model() (simulate.Model, error) {
-	m := simulate.Model{Daily: in.daily}
-	bad := func(flag, value, like string) (simulate.Model, error) {
-		return m, fault.New(fault.Invalid, "flag_malformed", "--%s %s: write it like %s.", flag, value, like)
-	}
-	var err error
-	if m.Rate, err = strconv.ParseFloat(strings.TrimSuffix(in.traffic, "/s"), 64); err != nil {
-		return bad("traffic", in.traffic, "100/s")
-	}
-	percent, ok := strings.CutSuffix(in.errors, "%")
-	if m.Errors, err = strconv.ParseFloat(percent, 64); err != nil || !ok {
-		return bad("errors", in.errors, "1%")
-	}
-	m.Errors /= 100
-	for _, d := range []struct {
-		flag, text string
-		into       *float64
-	}{{"p50", in.p50, &m.P50}, {"p95", in.p95, &m.P95}} {
-		x, err := time.ParseDuration(d.text)
-		if err != nil {
-			return bad(d.flag, d.text, "80ms")
+// model reads the traffic: flags win over the file, and both over the history.
+func (c *cli) model(cmd *cobra.Command, in *simulateFlags) (simulate.Model, error) {
+	m := simulate.DefaultModel()
+	if in.fromApp {
+		if err := c.history(cmd, &m); err != nil {
+			return m, err
 		}
-		*d.into = float64(x) / float64(time.Millisecond)
 	}
-	return m, nil
+	set := func(name string) bool { return cmd.Flags().Changed(name) }
+	if set("traffic") {
+		if x, why := simulate.ParseRate(in.traffic); why == "" {
+			m.Rate = x
+		} else if err := readModel(in.traffic, why, &m); err != nil {
+			return m, err
+		}
+	}
+	var text strings.Builder // the rest is read as the file would be
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		switch f.Name {
+		case "errors", "p50", "p95", "bursts":
+			text.WriteString(f.Name + ": " + f.Value.String() + "\n")
+		case "daily":
+			text.WriteString("daily: " + f.Value.String() + "x\n")
+		}
+	})
+	if text.Len() == 0 {
+		return m, nil
+	}
+	return simulate.ParseModel("flags", []byte(text.String()), m)
+}
+
+// readModel reads a traffic file. Why says why its name is no rate.
+func readModel(name, why string, m *simulate.Model) error {
+	src, err := os.ReadFile(name) //nolint:gosec // the user names it
+	if err != nil {
+		return fault.Wrap(err, fault.Invalid, "flag_malformed",
+			"--traffic %s is neither a rate (%s) nor a file that can be read.", name, cmp.Or(why, "100/s"))
+	}
+	*m, err = simulate.ParseModel(filepath.Base(name), src, *m)
+	return err
+}
+
+// history reads the traffic of the app that runs.
+func (c *cli) history(cmd *cobra.Command, m *simulate.Model) error {
+	return c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
+		t, err := to.Traffic(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if !t.Known {
+			return fault.New(fault.Refused, "traffic_unknown", "%s Give the traffic by flags instead.", t.Sentence)
+		}
+		*m = simulate.Model{Rate: t.Rate, Errors: t.ErrorRate, P50: t.P50MS, P95: t.P95MS, Daily: t.Daily, Bursts: t.Bursts}
+		return nil
+	})(cmd, nil)
 }

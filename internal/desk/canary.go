@@ -150,6 +150,7 @@ func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time
 		if err := json.Unmarshal(s.Doc, &b); err != nil {
 			return nil, fmt.Errorf("read sample of %s at %d: %w", deployment, s.Second, err)
 		}
+		b.Width = max(b.Width, s.Span)
 		out = append(out, b)
 	}
 	return append(out, recent...), nil

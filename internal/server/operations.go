@@ -83,6 +83,14 @@ func (s *Server) releaseOperations(h huma.API) {
 		return s.Desk.Canary(ctx, who, in.ID)
 	})
 	s.replayOperations(h)
+	register(s, h, endpoint{
+		ID: "get-traffic", Method: http.MethodGet, Path: "/traffic", Tag: "Metrics",
+		Summary:    "Read a model of the stable version's traffic",
+		About:      "Rate, errors, response times, the day's swing and bursts of the last two days, for simulations.",
+		Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, _ *struct{}) (api.Traffic, error) {
+		return s.Desk.Traffic(ctx, who)
+	})
 	s.releaseActions(h)
 }
 

@@ -17,6 +17,10 @@ type Report struct {
 	Done        int      `json:"runs_done"`
 	All         int      `json:"runs_planned"`
 	Results     []Result `json:"results"` // by strategy, then by case
+
+	Suggestions []Suggestion `json:"suggestions"`
+	Conditions  []Condition  `json:"conditions"`
+	Violations  []Violation  `json:"violations"`
 }
 
 // Result is how one strategy did in one case.
@@ -43,6 +47,12 @@ type Result struct {
 	Promote   *Spread `json:"promote_s,omitempty"`   // until it was the stable version
 
 	outcomes []world.Outcome
+}
+
+// Suggestion is something to write into the strategy, with why.
+type Suggestion struct {
+	Sentence string   `json:"sentence"`
+	Lines    []string `json:"lines"` // of the strategy file
 }
 
 // Where is a share at which runs were stopped.
@@ -74,7 +84,8 @@ func spread(list []float64) *Spread {
 }
 
 func (o Options) report(jobs []job, out []*world.Outcome) Report {
-	r := Report{Traffic: o.Traffic, Seed: o.Seed, All: len(jobs), Backgrounds: []string{}, Results: []Result{}}
+	r := Report{Traffic: o.Traffic, Seed: o.Seed, All: len(jobs), Backgrounds: []string{}, Results: []Result{},
+		Suggestions: []Suggestion{}, Conditions: []Condition{}, Violations: []Violation{}}
 	for _, b := range o.Backgrounds {
 		r.Backgrounds = append(r.Backgrounds, b.Name)
 	}

@@ -178,44 +178,6 @@ func mix(a, b uint64) uint64 {
 	return x ^ x>>31
 }
 
-// Model is an application's traffic.
-type Model struct {
-	Rate   float64 `json:"rate"`       // requests a second
-	Errors float64 `json:"error_rate"` // part of the requests that fails, 0 to 1
-	P50    float64 `json:"p50_ms"`
-	P95    float64 `json:"p95_ms"`
-	Daily  float64 `json:"daily"`  // the busiest hour's rate divided by the quietest's
-	Bursts float64 `json:"bursts"` // an hour: a twentieth of the visitors fails for some seconds
-}
-
-// DefaultModel is the traffic of somebody who says nothing.
-func DefaultModel() Model { return Model{Rate: 100, Errors: 0.01, P50: 80, P95: 220, Daily: 1} }
-
-func (m Model) check() error {
-	for _, c := range []struct {
-		name         string
-		is, low, top float64
-	}{
-		{"the rate (requests a second)", m.Rate, 1e-3, 1e5},
-		{"the error rate", m.Errors, 0, 1}, {"p50 (ms)", m.P50, 0.1, 6e4},
-		{"p95 (ms)", m.P95, 0.1, 12e4}, {"daily", m.Daily, 1, 1000}, {"bursts (an hour)", m.Bursts, 0, 3600},
-	} {
-		if !(c.is >= c.low && c.is <= c.top) {
-			return fault.New(fault.Invalid, "traffic_out_of_range", "%s is %g: it goes from %g to %g.", c.name, c.is, c.low,
-				c.top)
-		}
-	}
-	if m.P95 < m.P50 {
-		return fault.New(fault.Invalid, "traffic_out_of_range", "p95 is %g ms and p50 is %g ms: p95 is the larger one.",
-			m.P95, m.P50)
-	}
-	return nil
-}
-
-func (m Model) world() traffic.World {
-	return traffic.World{Rate: m.Rate, Errors: m.Errors, P50: m.P50, P95: m.P95, Daily: m.Daily, Bursts: m.Bursts}
-}
-
 // Background is a kind of everyday trouble that no version is to blame for.
 type Background struct {
 	Name string

@@ -3,53 +3,177 @@ package simulate
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 )
 
-// Text is a report for people.
+// Text is a report for people: what is tried, a table of healthy and one of faulty releases, and what to do.
 func Text(r Report) string {
 	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	last := ""
-	for _, x := range r.Results {
-		if x.Strategy != last {
-			last = x.Strategy
-			fmt.Fprintf(w, "\n%s\n%s\n", last, "FAULT\tRUNS\tTAKEN BACK\tMISSED\tHELD\tFOUND AFTER\tREQUESTS\t"+
-				"HARM (FLOOR)\tPROMOTED AFTER\tSTOPPED AT")
-		}
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", x.Case.Name, x.Runs, x.takenBack(), x.missed(),
-			percent(x.Held), times(x.Detection), counts(x.Requests), x.harm(), times(x.Promote), x.stoppedAt())
+	t := r.Traffic
+	fmt.Fprintf(&b, "%s requests/s, %s errors, half within %s ms and 95 %% within %s ms; backgrounds: %s; seed %d\n",
+		number(t.Rate), percent(t.Errors), number(t.P50), number(t.P95), strings.Join(r.Backgrounds, ", "), r.Seed)
+	if r.Done < r.All {
+		fmt.Fprintf(&b, "Interrupted: %d of %d releases were tried.\n", r.Done, r.All)
 	}
-	_ = w.Flush()
+	table(&b, r.healthyRows())
+	table(&b, r.faultyRows())
+	for i, s := range r.Suggestions {
+		if i == 0 {
+			b.WriteString("\nSUGGESTIONS\n")
+		}
+		fmt.Fprintf(&b, "- %s\n", s.Sentence)
+		for _, line := range s.Lines {
+			fmt.Fprintf(&b, "    %s\n", line)
+		}
+	}
 	return b.String()
 }
 
-func (r Result) takenBack() string {
-	if r.Healthy {
-		return fmt.Sprintf("%s (≤ %s)", percent(r.Stopped), percent(r.Upper))
+// each calls f for the results of healthy or faulty cases, the strategies of a case one after the other. Name is the
+// first cell: the case, and the strategy where there are several.
+func (r Report) each(healthy bool, f func(name, strategy string, x Result)) {
+	seen := map[string]bool{}
+	for _, first := range r.Results {
+		if first.Healthy != healthy || seen[first.Case.Name] {
+			continue
+		}
+		seen[first.Case.Name] = true
+		name := first.Case.Name
+		for _, x := range r.Results {
+			if x.Case.Name == first.Case.Name {
+				f(name, x.Strategy, x)
+				name = ""
+			}
+		}
 	}
-	return percent(r.Stopped)
 }
 
-func (r Result) missed() string {
-	if r.Healthy {
-		return "–"
+func (r Report) several() bool {
+	return slices.ContainsFunc(r.Results, func(x Result) bool { return x.Strategy != r.Results[0].Strategy })
+}
+
+// row leaves the strategy out where there is only one.
+func (r Report) row(name, strategy string, more ...string) []string {
+	if r.several() {
+		return append([]string{name, strategy}, more...)
 	}
-	return percent(r.Missed)
+	return append([]string{name}, more...)
+}
+
+func (r Report) healthyRows() [][]string {
+	rows := [][]string{r.row("HEALTHY", "STRATEGY", "RUNS", "FALSE ROLLBACKS", "HELD", "PROMOTED AFTER", "BY RULE",
+		"IN BACKGROUND")}
+	r.each(true, func(name, strategy string, x Result) {
+		rows = append(rows, r.row(name, strategy, fmt.Sprint(x.Runs), fmt.Sprintf("%s (at most %s)", percent(x.Stopped),
+			percent(x.Upper)), percent(x.Held), spreadTimes(x.Promote), x.by(), x.backgrounds()))
+	})
+	return rows
+}
+
+func (r Report) faultyRows() [][]string {
+	rows := [][]string{r.row("FAULT", "STRATEGY", "RUNS", "FOUND", "", "MISSED", "HELD", "AFTER", "1s"+axis()+"1h",
+		"REQUESTS", "HARM", "FLOOR", "STOPPED AT")}
+	r.each(false, func(name, strategy string, x Result) {
+		rows = append(rows, r.row(name, strategy, fmt.Sprint(x.Runs), percent(x.Stopped), bar(x.Stopped), percent(x.Missed),
+			percent(x.Held), spreadTimes(x.Detection), x.spark(), counts(x.Requests), x.harm(), x.floor(), x.stoppedAt()))
+	})
+	return rows
+}
+
+// table writes rows in columns, the first row being the heading; nothing when there is only that.
+func table(b *strings.Builder, rows [][]string) {
+	if len(rows) < 2 {
+		return
+	}
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	b.WriteByte('\n')
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			line += cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2)
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+}
+
+// bar draws a part of ten blocks.
+func bar(x float64) string {
+	n := int(math.Round(10 * min(max(x, 0), 1)))
+	return strings.Repeat("█", n) + strings.Repeat("░", 10-n)
+}
+
+// edges are the times, in seconds, between which detections are counted for a sparkline.
+func edges() []float64 { return []float64{3, 10, 30, 60, 120, 300, 600, 1200, 3600, math.Inf(1)} }
+
+func axis() string { return strings.Repeat("·", len(edges())-4) }
+
+// spark draws when the fault was found: a column for each stretch of time, from seconds to hours.
+func (r Result) spark() string {
+	list := edges()
+	count, most := make([]int, len(list)), 0
+	for _, x := range r.outcomes {
+		at := float64(x.At - r.Case.Fault.Onset)
+		if !x.Stopped() || at < 0 {
+			continue
+		}
+		i := slices.IndexFunc(list, func(edge float64) bool { return at < edge })
+		count[i]++
+		most = max(most, count[i])
+	}
+	if most == 0 {
+		return ""
+	}
+	out := ""
+	for _, n := range count {
+		out += string([]rune(" ▁▂▃▄▅▆▇█")[(n*8+most-1)/most])
+	}
+	return out
+}
+
+func (r Result) by() string {
+	var out []string
+	for rule, n := range r.By {
+		out = append(out, fmt.Sprintf("%s %d", rule, n))
+	}
+	slices.Sort(out)
+	return dash(strings.Join(out, ", "))
+}
+
+// backgrounds names those in which healthy ones were taken back.
+func (r Result) backgrounds() string {
+	var out []string
+	for name, x := range r.Background {
+		if x > 0 {
+			out = append(out, fmt.Sprintf("%s %s", name, percent(x)))
+		}
+	}
+	slices.Sort(out)
+	return dash(strings.Join(out, ", "))
 }
 
 func (r Result) harm() string {
 	switch {
-	case r.Failed != nil && r.Failed.Most > 0 && r.Floor > 0:
-		return fmt.Sprintf("%s (%s)", number(r.Failed.Mean), number(r.Floor))
 	case r.Failed != nil && r.Failed.Most > 0:
 		return number(r.Failed.Mean)
 	case r.Slowed != nil && r.Slowed.Most > 0:
 		return number(r.Slowed.Mean) + " slow"
 	}
 	return "–"
+}
+
+func (r Result) floor() string {
+	if r.Floor <= 0 {
+		return "–"
+	}
+	return number(r.Floor)
 }
 
 func (r Result) stoppedAt() string {
@@ -61,10 +185,14 @@ func (r Result) stoppedAt() string {
 		}
 		out = append(out, fmt.Sprintf("%s: %d", name, w.Runs))
 	}
-	if len(out) == 0 {
+	return dash(strings.Join(out, ", "))
+}
+
+func dash(s string) string {
+	if s == "" {
 		return "–"
 	}
-	return strings.Join(out, ", ")
+	return s
 }
 
 func percent(x float64) string {
@@ -76,7 +204,7 @@ func percent(x float64) string {
 	}
 }
 
-func times(s *Spread) string {
+func spreadTimes(s *Spread) string {
 	if s == nil {
 		return "–"
 	}
@@ -92,6 +220,12 @@ func counts(s *Spread) string {
 
 func number(x float64) string {
 	switch {
+	case x >= 1000:
+		s := fmt.Sprintf("%.0f", x)
+		for i := len(s) - 3; i > 0; i -= 3 {
+			s = s[:i] + "," + s[i:]
+		}
+		return s
 	case x >= 100:
 		return fmt.Sprintf("%.0f", x)
 	case x >= 10 || x == math.Trunc(x):
