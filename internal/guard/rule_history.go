@@ -160,7 +160,12 @@ func (x *exam) pastSlow() past {
 	h, sums := x.pass.stable.healthy.Latency, &x.pass.past
 	p := past{rule: "latency_history", known: h.Count() >= normalRequests, rate: slowPart, least: slowPart,
 		n: sums.durations, bad: sums.slow}
-	p.chance = func(f Finding) float64 { f.Limit = sums.bound; return x.chanceOfSlow(f) }
+	p.chance = func(f Finding) float64 {
+		return x.chance(f, func(b *metric.Bucket) (n, slow uint64) {
+			n, slow = b.Latency.Count(), b.Latency.CountAbove(sums.bound)
+			return max(slow, n-min(n, b.Errors)), slow // what fails at once excuses nobody who takes time to answer
+		})
+	}
 	p.says = fmt.Sprintf("%s of the requests on %s took longer than %s since %s", percent(over(p.bad, p.n)),
 		x.name(canary), millis(sums.bound), clock(sums.since))
 	if p.known {

@@ -256,6 +256,38 @@ func TestEvidenceAgainstThePastClearsShares(t *testing.T) {
 	}
 }
 
+// While both are slower than before, because there is more to do, a version that answers is not taken back because the
+// broken one fails at once.
+//
+// req: N-04 CD-03
+func TestWhatFailsAtOnceDoesNotMakeAFixSlow(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(6) {
+		w := newWorld(seed + 90)
+		w.share = func(int64) float64 { return 50 }
+		w.slow = func(i int64) (float64, float64) {
+			if i >= 120 {
+				return 1.4, 1.4
+			}
+			return 1, 1
+		}
+		ev := w.evidence(500)
+		for i := 120; i < len(ev.Stable); i++ {
+			for range ev.Stable[i].Requests / 2 { // beside those that are answered
+				ev.Stable[i].Requests++
+				ev.Stable[i].Errors++
+				ev.Stable[i].Latency.Add(time.Millisecond)
+			}
+		}
+		for at := int64(130); at <= 500; at += 10 {
+			w.at(&ev, at)
+			if v := Evaluate(minute(), ev); v.Action == Undo {
+				t.Fatalf("seed %d, second %d: %s", seed, at, v.Sentence)
+			}
+		}
+	}
+}
+
 // What was broken of late is no normal: neither an excuse once everybody has the new version, nor a spike's measure.
 //
 // req: N-04 CD-03
