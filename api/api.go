@@ -327,6 +327,8 @@ type Status struct {
 	Incidents    []Incident    `json:"incidents" doc:"Those that are open."`
 	Rollbacks    []Rollback    `json:"rollbacks" doc:"Those that are under way."`
 	Edges        []EdgeStatus  `json:"edges"`
+
+	Sources []MetricSource `json:"sources" doc:"Where numbers come from beside the edges, as far as one is heard or needed."`
 }
 
 // EdgeStatus is what is known of an edge.

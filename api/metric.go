@@ -51,7 +51,8 @@ type MetricSource struct {
 	Complete *time.Time `json:"complete,omitempty" doc:"Everything before is final."`
 	Accepted uint64     `json:"accepted" doc:"Values, spans or windows."`
 	Late     uint64     `json:"late" doc:"Came after their time was final, or were lost to an outage."`
-	Dropped  uint64     `json:"dropped" doc:"Unknown, of the future, or too many."`
+	Dropped  uint64     `json:"dropped" doc:"Unknown, of the future, too many, or windows that were not whole."`
+	Trouble  bool       `json:"trouble" doc:"It is silent or cannot measure: what rests on it is not known."`
 	Sentence string     `json:"sentence"`
 }
 

@@ -157,7 +157,7 @@ func (a *App) targets(ctx context.Context) ([]prometheus.Target, error) {
 
 // sources says what arrives at this node, beside the edges, which the status lists.
 func (a *App) sources() []api.MetricSource {
-	out := []api.MetricSource{}
+	out, now := []api.MetricSource{}, time.Now()
 	for _, x := range []struct {
 		kind metric.Kind
 		from *intake.Intake
@@ -172,19 +172,25 @@ func (a *App) sources() []api.MetricSource {
 			s.Sentence = fmt.Sprintf("The slowest took %s to arrive; %d belonged to nothing that is known.",
 				time.Duration(c.SlowestMS)*time.Millisecond, c.Unknown)
 		}
+		if silent := now.Sub(c.Heard); silent > time.Minute {
+			s.Trouble = true
+			if !c.Heard.IsZero() {
+				s.Sentence = fmt.Sprintf("Nothing has arrived for %s. %s", silent.Round(time.Second), s.Sentence)
+			}
+		}
 		out = append(out, s)
 	}
 	if a.prometheus != nil {
 		p := a.prometheus.Status()
 		s := api.MetricSource{
 			Name: p.Source, Kind: string(metric.Prometheus), Accepted: p.Windows, Late: p.Late, Dropped: p.Blind,
-			Sentence: p.Trouble,
+			Trouble: p.Trouble != "", Sentence: p.Trouble,
 		}
 		if !p.Heard.IsZero() {
 			s.Heard, s.Complete = stamp(p.Heard), stamp(time.Unix(p.Complete, 0))
 		}
 		if s.Sentence == "" {
-			s.Sentence = fmt.Sprintf("%d windows are measured.", p.Windows)
+			s.Sentence = fmt.Sprintf("%d windows of %s are measured; %d were not whole.", p.Windows, p.Every, p.Blind)
 		}
 		out = append(out, s)
 	}

@@ -52,6 +52,11 @@ func (c *cli) showStatus(s api.Status) {
 	for _, i := range s.Incidents {
 		c.say("\nOpen: %s %s (%s)\n", i.Severity, i.Title, i.ID)
 	}
+	for _, x := range s.Sources {
+		if x.Trouble {
+			c.say("\nSource %s: %s\n", x.Kind, x.Sentence)
+		}
+	}
 	for _, e := range s.Edges {
 		if e.Generation != e.Wanted {
 			c.say("\nEdge %s: %s\n", e.Name, e.Sentence)

@@ -39,8 +39,10 @@ func (d *Desk) PushMetrics(ctx context.Context, who access.Actor, in api.PushMet
 	rules, known := d.metricRules(), map[string]deployment.Deployment{}
 	var values []metric.Value
 	for i, x := range in.Values {
-		v, err := d.metricValue(ctx, now, x, rules, known)
-		if err == nil && in.Source == "" {
+		v, worst, err := d.metricValue(ctx, now, x, rules, known)
+		if err == nil && in.Source == "" && worst {
+			err = d.Intake.Worst(now, v.Deployment, v.Metric, x.Visitor, v.Second, v.Sums.Hist.Mean())
+		} else if err == nil && in.Source == "" {
 			err = d.Intake.Value(now, v)
 		} else if err == nil {
 			if err = d.Intake.InTime(now, v.Second); err == nil {
@@ -89,23 +91,23 @@ func (d *Desk) metricRules() []guard.MetricRule {
 	return out
 }
 
-// metricValue turns a pushed value into sums of its deployment and second.
+// metricValue turns a pushed value into sums of its deployment and second. With worst it is one number of a visitor, of
+// which only the largest counts.
 func (d *Desk) metricValue(ctx context.Context, now time.Time, x api.MetricValue, rules []guard.MetricRule,
 	known map[string]deployment.Deployment,
-) (metric.Value, error) {
+) (v metric.Value, worst bool, err error) {
 	i := slices.IndexFunc(rules, func(r guard.MetricRule) bool { return r.Name == x.Metric })
 	if i < 0 || rules[i].From != metric.App && rules[i].From != "" {
 		d.Intake.Unknown(1)
-		return metric.Value{}, fault.New(fault.Invalid, "metric_unknown",
+		return v, false, fault.New(fault.Invalid, "metric_unknown",
 			"The strategy's guard takes no metric %.64q from the application.", x.Metric)
 	}
 	name := x.Deployment + "\x00" + x.Version
 	dep, ok := known[name]
 	if !ok {
-		var err error
 		if dep, err = d.DeploymentOf(ctx, x.Deployment, x.Version); err != nil {
 			d.Intake.Unknown(1)
-			return metric.Value{}, err
+			return v, false, err
 		}
 		known[name] = dep
 	}
@@ -115,11 +117,12 @@ func (d *Desk) metricValue(ctx context.Context, now time.Time, x api.MetricValue
 	}
 	sums, err := intake.Event{
 		Value: x.Value, N: x.N, Bad: x.Bad, Sum: x.Sum, SumSq: x.SumSq, Durations: x.Durations,
-	}.Sums(rules[i].Metric)
-	if err == nil && x.Visitor != "" && x.Value != nil && !d.Intake.First(x.Metric, dep.ID, x.Visitor) {
+	}.Times(rules[i].Scale).Sums(rules[i].Metric)
+	worst = rules[i].Worst && x.Visitor != "" && x.Value != nil
+	if err == nil && !worst && x.Visitor != "" && x.Value != nil && !d.Intake.First(x.Metric, dep.ID, x.Visitor) {
 		err = fault.New(fault.Conflict, "metric_repeated", "This visitor was counted before.")
 	}
-	return metric.Value{Deployment: dep.ID, Metric: x.Metric, Second: at.Unix(), Sums: sums}, err
+	return metric.Value{Deployment: dep.ID, Metric: x.Metric, Second: at.Unix(), Sums: sums}, worst, err
 }
 
 // DeploymentOf finds a deployment by its id, by the id that its own build has, or the newest of a version.

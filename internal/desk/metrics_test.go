@@ -23,6 +23,7 @@ func measured(w *world) access.Actor {
 			{Metric: judge.Metric{Name: "abandonment", Kind: judge.Rate, Signal: true}, From: metric.App},
 			{Metric: judge.Metric{Name: "basket", Kind: judge.Mean, Higher: true}, From: metric.App, Unit: "€"},
 			{Metric: judge.Metric{Name: "lcp", Kind: judge.Durations}, From: metric.App, Unit: "ms"},
+			{Metric: judge.Metric{Name: "cls", Kind: judge.Durations}, From: metric.App, Scale: 1000, Worst: true},
 			{Metric: judge.Metric{Name: "memory", Kind: judge.Mean}, From: metric.Prometheus},
 		}
 	}
@@ -87,6 +88,25 @@ func TestPushedValuesBecomeSums(t *testing.T) {
 		}
 		if l := sums["lcp"]; l.N != 2 {
 			t.Errorf("lcp: %d durations", l.N)
+		}
+	})
+}
+
+// CLS has no unit: 0.1 is taken for 100, and of a visitor only the worst page counts.
+func TestLayoutShiftsAreScaled(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		who := measured(w)
+		at := time.Now().Add(-50 * time.Second).Truncate(10 * time.Second)
+		_, err := w.PushMetrics(w.ctx, who, api.PushMetrics{Values: []api.MetricValue{
+			{Metric: "cls", Version: "v1", Value: one(0.02), Visitor: "a", At: &at},
+			{Metric: "cls", Version: "v1", Value: one(0.1), Visitor: "a", At: &at},
+			{Metric: "cls", Version: "v1", Value: one(0), Visitor: "b", At: &at},
+		}})
+		w.ok(err)
+		b, _ := w.Intake.Collect(time.Now())
+		if len(b.Values) != 1 || b.Values[0].Sums.N != 2 || b.Values[0].Sums.Hist.CountAbove(95) != 1 ||
+			b.Values[0].Sums.Hist.CountAbove(105) != 0 {
+			t.Errorf("%+v", b.Values)
 		}
 	})
 }

@@ -86,8 +86,27 @@ func (d *Desk) Status(ctx context.Context, who access.Actor) (api.Status, error)
 	if out.Edges, err = d.edges(ctx); err != nil {
 		return out, err
 	}
+	out.Sources = d.sources()
 	out.Sentence = summary(out)
 	return out, nil
+}
+
+// sources are those beside the edges that are heard, or that a guard goes by.
+func (d *Desk) sources() []api.MetricSource {
+	out := []api.MetricSource{}
+	if d.Sources == nil {
+		return out
+	}
+	needed := map[string]bool{string(metric.Prometheus): true} // it is there because it is asked
+	for _, step := range d.Strategy.ReleasePlan().Steps {
+		needed[string(step.Rules.Source)] = true
+	}
+	for _, s := range d.Sources() {
+		if s.Heard != nil || needed[s.Kind] {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // summary says the most pressing thing first. It is quiet only when nothing is under

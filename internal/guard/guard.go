@@ -80,6 +80,10 @@ type MetricRule struct {
 	Unit  string      `json:"unit"`            // for people: %, ms, €
 	From  metric.Kind `json:"from"`            // who measures it: app, prometheus or otlp
 	Query string      `json:"query,omitempty"` // PromQL; $deployment and $window are filled in
+	// Scale is what a number is multiplied by before it is put into bins of durations: CLS has no unit and is small. 0
+	// means 1.
+	Scale float64 `json:"scale,omitempty"`
+	Worst bool    `json:"worst,omitempty"` // of a visitor's numbers within ten seconds only the largest counts
 }
 
 // DefaultRules returns the limits of a strategy that states none.

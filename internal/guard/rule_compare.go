@@ -141,6 +141,13 @@ func (x *exam) comparison() {
 		return
 	}
 	r := x.judged()
+	for i, m := range r.Metrics { // in their own measure again
+		for _, rule := range x.rules.Metrics {
+			if rule.Name == m.Name && rule.Scale > 0 {
+				r.Metrics[i].Canary, r.Metrics[i].Stable = m.Canary/rule.Scale, m.Stable/rule.Scale
+			}
+		}
+	}
 	x.report = &r
 	for _, m := range r.Metrics {
 		switch m.Name {
@@ -242,10 +249,12 @@ func (x *exam) metricCompare(m judge.MetricReport) Finding {
 		f.Limit = 1 - rule.WorseBy
 	}
 	say := func(v float64) string {
-		switch rule.Kind {
-		case judge.Durations:
+		switch {
+		case rule.Scale > 0:
+			return trim(fmt.Sprintf("%.3f", v))
+		case rule.Kind == judge.Durations:
 			return millis(v)
-		case judge.Rate:
+		case rule.Kind == judge.Rate:
 			return percent(v)
 		}
 		return strings.TrimSpace(trim(fmt.Sprintf("%.3g", v)) + " " + rule.Unit)

@@ -392,7 +392,7 @@ func (j *Judge) keepRate(s Arm, width float64) {
 func (j *Judge) Value(v *Value) {
 	for _, c := range j.custom {
 		if c.m.Name == v.Metric {
-			c.value(v)
+			c.value(v, v.Second >= j.warm)
 			j.combine()
 			return
 		}

@@ -54,8 +54,8 @@ func newCustomEvidence(m Metric, s Settings) *customEvidence {
 	return c
 }
 
-// value judges one span.
-func (c *customEvidence) value(v *Value) {
+// value judges one span. Durations of a version whose caches are still cold are learned from, but not judged.
+func (c *customEvidence) value(v *Value, warm bool) {
 	if v.Second < c.next {
 		return
 	}
@@ -86,7 +86,9 @@ func (c *customEvidence) value(v *Value) {
 		clear(c.counts[1])
 		ProductBins().Fold(a.Hist, c.counts[0])
 		ProductBins().Fold(b.Hist, c.counts[1])
-		c.lat.tick(v.Second, c.counts[0], c.counts[1])
+		if warm {
+			c.lat.tick(v.Second, c.counts[0], c.counts[1])
+		}
 		c.lat.learn(c.counts[0], c.counts[1], width)
 		c.logE = num.LogAdd(c.lat.rankLog+num.Log(0.7), c.lat.slowLog+num.Log(0.3))
 	default:

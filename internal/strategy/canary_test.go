@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
 )
@@ -97,9 +98,13 @@ func TestWhereNumbersComeFrom(t *testing.T) {
 	if silent.LatencyP95 != (guard.Limits{}) || silent.ErrorRate == (guard.Limits{}) {
 		t.Errorf("durations that nobody measures are waited for: %+v", silent.LatencyP95)
 	}
-	if len(r.Metrics) != 2 || r.Metrics[0].From != metric.App || r.Metrics[1].From != metric.Prometheus ||
+	if len(r.Metrics) != 6 || r.Metrics[0].From != metric.App || r.Metrics[1].From != metric.Prometheus ||
 		r.Metrics[1].Query == "" || !r.Metrics[1].Signal {
 		t.Errorf("%+v", r.Metrics)
+	}
+	if m := r.Metrics[2:]; m[0].Name != "cls" || m[0].Scale != 1000 || m[0].Weight != 2 || m[1].Name != "inp" ||
+		m[1].WorseBy != 0.1 || m[2].WorseBy != 0.15 || !m[2].Worst || m[2].Kind != judge.Durations || !m[3].Signal {
+		t.Errorf("web vitals: %+v", m)
 	}
 	if d := s.rules("default"); d.Source != "" || d.Queries != (metric.Queries{}) {
 		t.Errorf("the default guard asks %q %+v", d.Source, d.Queries)

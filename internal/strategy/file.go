@@ -137,6 +137,7 @@ type guardSpec struct {
 	Source     string                `yaml:"source" doc:"Where errors and durations are measured." enum:"edge,prometheus,otlp"`
 	Prometheus queries               `yaml:"prometheus" doc:"What Prometheus is asked, with source: prometheus."`
 	Metrics    map[string]metricSpec `yaml:"metrics" doc:"Custom metrics that are compared, by their name."`
+	WebVitals  map[string]vital      `yaml:"web_vitals" doc:"What browsers measure: lcp, inp, cls and ttfb."`
 }
 
 type rateLimits struct {

@@ -115,6 +115,9 @@ func (g guardSpec) measure(r *guard.Rules) {
 	for _, name := range slices.Sorted(maps.Keys(g.Metrics)) {
 		r.Metrics = append(r.Metrics, g.Metrics[name].rule(name))
 	}
+	for _, name := range slices.Sorted(maps.Keys(g.WebVitals)) {
+		r.Metrics = append(r.Metrics, g.WebVitals[name].rule(name))
+	}
 }
 
 // rule is the metric as the guard takes it.
@@ -180,6 +183,18 @@ func (c checker) measured(name string, g guardSpec) {
 		c.atKey(here("prometheus"), "Prometheus is not asked by this guard", "remove it")
 	}
 	c.metrics(here("metrics"), g.Metrics)
+	for _, name := range slices.Sorted(maps.Keys(g.WebVitals)) {
+		_, twice := g.Metrics[name]
+		switch {
+		case !slices.Contains([]string{"lcp", "inp", "cls", "ttfb"}, name):
+			c.at(here("web_vitals", name), "no browser measures "+name, "there are: lcp, inp, cls, ttfb")
+		case twice:
+			c.at(here("web_vitals", name), "it is a custom metric as well", "keep one of them")
+		}
+	}
+	if len(g.Metrics)+len(g.WebVitals) > 8 && len(g.Metrics) <= 8 {
+		c.at(here("web_vitals"), "with the custom metrics there are too many", "compare at most 8 in all")
+	}
 }
 
 // written reports whether a key stands in the file, and not only in a guard that this one begins as.

@@ -1,11 +1,14 @@
 // Tells Slipway what visitors did, from the server only: its token never reaches a browser. A visit is counted once,
-// as bought or not, and as left behind or not; Slipway compares both between the versions. Without SLIPWAY_URL and
-// SLIPWAY_TOKEN nothing is sent, and nothing that fails here is seen by a visitor.
+// as bought or not, and as left behind or not, and browsers say how fast and how still their pages were; Slipway
+// compares all of it between the versions. Without SLIPWAY_URL and SLIPWAY_TOKEN nothing is sent, and nothing that
+// fails here is seen by a visitor.
 
 import { version } from "./release";
 
-/** Event is what a visit came to. */
-export type Event = { metric: "conversion" | "session_abandonment"; value: 0 | 1; visitor: string };
+/** Event is what a visit came to, or one measure of a browser. */
+export type Event =
+  | { metric: "conversion" | "session_abandonment"; value: 0 | 1; visitor: string }
+  | { metric: "lcp" | "inp" | "cls" | "ttfb"; value: number; visitor: string };
 
 const waiting: Event[] = [];
 const most = 1000; // what Slipway takes at once; more is dropped, the oldest first
@@ -49,4 +52,13 @@ export function read(body: unknown): Event[] {
     events.push({ metric: "session_abandonment", value: visit.bought ? 0 : 1, visitor: visit.id });
   }
   return events;
+}
+
+/** readVital understands what a browser measured: milliseconds, or the layout shift as it is. Others are left out. */
+export function readVital(body: unknown): Event | undefined {
+  const vital = body as { id?: unknown; name?: unknown; value?: unknown } | null;
+  if (typeof vital?.id !== "string" || !/^[\w-]{8,64}$/.test(vital.id)) return undefined;
+  const metric = (["lcp", "inp", "cls", "ttfb"] as const).find((name) => name.toUpperCase() === vital.name);
+  if (!metric || typeof vital.value !== "number" || !(vital.value >= 0 && vital.value <= 600_000)) return undefined;
+  return { metric, value: vital.value, visitor: vital.id };
 }

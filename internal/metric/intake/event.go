@@ -19,6 +19,22 @@ type Event struct {
 	Durations  []float64
 }
 
+// Times returns the event with its numbers multiplied, where a scale is given.
+func (x Event) Times(scale float64) Event {
+	if !(scale > 0) {
+		return x
+	}
+	x.Durations = slices.Clone(x.Durations)
+	for i := range x.Durations {
+		x.Durations[i] *= scale
+	}
+	if x.Value != nil {
+		v := *x.Value * scale
+		x.Value = &v
+	}
+	return x
+}
+
 // Sums reads an event as the metric's kind wants it, or says in words why it cannot be one.
 func (x Event) Sums(m judge.Metric) (judge.Sums, error) {
 	wrong := func(format string, args ...any) (judge.Sums, error) {

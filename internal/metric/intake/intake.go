@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
 
@@ -21,6 +22,8 @@ const (
 	maxAhead    = 60     // seconds a sender's clock may be ahead
 	maxVisitors = 50_000 // remembered twice over
 	heartbeat   = 5 * time.Second
+	worstSpan   = 10 // seconds in which only a visitor's largest number counts
+	worstWait   = 20 // seconds that one waits for a larger
 )
 
 // Options say what is gathered.
@@ -43,6 +46,13 @@ type Counters struct {
 	SlowestMS int64     `json:"slowest_ms"`
 }
 
+// of is one visitor's numbers of one metric in one span.
+type of struct {
+	deployment, metric string
+	second             int64
+	visitor            uint64
+}
+
 type key struct {
 	deployment, name string // of a class or a metric
 	second, width    int64
@@ -55,6 +65,7 @@ type Intake struct {
 	mu       sync.Mutex
 	buckets  map[key]*metric.Bucket
 	values   map[key]*metric.Value
+	worst    map[of]float64 // what waits for a larger one
 	visitors [2]map[uint64]struct{}
 	sequence uint64
 	sent     time.Time
@@ -67,7 +78,7 @@ func New(o Options) *Intake {
 		o.Late = 2 * time.Minute
 	}
 	return &Intake{
-		o: o, buckets: map[key]*metric.Bucket{}, values: map[key]*metric.Value{},
+		o: o, buckets: map[key]*metric.Bucket{}, values: map[key]*metric.Value{}, worst: map[of]float64{},
 		visitors: [2]map[uint64]struct{}{{}, {}},
 	}
 }
@@ -106,6 +117,46 @@ func (i *Intake) Value(now time.Time, v metric.Value) error {
 	if err := i.inTime(now, v.Second); err != nil {
 		return err
 	}
+	return i.value(v)
+}
+
+// Worst takes one number of a visitor, of which only the largest within ten seconds counts: a page that reports its
+// layout shift three times has one.
+func (i *Intake) Worst(now time.Time, deployment, name, visitor string, second int64, number float64) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if err := i.inTime(now, second); err != nil {
+		return err
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(visitor)) // it cannot fail
+	k := of{deployment, name, second / worstSpan * worstSpan, h.Sum64()}
+	had, again := i.worst[k]
+	if !again {
+		if err := i.room(); err != nil {
+			return err
+		}
+	}
+	i.worst[k] = max(had, number)
+	i.counters.Accepted++
+	return nil
+}
+
+// settle counts what waited for a larger number long enough.
+func (i *Intake) settle(now int64) {
+	for k, number := range i.worst {
+		if k.second+worstSpan+worstWait > now {
+			continue
+		}
+		v := metric.Value{Deployment: k.deployment, Metric: k.metric, Second: k.second, Sums: judge.Sums{N: 1}}
+		v.Sums.Hist.AddCount(number, 1)
+		_ = i.value(v) // there is room: it waited in the same
+		delete(i.worst, k)
+		i.counters.Accepted--
+	}
+}
+
+func (i *Intake) value(v metric.Value) error {
 	k := key{v.Deployment, v.Metric, v.Second, v.Width}
 	into := i.values[k]
 	if into == nil {
@@ -146,7 +197,7 @@ func (i *Intake) Bucket(now time.Time, b metric.Bucket) error {
 }
 
 func (i *Intake) room() error {
-	if len(i.buckets)+len(i.values) < maxPending {
+	if len(i.buckets)+len(i.values)+len(i.worst) < maxPending {
 		return nil
 	}
 	i.counters.Full++
@@ -186,6 +237,7 @@ func (i *Intake) First(parts ...string) bool {
 func (i *Intake) Collect(now time.Time) (metric.Batch, bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	i.settle(now.Unix())
 	empty := len(i.buckets) == 0 && len(i.values) == 0
 	silent := now.Sub(i.counters.Heard) > i.o.Late
 	if empty && (silent || now.Sub(i.sent) < heartbeat) {
@@ -221,7 +273,7 @@ func (i *Intake) Counters() Counters {
 func (i *Intake) Busy() time.Duration {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if len(i.buckets)+len(i.values) < maxPending*4/5 {
+	if len(i.buckets)+len(i.values)+len(i.worst) < maxPending*4/5 {
 		return 0
 	}
 	return 2 * time.Second

@@ -115,3 +115,37 @@ func TestIntakeIsBounded(t *testing.T) {
 		t.Error("a visitor's event is not told from another one")
 	}
 }
+
+// A page that reports its layout shift again and again has one, the largest; another visitor and another ten seconds
+// have their own.
+func TestOfAVisitorTheWorstCounts(t *testing.T) {
+	t.Parallel()
+	i := New(Options{Kind: metric.App, Source: "app-test"})
+	at := time.Unix(1_800_000_000, 0)
+	for _, x := range []struct {
+		visitor string
+		second  int64
+		number  float64
+	}{{"a", 1, 50}, {"a", 3, 200}, {"a", 9, 100}, {"b", 3, 10}, {"a", 12, 30}} {
+		if err := i.Worst(at.Add(15*time.Second), "dep_1", "cls", x.visitor, at.Unix()+x.second, x.number); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, _ := i.Collect(at.Add(16 * time.Second)); len(b.Values) != 0 {
+		t.Errorf("a larger number may still come, and %+v are counted", b.Values)
+	}
+	b, ok := i.Collect(at.Add(45 * time.Second))
+	of := map[int64]judge.Sums{}
+	for _, v := range b.Values {
+		of[v.Second-at.Unix()] = v.Sums
+	}
+	if first := of[0]; !ok || first.N != 2 || first.Hist.CountAbove(150) != 1 || first.Hist.CountAbove(5) != 2 {
+		t.Errorf("in the first ten seconds: %+v", first)
+	}
+	if second := of[10]; second.N != 1 {
+		t.Errorf("in the next: %+v", second)
+	}
+	if c := i.Counters(); c.Accepted != 5 {
+		t.Errorf("%d were accepted, want 5", c.Accepted)
+	}
+}

@@ -62,13 +62,14 @@ type Query struct {
 
 // Status says how asking goes.
 type Status struct {
-	Source   string    `json:"source"`
-	Heard    time.Time `json:"heard"`    // of the last good answer
-	Complete int64     `json:"complete"` // Unix second before which everything is final; 0 at first
-	Windows  uint64    `json:"windows"`  // that were measured
-	Blind    uint64    `json:"blind"`    // that were given up
-	Late     uint64    `json:"late"`     // that an outage took
-	Trouble  string    `json:"trouble"`  // why the last round brought nothing, in words; empty when it did
+	Source   string        `json:"source"`
+	Heard    time.Time     `json:"heard"`    // of the last good answer
+	Complete int64         `json:"complete"` // Unix second before which everything is final; 0 at first
+	Windows  uint64        `json:"windows"`  // that were measured
+	Blind    uint64        `json:"blind"`    // that were given up
+	Late     uint64        `json:"late"`     // that an outage took
+	Every    time.Duration `json:"every"`
+	Trouble  string        `json:"trouble"` // why the last round brought nothing, in words; empty when it did
 }
 
 // Source asks one Prometheus. It is safe for concurrent use.
@@ -106,7 +107,7 @@ func New(o Options) (*Source, error) {
 	set(&o.Back, 10*time.Minute)
 	o.Every = max(o.Every.Truncate(time.Second), time.Second)
 	s := &Source{o: o, base: u, carry: map[string]float64{}, phase: map[string]float64{}}
-	s.status.Source = s.Name()
+	s.status.Source, s.status.Every = s.Name(), o.Every
 	s.http = &http.Client{Timeout: o.Timeout, CheckRedirect: func(r *http.Request, via []*http.Request) error {
 		if r.URL.Host != u.Host || len(via) > 3 {
 			return http.ErrUseLastResponse // credentials go nowhere else
@@ -132,7 +133,7 @@ func (s *Source) Status() Status {
 	if t := s.told.Load(); t != nil {
 		return *t
 	}
-	return Status{Source: s.Name()}
+	return Status{Source: s.Name(), Every: s.o.Every}
 }
 
 // Collect asks for the windows that are due and returns a batch for each one that was measured, oldest first, or a

@@ -68,6 +68,21 @@ func edgeMark(e api.EdgeStatus) mark {
 	return mark{"alert", "bad", "Behind"}
 }
 
+func sourceMark(s api.MetricSource) mark {
+	if s.Trouble {
+		return mark{"alert", "bad", "In trouble"}
+	}
+	return mark{"done", "good", "Heard"}
+}
+
+// left says what of a source did not count.
+func left(s api.MetricSource) string {
+	if s.Late+s.Dropped == 0 {
+		return ""
+	}
+	return count(s.Late) + " came too late, " + count(s.Dropped) + " were dropped."
+}
+
 // looked is what the viewer saw when a form was shown: a command about something that has
 // changed since is refused.
 type looked struct {

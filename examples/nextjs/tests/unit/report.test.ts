@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { read, report } from "../../lib/report";
+import { read, readVital, report } from "../../lib/report";
 
 test("a beacon becomes a conversion, and an abandonment when the cart was filled", () => {
   const id = "look-12345678";
@@ -56,4 +56,20 @@ test("events reach Slipway together, with the version and the token", async () =
       [0, "v1"],
     ],
   );
+});
+
+test("what a browser measured is read by its name, and nothing else is", () => {
+  const id = "0123456789";
+  assert.deepEqual(readVital({ id, name: "LCP", value: 1234.5 }), { metric: "lcp", value: 1234.5, visitor: id });
+  assert.deepEqual(readVital({ id, name: "CLS", value: 0.03 }), { metric: "cls", value: 0.03, visitor: id });
+  for (const body of [
+    null,
+    { id, name: "FID", value: 1 },
+    { id, name: "LCP", value: -1 },
+    { id, name: "LCP", value: "1" },
+    { id, name: "LCP", value: Number.NaN },
+    { id: "x", name: "LCP", value: 1 },
+  ]) {
+    assert.equal(readVital(body), undefined);
+  }
 });

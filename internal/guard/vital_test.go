@@ -1,0 +1,57 @@
+package guard
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/metric"
+)
+
+// What browsers measure takes a canary back as well; CLS is said in its own measure, although it is judged by bins that
+// are made for milliseconds. While caches are cold nothing is held against it.
+func TestWebVitalsTakeACanaryBack(t *testing.T) {
+	t.Parallel()
+	cls := MetricRule{Metric: judge.Metric{Name: "cls", Kind: judge.Durations, WorseBy: 0.1}, From: metric.App, Scale: 1000}
+	lcp := MetricRule{Metric: judge.Metric{Name: "lcp", Kind: judge.Durations, WorseBy: 0.1}, From: metric.App, Unit: "ms"}
+	tests := []struct {
+		name           string
+		rule           MetricRule
+		canary, stable float64 // medians, as they are binned
+		from, to       int64   // seconds in which the canary's counts
+		want           Action
+		says           string
+	}{
+		{"cls doubled", cls, 100, 50, 0, 900, Undo, "cls is 0."},
+		{"cls as before", cls, 50, 50, 0, 900, Continue, ""},
+		{"lcp half as slow again", lcp, 2700, 1800, 0, 900, Undo, "lcp is "},
+		{"lcp slow while cold", lcp, 2700, 1800, 0, 60, Continue, ""},
+	}
+	for _, tt := range tests {
+		w := newWorld(5)
+		ev, r := w.evidence(900), DefaultRules()
+		r.Metrics = []MetricRule{tt.rule}
+		sums := func(n int, median float64) judge.Sums {
+			s := judge.Sums{N: uint64(n)}
+			for range n {
+				s.Hist.AddCount(median*math.Exp(0.5*w.rng.NormFloat64()), 1)
+			}
+			return s
+		}
+		for at := int64(0); at < 900; at += 10 {
+			median := tt.stable
+			if at >= tt.from && at < tt.to {
+				median = tt.canary
+			}
+			ev.Values = append(ev.Values, judge.Value{
+				Metric: tt.rule.Name, Second: w.t0 + at, Width: 10, Share: 0.05, Canary: sums(20, median),
+				Stable: sums(380, tt.stable),
+			})
+		}
+		v := Evaluate(r, ev)
+		if v.Action != tt.want || !strings.Contains(v.Sentence, tt.says) {
+			t.Errorf("%s: %s, want %s with %q: %s", tt.name, v.Action, tt.want, tt.says, v.Sentence)
+		}
+	}
+}
