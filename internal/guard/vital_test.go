@@ -6,15 +6,13 @@ import (
 	"testing"
 
 	"github.com/slipwayhq/slipway/internal/judge"
-	"github.com/slipwayhq/slipway/internal/metric"
 )
 
 // What browsers measure takes a canary back as well; CLS is said in its own measure, although it is judged by bins that
 // are made for milliseconds. While caches are cold nothing is held against it.
 func TestWebVitalsTakeACanaryBack(t *testing.T) {
 	t.Parallel()
-	cls := MetricRule{Metric: judge.Metric{Name: "cls", Kind: judge.Durations, WorseBy: 0.1}, From: metric.App, Scale: 1000}
-	lcp := MetricRule{Metric: judge.Metric{Name: "lcp", Kind: judge.Durations, WorseBy: 0.1}, From: metric.App, Unit: "ms"}
+	cls, lcp := Vital("cls", 0, 0, false), Vital("lcp", 0, 0, false)
 	tests := []struct {
 		name           string
 		rule           MetricRule

@@ -116,7 +116,8 @@ func (g guardSpec) measure(r *guard.Rules) {
 		r.Metrics = append(r.Metrics, g.Metrics[name].rule(name))
 	}
 	for _, name := range slices.Sorted(maps.Keys(g.WebVitals)) {
-		r.Metrics = append(r.Metrics, g.WebVitals[name].rule(name))
+		v := g.WebVitals[name]
+		r.Metrics = append(r.Metrics, guard.Vital(name, float64(v.WorseBy), float64(v.Weight), v.Role == "signal"))
 	}
 }
 

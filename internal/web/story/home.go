@@ -31,8 +31,8 @@ func homeStories() []Story {
 	trouble.Rollbacks = []api.Rollback{rollback()}
 	trouble.Releases = nil
 	trouble.Sources = []api.MetricSource{
-		{Name: "prometheus-1", Kind: "prometheus", Heard: ptr(before(3 * time.Minute)), Accepted: 40, Dropped: 12, Trouble: true,
-			Sentence: "Prometheus did not answer within 5s."},
+		{Name: "prometheus-1", Kind: "prometheus", Heard: ptr(before(3 * time.Minute)), Accepted: 40, Dropped: 12,
+			Trouble: true, Sentence: "Prometheus did not answer within 5s."},
 		{Name: "otlp-1", Kind: "otlp", Heard: ptr(before(2 * time.Second)), Accepted: 900,
 			Sentence: "The slowest took 2.1s to arrive; 0 belonged to nothing that is known."},
 	}
