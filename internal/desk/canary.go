@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
@@ -53,6 +54,10 @@ func (d *Desk) Canary(ctx context.Context, who access.Actor, id string) (api.Can
 	if err != nil {
 		return out, err
 	}
+	for _, b := range slices.Concat(stable, canary) { // what was rolled up is known no finer
+		step = max(step, time.Duration(b.Width)*time.Second)
+	}
+	out.StepSecs = step.Seconds()
 	d.draw(&out, r, stable, canary, from, to, step)
 	if err := d.weighed(ctx, &out, r, step); err != nil {
 		return out, err
@@ -125,15 +130,20 @@ func shareRules(r release.Release) (guard.Rules, bool) {
 	return guard.Rules{}, false
 }
 
-// series reads a deployment's seconds from memory, and older ones from what was
-// rolled up.
+// sampled is the length in seconds of the shortest samples.
+const sampled = 10
+
+// series reads a deployment's seconds from memory, and older ones from what was rolled up. Where memory begins, it is
+// cut on the grid of the samples, so that nothing is in both. Each
+// has the length of its span as its width.
 func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time) ([]metric.Bucket, error) {
 	recent := d.Timeline.Seconds(deployment, from.Unix(), to.Unix(), metric.Compared()...)
-	until := to
+	until := to.Unix()
 	if len(recent) > 0 {
-		until = time.Unix(recent[0].Second, 0)
+		until = (recent[0].Second + sampled - 1) / sampled * sampled
+		recent = slices.DeleteFunc(recent, func(b metric.Bucket) bool { return b.Second < until })
 	}
-	samples, err := d.DB.SamplesOf(ctx, d.Strategy.App, from, until, deployment)
+	samples, err := d.DB.SamplesOf(ctx, d.Strategy.App, from, time.Unix(until, 0), deployment)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +153,7 @@ func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time
 	}
 	out := []metric.Bucket{}
 	for _, s := range samples {
-		if !compared[s.Class] {
+		if !compared[s.Class] || s.Second+s.Span > until {
 			continue
 		}
 		var b metric.Bucket

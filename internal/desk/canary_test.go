@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -241,5 +242,44 @@ func TestWhatACanaryCanKnowIsToldBefore(t *testing.T) {
 			return len(c.Evidence) > 0 && len(c.Warming) == 1 && c.Limits.TakeBack == 100 && c.Limits.Tolerated > 1 &&
 				c.Limits.Suspicious == 10
 		})
+	})
+}
+
+// What is in memory and was rolled up as well counts once, and so does what was rolled up further.
+func TestASeriesCountsNothingTwice(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		now := time.Now().Unix()
+		seam := now - now%60 - 120
+		var sequence uint64
+		for s := seam - 7; s < now-10; s++ { // memory begins in the middle of a sample
+			sequence++
+			w.Timeline.Add(time.Unix(now, 0), metric.Batch{Source: "e", Sequence: sequence, Complete: s + 1,
+				Buckets: []metric.Bucket{{Deployment: "dep_x", Class: metric.API, Second: s, Requests: 1}}})
+		}
+		var want uint64
+		for _, x := range []struct {
+			second, span int64
+			counts       bool
+		}{{seam - 3600 - 1800, 3600, false}, {seam - 1740, 60, true}, {seam - 60, 10, true}, {seam - 10, 10, true},
+			{seam, 10, false}, {seam + 10, 10, false}} {
+			x.second -= x.second % x.span
+			doc, err := json.Marshal(metric.Bucket{Requests: 1000})
+			w.ok(err)
+			w.ok(w.DB.PutSample(w.ctx, store.Sample{App: "shop", Deployment: "dep_x", Class: "api", Second: x.second,
+				Span: x.span, Doc: doc}))
+			if x.counts {
+				want += 1000
+			}
+		}
+		want += uint64(now - 10 - seam)
+		list, err := w.series(w.ctx, "dep_x", time.Unix(seam-1800, 0), time.Unix(now, 0))
+		w.ok(err)
+		var got uint64
+		for _, b := range list {
+			got += b.Requests
+		}
+		if got != want || list[0].Width != 60 {
+			t.Errorf("%d requests, the first by %d s, want %d", got, list[0].Width, want)
+		}
 	})
 }

@@ -49,7 +49,7 @@ type Pace struct {
 	Effect   time.Duration // limit of one try of an effect; 60 s
 	Roll     time.Duration // between roll-ups of observations; 1 min
 	KeepRaw  time.Duration // of batches before they are rolled up; as long as evidence is read
-	KeepRows time.Duration // of samples, probes and verdicts; 48 h
+	KeepRows time.Duration // of samples of 10 s, probes, and verdicts after their release has ended; 48 h
 }
 
 func (p Pace) withDefaults() Pace {

@@ -23,9 +23,12 @@ func (e *Engine) keep(ctx context.Context, _ string) (time.Time, error) {
 	if err := e.roll(ctx, now.Add(-e.Pace.KeepRaw)); err != nil {
 		return next, fmt.Errorf("roll up observations: %w", err)
 	}
+	if err := e.rollUp(ctx, now); err != nil {
+		return next, fmt.Errorf("roll up samples: %w", err)
+	}
 	old := now.Add(-e.Pace.KeepRows)
 	prunes := []func(context.Context, time.Time) (int64, error){
-		e.DB.PruneSamples, e.DB.PruneProbes, e.DB.PruneVerdicts, e.DB.PruneFailures, e.DB.PruneIdempotent, e.DB.PruneEdges,
+		e.DB.PruneProbes, e.DB.PruneVerdicts, e.DB.PruneFailures, e.DB.PruneIdempotent, e.DB.PruneEdges,
 	}
 	for _, prune := range prunes {
 		if _, err := prune(ctx, old); err != nil {
@@ -115,22 +118,99 @@ func fold(sums map[sampleKey]*metric.Bucket, b store.Batch) error {
 }
 
 func (e *Engine) addToSample(ctx context.Context, tx *store.Tx, k sampleKey, s *metric.Bucket) error {
-	at := time.Unix(k.second, 0)
-	known, err := tx.SamplesOf(ctx, e.app(), at, at.Add(time.Second), k.deployment)
+	return addToSample(ctx, tx, store.Sample{
+		App: e.app(), Deployment: k.deployment, Class: string(k.class), Second: k.second, Span: span,
+	}, s)
+}
+
+// addToSample adds sums to a sample, which may be there already.
+func addToSample(ctx context.Context, tx *store.Tx, at store.Sample, s *metric.Bucket) error {
+	known, err := tx.SampleAt(ctx, at)
 	if err != nil {
 		return err
 	}
-	for _, old := range known {
-		if old.Class != string(k.class) || old.Span != span {
-			continue
-		}
-		var b metric.Bucket
-		if err := json.Unmarshal(old.Doc, &b); err != nil {
-			return fmt.Errorf("read sample of %s at %d: %w", k.deployment, k.second, err)
+	if known != nil {
+		b, err := bucketOf(*known)
+		if err != nil {
+			return err
 		}
 		s.Add(b)
 	}
-	return tx.PutSample(ctx, store.Sample{
-		App: e.app(), Deployment: k.deployment, Class: string(k.class), Second: k.second, Span: span, Doc: marshal(s),
+	at.Doc = marshal(s)
+	return tx.PutSample(ctx, at)
+}
+
+func bucketOf(s store.Sample) (metric.Bucket, error) {
+	var b metric.Bucket
+	if err := json.Unmarshal(s.Doc, &b); err != nil {
+		return b, fmt.Errorf("read sample of %s at %d: %w", s.Deployment, s.Second, err)
+	}
+	return b, nil
+}
+
+// longer is a roll-up of samples: those of one length that are old enough become longer ones.
+type longer struct {
+	from, to int64         // seconds
+	after    time.Duration // this old
+}
+
+// rollUps are the roll-ups, and how long the longest samples are kept.
+func (e *Engine) rollUps() (list []longer, kept time.Duration) {
+	const day = 24 * time.Hour
+	return []longer{{span, 60, e.Pace.KeepRows}, {60, 3600, 30 * day}}, 396 * day // thirteen months
+}
+
+// windowsAtOnce is how many windows are rolled up in one keeping of the house; the rest is for the next.
+const windowsAtOnce = 500
+
+// rollUp makes longer samples of those that are old, and lets go of the oldest.
+func (e *Engine) rollUp(ctx context.Context, now time.Time) error {
+	list, kept := e.rollUps()
+	for _, l := range list {
+		before := now.Add(-l.after).Unix()
+		for range windowsAtOnce {
+			oldest, err := e.DB.OldestSample(ctx, l.from)
+			if err != nil {
+				return err
+			}
+			window := oldest - oldest%l.to
+			if oldest == 0 || window+l.to > before {
+				break
+			}
+			if err := e.rollWindow(ctx, l, window); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := e.DB.PruneSamples(ctx, list[len(list)-1].to, now.Add(-kept).Unix())
+	return err
+}
+
+// rollWindow rolls all samples up that begin in one longer span, in one commit: each is counted in the longer sample or
+// by itself, at every moment. What comes later for the same span is added in the same way.
+func (e *Engine) rollWindow(ctx context.Context, l longer, window int64) error {
+	return e.DB.Write(ctx, func(tx *store.Tx) error {
+		list, err := tx.SamplesIn(ctx, l.from, window, window+l.to)
+		if err != nil {
+			return err
+		}
+		for i := 0; i < len(list); {
+			at := list[i]
+			at.Second, at.Span = window, l.to
+			sum := metric.Bucket{Deployment: at.Deployment, Class: metric.Class(at.Class), Second: window, Width: l.to}
+			for ; i < len(list) && list[i].App == at.App && list[i].Deployment == at.Deployment &&
+				list[i].Class == at.Class; i++ {
+				b, err := bucketOf(list[i])
+				if err != nil {
+					return err
+				}
+				sum.Add(b)
+			}
+			if err := addToSample(ctx, tx, at, &sum); err != nil {
+				return err
+			}
+		}
+		_, err = tx.PruneSamples(ctx, l.from, window+l.to)
+		return err
 	})
 }

@@ -3,8 +3,11 @@ package engine
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/store"
@@ -130,9 +133,12 @@ func TestKeepingLetsGoOfWhatIsOld(t *testing.T) {
 		old := time.Now().Add(-72 * time.Hour).Truncate(time.Second)
 		w.ok(w.DB.PutEdge(w.ctx, store.EdgeSeen{Name: "gone", Seen: old}))
 		w.ok(w.DB.PutEdge(w.ctx, store.EdgeSeen{Name: "here", Seen: time.Now()}))
-		w.ok(w.DB.PutSample(w.ctx, store.Sample{App: "shop", Deployment: "dep_a", Class: "api", Second: old.Unix(),
-			Span: span,
-			Doc:  marshal(metric.Bucket{})}))
+		for _, span := range []int64{span, 3600} {
+			for _, back := range []time.Duration{0, 14 * 31 * 24 * time.Hour} {
+				w.ok(w.DB.PutSample(w.ctx, store.Sample{App: "shop", Deployment: "dep_a", Class: "api",
+					Second: old.Add(-back).Unix(), Span: span, Doc: marshal(metric.Bucket{Requests: 1})}))
+			}
+		}
 		next, err := w.keep(w.ctx, workKeep)
 		w.ok(err)
 		if wait := time.Until(next); wait < 50*time.Second || wait > 70*time.Second {
@@ -140,10 +146,74 @@ func TestKeepingLetsGoOfWhatIsOld(t *testing.T) {
 		}
 		edges, err := w.DB.Edges(w.ctx)
 		w.ok(err)
-		samples, err := w.DB.SamplesOf(w.ctx, "shop", old.Add(-time.Hour), time.Now())
+		samples, err := w.DB.SamplesOf(w.ctx, "shop", time.Unix(0, 0), time.Now())
 		w.ok(err)
-		if len(edges) != 1 || edges[0].Name != "here" || len(samples) > 0 {
-			t.Errorf("there are %+v and %d samples", edges, len(samples))
+		spans := []int64{}
+		for _, s := range samples {
+			spans = append(spans, s.Span)
+		}
+		slices.Sort(spans)
+		if len(edges) != 1 || edges[0].Name != "here" || !slices.Equal(spans, []int64{60, 3600}) {
+			t.Errorf("there are %+v and samples of %v s", edges, spans)
 		}
 	})
+}
+
+// Samples of days and months, some of them late, are rolled up at random moments: at every moment all samples together
+// are what was put in, each longer one stands on its grid, and what is old is long.
+func TestRollingUpFurtherLosesAndDoublesNothing(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		rng := rand.New(rand.NewPCG(7, 4))
+		const day = 24 * 3600
+		now := time.Unix(1_800_000_000, 0)
+		want := sums{}
+		put := func(second int64) {
+			b := metric.Bucket{Deployment: []string{"dep_a", "dep_b"}[rng.IntN(2)], Class: metric.Classes()[rng.IntN(3)],
+				Second: second - second%span, Requests: uint64(1 + rng.IntN(9)), Errors: uint64(rng.IntN(2)), Units: 1}
+			b.Latency.Add(time.Duration(rng.IntN(1e9)))
+			want.add(b)
+			w.ok(w.DB.Write(w.ctx, func(tx *store.Tx) error {
+				return w.addToSample(w.ctx, tx, sampleKey{b.Deployment, b.Class, b.Second}, &b)
+			}))
+		}
+		for range 300 {
+			put(now.Unix() - rng.Int64N(40*day))
+		}
+		for range 6 {
+			now = now.Add(time.Duration(rng.IntN(5*day)) * time.Second)
+			w.ok(w.rollUp(w.ctx, now))
+			w.ok(w.rollUp(w.ctx, now)) // again, to no effect
+			for range 20 {
+				put(now.Unix() - rng.Int64N(35*day)) // also where it was rolled up long ago
+			}
+			w.sameSamples(want)
+		}
+		w.ok(w.rollUp(w.ctx, now))
+		for _, s := range w.sameSamples(want) {
+			age := now.Unix() - s.Second
+			if s.Second%s.Span != 0 || s.Span == span && age > 2*day+60 || s.Span == 60 && age > 30*day+3600 {
+				t.Errorf("a sample of %d s is %d days old, at %d", s.Span, age/day, s.Second)
+			}
+		}
+	})
+}
+
+// sameSamples holds all samples together to what was put in.
+func (w *world) sameSamples(want sums) []store.Sample {
+	w.t.Helper()
+	list, err := w.DB.SamplesOf(w.ctx, "shop", time.Unix(0, 0), time.Unix(1<<40, 0))
+	w.ok(err)
+	got := sums{}
+	var requests, units, durations uint64
+	for _, s := range list {
+		b, err := bucketOf(s)
+		w.ok(err)
+		b.Deployment, b.Class = s.Deployment, metric.Class(s.Class)
+		got.add(b)
+		requests, units, durations = requests+b.Requests, units+b.Units, durations+b.Latency.Count()
+	}
+	if diff := cmp.Diff(want, got); diff != "" || units != durations {
+		w.t.Fatalf("%d requests, %d units, %d durations: %s", requests, units, durations, diff)
+	}
+	return list
 }

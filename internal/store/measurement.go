@@ -19,7 +19,12 @@ const (
 
 	sqlPutSample = `INSERT INTO samples (app, deployment, class, second, span, doc) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (app, deployment, second, span, class) DO UPDATE SET doc = excluded.doc`
-	sqlPruneSamples = `DELETE FROM samples WHERE second < $1`
+	sqlOldestSample = `SELECT COALESCE(MIN(second), 0) FROM samples WHERE span = $1`
+	sqlSamplesIn    = `SELECT app, deployment, class, second, span, doc FROM samples
+		WHERE span = $1 AND second >= $2 AND second < $3 ORDER BY app, deployment, class, second`
+	sqlSample = `SELECT app, deployment, class, second, span, doc FROM samples
+		WHERE app = $1 AND deployment = $2 AND second = $3 AND span = $4 AND class = $5`
+	sqlPruneSamples = `DELETE FROM samples WHERE span = $1 AND second < $2`
 
 	sqlInsertProbe = `INSERT INTO probes (app, deployment, at, ok, doc) VALUES ($1, $2, $3, $4, $5)`
 	sqlProbesOf    = `SELECT doc FROM probes WHERE deployment = $1 AND at >= $2 ORDER BY at`
@@ -104,14 +109,43 @@ func (s notes) PutSample(ctx context.Context, v Sample) error {
 // to, oldest first; of the given deployments, or of all when none is given.
 func (r reads) SamplesOf(ctx context.Context, app string, from, to time.Time, deployments ...string) ([]Sample, error) {
 	query, args := samplesQuery(app, from, to, deployments)
-	out, err := all(ctx, r.run, func(rows *sql.Rows, v *Sample) error {
-		var doc string
-		err := rows.Scan(&v.App, &v.Deployment, &v.Class, &v.Second, &v.Span, &doc)
-		v.Doc = message(doc)
-		return err
-	}, query, args...)
+	out, err := all(ctx, r.run, scanSample, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read samples of %s: %w", app, err)
+	}
+	return out, nil
+}
+
+func scanSample(rows *sql.Rows, v *Sample) error {
+	var doc string
+	err := rows.Scan(&v.App, &v.Deployment, &v.Class, &v.Second, &v.Span, &doc)
+	v.Doc = message(doc)
+	return err
+}
+
+// OldestSample returns when the oldest sample of a length begins, 0 when there is none.
+func (r reads) OldestSample(ctx context.Context, span int64) (int64, error) {
+	second, err := one(ctx, r.run, value[int64], sqlOldestSample, span)
+	if err != nil {
+		return 0, fmt.Errorf("find the oldest sample: %w", err)
+	}
+	return *second, nil
+}
+
+// SamplesIn returns the samples of a length that begin from one second up to before another.
+func (r reads) SamplesIn(ctx context.Context, span, from, to int64) ([]Sample, error) {
+	out, err := all(ctx, r.run, scanSample, sqlSamplesIn, span, from, to)
+	if err != nil {
+		return nil, fmt.Errorf("read samples of %d s: %w", span, err)
+	}
+	return out, nil
+}
+
+// SampleAt returns the sample that PutSample would put v in the place of, nil when there is none.
+func (r reads) SampleAt(ctx context.Context, v Sample) (*Sample, error) {
+	out, err := one(ctx, r.run, scanSample, sqlSample, v.App, v.Deployment, v.Second, v.Span, v.Class)
+	if err != nil {
+		return nil, fmt.Errorf("read sample of %s: %w", v.Deployment, err)
 	}
 	return out, nil
 }
@@ -125,9 +159,9 @@ func samplesQuery(app string, from, to time.Time, deployments []string) (string,
 		` ORDER BY second, deployment, class, span`, c.args
 }
 
-// PruneSamples deletes the samples that start before a time.
-func (s notes) PruneSamples(ctx context.Context, before time.Time) (int64, error) {
-	return s.run.exec(ctx, sqlPruneSamples, before.Unix())
+// PruneSamples deletes the samples of a length that begin before a second.
+func (s notes) PruneSamples(ctx context.Context, span, before int64) (int64, error) {
+	return s.run.exec(ctx, sqlPruneSamples, span, before)
 }
 
 // InsertProbe keeps one look at a health endpoint.

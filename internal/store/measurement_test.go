@@ -79,7 +79,7 @@ func TestSamples(t *testing.T) {
 		if got, err = db.SamplesOf(ctx, "shop", at(0), at(100)); err != nil || len(got) != 4 {
 			t.Errorf("samples of all: %v, %v", got, err)
 		}
-		if n, err := db.PruneSamples(ctx, at(2)); err != nil || n != 2 {
+		if n, err := db.PruneSamples(ctx, 1, at(2).Unix()); err != nil || n != 2 {
 			t.Errorf("pruned %d, %v", n, err)
 		}
 	})
