@@ -46,11 +46,12 @@ func (d *Desk) Canary(ctx context.Context, who access.Actor, id string) (api.Can
 	if r.Exposed.IsZero() {
 		return out, nil
 	}
-	stable, err := d.series(ctx, r.Previous, from, to)
+	rules, _ := shareRules(r)
+	stable, err := d.seriesOf(ctx, rules.Source, r.Previous, from, to)
 	if err != nil {
 		return out, err
 	}
-	canary, err := d.series(ctx, r.Deployment, from, to)
+	canary, err := d.seriesOf(ctx, rules.Source, r.Deployment, from, to)
 	if err != nil {
 		return out, err
 	}
@@ -132,6 +133,15 @@ func shareRules(r release.Release) (guard.Rules, bool) {
 
 // sampled is the length in seconds of the shortest samples.
 const sampled = 10
+
+// seriesOf reads a deployment's seconds as a kind of sources saw them; only the edge's are kept beyond memory.
+func (d *Desk) seriesOf(ctx context.Context, kind metric.Kind, deployment string, from, to time.Time,
+) ([]metric.Bucket, error) {
+	if kind == "" {
+		return d.series(ctx, deployment, from, to)
+	}
+	return d.Timeline.Of(kind).Seconds(deployment, from.Unix(), to.Unix(), metric.Compared()...), nil
+}
 
 // series reads a deployment's seconds from memory, and older ones from what was rolled up. Where memory begins, it is
 // cut on the grid of the samples, so that nothing is in both. Each

@@ -23,3 +23,38 @@ func TestWhatIsNotDeliveredPassesNoBake(t *testing.T) {
 		t.Errorf("without a verdict: %s", got)
 	}
 }
+
+// Nobody is told of a short gap; of five minutes once, and once that it is over. The share stays where it is.
+//
+// req: N-04
+func TestPeopleAreToldOfABlindReleaseOnce(t *testing.T) {
+	t.Parallel()
+	begin := time.Unix(1_800_000_000, 0)
+	r := Release{
+		ID: "rel_1", Version: "v2", Phase: Running, Share: 10, ShareSince: begin, Exposed: begin,
+		Plan:   Plan{Steps: []Step{{ID: "share-10", Kind: KindShare, Share: 10, Bake: time.Hour, AutoUndo: true}}},
+		States: []State{{Status: StepRunning, Set: begin, Started: begin}},
+	}
+	blind := &guard.Verdict{Word: guard.Broken, Action: guard.Hold, Sentence: "No complete measurement for 70 s."}
+	fine := &guard.Verdict{Word: guard.BetterOrEqual, Action: guard.Continue, Sentence: "v2 is no worse."}
+	told := map[string]int{}
+	for s := range 1200 {
+		v := fine
+		if s >= 100 && s < 300 || s >= 400 && s < 900 {
+			v = blind
+		}
+		d := Decide(r, Facts{Now: begin.Add(time.Duration(s) * time.Second), Verdict: v})
+		for _, e := range d.Events {
+			told[e.Kind]++
+			if e.Kind == "release.blind" && s != 700 {
+				t.Errorf("people are told after %d s", s)
+			}
+		}
+		if r = d.Release; r.Share != 10 || r.Cursor != 0 {
+			t.Fatalf("after %d s it is at %g %%, step %d", s, r.Share, r.Cursor)
+		}
+	}
+	if told["release.blind"] != 1 || told["release.seen"] != 1 {
+		t.Errorf("%v, want to be told once, and once that it is over", told)
+	}
+}

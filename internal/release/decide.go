@@ -38,6 +38,9 @@ func Decide(r Release, f Facts) Decision {
 	default:
 		x.step()
 	}
+	if f.Command == nil {
+		x.unseen()
+	}
 	if x.d.Changed {
 		x.r.Updated = f.Now
 	}
@@ -115,6 +118,29 @@ func (x *decider) guarded() bool {
 	}
 	x.undo(guardActor, v.Sentence, v.Findings)
 	return true
+}
+
+// blindLong is how long nothing may be known of a version with visitors before people are told.
+const blindLong = 5 * time.Minute
+
+// unseen notes since when the measurement is broken, and tells people once when that lasts: the share is frozen, and
+// nobody would otherwise look. It neither takes anything back nor lets anything pass.
+func (x *decider) unseen() {
+	v := x.f.Verdict
+	blind := v != nil && v.Word == guard.Broken && x.r.Share > 0 && !x.r.Phase.Final()
+	switch {
+	case blind && x.r.Blind.IsZero():
+		x.r.Blind, x.r.BlindTold, x.d.Changed = x.f.Now, false, true
+	case blind && !x.r.BlindTold && x.f.Now.Sub(x.r.Blind) >= blindLong:
+		x.r.BlindTold = true
+		x.event("release.blind", guardActor, fmt.Sprintf("Nothing is known of %s for %s; it stays at %s until something "+
+			"is. %s", x.r.Version, round(blindLong), percent(x.r.Share), v.Sentence), v)
+	case !blind && !x.r.Blind.IsZero() && (v != nil || x.r.Share == 0):
+		if x.r.BlindTold && v != nil {
+			x.event("release.seen", guardActor, "Something is known of "+x.r.Version+" again. "+v.Sentence, nil)
+		}
+		x.r.Blind, x.r.BlindTold, x.d.Changed = time.Time{}, false, true
+	}
 }
 
 // autoUndo reads the nearest share step's policy.

@@ -164,6 +164,8 @@ type Release struct {
 	Effect      string            `json:"effect,omitempty"`  // key of the effect it waits for
 	Routes      int               `json:"routes"`            // routings asked for so far: part of an effect's key
 	Suspect     bool              `json:"suspect,omitempty"` // the guard said undo and a person is being asked
+	Blind       time.Time         `json:"blind,omitzero"`    // since when the measurement is broken
+	BlindTold   bool              `json:"blind_told,omitempty"`
 	Sentence    string            `json:"sentence"`          // the state, for a tired person
 	Reason      string            `json:"reason,omitempty"`  // why it ended
 	Detected    time.Time         `json:"detected,omitzero"` // when the guard or a person decided to undo
