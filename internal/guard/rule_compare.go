@@ -197,9 +197,9 @@ func (x *exam) price(r judge.Report, m judge.MetricReport) string {
 	if m.Name != "errors" || r.Limit < 1 || n < r.Limit {
 		return ""
 	}
-	return fmt.Sprintf(" Known after %s of %s, about %s of them needless failures. On average no method can know "+
-		"before about %s, %s of them failed: this took %s times that.", requests(r.Canary.Requests), x.name(canary),
-		times(n*excess), thousands(uint64(math.Round(r.Limit))), times(r.Limit*excess), times(n/r.Limit))
+	return fmt.Sprintf(" Known after %s of %s, about %s of them needless failures. Of a fault that is there from the "+
+		"start no method can know before about %s on average: this took %s times that.", requests(r.Canary.Requests),
+		x.name(canary), times(n*excess), thousands(uint64(math.Round(r.Limit))), times(n/r.Limit))
 }
 
 func (x *exam) errorCompare(r judge.Report, m judge.MetricReport) Finding {
