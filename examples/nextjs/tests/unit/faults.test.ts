@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Fault, faultOf, suffer } from "../../lib/faults";
+import { diceOf, type Fault, faultOf, suffer } from "../../lib/faults";
 
 test("only the faulty version has a fault of its own", () => {
   const none: Fault = { rate: 0, delay: 0 };
@@ -34,4 +34,13 @@ test("chance below the rate fails, and every request waits", async () => {
   assert.equal(await suffer(fault, () => 0.3), false);
   assert.ok(performance.now() - start >= 55, "two requests wait 30 ms each");
   assert.equal(await suffer({ rate: 0, delay: 0 }, () => 0), false);
+});
+
+test("with a seed the same requests fail at every start, as often as the rate says", () => {
+  const throws = (seed: string) => Array.from({ length: 5000 }, diceOf(seed));
+  const failing = throws("v1").filter((x) => x < 0.1).length;
+  assert.deepEqual(throws("v1"), throws("v1"));
+  assert.notDeepEqual(throws("v1"), throws("v2"));
+  assert.ok(failing > 430 && failing < 570, `${failing} of 5000 at a rate of 0.1`);
+  assert.equal(diceOf(undefined), Math.random);
 });

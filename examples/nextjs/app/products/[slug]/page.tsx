@@ -4,6 +4,7 @@ import { addToCart } from "@/app/cart/actions";
 import { BuyButton } from "@/components/buy-button";
 import { pictures } from "@/components/pictures";
 import { find, money } from "@/lib/catalog";
+import { stock } from "@/lib/database";
 import { faultOf, suffer } from "@/lib/faults";
 import { second, version } from "@/lib/release";
 
@@ -15,6 +16,7 @@ export default async function ProductPage({ params }: { params: Promise<{ slug: 
   const product = find(slug, second);
   if (!product) notFound();
   if (await suffer(faultOf(version, process.env))) throw new Error(`the price of ${slug} could not be read`);
+  const left = await stock(slug, process.env);
   return (
     <article className="product">
       <Image src={pictures[slug] ?? ""} alt={product.name} width={640} height={480} priority />
@@ -22,6 +24,7 @@ export default async function ProductPage({ params }: { params: Promise<{ slug: 
         <h1>{product.name}</h1>
         <p className="price">{money(product.price)}</p>
         <p>{product.text}</p>
+        {left !== undefined && <p id="stock">{left} left</p>}
         <form action={addToCart}>
           <input type="hidden" name="slug" value={slug} />
           <BuyButton />
