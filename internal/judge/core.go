@@ -337,7 +337,8 @@ func (j *Judge) judge(second int64, width float64, c, s Arm) {
 	if j.s.WorseErrors >= 0 && j.nowN >= 20 && j.nowK > stableBroken*j.nowN {
 		j.errors.pass(width)
 	} else if j.s.WorseErrors >= 0 {
-		j.errors.tick(second, width, v, off, float64(c.Units), float64(c.Units+s.Units), nc, n, ps)
+		j.errors.tick(second, width, v, off, float64(c.Units), float64(c.Units+s.Units), nc, n, ps,
+			j.stableAtMost())
 		j.harm += float64(c.Units) - float64(nc*ps)
 	}
 	if j.s.WorseLatency >= 0 && second >= j.warm {
@@ -377,6 +378,10 @@ func (j *Judge) stableRate() float64 {
 	}
 	return j.rateK / j.rateN
 }
+
+// stableAtMost is about the largest rate that the stable version's failures so far allow: where none was seen, three
+// might have been.
+func (j *Judge) stableAtMost() float64 { return min((j.rateK+3)/max(j.rateN, 1), 1) }
 
 func (j *Judge) keepRate(s Arm, width float64) {
 	keep := num.Exp(-width / 600)

@@ -194,10 +194,10 @@ func (e *errorEvidence) pass(seconds float64) {
 // tick bets on c failures on the canary of k on both, its share of visitors being v, nc its requests, n those of both
 // and ps the stable version's rate, known beforehand. Off says that the visitors are not split as intended: nothing
 // is held in the canary's favor then.
-func (e *errorEvidence) tick(second int64, width float64, v float64, off bool, c, k, nc, n, ps float64) {
+func (e *errorEvidence) tick(second int64, width float64, v float64, off bool, c, k, nc, n, ps, most float64) {
 	e.pass(width)
 	e.prepare(v)
-	e.rungs(ps)
+	e.rungs(most)
 	before := e.safety
 	if e.linear {
 		e.linearTick(second, v, c, k)
@@ -296,7 +296,8 @@ func (e *errorEvidence) closeBlock() {
 // share is the part of the failures that falls on a canary with the part v of the visitors and the ratio r.
 func share(v, r float64) float64 { return v * r / (float64(v*r) + 1 - v) }
 
-// rungs moves the ladder's worlds with the stable version's rate: the slack counts for more where errors are rare.
+// rungs moves the ladder's worlds with the stable version's rate, what it may be at most: the slack counts for more where
+// errors are rare, but that nothing is known of the rate yet does not make it small.
 func (e *errorEvidence) rungs(ps float64) {
 	for i, r := range ladder() {
 		want := r + e.slack/max(ps, 1e-5)
