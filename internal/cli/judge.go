@@ -29,7 +29,8 @@ so that any metrics system can drive the judge. A tick is what both versions did
    "canary":{"requests":5,"errors":0,"error_units":0,"latency":[…],"latency_count":5},
    "stable_slice_error_units":[…]}
 
-t counts seconds from the first visitor of the canary; ticks below 0 are history of the stable version. weight is
+t counts seconds from the first visitor of the canary; ticks below 0 are history of the stable version. A tick
+that covers more than one second says so ("seconds":15); the longer it is, the later anything is known. weight is
 the canary's intended share, 0 to 1. error_units are visitors with a failure, each at most once a minute; without
 them errors are taken. latency counts requests by bin (see --bins). The slices are error units of the stable
 version in 20 equal parts of the visitors: from them the judge learns how failures scatter. Each may be left out.

@@ -1,7 +1,7 @@
 // Package stream lets any pipeline drive the judge: one JSON tick a line in, one JSON line out, strictly in turn.
 //
 // A tick says what both versions did in a second: {"t":12,"weight":0.05,"stable":{…},"canary":{…}}. T counts from the
-// first visitor of the canary; ticks with a negative t are history of the stable version, from which the judge learns
+// first visitor of the canary; ticks that cover more than a second say so; ticks with a negative t are history of the stable version, from which the judge learns
 // how failures scatter. The answer says what to do with the share: see Out. A line that can't be read is answered with
 // an error that names the place and the remedy, and the next one is judged as if it had not come.
 package stream
@@ -34,6 +34,7 @@ type Arm struct {
 // In is a line of input.
 type In struct {
 	T          int64    `json:"t"`
+	Seconds    int64    `json:"seconds"` // that the tick covers from t on; 0 means 1
 	Weight     float64  `json:"weight"`
 	Stable     Arm      `json:"stable"`
 	Canary     Arm      `json:"canary"`
@@ -62,6 +63,9 @@ type Options struct {
 	Settings judge.Settings
 	Route    judge.Route
 }
+
+// longest is how many seconds a tick may cover: more says too little of what fell together.
+const longest = 600
 
 // maxLine bounds a line of input in bytes.
 const maxLine = 1 << 20
@@ -139,6 +143,9 @@ func (r *runner) check() error {
 	if !(in.Weight >= 0 && in.Weight <= 1) {
 		return fmt.Errorf("weight is %g: it goes from 0 to 1", in.Weight)
 	}
+	if in.Seconds < 0 || in.Seconds > longest {
+		return fmt.Errorf("seconds is %d: a tick covers 1 to %d seconds", in.Seconds, longest)
+	}
 	for name, n := range map[string]int{
 		"stable.latency": len(in.Stable.Latency), "canary.latency": len(in.Canary.Latency),
 	} {
@@ -168,7 +175,7 @@ func (r *runner) fill() {
 		}
 		return out
 	}
-	r.tick = judge.Tick{Second: r.in.T, Share: r.in.Weight, Canary: arm(&r.in.Canary), Stable: arm(&r.in.Stable)}
+	r.tick = judge.Tick{Second: r.in.T, Width: r.in.Seconds, Share: r.in.Weight, Canary: arm(&r.in.Canary), Stable: arm(&r.in.Stable)}
 	if len(r.in.SliceUnits) == judge.Slices {
 		copy(r.units[:], r.in.SliceUnits)
 		r.tick.SliceUnits = &r.units

@@ -154,3 +154,43 @@ func BenchmarkStream(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds(), "lines/s")
 }
+
+// A source that is read every fifteen seconds is no slower than its ticks: what passed between them counts.
+func TestATickMayCoverMoreThanASecond(t *testing.T) {
+	t.Parallel()
+	var in strings.Builder
+	weight := 0.05
+	last := Out{}
+	r := runner{o: Options{Settings: judge.Settings{Bins: judge.ProductBins()}, Route: judge.Route{Adaptive: true}},
+		history: judge.NewHistory(judge.ProductBins())}
+	rose := map[float64]int64{}
+	for at := int64(0); at < 1800 && last.Action == judge.HoldOn; at += 15 {
+		c := uint64(1500 * weight)
+		fmt.Fprintf(&in, `{"t":%d,"seconds":15,"weight":%g,"stable":{"requests":%d,"errors":%d},`+
+			`"canary":{"requests":%d,"errors":%d}}`, at, weight, 1500-c, (1500-c)/50, c, c/50)
+		var out bytes.Buffer
+		r.w = bufio.NewWriter(&out)
+		if err := r.answer([]byte(in.String())); err != nil {
+			t.Fatal(err)
+		}
+		in.Reset()
+		last = Out{}
+		if err := json.Unmarshal(out.Bytes(), &last); err != nil {
+			t.Fatalf("%q: %v", out.String(), err)
+		}
+		if last.NextWeight > 0 && last.NextWeight != weight {
+			weight = last.NextWeight
+			rose[weight] = at + 15
+		}
+	}
+	if last.Action != judge.Promote || rose[0.10] < 20 || rose[1] < rose[0.50]+120 || rose[1] > 900 {
+		t.Errorf("%+v: it rose at %v", last, rose)
+	}
+	for _, wrong := range []string{`{"t":0,"seconds":-1}`, `{"t":0,"seconds":601}`} {
+		var out bytes.Buffer
+		err := Run(strings.NewReader(wrong), &out, options())
+		if err == nil || !strings.Contains(out.String(), "covers 1 to 600") {
+			t.Errorf("%s is answered %s", wrong, out.String())
+		}
+	}
+}
