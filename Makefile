@@ -1,5 +1,5 @@
 # What the project is held to, and how to run it. `make test` is everything; `make quick` is for every day.
-.PHONY: help test quick race fuzz bench bench-judge generate requirements build dist demo demo-check setup
+.PHONY: help test quick race fuzz bench bench-judge generate pictures requirements build dist demo demo-check setup
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -28,6 +28,9 @@ generate: ## the templ pages, openapi.json, docs/requirements.md
 	cd internal/web && ../../bin/templ generate -log-level error
 	go test ./internal/server -run OpenAPI -update
 	@$(MAKE) --no-print-directory requirements
+
+pictures: ## the pictures and figures of docs/judge.md: minutes
+	go run ./internal/judge/contest/picture
 
 requirements: ## docs/requirements.md from the req: comments of the tests
 	go test -count=1 -run TestRequirements . -update

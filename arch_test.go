@@ -61,9 +61,11 @@ var table = map[string]rule{
 	"judge/anytime":     {pure: true, may: []string{"judge/num"}},
 	"judge/contest":     {may: []string{"judge", "judge/anytime", "sim/traffic"}, goes: 1},
 	"judge/contest/cmd": {may: []string{"judge/contest"}},
-	"judge/stream":      {may: []string{"fault", "judge"}},
-	"sim/traffic":       {pure: true, may: []string{"judge"}},
-	"metric":            {pure: true, may: []string{"judge", "fault"}},
+	// Draws docs/judge.md; a command beside the other, so that nothing that runs in a product imports it.
+	"judge/contest/picture": {may: []string{"judge", "judge/contest", "plot", "sim/traffic"}},
+	"judge/stream":          {may: []string{"fault", "judge"}},
+	"sim/traffic":           {pure: true, may: []string{"judge"}},
+	"metric":                {pure: true, may: []string{"judge", "fault"}},
 	"guard": {
 		pure: true, may: []string{"judge", "judge/anytime", "metric", "fault"},
 		lines: 3100, // what the rules say of each other is decided in one place, over one pass
