@@ -15,7 +15,8 @@ set_weight=$1
 # counters prints one object with what both versions have answered so far: all of it, and what failed.
 counters() {
 	curl -fsS "$prometheus/api/v1/query" --data-urlencode 'query=sum by (version, status) (http_requests_total)' |
-		jq -c '[.data.result[] | {version: .metric.version, failed: (.metric.status | startswith("5")), n: (.value[1] | tonumber)}]
+		jq -c '[.data.result[]
+				| {version: .metric.version, failed: (.metric.status | startswith("5")), n: (.value[1] | tonumber)}]
 			| group_by(.version) | map({key: .[0].version, value: {requests: (map(.n) | add),
 				errors: (map(select(.failed).n) | add // 0)}}) | from_entries'
 }

@@ -296,7 +296,7 @@ func (e *errorEvidence) closeBlock() {
 // share is the part of the failures that falls on a canary with the part v of the visitors and the ratio r.
 func share(v, r float64) float64 { return v * r / (float64(v*r) + 1 - v) }
 
-// rungs moves the ladder's worlds with the stable version's rate, what it may be at most: the slack counts for more where
+// rungs moves the ladder's worlds with what the stable version's rate may be at most: the slack counts for more where
 // errors are rare, but that nothing is known of the rate yet does not make it small.
 func (e *errorEvidence) rungs(ps float64) {
 	for i, r := range ladder() {

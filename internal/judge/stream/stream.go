@@ -1,9 +1,10 @@
 // Package stream lets any pipeline drive the judge: one JSON tick a line in, one JSON line out, strictly in turn.
 //
-// A tick says what both versions did in a second: {"t":12,"weight":0.05,"stable":{…},"canary":{…}}. T counts from the
-// first visitor of the canary; ticks that cover more than a second say so; ticks with a negative t are history of the stable version, from which the judge learns
-// how failures scatter. The answer says what to do with the share: see Out. A line that can't be read is answered with
-// an error that names the place and the remedy, and the next one is judged as if it had not come.
+// A tick says what both versions did in a second: {"t":12,"weight":0.05,"stable":{…},"canary":{…}}. T counts from
+// the first visitor of the canary; ticks that cover more than a second say so; ticks with a negative t are history
+// of the stable version, from which the judge learns how failures scatter. The answer says what to do with the
+// share: see Out. A line that can't be read is answered with an error that names the place and the remedy, and the
+// next one is judged as if it had not come.
 package stream
 
 import (
@@ -175,7 +176,8 @@ func (r *runner) fill() {
 		}
 		return out
 	}
-	r.tick = judge.Tick{Second: r.in.T, Width: r.in.Seconds, Share: r.in.Weight, Canary: arm(&r.in.Canary), Stable: arm(&r.in.Stable)}
+	r.tick = judge.Tick{Second: r.in.T, Width: r.in.Seconds, Share: r.in.Weight,
+		Canary: arm(&r.in.Canary), Stable: arm(&r.in.Stable)}
 	if len(r.in.SliceUnits) == judge.Slices {
 		copy(r.units[:], r.in.SliceUnits)
 		r.tick.SliceUnits = &r.units

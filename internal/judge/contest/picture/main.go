@@ -110,5 +110,6 @@ func begin(out io.Writer, height int) {
 
 func title(out io.Writer, top int, what, note string) {
 	fmt.Fprintf(out, `<text x="%d" y="%d" font-size="14" style="fill: var(--plot-ink)">`+
-		`<tspan font-weight="600">%s</tspan> <tspan style="fill: var(--plot-quiet)">%s</tspan></text>`+"\n", 12, top+20, what, note)
+		`<tspan font-weight="600">%s</tspan> <tspan style="fill: var(--plot-quiet)">%s</tspan></text>`+"\n",
+		12, top+20, what, note)
 }

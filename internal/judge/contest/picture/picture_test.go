@@ -91,7 +91,8 @@ func TestFiguresTakeTheirPlace(t *testing.T) {
 	if err := fill(page, map[string]string{"x": tab.text()}); err != nil {
 		t.Fatal(err)
 	}
-	want := "a\n<!-- figures x -->\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n<!-- end -->\nb\n<!-- figures y -->\nstays\n<!-- end -->\n"
+	want := "a\n<!-- figures x -->\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n<!-- end -->\nb\n" +
+		"<!-- figures y -->\nstays\n<!-- end -->\n"
 	if got, _ := os.ReadFile(page); string(got) != want {
 		t.Errorf("%q", got)
 	}
