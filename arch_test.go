@@ -78,7 +78,8 @@ var table = map[string]rule{
 	"sim/world": {pure: true, may: []string{
 		"approval", "checklist", "effect", "guard", "judge", "metric", "release"}},
 	"simulate": {may: []string{
-		"checklist", "fault", "judge", "plot", "release", "sim/traffic", "sim/world", "strategy/document"}, goes: 1},
+		"checklist", "fault", "judge", "judge/stream", "plot", "release", "sim/traffic", "sim/world", "strategy/document"},
+		goes: 1},
 	"release": {
 		pure: true,
 		may:  []string{"approval", "checklist", "deployment", "effect", "event", "fault", "guard", "incident", "judge"},

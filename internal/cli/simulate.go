@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/slipwayhq/slipway/client"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/judge/stream"
 	"github.com/slipwayhq/slipway/internal/simulate"
 	"github.com/slipwayhq/slipway/internal/strategy"
 )
@@ -32,6 +34,11 @@ on the same traffic.
 Traffic is given by flags, by a file (--traffic FILE with the keys rate, errors, p50, p95, daily, bursts), or read from
 the recorded history of the app that runs at --url (--from-app). Flags win over the file, and both over the history.
 
+--replay FILE plays a recording instead: lines as "slipway judge stream" reads them, and "slipway judge replay REL
+--export FILE" writes them. The requests, failures and durations of both versions are put together second by second and
+dealt to the shares that the strategy chooses, and faults are added to the new version's part: record a healthy
+release. A release that takes longer than the recording begins it again; each run begins somewhere else in it.
+
 --fault takes a name (healthy, shared-incident, errors-2x, errors-3x-late, latency-1.25x, slow-route, leak, …) or a
 definition: [NAME:]KEY=VALUE,… with errors (3x or +5%), latency (1.25x), route (3x: one request in ten), leak (2%: so
 much slower each minute) and after (20m: when it begins).
@@ -48,8 +55,8 @@ type simulateFlags struct {
 	traffic, errors, p50, p95, background string
 	daily, bursts                         float64
 	faults, failIf                        []string
-	fromApp, progress                     bool
-	html                                  string
+	fromApp, progress, suggest            bool
+	html, replay, bins                    string
 	o                                     simulate.Options
 	conditions                            []simulate.Condition
 }
@@ -84,6 +91,8 @@ func (c *cli) simulate() *cobra.Command {
 	f.Float64Var(&in.daily, "daily", 1, "the busiest hour's traffic divided by the quietest's")
 	f.Float64Var(&in.bursts, "bursts", 0, "bad instances an hour: a twentieth of the visitors fails for 10 to 30 s")
 	f.BoolVar(&in.fromApp, "from-app", false, "read the traffic from the history of the app that runs at --url")
+	f.StringVar(&in.replay, "replay", "", "play the recorded seconds of this file; - is standard input")
+	f.StringVar(&in.bins, "bins", "8,1.09,88", "layout of latency in the recording: see judge stream")
 	f.StringVar(&in.background, "background", "mixed", "everyday trouble, comma-separated")
 	f.StringArrayVar(&in.faults, "fault", nil, "fault to try, by name or defined; repeatable (default: all, and healthy)")
 	f.IntVar(&in.o.Runs, "runs", 100, "releases of each fault; of each healthy case three times as many")
@@ -93,6 +102,7 @@ func (c *cli) simulate() *cobra.Command {
 	f.DurationVar(&in.o.Longest, "longest", 24*time.Hour, "after the first visitor a release is given up")
 	f.StringArrayVar(&in.failIf, "fail-if", nil, "limit that a result may not be beyond; repeatable")
 	f.StringVar(&in.html, "html", "", "write a page with pictures to this file")
+	f.BoolVar(&in.suggest, "suggest", true, "try changes of the first strategy as well; with --fail-if only when given")
 	f.BoolVar(&in.progress, "progress", false, "tell how far it is, also where standard error is no terminal")
 	return cmd
 }
@@ -105,10 +115,7 @@ func (c *cli) options(cmd *cobra.Command, in *simulateFlags, files []string) err
 	if o.Strategies, err = loadStrategies(files); err != nil {
 		return err
 	}
-	if o.Traffic, err = c.model(cmd, in); err != nil {
-		return err
-	}
-	if o.Backgrounds, err = simulate.ParseBackgrounds(strings.Split(in.background, ",")); err != nil {
+	if err := c.visitors(cmd, in); err != nil {
 		return err
 	}
 	for _, text := range in.faults {
@@ -119,7 +126,7 @@ func (c *cli) options(cmd *cobra.Command, in *simulateFlags, files []string) err
 		o.Cases = append(o.Cases, k)
 	}
 	if len(o.Cases) == 0 {
-		o.Cases = simulate.Cases()
+		o.Cases = slices.DeleteFunc(simulate.Cases(), func(k simulate.Case) bool { return k.Shared && o.Recording != nil })
 	}
 	for _, text := range in.failIf {
 		k, err := simulate.ParseCondition(text, o.Cases)
@@ -136,6 +143,41 @@ func (c *cli) options(cmd *cobra.Command, in *simulateFlags, files []string) err
 	return nil
 }
 
+// visitors reads what traffic there is: a recording, or a model and its backgrounds.
+func (c *cli) visitors(cmd *cobra.Command, in *simulateFlags) error {
+	o := &in.o
+	if in.replay == "" {
+		var err error
+		if o.Traffic, err = c.model(cmd, in); err == nil {
+			o.Backgrounds, err = simulate.ParseBackgrounds(strings.Split(in.background, ","))
+		}
+		return err
+	}
+	for _, name := range []string{"traffic", "errors", "p50", "p95", "daily", "bursts", "from-app", "background"} {
+		if cmd.Flags().Changed(name) {
+			return fault.New(fault.Invalid, "flags_exclusive", "--%s and --replay exclude each other: a recording has its own "+
+				"traffic.", name)
+		}
+	}
+	bins, err := stream.ParseBins(in.bins)
+	if err != nil {
+		return err
+	}
+	file := cmd.InOrStdin()
+	if in.replay != "-" {
+		f, err := os.Open(in.replay)
+		if err != nil {
+			return fault.Wrap(err, fault.NotFound, "recording_missing", "There is no recording at %s that can be read.",
+				in.replay)
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		file = f
+	}
+	o.Backgrounds = []simulate.Background{simulate.Recorded()}
+	o.Recording, o.Traffic, err = simulate.ReadRecording(file, bins)
+	return err
+}
+
 // runSimulation makes the runs and tells what came of them.
 func (c *cli) runSimulation(cmd *cobra.Command, in *simulateFlags) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // many short-lived looks: memory for time
@@ -148,6 +190,9 @@ func (c *cli) runSimulation(cmd *cobra.Command, in *simulateFlags) error {
 	}
 	if stopped != nil && r.Done == 0 {
 		return stopped
+	}
+	if stopped == nil && (in.suggest && len(in.conditions) == 0 || cmd.Flags().Changed("suggest") && in.suggest) {
+		r.Suggestions = append(r.Suggestions, simulate.Suggest(cmd.Context(), in.o, r)...)
 	}
 	if stopped == nil {
 		r.Conditions, r.Violations = append(r.Conditions, in.conditions...), r.Against(in.conditions)

@@ -41,10 +41,11 @@ type Options struct {
 	Runs        int // of each case; a healthy case gets Healthy
 	Healthy     int
 	Seed        uint64
-	Reaction    time.Duration // until a routing is in force
-	Answer      time.Duration // until people who are asked have answered
-	Lag         time.Duration // until a second's measurements are known
-	Longest     time.Duration // of one release
+	Reaction    time.Duration      // until a routing is in force
+	Answer      time.Duration      // until people who are asked have answered
+	Lag         time.Duration      // until a second's measurements are known
+	Longest     time.Duration      // of one release
+	Recording   *traffic.Recording // is played instead of a model, if there is one
 	Progress    func(done, all int)
 }
 
@@ -127,6 +128,10 @@ func (o Options) check() error {
 	case o.Runs < 1 || o.Healthy < 1 || o.Runs > 1e6 || o.Healthy > 1e6:
 		return fault.New(fault.Invalid, "flag_out_of_range", "--runs goes from 1 to 1000000.")
 	}
+	if o.Recording != nil && slices.ContainsFunc(o.Cases, func(c Case) bool { return c.Shared }) {
+		return fault.New(fault.Invalid, "fault_not_in_recording",
+			"shared-incident cannot be played into a recording: what hit both versions is in it already.")
+	}
 	return o.Traffic.check()
 }
 
@@ -139,6 +144,10 @@ func (o Options) runsOf(c Case) int {
 
 // pasts returns what each background's pasts are, made when they are asked for. They know nothing of a fault to come.
 func (o Options) pasts() func(c Case, run int) past {
+	if o.Recording != nil {
+		before := sync.OnceValue(o.beforeRecording)
+		return func(Case, int) past { return past{before: before()} }
+	}
 	n := len(o.Backgrounds)
 	var makers [2][]func() past
 	for kind, c := range [2]Case{{}, {Shared: true}} {
@@ -163,7 +172,12 @@ func (o Options) pasts() func(c Case, run int) past {
 func (o Options) once(j job, pasts func(c Case, run int) past) world.Outcome {
 	s, c := o.Strategies[j.strategy], o.Cases[j.kase]
 	p := pasts(c, j.run)
-	source := p.traffic.Fork(c.Fault, mix(o.Seed, uint64(j.kase)<<40|uint64(j.run)))
+	var source world.Source
+	if o.Recording != nil {
+		source = o.replay(c, j)
+	} else {
+		source = p.traffic.Fork(c.Fault, mix(o.Seed, uint64(j.kase)<<40|uint64(j.run)))
+	}
 	return world.Run(world.Trial{
 		Plan: s.Plan, Items: s.Items, Source: source, Before: p.before[j.strategy], Reaction: o.Reaction,
 		Answer: o.Answer, Lag: o.Lag, Longest: o.Longest,

@@ -98,6 +98,30 @@ func Run(in io.Reader, out io.Writer, o Options) error {
 	return nil
 }
 
+// Each reads a recording in the form of Run's input and calls f with its ticks, which are f's until it returns. The
+// first line that can't be read ends it.
+func Each(in io.Reader, bins judge.Bins, f func(*judge.Tick)) error {
+	r := runner{o: Options{Settings: judge.Settings{Bins: bins}}}
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, 64<<10), maxLine)
+	for lines.Scan() {
+		r.line++
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		if err := r.read(lines.Bytes()); err != nil {
+			return fault.New(fault.Invalid, "recording_malformed",
+				"Line %d of the recording: %s. A line is one JSON object as `slipway judge stream --help` shows it.", r.line, err)
+		}
+		f(&r.tick)
+	}
+	if err := lines.Err(); err != nil {
+		return fault.Wrap(err, fault.Invalid, "recording_malformed", "Line %d of the recording cannot be read: %v.", r.line+1,
+			err)
+	}
+	return nil
+}
+
 // runner is one run.
 type runner struct {
 	o       Options
@@ -113,7 +137,8 @@ type runner struct {
 	buf     []byte
 }
 
-func (r *runner) answer(line []byte) error {
+// read makes the tick of a line.
+func (r *runner) read(line []byte) error {
 	stable, canary := r.in.Stable.Latency[:0], r.in.Canary.Latency[:0]
 	r.in = In{SliceUnits: r.in.SliceUnits[:0], SliceSlow: r.in.SliceSlow[:0]}
 	r.in.Stable.Latency, r.in.Canary.Latency = stable, canary
@@ -123,7 +148,14 @@ func (r *runner) answer(line []byte) error {
 	if err == nil {
 		err = r.check()
 	}
-	if err != nil {
+	if err == nil {
+		r.fill()
+	}
+	return err
+}
+
+func (r *runner) answer(line []byte) error {
+	if err := r.read(line); err != nil {
 		r.refused++
 		b, merr := json.Marshal(Refused{
 			Error: fmt.Sprintf("line %d: %s", r.line, err), Line: r.line,
@@ -134,7 +166,6 @@ func (r *runner) answer(line []byte) error {
 		}
 		return r.send(b)
 	}
-	r.fill()
 	return r.send(r.judge())
 }
 
