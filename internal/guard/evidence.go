@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/guard/past"
 	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
@@ -202,7 +203,7 @@ type count struct {
 }
 
 // most bounds a claimed count, so that sums cannot overflow.
-const most = 1 << 40
+const most = past.Most
 
 func (c *count) add(b metric.Bucket) {
 	n := min(b.Requests, most)

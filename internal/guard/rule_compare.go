@@ -99,7 +99,7 @@ func (x *exam) judgedTo() int64 {
 // betShare is the share at which a second is compared: none while the stable version is ill. A failing one answers at
 // another speed, and its errors would excuse anybody's.
 func (x *exam) betShare(second int64, share float64) float64 {
-	if x.pass.stable.illAt(second) {
+	if x.pass.stable.IllAt(second) {
 		return math.NaN()
 	}
 	return share

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/guard/past"
 	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
@@ -13,9 +14,9 @@ import (
 // requests, errors and different seconds with an error. One error of three
 // requests takes nothing back, nor does one second of bad luck.
 const (
-	fewestRequests = 20
-	fewestErrors   = 5
-	fewestSeconds  = 3
+	fewestRequests = past.FewestRequests
+	fewestErrors   = past.FewestErrors
+	fewestSeconds  = past.FewestSeconds
 )
 
 // What counts as normal for a spike: a measured rate rests on at least

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/guard/past"
 	"github.com/slipwayhq/slipway/internal/judge/anytime"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
@@ -16,12 +17,11 @@ const (
 	historyPass  = 20.0
 	historyTimes = 2.0
 	historySlack = 0.002
-	slowPart     = 0.05
 	slowTimes    = 1.5
 )
 
-// past is one measure of the changed version since the stable one became ill, and of the stable one when healthy.
-type past struct {
+// measure is one of the changed version since the stable one became ill, and of the stable one when healthy.
+type measure struct {
 	rule       string
 	n, bad     uint64
 	rate       float64 // of the stable version when healthy; only when known
@@ -38,21 +38,21 @@ type past struct {
 // pastSums are what the changed version did since the stable one became ill: sums, because an illness may last longer
 // than seconds are kept.
 type pastSums struct {
-	since, fed int64
-	all        count
-	units      uint64
-	bound      float64 // of slow, in milliseconds; 0 when nothing is asked of durations
-	durations  uint64
-	slow       uint64
+	from, fed int64
+	all       count
+	units     uint64
+	bound     float64 // of slow, in milliseconds; 0 when nothing is asked of durations
+	durations uint64
+	slow      uint64
 }
 
 // take adds the seconds that are new, and begins anew with each illness.
 func (p *pastSums) take(x *exam, bs []metric.Bucket) {
-	w := &x.pass.stable
-	if since := max(w.ill, x.start); w.ill == 0 || p.since != since {
-		*p = pastSums{since: since, fed: since, bound: x.slowBound()}
+	w := x.pass.stable
+	if since := max(w.Ill, x.start); w.Ill == 0 || p.from != since {
+		*p = pastSums{from: since, fed: since, bound: x.slowBound()}
 	}
-	if w.ill == 0 {
+	if w.Ill == 0 {
 		return
 	}
 	for _, b := range between(bs, p.fed, x.end) {
@@ -69,7 +69,7 @@ func (p *pastSums) take(x *exam, bs []metric.Bucket) {
 // slowBound is what the p95 of a version may be, as the healthy past of the stable one says; without a past the lower
 // limit of the strategy, and 0 where that asks nothing of durations.
 func (x *exam) slowBound() float64 {
-	limits, h := x.rules.LatencyP95, x.pass.stable.healthy.Latency
+	limits, h := x.rules.LatencyP95, x.pass.stable.Healthy.Latency
 	bound := max(limits.Warn, limits.Critical)
 	if limits.Warn > 0 && limits.Critical > 0 {
 		bound = min(limits.Warn, limits.Critical)
@@ -100,20 +100,20 @@ func (x *exam) coldIn(second int64) bool {
 // A version that is beyond the healthy past is taken back only if the stable version at the same time does not
 // explain it. While it is not known yet whether the illness passes, nothing rises.
 func (x *exam) againstHistory() {
-	w := &x.pass.stable
-	if x.mode == Alone || w.ill == 0 {
+	w := x.pass.stable
+	if x.mode == Alone || w.Ill == 0 {
 		return
 	}
 	if x.mode == Comparison {
-		f := Finding{Rule: "stable", Arm: stable, Level: Warn, Unit: "s", Known: true, From: w.ill, To: x.end,
-			Value: float64(x.end - w.ill)}
+		f := Finding{Rule: "stable", Arm: stable, Level: Warn, Unit: "s", Known: true, From: w.Ill, To: x.end,
+			Value: float64(x.end - w.Ill)}
 		f.Sentence = fmt.Sprintf("%s is beyond its limits since %s: nothing is compared and nothing rises meanwhile.",
-			capital(x.name(stable)), clock(w.ill))
+			capital(x.name(stable)), clock(w.Ill))
 		x.say(doubt, f)
 		x.cleared, x.lacks = 0, f.Sentence
 	}
-	measures := []past{x.pastErrors()}
-	if x.pass.past.bound > 0 {
+	measures := []measure{x.pastErrors()}
+	if x.pass.since.bound > 0 {
 		measures = append(measures, x.pastSlow())
 	}
 	for i := range measures {
@@ -125,10 +125,10 @@ func (x *exam) againstHistory() {
 }
 
 // pastErrors counts visitors with a failure where both times know visitors, and requests otherwise.
-func (x *exam) pastErrors() past {
-	h, sums := x.pass.stable.healthy, &x.pass.past
+func (x *exam) pastErrors() measure {
+	h, sums := x.pass.stable.Healthy, &x.pass.since
 	c := sums.all
-	p := past{rule: "error_history", n: c.requests, bad: c.errors, chance: x.chanceOfErrors}
+	p := measure{rule: "error_history", n: c.requests, bad: c.errors, chance: x.chanceOfErrors}
 	bad := h.Errors
 	if (sums.units > 0 || c.errors == 0) && (h.Units > 0 || h.Errors == 0) {
 		p.bad, bad = min(sums.units, p.n), min(h.Units, h.Requests)
@@ -139,7 +139,7 @@ func (x *exam) pastErrors() past {
 		least = limits.Warn
 	}
 	p.least = least
-	p.says = fmt.Sprintf("%s failed on %s since %s", x.percentOf(c), x.name(canary), clock(sums.since))
+	p.says = fmt.Sprintf("%s failed on %s since %s", x.percentOf(c), x.name(canary), clock(sums.from))
 	if h.Requests >= normalRequests {
 		p.known, p.rate = true, float64(bad)/float64(h.Requests)
 		p.least = historyTimes*p.rate + historySlack
@@ -156,9 +156,9 @@ func (x *exam) pastErrors() past {
 }
 
 // pastSlow counts requests beyond what was slow when the stable version was well.
-func (x *exam) pastSlow() past {
-	h, sums := x.pass.stable.healthy.Latency, &x.pass.past
-	p := past{rule: "latency_history", known: h.Count() >= normalRequests, rate: slowPart, least: slowPart,
+func (x *exam) pastSlow() measure {
+	h, sums := x.pass.stable.Healthy.Latency, &x.pass.since
+	p := measure{rule: "latency_history", known: h.Count() >= normalRequests, rate: past.SlowPart, least: past.SlowPart,
 		n: sums.durations, bad: sums.slow}
 	p.chance = func(f Finding) float64 {
 		return x.chance(f, func(b *metric.Bucket) (n, slow uint64) {
@@ -167,10 +167,10 @@ func (x *exam) pastSlow() past {
 		})
 	}
 	p.says = fmt.Sprintf("%s of the requests on %s took longer than %s since %s", percent(over(p.bad, p.n)),
-		x.name(canary), millis(sums.bound), clock(sums.since))
+		x.name(canary), millis(sums.bound), clock(sums.from))
 	if p.known {
 		p.rate = over(h.CountAbove(sums.bound), h.Count())
-		p.least, p.tolerated = slowTimes*slowPart, 1.2*slowPart
+		p.least, p.tolerated = slowTimes*past.SlowPart, 1.2*past.SlowPart
 		p.says += fmt.Sprintf(", %s on %s when it was well", percent(p.rate), x.name(stable))
 	}
 	p.says += "."
@@ -179,9 +179,9 @@ func (x *exam) pastSlow() past {
 
 // weighPast says what a measure means. Both questions are asked of sums since the illness began, by e-values, so that
 // they may be asked at every look.
-func (x *exam) weighPast(p *past) {
+func (x *exam) weighPast(p *measure) {
 	f := Finding{Rule: p.rule, Arm: canary, Level: Info, Value: over(p.bad, p.n), Limit: p.least, Known: p.n > 0,
-		Requests: p.n, Errors: p.bad, From: x.pass.past.since, To: x.end, Sentence: p.says}
+		Requests: p.n, Errors: p.bad, From: x.pass.since.from, To: x.end, Sentence: p.says}
 	if p.tolerated > 0 && anytime.Above(p.n, p.bad, p.tolerated) >= -math.Log(x.rules.Alpha) {
 		f.Level, f.Chance = Critical, p.chance(f)
 		if f.Chance <= blame {
@@ -216,7 +216,7 @@ func (x *exam) weighPast(p *past) {
 
 // clear says which share the evidence against the past permits, by the rungs of the judge: before 10 % ten times as
 // many failures must be ruled out, before 25 % five, before 50 % three, and before everybody all of it.
-func (x *exam) clear(measures []past) {
+func (x *exam) clear(measures []measure) {
 	x.cleared, x.lacks = 0, ""
 	errors := &measures[0]
 	for _, to := range x.ev.Ladder {
@@ -261,10 +261,10 @@ func (x *exam) sayMode(v *Verdict) {
 	if x.mode != BrokenStable {
 		return
 	}
-	w := &x.pass.stable
-	v.StableBroken = time.Unix(w.ill, 0).UTC()
-	if w.healthy.Requests >= normalRequests {
-		v.StableHealthy = time.Unix(w.until, 0).UTC()
+	w := x.pass.stable
+	v.StableBroken = time.Unix(w.Ill, 0).UTC()
+	if w.Healthy.Requests >= normalRequests {
+		v.StableHealthy = time.Unix(w.Until, 0).UTC()
 	}
 	v.Sentence = x.instead() + " " + v.Sentence
 }

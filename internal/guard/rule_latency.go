@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 
+	"github.com/slipwayhq/slipway/internal/guard/past"
 	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
@@ -10,7 +11,7 @@ import (
 // fewestDurations is what a p95 needs: three requests above it. A strategy that
 // asks for fewer requests gets by with so many, but not with less than a p95 has.
 const (
-	fewestDurations = 60
+	fewestDurations = past.FewestDurations
 	leastDurations  = 20
 )
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/guard/past"
 	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
@@ -34,8 +35,9 @@ type Pass struct {
 
 	tick func(*judge.Tick) // told of what is judged; nil mostly
 
-	stable stableWatch
-	past   pastSums // of the changed version, while the stable one is ill
+	stable *past.Watch
+	normal metric.Bucket // of the stable version before
+	since  pastSums      // of the changed version, while the stable one is ill
 }
 
 // Seen is what a version did since the pass began.
@@ -149,7 +151,7 @@ func (p *Pass) take(x *exam, arms [2][]metric.Bucket) {
 		}
 	}
 	p.fed = max(p.fed, x.end)
-	p.past.take(x, p.recent[0].list)
+	p.since.take(x, p.recent[0].list)
 	for arm := range p.recent {
 		r := &p.recent[arm]
 		if old := r.at(x.end - x.reach()); old > 60+len(r.list)/8 {
