@@ -198,6 +198,7 @@ type Canary struct {
 	Exposed   uint64          `json:"exposed_visitors" doc:"Visitors first assigned to the canary, so far."`
 	Evidence  []EvidencePoint `json:"evidence" doc:"The e-value and the ratio of error rates over time, thinned: the last look of each interval."`
 	Shared    []Stretch       `json:"shared" doc:"Times in which both versions were in trouble: not held against the canary."`
+	Broken    []Stretch       `json:"stable_broken" doc:"Times in which the stable version itself was beyond the limits: nothing was compared."`
 	Warming   []Stretch       `json:"warming" doc:"Times after a rise in which durations were not judged, because caches were cold."`
 }
 

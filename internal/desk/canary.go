@@ -17,7 +17,7 @@ import (
 )
 
 // points is how many intervals a canary's plots have at most: with them the page stays below 60 KB.
-const points = 75
+const points = 60
 
 // Canary returns both versions over the same time axis: from shortly before the
 // first share to the release's end or now.
@@ -26,6 +26,7 @@ func (d *Desk) Canary(ctx context.Context, who access.Actor, id string) (api.Can
 		Stable: []api.CanaryPoint{}, Canary: []api.CanaryPoint{}, Shares: []api.Shift{}, Measured: []api.SharePoint{},
 		Health:   []api.HealthPoint{},
 		Verdicts: []api.VerdictMark{}, Evidence: []api.EvidencePoint{}, Shared: []api.Stretch{}, Warming: []api.Stretch{},
+		Broken: []api.Stretch{},
 	}
 	r, err := d.find(ctx, id)
 	if err != nil {
@@ -73,6 +74,10 @@ func (d *Desk) weighed(ctx context.Context, out *api.Canary, r release.Release, 
 		return err
 	}
 	for _, j := range list {
+		if at := j.Verdict.StableBroken; !at.IsZero() && at.Before(j.Verdict.At) {
+			out.Broken = append(out.Broken, api.Stretch{From: at.UTC(), To: j.Verdict.At.UTC(),
+				Why: "the stable version itself was broken"})
+		}
 		p, compared := verdict.Point(j.Verdict)
 		if !compared || p.At.After(out.To) {
 			continue
@@ -80,7 +85,7 @@ func (d *Desk) weighed(ctx context.Context, out *api.Canary, r release.Release, 
 		out.Evidence = append(out.Evidence, p)
 		out.Shared = append(out.Shared, verdict.Stretches(j.Verdict.Report.Shared)...)
 	}
-	out.Shared = verdict.Merge(out.Shared)
+	out.Shared, out.Broken = verdict.Merge(out.Shared), verdict.Merge(out.Broken)
 	if rules, ok := shareRules(r); ok {
 		out.Warming = verdict.Warming(r.Shares, rules.ColdStart, out.To)
 	}

@@ -11,6 +11,7 @@ import (
 // Known is what a verdict knows, as far as a change of it is worth a line: estimates that move at every look are not.
 type Known struct {
 	state, word, action string
+	mode                string // what it is held to
 	ruledOut, cleared   float64
 	sure                int // a step of sureness
 	shared              int
@@ -22,7 +23,7 @@ func KnownOf(v *api.Verdict) Known {
 	if v == nil {
 		return Known{}
 	}
-	k := Known{state: v.State, word: v.Word, action: v.Action, cleared: v.ClearedTo}
+	k := Known{state: v.State, mode: v.Mode, word: v.Word, action: v.Action, cleared: v.ClearedTo}
 	for _, step := range []float64{0.5, 0.9, 0.95, 0.99, 0.999} {
 		if v.Sureness >= step {
 			k.sure++
@@ -42,6 +43,9 @@ func Lines(v *api.Verdict) [][2]string {
 	c := v.Comparison
 	lines := [][2]string{{"state", stateLine(v)}, {"how sure", c.Says.Sure}, {"how bad", c.Says.RuledOut},
 		{"missing", c.Says.Needs}, {"harm", c.Says.Harm}}
+	if v.StableBroken != nil {
+		lines = append(lines, [2]string{"held to", brokenLine(v)})
+	}
 	if n := len(c.Shared); n > 0 {
 		lines = append(lines, [2]string{"shared", sharedLine(c.Shared[n-1])})
 	}
@@ -74,6 +78,16 @@ func stateLine(v *api.Verdict) string {
 	return s
 }
 
+// brokenLine says what a version is held to while the stable one is broken itself.
+func brokenLine(v *api.Verdict) string {
+	s := fmt.Sprintf("The stable version itself is broken since %s: nothing is compared. It is held to the limits",
+		clock(*v.StableBroken))
+	if v.StableHealthy == nil {
+		return s + "."
+	}
+	return s + fmt.Sprintf(" and to what that did until %s.", clock(*v.StableHealthy))
+}
+
 func sharedLine(s api.Stretch) string {
 	return fmt.Sprintf("%s, %s to %s: not held against it.", s.Why, clock(s.From), clock(s.To))
 }
@@ -91,6 +105,9 @@ func (k Known) News(before Known, v *api.Verdict) []string {
 	}
 	c := v.Comparison
 	var out []string
+	if k.mode != before.mode && v.StableBroken != nil {
+		out = append(out, brokenLine(v))
+	}
 	if k.state != before.state || k.word != before.word || k.action != before.action {
 		out = append(out, fmt.Sprintf("%s: %s", k.state, v.Sentence))
 	}

@@ -81,7 +81,7 @@ func latencyChart(f Frame, c api.Canary, id string, height int) plot.Chart {
 	}
 	ch := both(f, c, id, value)
 	ch.Title, ch.Note, ch.Unit, ch.Height = "Latency", "95th percentile", plot.Milliseconds, height
-	ch.Shades = append(ch.Shades, coldShades(c)...)
+	ch.Shades, ch.Events = append(ch.Shades, coldShades(c)...), nil // the moments stand above the other pictures
 	ch.Limits = limits(c.Limits.LatencyWarn, c.Limits.LatencyCritical)
 	return ch
 }
@@ -131,7 +131,7 @@ func marks(c api.Canary) []plot.Event {
 		}
 		last = v.Word
 	}
-	return out[max(len(out)-12, 0):] // more lines than that hide what they mark
+	return out[max(len(out)-8, 0):] // more lines than that hide what they mark
 }
 
 // shortVerdict is a verdict's word as it fits above a picture.
@@ -187,7 +187,7 @@ func bad(c api.Canary) api.Canary {
 }
 
 // mostVerdicts is how many changes of the verdict the page lists; the log has all.
-const mostVerdicts = 10
+const mostVerdicts = 6
 
 // newest are the latest changes of the verdict.
 func newest(all []api.VerdictMark) []api.VerdictMark { return all[max(len(all)-mostVerdicts, 0):] }

@@ -149,7 +149,7 @@ func ratioChart(f Frame, c api.Canary) plot.Chart {
 		ID: "ratio", Title: "Error rate, canary ÷ stable", Note: "band: holds with 95 %, at all looks together",
 		Unit: plot.Times, From: c.From, To: c.To, Location: f.Zone, Log: true, Low: 0.5, High: 4, Series: []plot.Series{s},
 		Limits: []plot.Limit{{Value: 1, Label: "equal"}}, Shades: sharedShades(c, "both"), Height: 190,
-		Empty: "The ratio is not known yet: nothing has failed on either version.",
+		Empty: "The ratio is not known yet: too few failures were compared.",
 	}
 	if c.Limits.Tolerated > 1 {
 		ch.Limits = append(ch.Limits, plot.Limit{Value: c.Limits.Tolerated, Label: "tolerated", Critical: true})
@@ -157,9 +157,31 @@ func ratioChart(f Frame, c api.Canary) plot.Chart {
 	return ch
 }
 
-// sharedShades are the times in which both versions were in trouble.
+// verdictState is the mark of what a version is held to, and what that means.
+func verdictState(v api.Verdict) (mark, string) {
+	if v.Mode == "broken_stable" && v.State != "bad" && v.State != "blind" {
+		return mark{"alert", "wait", "Stable is broken"}, "A comparison with a broken version is worth nothing: a fix " +
+			"would always win, and one that is as bad would pass."
+	}
+	return stateMark(v.State), stateSays(v.State)
+}
+
+// heldTo says what a version is held to while the stable one is broken itself.
+func heldTo(f Frame, r api.Release, v api.Verdict) string {
+	s := "Not to " + before(r) + " as it is now, which is beyond the limits since " + f.clockOnly(*v.StableBroken) +
+		", but to the limits"
+	if v.StableHealthy == nil {
+		return s + ": no time is known in which it kept them."
+	}
+	return s + " and to what it did until " + f.clockOnly(*v.StableHealthy) + "."
+}
+
+// sharedShades are the times in which both versions were in trouble, and in which the stable one alone was.
 func sharedShades(c api.Canary, label string) []plot.Shade {
 	var out []plot.Shade
+	for _, s := range c.Broken {
+		out = append(out, plot.Shade{From: s.From, To: s.To, Label: "stable is broken: not compared"})
+	}
 	for _, s := range c.Shared {
 		out = append(out, plot.Shade{From: s.From, To: s.To, Label: label})
 	}
@@ -214,6 +236,9 @@ func valueOf(v float64, unit string) string {
 	case "fraction":
 		return percent(v * 100)
 	case "ms":
+		if v > 0 && v < 10 {
+			return strconv.FormatFloat(v, 'f', 1, 64) + "\u00a0ms"
+		}
 		return millis(v)
 	case "":
 		return strconv.FormatFloat(v, 'g', 3, 64)
@@ -277,7 +302,7 @@ type looks struct {
 }
 
 func looksOf(c api.Canary) []looks {
-	const most = 8
+	const most = 6
 	var out []looks
 	n := len(c.Evidence)
 	for i, p := range c.Evidence {

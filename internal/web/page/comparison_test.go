@@ -17,7 +17,8 @@ func TestAComparisonInWords(t *testing.T) {
 		{ratioOf(api.Ratio{Known: true, High: 80, Open: true}), "not known"},
 		{ratioOf(api.Ratio{Known: true, Value: 5, Low: 2, High: 80, Open: true}), "5× (2× or more)"},
 		{measured(api.MetricEvidence{Unit: "ms"}, 0), "–"}, {measured(api.MetricEvidence{Unit: "ms", Judged: 1}, 0), "0 ms"},
-		{valueOf(0.0044, "fraction"), "0.4 %"}, {valueOf(1840, "ms"), "1.8 s"}, {valueOf(47.94, "€"), "47.9 €"},
+		{valueOf(0.0044, "fraction"), "0.4 %"}, {valueOf(1840, "ms"), "1.8 s"}, {valueOf(0.34, "ms"), "0.3 ms"},
+		{valueOf(47.94, "€"), "47.9 €"},
 		{valueOf(0.031, ""), "0.031"},
 		{evalue(math.Log(37)), "37"}, {evalue(math.Log(0.31)), "0.31"}, {evalue(600), "over a million"},
 		{evalue(math.Log(4100)), "4,100"},
@@ -78,7 +79,7 @@ func TestTheTableHasFewLooksAndTheLast(t *testing.T) {
 			c.Evidence = append(c.Evidence, api.EvidencePoint{At: at.Add(time.Duration(i) * time.Second)})
 		}
 		got := looksOf(c)
-		if len(got) > 9 || len(got) < min(n, 8) || n > 0 && !got[len(got)-1].at.Equal(c.Evidence[n-1].At) {
+		if len(got) > 7 || len(got) < min(n, 6) || n > 0 && !got[len(got)-1].at.Equal(c.Evidence[n-1].At) {
 			t.Errorf("%d looks make %d rows", n, len(got))
 		}
 	}

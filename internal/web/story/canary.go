@@ -113,7 +113,11 @@ func canaryStories() []Story {
 	outage := compared("watching", "not_enough_evidence", "hold", "Both versions are in trouble since 13:55:12 UTC: not "+
 		"held against v2. 7.1 % of 1,840 requests fail on v2, 7.3 % of 16,320 on v1.")
 	outage.Comparison.Shared = shared(canary(0)).Shared
+	broken := compared("watching", "better_or_equal", "continue", "v1 itself is broken since 13:55:12 UTC: v2 is held to "+
+		"the limits and to what v1 did until 13:54 UTC. v2 is no worse than that. 0.5 % of 1,840 requests failed on v2 "+
+		"since 13:55:12 UTC, 0.5 % on v1 when it was well.")
 	return []Story{
+		show("broken-stable", at(running, brokenStable(broken)), stableBreaks(calm)),
 		show("running", at(running, compared("watching", "not_enough_evidence", "hold", baking)), calm),
 		show("worse", at(aborted(), compared("bad", "worse", "undo", aborted().Verdict.Sentence)), worst),
 		show("suspicious", at(running, doubt), evidence(canary(0.06), 37)),

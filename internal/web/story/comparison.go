@@ -212,3 +212,27 @@ func outlook() *api.Outlook {
 	}
 	return o
 }
+
+// brokenStable is v2 held to the past of v1, which is broken itself.
+func brokenStable(v *api.Verdict) *api.Verdict {
+	v.Mode, v.StableBroken, v.StableHealthy = "broken_stable", ptr(before(8*time.Minute)), ptr(before(9*time.Minute))
+	c := v.Comparison
+	v.Lacks = "Before 25 %, more must be known: v1 is broken, and v2 is held to its past."
+	c.Says.Needs, c.Next, v.ClearedTo = v.Lacks, nil, 0
+	v.Findings = append([]api.Finding{{Rule: "error_history", Arm: "canary", Level: "info", Sentence: "0.5 % of 1,840 " +
+		"requests failed on v2 since 13:55:12 UTC, 0.5 % on v1 when it was well."}}, v.Findings...)
+	return v
+}
+
+// stableBreaks lets the stable version alone fail from eight minutes ago on.
+func stableBreaks(c api.Canary) api.Canary {
+	from := before(8 * time.Minute)
+	c.Stable = slices.Clone(c.Stable)
+	for i, p := range c.Stable {
+		if !p.At.Before(from) {
+			c.Stable[i] = point(p.At, float64(p.Requests), p.Rate*4+0.24, p.P95)
+		}
+	}
+	c.Broken = []api.Stretch{{From: from, To: Now(), Why: "the stable version itself was broken"}}
+	return c
+}
