@@ -92,7 +92,8 @@ func TestStatusShowsWhatIsKnownAndWhatCanBe(t *testing.T) {
 	r.Verdict.Comparison.Shared = []api.Stretch{{From: time.Now(), To: time.Now(), Why: "both failed"}}
 	r.Verdict.Mode, r.Verdict.StableBroken = "broken_stable", &r.Verdict.Comparison.Shared[0].From
 	out := (&stage{phases: []api.Release{r}}).run(t, "", false, "release", "status", "v2").out
-	for _, want := range []string{"97 % sure", "The stable version itself is broken since", "held to the limits.", "Ruled out: 5 times.", "both failed", "not held against it"} {
+	for _, want := range []string{"97 % sure", "The stable version itself is broken since", "held to the limits.",
+		"Ruled out: 5 times.", "both failed", "not held against it"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing:\n%s", want, out)
 		}
