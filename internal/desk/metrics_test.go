@@ -148,3 +148,26 @@ func TestABatchOfASourceCountsOnce(t *testing.T) {
 		}
 	})
 }
+
+// A platform names deployments otherwise than Slipway: the id of the application's own build is known as well, and
+// where that is unknown the version says which is meant.
+func TestADeploymentIsFoundByWhatItsExporterSays(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		begun, err := w.StartRelease(w.ctx, access.System("test"), api.StartRelease{
+			Version: "v2", Commit: "c", Deployment: w.url, Unscheduled: "a test", BuildIDs: []string{"dpl-v2"},
+		})
+		w.ok(err)
+		r := w.release(begun.ID)
+		tests := []struct{ id, version, want string }{
+			{r.Deployment, "", r.Deployment}, {"dpl-v2", "", r.Deployment}, {"dpl-v2", "v2", r.Deployment},
+			{"pod-77", "v2", r.Deployment}, {"", "v2", r.Deployment}, {"pod-77", "", ""}, {"", "v9", ""}, {"dpl-v2", "v1", "v1"},
+			{"", "", ""},
+		}
+		for _, tt := range tests {
+			got, err := w.DeploymentOf(w.ctx, tt.id, tt.version)
+			if got.ID != tt.want && got.Version != tt.want || (err != nil) != (tt.want == "") {
+				t.Errorf("%q %q: %q %v, want %q", tt.id, tt.version, got.ID, err, tt.want)
+			}
+		}
+	})
+}

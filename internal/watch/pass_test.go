@@ -36,18 +36,29 @@ type canary struct {
 	now     time.Time
 	second  int64 // up to which was delivered
 	fails   float64
+	wide    int64 // seconds of a window, where Prometheus brings the numbers
+	open    map[string]metric.Bucket
 }
 
 const zero = 1_800_000_000
 
 func newCanary(t testing.TB, db *store.DB, seed uint64) *canary {
 	t.Helper()
+	return newWideCanary(t, db, seed, 0)
+}
+
+func newWideCanary(t testing.TB, db *store.DB, seed uint64, wide int64) *canary {
+	t.Helper()
 	c := &canary{
+		wide: wide, open: map[string]metric.Bucket{},
 		t: t, rng: rand.New(rand.NewPCG(seed, 9)), db: db, effects: map[string]effect.Effect{}, second: zero - 200,
 		now: time.Unix(zero, 300e6).UTC(), rules: guard.DefaultRules(), fails: 0.01,
 	}
 	c.rules.Metrics = []guard.MetricRule{{Metric: judge.Metric{Name: "basket", Kind: judge.Mean}, From: metric.App}}
 	c.rules.ErrorRate.Warn, c.rules.ErrorRate.Critical, c.rules.ColdStart = 0, 0, 20*time.Second
+	if wide > 0 {
+		c.rules.Source = metric.Prometheus
+	}
 	c.r = release.Release{Version: "v2", Deployment: "dep_2", Previous: "dep_1", Exposed: c.now, Phase: release.Running}
 	err := db.Write(t.Context(), func(tx *store.Tx) error {
 		for i, id := range []string{"dep_1", "dep_2"} {
@@ -93,7 +104,7 @@ func (c *canary) measure() {
 				b.Buckets = append(b.Buckets, x)
 			}
 		}
-		c.batches = append(c.batches, b)
+		c.bring(b)
 		if c.second%3 == 0 {
 			c.batches = append(c.batches, metric.Batch{
 				Source: "app-1", Kind: metric.App, Sequence: uint64(len(c.batches) + 1), Complete: c.second + 1,
@@ -102,6 +113,32 @@ func (c *canary) measure() {
 			})
 		}
 	}
+}
+
+// bring delivers the batch of a second, or of a window when it is over.
+func (c *canary) bring(b metric.Batch) {
+	if c.wide == 0 {
+		c.batches = append(c.batches, b)
+		return
+	}
+	for _, x := range b.Buckets {
+		sum := c.open[x.Deployment]
+		x.Slices, x.Units = nil, x.Errors
+		sum.Add(x)
+		c.open[x.Deployment] = sum
+	}
+	if b.Complete%c.wide != 0 {
+		return
+	}
+	w := metric.Batch{
+		Source: "prometheus-1", Kind: metric.Prometheus, Sequence: uint64(b.Complete / c.wide), Complete: b.Complete,
+	}
+	for _, id := range []string{"dep_1", "dep_2"} {
+		x := c.open[id]
+		x.Deployment, x.Class, x.Second, x.Width = id, metric.Document, b.Complete-c.wide, c.wide
+		w.Buckets = append(w.Buckets, x)
+	}
+	c.batches, c.open = append(c.batches, w), map[string]metric.Bucket{}
 }
 
 func (c *canary) bucket(id string, n int, fails float64) metric.Bucket {
@@ -199,16 +236,19 @@ func TestAPassGoesOnFromItsRows(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(6) {
-				goOn(t, storetest.Open(t, kind), seed)
+				goOn(t, storetest.Open(t, kind), seed, 0)
+			}
+			for seed := range uint64(2) { // numbers of a Prometheus
+				goOn(t, storetest.Open(t, kind), seed, 5)
 			}
 		})
 	}
 }
 
-func goOn(t *testing.T, db *store.DB, seed uint64) {
+func goOn(t *testing.T, db *store.DB, seed uint64, wide int64) {
 	t.Helper()
 	ctx := t.Context()
-	c := newCanary(t, db, seed)
+	c := newWideCanary(t, db, seed, wide)
 	whole, killed := c.node("rel_whole"), c.node("rel_killed")
 	for i := range 130 {
 		c.happen(i)
@@ -217,7 +257,7 @@ func goOn(t *testing.T, db *store.DB, seed uint64) {
 		if c.rng.IntN(5) == 0 {
 			killed = c.node("rel_killed") // knows nothing but what is stored and what is delivered again
 			// And something of seconds that were judged.
-			if late := c.batches[len(c.batches)-12-c.rng.IntN(15)]; i > 0 && late.Kind == "" {
+			if late := c.batches[len(c.batches)-12-c.rng.IntN(15)]; i > 0 && late.Kind != metric.App {
 				late.Sequence, late.Complete = 700, 0
 				killed.Timeline.Add(c.now, late)
 			}
