@@ -49,9 +49,12 @@ type MetricSource struct {
 	Kind     string     `json:"kind" enum:"edge,prometheus,otlp,app"`
 	Heard    *time.Time `json:"heard,omitempty"`
 	Complete *time.Time `json:"complete,omitempty" doc:"Everything before is final."`
-	Accepted uint64     `json:"accepted" doc:"Values, spans or windows."`
+	Accepted uint64     `json:"accepted" doc:"Batches of an edge; values, spans or windows."`
 	Late     uint64     `json:"late" doc:"Came after their time was final, or were lost to an outage."`
 	Dropped  uint64     `json:"dropped" doc:"Unknown, of the future, too many, or windows that were not whole."`
+	Gap      int64      `json:"gap" doc:"Seconds in which nothing was heard of it, longer than it is waited for."`
+	Missing  uint64     `json:"missing" doc:"Batches that never arrived, by the gaps in their numbers."`
+	Repeated uint64     `json:"repeated" doc:"Batches that were delivered again; each counts once."`
 	Trouble  bool       `json:"trouble" doc:"It is silent or cannot measure: what rests on it is not known."`
 	Sentence string     `json:"sentence"`
 }

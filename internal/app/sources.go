@@ -155,7 +155,7 @@ func (a *App) targets(ctx context.Context) ([]prometheus.Target, error) {
 	return out, nil
 }
 
-// sources says what arrives at this node, beside the edges, which the status lists.
+// sources says what arrives at this node. The status lists the edges by themselves.
 func (a *App) sources() []api.MetricSource {
 	out, now := []api.MetricSource{}, time.Now()
 	for _, x := range []struct {
@@ -193,6 +193,23 @@ func (a *App) sources() []api.MetricSource {
 			s.Sentence = fmt.Sprintf("%d windows of %s are measured; %d were not whole.", p.Windows, p.Every, p.Blind)
 		}
 		out = append(out, s)
+	}
+	return a.counted(out, now)
+}
+
+// counted adds what the timeline has counted of each source, and the edges.
+func (a *App) counted(out []api.MetricSource, now time.Time) []api.MetricSource {
+	for _, c := range a.timeline.Sources(now) {
+		i := slices.IndexFunc(out, func(s api.MetricSource) bool { return s.Name == c.Name && s.Kind == string(c.Kind) })
+		if i < 0 {
+			s := api.MetricSource{Name: c.Name, Kind: string(c.Kind), Accepted: c.Batches, Late: c.Late, Trouble: c.Silent,
+				Sentence: "Measurements arrive."}
+			if s.Heard, s.Complete = stamp(c.Heard), stamp(time.Unix(c.Complete, 0)); c.Silent {
+				s.Sentence = fmt.Sprintf("Nothing has arrived since %s.", c.Heard.Format("15:04:05"))
+			}
+			i, out = len(out), append(out, s)
+		}
+		out[i].Gap, out[i].Missing, out[i].Repeated = c.Gap, c.Missing, c.Duplicates
 	}
 	return out
 }

@@ -59,10 +59,12 @@ func (c *cli) metricList() *cobra.Command {
 				rows := make([][]string, 0, len(out.Sources))
 				for _, s := range out.Sources {
 					rows = append(rows, []string{s.Name, s.Kind, whenPtr(s.Heard), whenPtr(s.Complete), count(s.Accepted),
-						count(s.Late), count(s.Dropped), s.Sentence})
+						count(s.Late), count(s.Dropped), strconv.FormatInt(s.Gap, 10) + " s", count(s.Missing), count(s.Repeated),
+						s.Sentence})
 				}
-				c.table("Nothing but the edge is measured here.",
-					[]string{"SOURCE", "KIND", "HEARD", "FINAL UP TO", "TAKEN", "LATE", "DROPPED", ""}, rows)
+				c.table("Nothing is measured here.",
+					[]string{"SOURCE", "KIND", "HEARD", "FINAL UP TO", "TAKEN", "LATE", "DROPPED", "GAP", "MISSING", "REPEATED",
+						""}, rows)
 				rows = rows[:0]
 				for _, m := range out.Metrics {
 					rows = append(rows, []string{m.Name, m.Kind, m.Unit, m.Better, m.Role, m.From})

@@ -148,9 +148,9 @@ func (d *Desk) seriesOf(ctx context.Context, kind metric.Kind, deployment string
 	return d.Timeline.Of(kind).Seconds(deployment, from.Unix(), to.Unix(), metric.Compared()...), nil
 }
 
-// series reads a deployment's seconds from memory, and older ones from what was rolled up. Where memory begins, it is
-// cut on the grid of the samples, so that nothing is in both. Each
-// has the length of its span as its width.
+// series reads a deployment's seconds from memory, and older ones from what was rolled up, with the length of their
+// span as their width: one that overlaps an end is whole. Where memory begins it is cut on the grid of the samples, so
+// that nothing is in both.
 func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time) ([]metric.Bucket, error) {
 	recent := d.Timeline.Seconds(deployment, from.Unix(), to.Unix(), metric.Compared()...)
 	until := to.Unix()
@@ -158,7 +158,7 @@ func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time
 		until = (recent[0].Second + sampled - 1) / sampled * sampled
 		recent = slices.DeleteFunc(recent, func(b metric.Bucket) bool { return b.Second < until })
 	}
-	samples, err := d.DB.SamplesOf(ctx, d.Strategy.App, from, time.Unix(until, 0), deployment)
+	samples, err := d.DB.SamplesOf(ctx, d.Strategy.App, from.Add(-time.Hour), time.Unix(until, 0), deployment)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time
 	}
 	out := []metric.Bucket{}
 	for _, s := range samples {
-		if !compared[s.Class] || s.Second+s.Span > until {
+		if !compared[s.Class] || s.Second+s.Span <= from.Unix() || len(recent) > 0 && s.Second+s.Span > until {
 			continue
 		}
 		var b metric.Bucket
@@ -218,7 +218,7 @@ func (d *Desk) draw(out *api.Canary, r release.Release, stable, canary []metric.
 func fold(list []metric.Bucket, from time.Time, step time.Duration, n int) []metric.Bucket {
 	out := make([]metric.Bucket, n)
 	for _, b := range list {
-		if i := int(time.Unix(b.Second, 0).Sub(from) / step); i >= 0 && i < n {
+		if i := int(time.Unix(max(b.Second, from.Unix()), 0).Sub(from) / step); i >= 0 && i < n {
 			out[i].Add(b)
 		}
 	}

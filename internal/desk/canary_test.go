@@ -260,7 +260,7 @@ func TestASeriesCountsNothingTwice(t *testing.T) {
 		for _, x := range []struct {
 			second, span int64
 			counts       bool
-		}{{seam - 3600 - 1800, 3600, false}, {seam - 1740, 60, true}, {seam - 60, 10, true}, {seam - 10, 10, true},
+		}{{seam - 3600 - 5400, 3600, false}, {seam - 1740, 60, true}, {seam - 60, 10, true}, {seam - 10, 10, true},
 			{seam, 10, false}, {seam + 10, 10, false}} {
 			x.second -= x.second % x.span
 			doc, err := json.Marshal(metric.Bucket{Requests: 1000})

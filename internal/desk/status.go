@@ -102,7 +102,7 @@ func (d *Desk) sources() []api.MetricSource {
 		needed[string(step.Rules.Source)] = true
 	}
 	for _, s := range d.Sources() {
-		if s.Heard != nil || needed[s.Kind] {
+		if s.Kind != string(metric.Edge) && (s.Heard != nil || needed[s.Kind]) {
 			out = append(out, s)
 		}
 	}

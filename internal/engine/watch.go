@@ -158,7 +158,7 @@ func (e *Engine) readBatches(ctx context.Context, since time.Time) error {
 			if err := json.Unmarshal(b.Body, &m); err != nil {
 				return fmt.Errorf("read batch %s/%d: %w", b.Source, b.Sequence, err)
 			}
-			e.Timeline.Add(b.Received, m) // as of then: a source that is gone is not waited for
+			e.Timeline.Follow(b.Received, m) // as of then: a source that is gone is not waited for
 			since = maxTime(since, b.Received)
 		}
 		if len(list) < 500 {

@@ -63,14 +63,6 @@ type packed struct {
 	latency judge.Packed
 }
 
-type source struct {
-	first, highest uint64
-	seen           map[uint64]struct{} // of the last rememberBatch numbers
-	received       uint64              // distinct numbers since first
-	complete       int64
-	heard          int64
-}
-
 // NewTimeline returns an empty Timeline that keeps seconds for the given time and
 // stops waiting for a source that it has not heard of for dead.
 func NewTimeline(keep, dead time.Duration) *Timeline {
@@ -99,10 +91,16 @@ func (t *Timeline) Of(k Kind) *Timeline {
 }
 
 // Add takes a batch of any kind and says whether it was new.
-func (t *Timeline) Add(now time.Time, b Batch) bool {
+func (t *Timeline) Add(now time.Time, b Batch) bool { return t.add(now, b, true) }
+
+// Follow takes a batch that was stored, by whichever node, as of when it was received. One that is known is no
+// repetition of its source.
+func (t *Timeline) Follow(received time.Time, b Batch) bool { return t.add(received, b, false) }
+
+func (t *Timeline) add(now time.Time, b Batch, delivered bool) bool {
 	if of := t.Of(b.Kind); of != t {
 		b.Kind = Edge
-		return of.Add(now, b)
+		return of.add(now, b, delivered)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -111,18 +109,24 @@ func (t *Timeline) Add(now time.Time, b Batch) bool {
 		t.counters.Refused += uint64(len(b.Buckets))
 		return false
 	}
-	s.heard = max(s.heard, now.Unix())
 	if !s.accept(b.Sequence) {
-		t.counters.Duplicates++
+		if delivered {
+			s.hear(now.Unix(), t.dead)
+			t.counters.Duplicates++
+			s.duplicates++
+		}
 		return false
 	}
+	s.hear(now.Unix(), t.dead)
 	t.counters.Batches++
+	late := t.counters.Late
 	for _, v := range b.Values {
 		t.putValue(now.Unix(), v)
 	}
 	for _, bucket := range b.Buckets {
 		t.put(now.Unix(), bucket)
 	}
+	s.late += t.counters.Late - late
 	s.complete = max(s.complete, min(b.Complete, now.Unix()+1))
 	return true
 }
@@ -146,33 +150,6 @@ func (t *Timeline) source(b Batch, now int64) *source {
 	s := &source{first: b.Sequence, seen: map[uint64]struct{}{}}
 	t.sources[b.Source] = s
 	return s
-}
-
-// accept notes a sequence number and says whether it is new. One that is too old
-// to be remembered is taken for a repetition.
-func (s *source) accept(n uint64) bool {
-	if _, again := s.seen[n]; again || n+rememberBatch <= s.highest {
-		return false
-	}
-	s.seen[n] = struct{}{}
-	s.first = min(s.first, n)
-	s.received++
-	s.highest = max(s.highest, n)
-	if len(s.seen) > 2*rememberBatch {
-		for old := range s.seen {
-			if old+rememberBatch <= s.highest {
-				delete(s.seen, old)
-			}
-		}
-	}
-	return true
-}
-
-func (s *source) missing() uint64 {
-	if s.received == 0 {
-		return 0
-	}
-	return s.highest - s.first + 1 - s.received
 }
 
 // put adds one bucket at the last second that it covers: before that it cannot have come.

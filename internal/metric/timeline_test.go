@@ -73,7 +73,7 @@ func TestTimelineWatermark(t *testing.T) {
 		t.Errorf("the watermark is %d, want the least of both, 8", got-t0)
 	}
 	tl.Add(at(20), batch("a", 2, 20))
-	if got := tl.Watermark(at(20)); got != t0+8 {
+	if got := tl.Watermark(at(3)); got != t0+8 {
 		t.Errorf("the watermark is %d, want 8: b has not said more", got-t0)
 	}
 	tl.Add(at(40), batch("a", 3, 40))
@@ -320,5 +320,33 @@ func TestWideBucketsAreLateByTheirEnd(t *testing.T) {
 	c := tl.Counters(at(100))
 	if got := tl.Sum("v1", t0, t0+100); got.Requests != 3 || c.Late != 5 || c.Refused != 1 {
 		t.Errorf("%d requests, %d late, %d refused; want 3, 5, 1", got.Requests, c.Late, c.Refused)
+	}
+}
+
+// What each source delivered late, twice or never, and how long it was silent, is told of it.
+func TestEverySourceIsCounted(t *testing.T) {
+	t.Parallel()
+	tl := NewTimeline(time.Hour, 15*time.Second)
+	at := func(s int64) time.Time { return time.Unix(1000+s, 0) }
+	send := func(now int64, source string, sequence uint64, second int64) {
+		tl.Add(at(now), Batch{Source: source, Sequence: sequence, Complete: 1000 + now, Buckets: []Bucket{
+			{Deployment: "d", Class: API, Second: 1000 + second, Requests: 3}}})
+	}
+	send(1, "a", 1, 0)
+	send(1, "b", 7, 0)
+	send(2, "a", 2, 1)
+	send(2, "a", 2, 1) // again
+	tl.Follow(at(2), Batch{Source: "a", Sequence: 2})
+	tl.Watermark(at(3))
+	send(30, "a", 5, 29) // two are missing, and 28 seconds
+	send(31, "a", 6, 0)  // final long ago
+	tl.Add(at(31), Batch{Source: "p", Kind: Prometheus, Sequence: 1})
+	want := []SourceCounters{
+		{Name: "a", Kind: Edge, Heard: at(31).UTC(), Complete: 1031, Batches: 4, Duplicates: 1, Missing: 2, Late: 3, Gap: 28},
+		{Name: "b", Kind: Edge, Heard: at(1).UTC(), Complete: 1001, Batches: 1, Gap: 31, Silent: true},
+		{Name: "p", Kind: Prometheus, Heard: at(31).UTC(), Batches: 1},
+	}
+	if diff := cmp.Diff(want, tl.Sources(at(32))); diff != "" {
+		t.Error(diff)
 	}
 }
