@@ -151,7 +151,7 @@ var table = map[string]rule{
 	"cli": {
 		may: []string{"access", "api", "app", "client", "edge", "edge/follow", "fault", "judge", "judge/stream", "sim",
 			"simulate", "strategy", "verdict"},
-		lines: 2800, // one file for each noun: it grows with what there is to command
+		lines: 3000, // one file for each noun: it grows with what there is to command
 	},
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "live",
