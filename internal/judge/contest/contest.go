@@ -136,7 +136,10 @@ func once(c Cell, names []string, seed uint64) []run {
 		share = 0.05
 		spent run
 	)
-	background := tr.History(history)
+	var background judge.Background
+	if slices.Contains(names, "slipway") { // the others learn nothing from what was before
+		background = tr.History(history)
+	}
 	for k, name := range names {
 		all[k] = newDecider(c, name, background)
 	}
