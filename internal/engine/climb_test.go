@@ -300,6 +300,47 @@ func TestAnAdaptiveCanaryIsTakenBackWhereItFails(t *testing.T) {
 	})
 }
 
+// What breaks both versions holds the climb and is in the log with its cause; then the climb goes on where it was.
+//
+// req: N-04
+func TestAnOutageHoldsTheClimb(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := climbs(t, "steps: adaptive, bake: 1m, max_bake: 1h")
+		id := c.out().ID
+		c.wait(id, 10*time.Minute, "a tenth has it", at(10))
+		set := func(part float64) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.fails = func(float64) (float64, float64) { return part, part }
+		}
+		set(0.8)
+		began := time.Now()
+		c.wait(id, time.Minute, "it is held", func(release.Release) bool {
+			v, err := c.DB.LatestVerdict(c.ctx, id)
+			return err == nil && v.Verdict.Cause == guard.Incident && v.Verdict.Action == guard.Hold
+		})
+		for time.Since(began) < 90*time.Second {
+			if r := c.release(id); r.Share != 10 || r.Phase.Final() {
+				t.Fatalf("in the outage it is %s at %g %%: %s", r.Phase, r.Share, r.Sentence)
+			}
+			time.Sleep(time.Second)
+		}
+		set(0.02)
+		c.wait(id, 20*time.Minute, "everybody has it", at(100))
+		c.ladder(c.release(id), 5, 10, 25, 50, 100)
+		told := 0
+		for _, e := range c.events("guard.verdict") {
+			if strings.Contains(string(e.Data), `"cause":"incident"`) {
+				told++
+			}
+		}
+		if told == 0 || told > 6 {
+			t.Errorf("the log tells of it %d times", told)
+		}
+	})
+}
+
 // What a strategy says of evidence holds in the whole program: budget, longest bake and what follows it, a holdback,
 // and fixed steps that evidence may shorten.
 //
