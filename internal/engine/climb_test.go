@@ -11,6 +11,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -93,11 +95,23 @@ func (c *climb) begin() {
 	c.node = c.Engine
 }
 
-// die ends the node in the middle of whatever it does; visitors are served on, and what edges saw meanwhile is lost.
+// die is a kill: the next node finds on the disk what was there at this moment, and nothing that the dying one does
+// afterwards. Visitors are served on, and what edges saw meanwhile is lost.
 func (c *climb) die() {
+	c.t.Helper()
+	synctest.Wait()
 	c.mu.Lock()
 	c.node = nil
 	c.mu.Unlock()
+	old, left := strings.TrimPrefix(c.address, "sqlite:"), filepath.Join(c.t.TempDir(), "left.db")
+	for _, part := range []string{"", "-wal"} {
+		raw, err := os.ReadFile(old + part)
+		if err == nil {
+			err = os.WriteFile(left+part, raw, 0o600)
+		}
+		c.ok(err)
+	}
+	c.address = "sqlite:" + left
 	c.stop()
 }
 
@@ -233,7 +247,7 @@ func (c *climb) ladder(r release.Release, want ...float64) {
 }
 
 // The whole way of a healthy version by evidence: no bake is set that would take long, and no step is left out, though
-// the node dies in the middle and another one goes on.
+// the node is killed at every share and another one goes on.
 //
 // req: CD-07 CD-16 CD-04
 func TestAnAdaptiveCanaryClimbsByEvidence(t *testing.T) {
@@ -241,14 +255,16 @@ func TestAnAdaptiveCanaryClimbsByEvidence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := climbs(t, "steps: adaptive, bake: 1m, max_bake: 1h")
 		id := c.out().ID
-		c.wait(id, 10*time.Minute, "it is at a quarter", at(25))
-		time.Sleep(12 * time.Second)
-		c.die()
-		time.Sleep(20 * time.Second)
-		if r := c.release(id); r.Share != 25 {
-			t.Errorf("nobody decides, and the share is %g", r.Share)
+		for i, share := range []float64{5, 10, 25, 50} {
+			c.wait(id, 10*time.Minute, fmt.Sprintf("it is at %g %%", share), at(share))
+			time.Sleep(time.Duration(i) * 6500 * time.Millisecond) // at once, and later
+			c.die()
+			time.Sleep(20 * time.Second)
+			c.again()
+			if r := c.release(id); r.Share != share {
+				t.Errorf("nobody decided, and the share is %g instead of %g", r.Share, share)
+			}
 		}
-		c.again()
 		r := c.wait(id, 30*time.Minute, "everybody has it", at(100))
 		if waited := r.ShareSince.Sub(r.Exposed); waited < 3*time.Minute || waited > 20*time.Minute {
 			t.Errorf("it took %v", waited)
