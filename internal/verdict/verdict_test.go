@@ -29,7 +29,8 @@ func rules() guard.Rules {
 func TestTheWireHasAllThatTheJudgeKnows(t *testing.T) {
 	t.Parallel()
 	v := guard.Verdict{
-		At: at(0), Word: guard.NotEnough, Action: guard.Hold, Cause: guard.Doubtful, Sureness: 0.97, State: judge.Suspicious, ClearedTo: 10,
+		At: at(0), Word: guard.NotEnough, Action: guard.Hold, Cause: guard.Doubtful,
+		Sureness: 0.97, State: judge.Suspicious, ClearedTo: 10,
 		Lacks: "Before 25 % …",
 		Next:  &judge.Climb{To: 0.25, Excluded: 5, Have: 3, Need: 10, MoreRequests: 70, MoreSeconds: 9},
 		Report: &judge.Report{
@@ -46,7 +47,8 @@ func TestTheWireHasAllThatTheJudgeKnows(t *testing.T) {
 	}
 	c := Context{Changed: "v2", Stable: "v1", Step: release.Step{Rules: rules(), Adaptive: true}}
 	got := Wire(v, c)
-	if got.Cause != "doubt" || got.State != "suspicious" || got.ClearedTo != 10 || got.Lacks != "Before 25 % …" || got.Sureness != 0.97 {
+	if got.Cause != "doubt" || got.State != "suspicious" || got.ClearedTo != 10 ||
+		got.Lacks != "Before 25 % …" || got.Sureness != 0.97 {
 		t.Errorf("%+v", got)
 	}
 	cmpn := got.Comparison
