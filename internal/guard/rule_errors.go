@@ -175,9 +175,16 @@ func rateFinding(arm string, level Level, c count, limit float64) Finding {
 }
 
 // chanceOfErrors bounds how likely equal versions differ as much over the finding's
-// span; 0 when the stable side says nothing to the contrary.
+// span; 0 when the stable side says nothing to the contrary. Failures are counted in
+// visitors where the source knows them: one who tries ten times in vain is one piece
+// of bad luck, not ten.
 func (x *exam) chanceOfErrors(f Finding) float64 {
-	return x.chance(f, func(b *metric.Bucket) (uint64, uint64) { return b.Requests, b.Errors })
+	return x.chance(f, func(b *metric.Bucket) (uint64, uint64) {
+		if x.pass.knows {
+			return b.Requests, min(b.Units, b.Requests)
+		}
+		return b.Requests, b.Errors
+	})
 }
 
 // chance is how likely equal versions differ as much over the finding's span. Buckets of more than a second are not

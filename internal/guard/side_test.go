@@ -99,3 +99,37 @@ func text(t *testing.T, v Verdict) string {
 	}
 	return string(b)
 }
+
+// One visitor who fails ten times a second is one piece of bad luck: a broken limit is not held against the version
+// that he happens to visit. Ten visitors are.
+//
+// req: CD-03
+func TestOneVisitorIsNoSpike(t *testing.T) {
+	t.Parallel()
+	rules := Rules{ErrorRate: Limits{Spike: 10}, MinRequests: 10}
+	for _, test := range []struct {
+		units uint64
+		want  Action
+	}{{1, Hold}, {10, Undo}} {
+		w := newWorld(3)
+		w.fails = func(int64) (float64, float64) { return 0.01, 0.01 }
+		ev := w.evidence(120)
+		ev.Baseline = metric.Bucket{Requests: 10000, Errors: 100}
+		for i := range ev.Stable {
+			ev.Stable[i].Units = ev.Stable[i].Errors
+		}
+		for i := range ev.Canary {
+			b := &ev.Canary[i]
+			b.Errors, b.Units = 0, 0
+			if b.Second >= w.t0+114 {
+				b.Requests, b.Errors = max(b.Requests, 10), 10
+				if b.Units = test.units; b.Second > w.t0+114 && test.units == 1 {
+					b.Units = 0 // he was counted in the minute before
+				}
+			}
+		}
+		if v := Evaluate(rules, ev); v.Action != test.want {
+			t.Errorf("with %d visitors a second it says %s: %s", test.units, v.Action, v.Sentence)
+		}
+	}
+}

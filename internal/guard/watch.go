@@ -22,6 +22,7 @@ type Pass struct {
 	total  [2]Seen  // since start
 	asked  [2]int64 // the second after the last request
 	heard  [2]int64 // the second after the last bucket
+	knows  bool     // the source counts visitors with a failure
 
 	step int64 // from which the present share holds
 	here [2]count
@@ -137,6 +138,7 @@ func (p *Pass) take(x *exam, arms [2][]metric.Bucket) {
 			if b.Requests > 0 {
 				p.asked[arm] = p.heard[arm]
 			}
+			p.knows = p.knows || b.Units > 0
 			if b.Second >= p.step {
 				p.here[arm].add(b)
 			}

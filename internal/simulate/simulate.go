@@ -209,8 +209,8 @@ func Backgrounds() []Background {
 	return []Background{
 		{"plain", "failures are independent, nothing else happens", func(*traffic.World) {}},
 		{"drift", "load, failures and response times wander together", func(w *traffic.World) { w.Drift = true }},
-		{"incident", "twice an hour something behind both versions is ill: failures x10, response times x3",
-			func(w *traffic.World) { w.Shocks = 2 }},
+		{"incident", "every other hour something behind both versions is ill: failures x10, response times x3",
+			func(w *traffic.World) { w.Shocks = 0.5 }},
 		{"visitors", "half of the failures come in runs of one visitor", func(w *traffic.World) { w.Runs = true }},
 		{"instance", "once an hour an instance is bad: a twentieth of the visitors fails for 10 to 30 s",
 			func(w *traffic.World) { w.Bursts = max(w.Bursts, 1) }},
