@@ -78,7 +78,10 @@ func (s *Server) releaseOperations(h huma.API) {
 	})
 	register(s, h, endpoint{
 		ID: "get-canary", Method: http.MethodGet, Path: "/releases/{id}/canary", Tag: "Releases",
-		Summary: "Read the comparison of canary and stable", Permission: access.ViewEnvironment,
+		Summary: "Read the comparison of canary and stable over time",
+		About: "Share, errors, latency and health of both versions, the e-value and the ratio of the error rates with its " +
+			"limits, and the times that are not held against the canary: both in trouble, the stable version broken, caches cold.",
+		Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, in *ByID) (api.Canary, error) {
 		return s.Desk.Canary(ctx, who, in.ID)
 	})
