@@ -63,7 +63,7 @@ func (c *cli) releaseStart() *cobra.Command {
 			return c.print(r, func() {
 				c.say("Release %s of %s has started: %s\n", r.ID, r.Version, r.Sentence)
 				if r.Outlook != nil {
-					c.say("What its canary can know: %s\n", r.Outlook.Sentence)
+					c.say("Outlook of its canary: %s\n", r.Outlook.Sentence)
 				}
 				c.say("Follow it with: slipway release watch %s\n", r.ID)
 			})

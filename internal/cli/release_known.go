@@ -23,7 +23,7 @@ func (c *cli) showOutlook(o *api.Outlook) {
 	if o == nil {
 		return
 	}
-	c.say("\nWhat its canary can know: %s\n", o.Sentence)
+	c.say("\nOutlook of its canary: %s\n", o.Sentence)
 	if !o.Known {
 		return
 	}

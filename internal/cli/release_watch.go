@@ -106,7 +106,7 @@ func (w *watcher) begin(ctx context.Context, r api.Release) {
 // show prints what is new.
 func (w *watcher) show(ctx context.Context, r api.Release) error {
 	k := verdict.KnownOf(r.Verdict)
-	news := k.News(w.known, r.Verdict)
+	news := k.News(w.known, r.Verdict, !w.blind)
 	changed := r.Revision != w.revision || k != w.known
 	w.revision, w.known = r.Revision, k
 	if w.json {

@@ -95,8 +95,9 @@ func sharedLine(s api.Stretch) string {
 // clock is a time of day in the reader's zone.
 func clock(t time.Time) string { return t.Local().Format("15:04:05") }
 
-// News are the sentences about what a verdict knows now and did not before.
-func (k Known) News(before Known, v *api.Verdict) []string {
+// News are the sentences about what a verdict knows now and did not before. Logged says that the reader sees the log as
+// well, where the guard's sentence stands whenever its word or what it asks for changes.
+func (k Known) News(before Known, v *api.Verdict, logged bool) []string {
 	if v == nil || k == before {
 		return nil
 	}
@@ -108,7 +109,7 @@ func (k Known) News(before Known, v *api.Verdict) []string {
 	if k.mode != before.mode && v.StableBroken != nil {
 		out = append(out, brokenLine(v))
 	}
-	if k.state != before.state || k.word != before.word || k.action != before.action {
+	if k.state != before.state || !logged && (k.word != before.word || k.action != before.action) {
 		out = append(out, fmt.Sprintf("%s: %s", k.state, v.Sentence))
 	}
 	if k.sure != before.sure || k.state != before.state {

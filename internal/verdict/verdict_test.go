@@ -150,3 +150,27 @@ func TestAnOutlookSaysWhatCannotBeKnown(t *testing.T) {
 		t.Errorf("nothing is compared: %+v", o)
 	}
 }
+
+func TestWhatTheLogSaysIsNotSaidAgain(t *testing.T) {
+	t.Parallel()
+	v := &api.Verdict{State: "watching", Word: "better_or_equal", Sentence: "It is well.", Comparison: &api.Comparison{}}
+	other := *v
+	other.Word = "not_enough_evidence"
+	before, now := KnownOf(v), KnownOf(&other)
+	if n := now.News(before, &other, true); len(n) != 0 {
+		t.Errorf("the log has it: %q", n)
+	}
+	if n := now.News(before, &other, false); len(n) != 1 || n[0] != "watching: It is well." {
+		t.Errorf("nobody has said it: %q", n)
+	}
+	if n := before.News(before, v, false); len(n) != 0 {
+		t.Errorf("nothing is new: %q", n)
+	}
+	other.State, other.Comparison = "", nil
+	if n := KnownOf(&other).News(now, &other, true); len(n) != 1 || n[0] != "It is well." {
+		t.Errorf("nothing is compared any more: %q", n)
+	}
+	if KnownOf(nil) != (Known{}) || len(Lines(nil)) != 0 {
+		t.Error("something is known of no verdict")
+	}
+}
