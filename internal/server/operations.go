@@ -80,7 +80,8 @@ func (s *Server) releaseOperations(h huma.API) {
 		ID: "get-canary", Method: http.MethodGet, Path: "/releases/{id}/canary", Tag: "Releases",
 		Summary: "Read the comparison of canary and stable over time",
 		About: "Share, errors, latency and health of both versions, the e-value and the ratio of the error rates with its " +
-			"limits, and the times that are not held against the canary: both in trouble, the stable version broken, caches cold.",
+			"limits, and the times that are not held against the canary: both in trouble, the stable version broken, caches " +
+			"cold.",
 		Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, in *ByID) (api.Canary, error) {
 		return s.Desk.Canary(ctx, who, in.ID)
