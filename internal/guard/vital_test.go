@@ -53,3 +53,18 @@ func TestWebVitalsTakeACanaryBack(t *testing.T) {
 		}
 	}
 }
+
+// The strategy's weights divide what custom metrics have of the total; a signal has none of it.
+func TestWeightsOfTheStrategyReachTheJudge(t *testing.T) {
+	t.Parallel()
+	r := DefaultRules()
+	r.Metrics = []MetricRule{Vital("cls", 0, 2, false), Vital("lcp", 0, 0, false), Vital("ttfb", 0, 5, true)}
+	got, sum := map[string]float64{}, 0.0
+	for _, m := range judge.New(r.Settings(judge.Background{})).Report().Metrics {
+		got[m.Name] = m.Weight
+		sum += m.Weight
+	}
+	if math.Abs(got["cls"]-0.2) > 1e-9 || math.Abs(got["lcp"]-0.1) > 1e-9 || got["ttfb"] != 0 || math.Abs(sum-1) > 1e-9 {
+		t.Errorf("weights %v, together %g", got, sum)
+	}
+}

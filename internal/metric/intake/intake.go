@@ -150,8 +150,8 @@ func (i *Intake) settle(now int64) {
 		}
 		v := metric.Value{Deployment: k.deployment, Metric: k.metric, Second: k.second, Sums: judge.Sums{N: 1}}
 		v.Sums.Hist.AddCount(number, 1)
-		_ = i.value(v) // there is room: it waited in the same
 		delete(i.worst, k)
+		_ = i.value(v) // there is room: its own
 		i.counters.Accepted--
 	}
 }
