@@ -44,11 +44,16 @@ func buildShops(t *testing.T, versions ...string) {
 // openShop starts a built version on a free port, with what else its environment says, and waits until it is well.
 func openShop(t *testing.T, version string, env ...string) *shop {
 	t.Helper()
+	return openShopAt(t, version, freePort(t), env...)
+}
+
+// openShopAt is openShop on a port.
+func openShopAt(t *testing.T, version, port string, env ...string) *shop {
+	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Fatalf("Node is needed: %v (script/setup installs it)", err)
 	}
-	port := freePort(t)
 	s := &shop{version: version, url: "http://127.0.0.1:" + port}
 	server, err := filepath.Abs(filepath.Join(root, "examples", "nextjs", "out", version, "server.js"))
 	if err != nil {

@@ -150,6 +150,28 @@ func TestPrometheusTakesAFaultyVersionBack(t *testing.T) {
 	})
 }
 
+// The real exporter of OpenTelemetry sends what the real shop measures: histograms take a faulty version back, whatever
+// temporality each version sends.
+//
+// req: CD-03 RB-03
+func TestOpenTelemetryTakesAFaultyVersionBack(t *testing.T) {
+	buildShops(t, "v1", "v2-faulty")
+	port := freePort(t) // Slipway must be there before the shop can send it anything
+	s := &elsewhere{slipway: buildSlipway(t), t: t, stable: &shop{version: "v1", url: "http://127.0.0.1:" + port}}
+	s.tell(fmt.Sprintf(measured, s.stable.url, "otlp", "45s"))
+	sends := []string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT=" + s.url + "/otlp", "OTEL_METRIC_EXPORT_INTERVAL=2000",
+		"OTEL_EXPORTER_OTLP_HEADERS=Authorization=Bearer%20" + s.token("shop", "metric:write"),
+	}
+	openShopAt(t, "v1", port, append(sends, "OTEL_EXPORTER_OTLP_COMPRESSION=gzip")...)
+	s.crowd = openCrowd(t, s.edge, 60, 14)
+	until(t, 20*time.Second, "v1 is heard", func() bool { return s.source("otlp").Accepted > 0 })
+
+	s.expose(openShop(t, "v2-faulty",
+		append(sends, "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta")...))
+	s.takenBack("v2-faulty", "otlp")
+}
+
 // openPrometheus runs Debian's Prometheus; it scrapes the shops every second.
 func openPrometheus(t *testing.T, shops ...*shop) (address string, p *process) {
 	t.Helper()
