@@ -32,6 +32,9 @@ func (v Verdict) Told(changed, stable string) Told {
 			thousands(r.Stable.Requests), n.stable),
 		Sure: n.sure(r.MaxLogE), RuledOut: n.bounds(r), Needs: v.needs(n), Harm: n.harm(r), Mode: r.Why,
 	}
+	if r.State == judge.Blind && r.MaxLogE < math.Log(suspected) { // silence must not read like praise
+		t.Sure = fmt.Sprintf("While the measurement is broken nothing new is known of %s.", n.changed)
+	}
 	if r.Canary.Requests == 1 {
 		t.Compared = strings.Replace(t.Compared, " are ", " is ", 1)
 	}

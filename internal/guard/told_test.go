@@ -40,6 +40,13 @@ func TestWhatIsToldOfAComparison(t *testing.T) {
 			t.Errorf("e-value %g: %q, want %q", e, got, want)
 		}
 	}
+	blind := judge.Report{State: judge.Blind}
+	if got := told(Verdict{}, blind).Sure; got != "While the measurement is broken nothing new is known of v2." {
+		t.Errorf("blind: %q", got)
+	}
+	if blind.MaxLogE = math.Log(37); !strings.HasPrefix(told(Verdict{}, blind).Sure, "97 % sure") {
+		t.Errorf("what was known before is lost: %q", told(Verdict{}, blind).Sure)
+	}
 	ruled := []struct {
 		r    judge.Report
 		want string

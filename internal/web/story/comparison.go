@@ -58,6 +58,7 @@ func compared(state, word, action, sentence string) *api.Verdict {
 		c.Says.Needs = "Nothing more is needed: the evidence suffices, and it stays so."
 	case "blind":
 		c.RuledOut, c.Open = 10, 5
+		c.Says.Sure = "While the measurement is broken nothing new is known of v2."
 		c.Says.RuledOut = "Ruled out: 10 times as many errors or more. Not yet ruled out: 5 times."
 		c.Says.Needs = "Needs a measurement that works: while it is broken nothing is known."
 	}
