@@ -11,6 +11,7 @@
 package world
 
 import (
+	"slices"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/checklist"
@@ -104,10 +105,20 @@ const (
 	commit               = "c0ffee"
 )
 
+// byEdge is the plan as if the edge measured: what other sources bring is not modelled.
+func byEdge(p release.Plan) release.Plan {
+	p.Steps = slices.Clone(p.Steps)
+	for i := range p.Steps {
+		p.Steps[i].Rules.Source = ""
+	}
+	return p
+}
+
 func newRun(t Trial) *run {
 	if t.Longest <= 0 {
 		t.Longest = 7 * 24 * time.Hour
 	}
+	t.Plan = byEdge(t.Plan)
 	w := &run{Trial: t, now: Epoch(), out: Outcome{Promoted: -1}}
 	w.f = release.Facts{
 		Items: map[string]checklist.Item{}, Results: map[string]checklist.Result{}, Effects: effects{},
