@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/guard/record"
 	"github.com/slipwayhq/slipway/internal/metric"
@@ -95,6 +96,66 @@ func TestHealthIsProbedWhileAnybodyIsExposed(t *testing.T) {
 		next, err = w.probeHealth(w.ctx, "health/"+r.ID)
 		if err != nil || !next.IsZero() || w.shops["v2"].asked.Load() != asked {
 			t.Errorf("after the abort it is probed again at %s (%v)", next, err)
+		}
+	})
+}
+
+// A node that dies is followed by another one, which goes on from what was stored: the looks are one row of numbers,
+// each request counts once, and every verdict comes out again.
+//
+// req: N-04
+func TestAnotherNodeGoesOnWithTheComparison(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := w.exposed("v2")
+		second := w.node(w.DB, w.Strategy)
+		now, err := w.now(w.ctx)
+		w.ok(err)
+		w.ok(second.readBatches(w.ctx, now.Add(-time.Hour)))
+		ago := time.Minute // as if it had begun then: time can't be waited for
+		r.ID, r.Exposed, r.ShareSince = "rel_new", r.Exposed.Add(-ago), r.ShareSince.Add(-ago)
+		r.Shares = []release.Shift{{At: r.Exposed, Share: r.Share}}
+		rules, _ := r.Rules()
+		var delivered uint64
+		look := func(e *Engine, at time.Time) (guard.Verdict, error) {
+			v, err := e.watch.Look(w.ctx, r, rules, nil, at, func(l watch.Look) error { return e.recordVerdict(w.ctx, r, l) })
+			if err != nil {
+				return guard.Verdict{}, err
+			}
+			return *v, nil
+		}
+		var last guard.Verdict
+		for i := range 40 {
+			at := r.Exposed.Truncate(time.Second).Add(time.Duration(i+1) * time.Second)
+			for n, d := range []string{r.Previous, r.Deployment} {
+				w.observe(uint64(2*i+n+1), at, d, 10)
+			}
+			delivered += 10
+			e := w.Engine
+			if i >= 20 { // the first one is dead
+				e = second
+				w.ok(e.readBatches(w.ctx, now.Add(-time.Hour)))
+			}
+			last, err = look(e, at.Add(2*time.Second))
+			w.ok(err)
+		}
+		if last.Report == nil || last.Report.Canary.Requests < delivered-20 || last.Report.Canary.Requests > delivered {
+			t.Errorf("%d were delivered: %+v", delivered, last.Report)
+		}
+		// The first one comes back, knows less, and is refused.
+		at := r.Exposed.Add(time.Minute)
+		if _, err := look(w.Engine, at); fault.ReasonOf(err) != "changed_meanwhile" {
+			t.Errorf("a node that was overtaken: %v", err)
+		}
+		_, err = look(w.Engine, at)
+		w.ok(err)
+		n, err := watch.NewReplay(w.DB, r.ID).Next(w.ctx, 1000, func(a watch.Again) error {
+			if a.Differs != nil {
+				t.Errorf("%+v", *a.Differs)
+			}
+			return nil
+		})
+		if err != nil || n != 41 {
+			t.Errorf("%d verdicts come out again: %v", n, err)
 		}
 	})
 }
