@@ -24,6 +24,7 @@ import (
 func (e *Engine) verdict(ctx context.Context, r release.Release, f release.Facts, look bool) (*guard.Verdict, error) {
 	rules, watched := r.Rules()
 	if !watched {
+		e.watch.Forget(r.ID)
 		return nil, nil
 	}
 	if !look {
