@@ -102,6 +102,9 @@ func (p *page) draw(c plot.Chart) {
 // at is a number of seconds on the time axis, which begins at midnight so that it reads as time that has passed.
 func at(seconds float64) time.Time { return time.Unix(0, int64(seconds*1e9)).UTC() }
 
+// passed names what the time axis shows.
+func passed() *time.Location { return time.FixedZone("h:min", 0) }
+
 func (p *page) pictures() {
 	names := p.strategies()
 	p.say("<h2>Share of healthy releases</h2>\n<p>The median, and where eight of ten are.</p>\n<div class=\"grid\">\n")
@@ -118,7 +121,7 @@ func (p *page) pictures() {
 		}
 	})
 	p.say("</div>\n<h2>Harm</h2>\n<p>Failed requests because of the fault, on average, beside what no judge could have " +
-		"avoided.</p>\n")
+		"avoided (the mark); the scale is logarithmic.</p>\n")
 	p.harm()
 }
 
@@ -166,13 +169,15 @@ func shareOverTime(x Result) plot.Chart {
 	}
 	return plot.Chart{
 		Title: x.Strategy + ": " + x.Case.Name, Note: fmt.Sprintf("%d releases", x.Runs), Unit: plot.Percent, From: at(0),
-		To: at(end), High: 100, Series: []plot.Series{s},
+		To: at(end), Location: passed(), High: 100, Series: []plot.Series{s},
 	}
 }
 
 // foundByThen draws one case of every strategy.
 func (p *page) foundByThen(kase string, names []string) plot.Chart {
-	c := plot.Chart{Title: kase, Unit: plot.Fraction, From: at(0), High: 1, Empty: "Nothing was found."}
+	c := plot.Chart{
+		Title: kase, Unit: plot.Fraction, From: at(0), Location: passed(), High: 1, Empty: "Nothing was found.",
+	}
 	end := 60.0
 	for _, x := range p.r.Results {
 		if x.Case.Name == kase && x.Detection != nil {

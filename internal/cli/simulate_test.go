@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// simulated runs slipway simulate and returns what it says.
+func simulated(args ...string) (code int, out, complaint string) {
+	var o, e bytes.Buffer
+	code = Run(context.Background(), Options{In: strings.NewReader(""), Out: &o, Err: &e},
+		append([]string{"simulate", "--runs", "1", "--suggest=false", "--background", "plain"}, args...))
+	return code, o.String(), e.String()
+}
+
+// req: N-10
+func TestSimulateHoldsAStrategyToConditions(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, page := filepath.Join(dir, "slipway.yaml"), filepath.Join(dir, "report.html")
+	text := "app: shop\ntarget: {selfhost: {stable: \"http://127.0.0.1:9\"}}\n" +
+		"stages: {canary: {steps: [5, 50], bake: 1m}}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, complaint := simulated(file, "--fault", "errors-50-points", "--html", page, "--fail-if", "missed > 0")
+	if code != 0 || !strings.Contains(out, "errors-50-points") || complaint != "" {
+		t.Errorf("exit %d: %s%s", code, out, complaint)
+	}
+	if b, err := os.ReadFile(page); err != nil || !bytes.Contains(b, []byte("</html>")) {
+		t.Errorf("the page: %v", err)
+	}
+	code, _, complaint = simulated(file, "--fault", "errors-50-points", "--fail-if", "detection < 1h")
+	if code != 6 || !strings.Contains(complaint, "detection(errors-50-points) is") {
+		t.Errorf("exit %d: %s", code, complaint)
+	}
+}
+
+func TestSimulateAsJSON(t *testing.T) {
+	t.Parallel()
+	traffic := filepath.Join(t.TempDir(), "traffic.yaml")
+	if err := os.WriteFile(traffic, []byte("rate: 50/s\nerrors: 2%\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, out, complaint := simulated("--json", "--fault", "errors=+40%", "--traffic", traffic, "--errors", "3%")
+	var r struct {
+		Traffic struct {
+			Rate   float64 `json:"rate"`
+			Errors float64 `json:"error_rate"`
+		} `json:"traffic"`
+		Results []struct {
+			Stopped float64 `json:"stopped"`
+		} `json:"results"`
+	}
+	if err := json.Unmarshal([]byte(out), &r); err != nil || r.Traffic.Rate != 50 || r.Traffic.Errors != 0.03 ||
+		len(r.Results) != 1 || r.Results[0].Stopped != 1 {
+		t.Errorf("%v: %s%s", err, out, complaint)
+	}
+}
+
+func TestSimulateSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"--traffic none":                "neither a rate",
+		"--errors 5":                    "want a percentage",
+		"--fault nope":                  "Name one of healthy",
+		"--fail-if missed>x":            "at character 8",
+		"nofile.yaml":                   "There is no strategy file",
+		"--background sunny":            "There are: mixed, plain",
+		"--replay nofile":               "exclude each other", // the background is given
+		"--replay x --daily 3":          "exclude each other",
+		"--answer -1s":                  "--answer is out of range",
+		"--fault healthy --traffic 0/s": "it goes from 0.001",
+	} {
+		code, out, complaint := simulated(strings.Fields(args)...)
+		if code != 2 && code != 3 || out != "" || !strings.Contains(complaint, want) {
+			t.Errorf("%s: exit %d, %s%s", args, code, out, complaint)
+		}
+	}
+}
