@@ -126,7 +126,9 @@ func (c *cli) options(cmd *cobra.Command, in *simulateFlags, files []string) err
 		o.Cases = append(o.Cases, k)
 	}
 	if len(o.Cases) == 0 {
-		o.Cases = slices.DeleteFunc(simulate.Cases(), func(k simulate.Case) bool { return k.Shared && o.Recording != nil })
+		o.Cases = slices.DeleteFunc(simulate.Cases(), func(k simulate.Case) bool {
+			return k.Shared && o.Recording != nil || k.Nothing(o.Traffic)
+		})
 	}
 	for _, text := range in.failIf {
 		k, err := simulate.ParseCondition(text, o.Cases)

@@ -74,6 +74,7 @@ func TestSimulateSaysWhatIsWrong(t *testing.T) {
 		"--background sunny":            "There are: mixed, plain",
 		"--replay nofile":               "exclude each other", // the background is given
 		"--replay x --daily 3":          "exclude each other",
+		"--errors 0% --fault errors-2x": "a multiple of nothing",
 		"--answer -1s":                  "--answer is out of range",
 		"--fault healthy --traffic 0/s": "it goes from 0.001",
 	} {

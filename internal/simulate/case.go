@@ -20,6 +20,13 @@ type Case struct {
 // Healthy says that nothing is wrong with the version: taking it back is false.
 func (c Case) Healthy() bool { return c.Fault.None() }
 
+// Nothing says that the fault changes nothing in this traffic: so many times no errors are none.
+func (c Case) Nothing(m Model) bool {
+	f := c.Fault
+	f.Times = 0
+	return !c.Fault.None() && f.None() && m.Errors == 0
+}
+
 func (c Case) apply(w traffic.World) traffic.World {
 	if c.Shared {
 		w.Shocks = max(w.Shocks, 2)

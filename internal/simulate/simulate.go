@@ -132,6 +132,12 @@ func (o Options) check() error {
 		return fault.New(fault.Invalid, "fault_not_in_recording",
 			"shared-incident cannot be played into a recording: what hit both versions is in it already.")
 	}
+	for _, c := range o.Cases {
+		if c.Nothing(o.Traffic) {
+			return fault.New(fault.Invalid, "fault_without_effect", "%s changes nothing: no request fails in this traffic, and "+
+				"a multiple of nothing is nothing. Add failures instead, like --fault errors=+1%%, or give --errors.", c.Name)
+		}
+	}
 	return o.Traffic.check()
 }
 
