@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -18,6 +19,14 @@ const (
 	fewestErrors   = past.FewestErrors
 	fewestSeconds  = past.FewestSeconds
 )
+
+// burstDoubt is the comparison's e-value below which a spike may be a burst: the judge calls a version suspicious
+// from there on.
+const burstDoubt = 10
+
+// burstLongest is how many seconds a spike may be taken for a burst: one instance in trouble is noticed, and gets no
+// visitors any more, within half of it.
+const burstLongest = 60
 
 // What counts as normal for a spike: a measured rate rests on at least
 // normalRequests, and a normal of less than normalFloor is taken as that, because
@@ -99,6 +108,18 @@ func (x *exam) heldAbove(bs *side, length int64, limits Limits) (count, bool) {
 
 func (c count) enough() bool {
 	return c.requests >= fewestRequests && c.errors >= fewestErrors && c.failing >= fewestSeconds
+}
+
+// mayBeBurst says that the comparison, which knows how often a few visitors of this app are in trouble together,
+// finds nothing against the changed version yet, and that the spike is too young to be more than that.
+func (x *exam) mayBeBurst() bool {
+	if !x.pass.knows || x.pass.j == nil || x.rules.ErrorRate.WorseBy <= 0 || x.mode == BrokenStable ||
+		x.pass.j.Answer().LogE >= math.Log(burstDoubt) {
+		return false
+	}
+	before := x.canary.count(x.end-burstLongest, x.end-burstLongest/2)
+	normal, from := x.normal(canary, before)
+	return from == "" || before.rate() < x.rules.ErrorRate.Spike*normal
 }
 
 func tenthsWithRequests(bs *side, from, to int64) int {

@@ -138,7 +138,7 @@ func (p *Pass) take(x *exam, arms [2][]metric.Bucket) {
 			if b.Requests > 0 {
 				p.asked[arm] = p.heard[arm]
 			}
-			p.knows = p.knows || b.Units > 0
+			p.knows = p.knows || b.Units > 0 || b.Slices != nil
 			if b.Second >= p.step {
 				p.here[arm].add(b)
 			}
