@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/client"
 	"github.com/slipwayhq/slipway/internal/sim"
 	"github.com/slipwayhq/slipway/internal/store"
 )
@@ -197,6 +198,7 @@ func (s *site) sound(t *testing.T, want []string) ([]api.Event, int64) {
 	if report, err := s.admin().VerifyLog(s.ctx); err != nil || !report.OK || report.BadVotes > 0 {
 		t.Errorf("the log does not verify: %+v %v", report, err)
 	}
+	s.agrees(t)
 	events := s.events("")
 	count, recorded, closed, first := map[string]int{}, map[string]int{}, map[string]int{}, int64(0)
 	for _, e := range events {
@@ -318,4 +320,19 @@ func (s *site) takesBack() (api.Rollback, bool) {
 		_, _ = s.by("ivan").Approve(s.ctx, b.Approval.ID, api.Decision{Hash: b.Approval.Hash})
 	}
 	return b, true
+}
+
+// agrees holds that every verdict comes out again from what is stored, whoever died meanwhile.
+func (s *site) agrees(t *testing.T) {
+	t.Helper()
+	list, err := s.admin().Releases(s.ctx, client.ReleaseQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range list.Items {
+		p, err := s.admin().Replay(s.ctx, r.ID, 0)
+		if err != nil || len(p.Differs) > 0 || p.Agree != p.Looks || r.Reached > 0 && p.Looks == 0 {
+			t.Errorf("%d of %d verdicts on %s come out again: %+v %v", p.Agree, p.Looks, r.Version, p.Differs, err)
+		}
+	}
 }
