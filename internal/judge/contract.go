@@ -33,6 +33,9 @@ type Tick struct {
 	Share  float64 // intended share of the changed version, 0 to 1; 0, 1 and NaN bet nothing
 	Canary Arm
 	Stable Arm
+	// Visitors says that Units are counted on both, also where there are no slices. Where neither is, Errors are taken
+	// for them: see Doubt.
+	Visitors bool
 	// Of the stable version, by the hash of the visitor: error units and slow requests. Nil when they are not
 	// measured.
 	SliceUnits *[Slices]uint32
@@ -148,6 +151,7 @@ type Background struct {
 	BurstRatio   float64 `json:"burst_ratio"`   // mean height beside the other slices
 	Dispersion   float64 `json:"dispersion"`    // of the rest: 1 when it scatters like independent events
 	// Slow instances: stretches in which one slice has far more slow requests than the others.
+	SlowSliced  bool    `json:"slow_sliced,omitempty"` // slices of slow requests were measured
 	SlowBursts  uint64  `json:"slow_bursts"`
 	SlowSeconds float64 `json:"slow_seconds"` // mean length
 	// Where slow begins: the pooled p50, p90, p95 and p99 before the comparison, in milliseconds; 0 unknown.

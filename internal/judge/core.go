@@ -10,8 +10,8 @@ import (
 // The weights of the metrics in the total e-value: fixed beforehand, so that their mean is an e-value whatever ties
 // the metrics together (statistics: section 2.4). With custom metrics they take customShare, by the user's weights.
 const (
-	weightRanks = 0.75 // of what is bet on durations
-	kept        = 0.10 // for durations
+	weightRanks = 0.80 // of what is bet on durations
+	kept        = 0.09 // for durations
 	lent        = 0.12 // and so much more at most, but bet on errors until durations are judged
 	customShare = 0.30
 )
@@ -33,6 +33,7 @@ const (
 	// where their tries land is no evidence. It is decided by the seconds before, so the bets stay fair.
 	stableBroken = 0.2
 	relearn      = 300 // seconds between two looks at the placebo slices
+	doubtBlock   = 30  // seconds of a block where nobody counts visitors
 )
 
 // Judge compares a changed version with the stable one, tick by tick, and keeps a bounded state. Its bound: if the
@@ -119,26 +120,6 @@ func New(s Settings) *Judge {
 	return j
 }
 
-// setEnough says at which wealth errors alone decide.
-func (j *Judge) setEnough() {
-	if j.pi[0] > 0 {
-		j.errors.enough = float64((1 + 1e-9) / float64(j.s.Alpha*j.pi[0]))
-	}
-}
-
-// stakeDurations gives what was lent back to durations, when the first ones are judged: until then it was bet on
-// errors, because gross ones are to be seen in the first seconds. Where durations are never measured it stays there.
-// Moving money is fair: how much it is depends on what was seen before only.
-func (j *Judge) stakeDurations() {
-	j.staked = true
-	own := j.pi[0]
-	part := float64(own * j.errors.give(lent))
-	j.pi[0] = own - part
-	j.pi[1] += float64(part * weightRanks)
-	j.pi[2] += float64(part * (1 - weightRanks))
-	j.setEnough()
-}
-
 func (j *Judge) addCustom() {
 	sum := 0.0
 	for _, m := range j.s.Metrics {
@@ -205,11 +186,10 @@ func (j *Judge) Tick(t *Tick) {
 	j.astray = 0
 	j.next = t.Second + int64(width)
 	canary, stable := t.Canary.sane(), t.Stable.sane()
-	if t.SliceUnits == nil { // nobody counts visitors here
+	if !t.Visitors && t.SliceUnits == nil { // nobody counts visitors here
 		canary.Units, stable.Units = max(canary.Units, canary.Errors), max(stable.Units, stable.Errors)
-	} else {
-		j.slices(t)
 	}
+	j.slices(t)
 	j.silence(canary, stable, width)
 	if canary.Latency != nil || stable.Latency != nil {
 		j.measured = true
@@ -225,6 +205,15 @@ func (j *Judge) Tick(t *Tick) {
 	j.lat.learn(canary.Latency, stable.Latency, width)
 	j.keepRate(stable, width)
 	j.trouble.tick(t.Second, width, canary, stable)
+}
+
+// Doubt says that nobody counts visitors: one may fail again and again. From now on failures are bet on in blocks,
+// which is fair for any dependence within one.
+func (j *Judge) Doubt() {
+	if !j.errors.linear {
+		j.s.Background.Mode, j.s.Background.Block = Linear, doubtBlock
+		j.errors.linear, j.errors.block = true, doubtBlock
+	}
 }
 
 // takes says whether a tick comes when it may, and notes what is missing before it.
@@ -345,7 +334,7 @@ func (j *Judge) judge(second int64, width float64, c, s Arm) {
 		if !j.staked && j.lat.ready && len(c.Latency) > 0 && len(s.Latency) > 0 {
 			j.stakeDurations()
 		}
-		j.lat.tick(second, c.Latency, s.Latency)
+		j.lat.tick(second, width, c.Latency, s.Latency)
 	}
 	j.combine()
 }

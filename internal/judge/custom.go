@@ -87,7 +87,7 @@ func (c *customEvidence) value(v *Value, warm bool) {
 		ProductBins().Fold(a.Hist, c.counts[0])
 		ProductBins().Fold(b.Hist, c.counts[1])
 		if warm {
-			c.lat.tick(v.Second, c.counts[0], c.counts[1])
+			c.lat.tick(v.Second, width, c.counts[0], c.counts[1])
 		}
 		c.lat.learn(c.counts[0], c.counts[1], width)
 		c.logE = num.LogAdd(c.lat.rankLog+num.Log(0.7), c.lat.slowLog+num.Log(0.3))

@@ -9,20 +9,27 @@ import (
 
 // The effects that errors are bet on beyond the tolerance, and what each is given at the start: chosen so that a
 // doubled rate costs least, measured with the contest's worlds on seeds of its own.
-func effects() [accounts]float64 { return [accounts]float64{1.15, 1.35, 1.7, 2.1, 3, 5, 10, 25, 80} }
+func effects() [accounts]float64 {
+	return [accounts]float64{1.15, 1.35, 1.7, 2.1, 3, 5, 10, 24, 57, 143, 476}
+}
 func stakes() [accounts]float64 {
-	return [accounts]float64{.015, .025, .17, .185, .08, .145, .285, .065, .03}
+	return [accounts]float64{.01, .02, .165, .20, .085, .145, .29, .05, .02, .0075, .0075}
 }
 
-// later is likewise what each is given of what is paid in later: what begins late has to be seen soon.
-func later() [accounts]float64 { return [accounts]float64{.01, .02, .05, .22, .48, .10, .08, .03, .01} }
+// later is likewise what each is given of what is paid in by the minute: what begins late has to be seen soon.
+func later() [accounts]float64 { return [accounts]float64{.01, .02, .05, .24, .52, .12, .04} }
+
+// sudden is likewise of what is paid in all the time: bets on gross effects are lost within seconds where there are
+// none, so there must be new ones every second. Else the first burst that the null knows would explain them better.
+func sudden() [accounts]float64 { return [accounts]float64{6: .2, .25, .25, .15, .15} }
 
 // staked is bet from the start; the rest is paid in by the minute: the mixture over the times at which a regression
 // may begin.
 const (
-	accounts = 9
+	accounts = 11
 	payments = 45
-	staked   = 0.885
+	staked   = 0.83
+	trickle  = 0.07 // paid in all the time
 	// Accounts from this one on are withdrawn when there are too few failures for them, not before so much speaks for
 	// that (a natural logarithm).
 	firstGross  = 6
@@ -59,7 +66,8 @@ type errorEvidence struct {
 	worlds  [worlds]burst.World
 	share   float64 // that they are set to
 	wealth  [accounts]float64
-	reserve float64
+	reserve float64 // paid in by the minute
+	drops   float64 // paid in by the second
 	paid    int
 	trust   [accounts]float64 // how much longer an account of a gross effect may stay without it
 	each    float64           // seconds between two payments
@@ -88,7 +96,7 @@ const shareCells = 24
 
 func newErrorEvidence(s Settings) errorEvidence {
 	e := errorEvidence{
-		rho: 1 + max(s.WorseErrors, 0), slack: s.Slack, reserve: 1 - staked,
+		rho: 1 + max(s.WorseErrors, 0), slack: s.Slack, reserve: 1 - staked - trickle, drops: trickle,
 		each: max(s.Horizon.Seconds()*0.75/payments, 1), share: math.NaN(),
 	}
 	for i, q := range stakes() {
@@ -106,14 +114,14 @@ func newErrorEvidence(s Settings) errorEvidence {
 	return e
 }
 
-// learn takes what the placebo slices say. Half a burst more than were seen is supposed, and all doubled, because there
-// were few to learn from; who has seen nothing yet expects two an hour.
+// learn takes what the placebo slices say. They are doubled, and half a one is supposed beside them, because
+// there were few to learn from; who has seen nothing yet expects two an hour.
 func (e *errorEvidence) learn(b Background) {
 	hours := 0.0
 	if b.Sliced {
 		hours = float64(b.Seconds) / 3600
 	}
-	rate := (2*float64(b.Bursts) + 1) / (hours + 0.5) // an hour, among all visitors
+	rate := (2*float64(b.Bursts) + 0.5) / (hours + 0.25) // an hour, among all visitors
 	mean := 20.0
 	if b.Bursts >= 3 && b.BurstSeconds > 0 {
 		mean = min(max(b.BurstSeconds, 25), 60)
@@ -148,7 +156,7 @@ func (e *errorEvidence) trimmed(c, k, had float64) float64 {
 	rest := 0.0
 	for x := 0.0; x <= k; x++ {
 		null := weigh(tolerated, x)
-		sum := e.reserve
+		sum := e.reserve + e.drops
 		for i, m := range e.wealth {
 			sum += float64(m * num.Exp(weigh(firstBet+i, x)-null))
 		}
@@ -180,14 +188,21 @@ func (e *errorEvidence) trimmed(c, k, had float64) float64 {
 
 // pass lets time go by and pays in.
 func (e *errorEvidence) pass(seconds float64) {
+	drop := float64(e.drops * min(1, seconds/max(float64(payments*e.each)-e.since, seconds)))
+	e.drops -= drop
+	e.pay(drop, sudden())
 	e.since += seconds
 	for e.paid < payments && e.since >= float64(float64(e.paid+1)*e.each) {
 		part := e.reserve / float64(payments-e.paid)
 		e.paid++
 		e.reserve -= part
-		for i, q := range later() {
-			e.wealth[i] += float64(part * q)
-		}
+		e.pay(part, later())
+	}
+}
+
+func (e *errorEvidence) pay(part float64, to [accounts]float64) {
+	for i, q := range to {
+		e.wealth[i] += float64(part * q)
 	}
 }
 
@@ -253,6 +268,7 @@ func (e *errorEvidence) filteredTick(width, c, k float64) {
 		e.wealth[i] = float64(factor * scaled(e.wealth[i], e.worlds[firstBet+i].See(c, k)-null))
 	}
 	e.reserve *= factor
+	e.drops *= factor
 	same := e.worlds[equal].See(c, k)
 	for i := range e.safety {
 		e.safety[i] = bounded(e.safety[i] + same - e.worlds[firstRung+i].See(c, k))
@@ -320,7 +336,7 @@ func (e *errorEvidence) quietly(c, nc float64) {
 
 // money is all there is.
 func (e *errorEvidence) money() float64 {
-	sum := e.reserve
+	sum := e.reserve + e.drops
 	for _, w := range e.wealth {
 		sum += w
 	}
@@ -330,7 +346,7 @@ func (e *errorEvidence) money() float64 {
 // give takes the part of all money at most, and no more than half of what is bet, for another metric, and returns what
 // it was. What is left counts as the whole.
 func (e *errorEvidence) give(part float64) float64 {
-	bet := e.money() - e.reserve
+	bet := e.money() - e.reserve - e.drops
 	part = min(part, bet/2)
 	if !(part > 0) {
 		return 0
@@ -339,6 +355,7 @@ func (e *errorEvidence) give(part float64) float64 {
 		e.wealth[i] = float64(e.wealth[i] * ((1 - part/bet) / (1 - part)))
 	}
 	e.reserve /= 1 - part
+	e.drops /= 1 - part
 	e.renew()
 	return part
 }

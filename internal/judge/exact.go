@@ -33,14 +33,17 @@ func BinomialTail(x, n uint64, p float64) float64 {
 }
 
 // BinomialUpper returns the one-sided 95 % limit of a chance by which k of n happened (Clopper and Pearson).
-func BinomialUpper(k, n int) float64 {
+func BinomialUpper(k, n int) float64 { return BinomialLimit(k, n, 0.05) }
+
+// BinomialLimit is the one-sided limit of a chance by which k of n happened that is missed with the given chance.
+func BinomialLimit(k, n int, miss float64) float64 {
 	if k >= n {
 		return 1
 	}
 	low, high := float64(k)/float64(n), 1.0
 	for range 60 {
 		p := (low + high) / 2
-		if atMost(k, n, p) > 0.05 {
+		if atMost(k, n, p) > miss {
 			low = p
 		} else {
 			high = p

@@ -13,9 +13,11 @@ type History struct {
 	bins    Bins
 	seconds float64
 	sliced  bool
-	units   float64
-	seen    uint64 // requests
-	failed  uint64
+
+	slowSliced bool
+	units      float64
+	seen       uint64 // requests
+	failed     uint64
 
 	failing burstWatch
 	slowing burstWatch
@@ -94,6 +96,7 @@ func (h *History) Add(t *Tick) {
 			x[i] = float64(min(n, 1<<24))
 		}
 		h.slowing.add(&x, width)
+		h.slowSliced = true
 	}
 }
 
@@ -211,7 +214,7 @@ func (b *burstWatch) window() (found bool) {
 	for i := range k {
 		mu := max((total-k[i])/(Slices-1), 1e-3)
 		b.windows++
-		if k[i] >= 3 && k[i] >= 2*mu && mu-k[i]+float64(k[i]*num.Log(k[i]/mu)) > 10 {
+		if k[i] >= 3 && k[i] >= 2*mu && mu-k[i]+float64(k[i]*num.Log(k[i]/mu)) > 12 {
 			found = true
 			b.burstWindows++
 			b.running[i]++
@@ -291,6 +294,7 @@ func (h *History) Background() Background {
 		BurstWindows: uint64(h.failing.burstWindows), SliceWindows: uint64(h.failing.windows), Dispersion: 1,
 	}
 	b.Bursts, b.BurstSeconds = h.failing.count()
+	b.SlowSliced = h.slowSliced
 	b.SlowBursts, b.SlowSeconds = h.slowing.count()
 	if h.failing.burstWindows > 0 {
 		b.BurstRatio = h.failing.height / h.failing.burstWindows

@@ -11,18 +11,20 @@ import (
 
 // cells of ranks: durations are put together by their rank in the pooled histogram, finer in the slow tail.
 const (
-	rankCells = 48
-	tilts     = 10
-	levels    = 4
-	refresh   = 60.0  // seconds between two renewals of what the ranks and "slow" refer to
-	memory    = 120.0 // seconds that the pooled histogram remembers
-	slowBlock = 5     // seconds of a block of the exceedance bets
-	rankBlock = 200.0 // durations that a pool needs before anything is judged by it
+	rankCells   = 48
+	tilts       = 10
+	levels      = 4
+	slowBets    = 9
+	refresh     = 60.0  // seconds between two renewals of what the ranks and "slow" refer to
+	memory      = 120.0 // seconds that the pooled histogram remembers
+	slowBlock   = 5     // seconds of a block of the exceedance bets
+	unsureBlock = 20    // likewise where nobody counts slow visitors by slices
+	rankBlock   = 200.0 // durations that a pool needs before anything is judged by it
 )
 
 // The exceedance bets' effects, beyond the tolerance.
-func slowEffects() [accounts]float64 {
-	return [accounts]float64{1.04, 1.1, 1.3, 1.8, 3, 6, 15, 50, 300}
+func slowEffects() [slowBets]float64 {
+	return [slowBets]float64{1.04, 1.1, 1.3, 1.8, 3, 6, 15, 50, 300}
 }
 func slowLevels() [levels]float64 { return [levels]float64{0.5, 0.9, 0.95, 0.99} }
 
@@ -43,8 +45,11 @@ type latencyEvidence struct {
 	tilt     [tilts][rankCells]float64
 	rank     [tilts]float64 // ln of the wealth of each tilt
 	rankLog  float64
+	held     float64 // not paid in yet
+	seconds  float64 // that were judged by ranks
+	spells   spells
 	bound    [levels]int // first bin that is beyond the level
-	wealth   [levels][accounts]float64
+	wealth   [levels][slowBets]float64
 	slowLog  float64
 	blk      struct {
 		from   int64
@@ -63,13 +68,20 @@ type latencyEvidence struct {
 }
 
 func newLatencyEvidence(b Bins, tolerance float64, bg Background) latencyEvidence {
-	l := latencyEvidence{bins: b, rho: 1 + max(tolerance, 0), block: slowBlock}
+	l := latencyEvidence{bins: b, rho: 1 + max(tolerance, 0), block: unsureBlock, held: heldBack}
+	l.spells = spells{rate: spellsAnHour, calm: 1}
+	if bg.SlowSliced { // then it is known whether there are such instances: see below
+		l.spells.rate, l.block = 0, slowBlock
+	}
+	for t := range l.rank {
+		l.rank[t] = num.Log(1 - heldBack)
+	}
 	shift := num.Log(l.rho) / num.Log(b.Ratio)
 	l.whole = int(shift)
 	l.part = shift - float64(l.whole)
 	for i := range l.wealth {
 		for j := range l.wealth[i] {
-			l.wealth[i][j] = 1.0 / accounts
+			l.wealth[i][j] = 1.0 / slowBets
 		}
 	}
 	// Where single instances are slow at times, durations of neighbors come together: only bets that are fair under any
@@ -84,7 +96,7 @@ func newLatencyEvidence(b Bins, tolerance float64, bg Background) latencyEvidenc
 // tiltStakes is what each tilt is given at the start: shifts of the normal scores, then
 // two heights of the slowest tenth and two of the slowest hundredth.
 func tiltStakes() [tilts]float64 {
-	return [tilts]float64{.04, .36, .18, .10, .05, .03, .07, .06, .06, .05}
+	return [tilts]float64{.03, .35, .16, .10, .05, .03, .08, .07, .07, .06}
 }
 
 // cellOf is the cell of a rank, and cellMiddle the rank in the middle of a cell: half of the cells for the fastest
@@ -179,7 +191,7 @@ func (l *latencyEvidence) changed() {
 }
 
 // tick judges one tick. Nothing is judged before there is a pool.
-func (l *latencyEvidence) tick(second int64, c, s []uint32) {
+func (l *latencyEvidence) tick(second int64, width float64, c, s []uint32) {
 	if !l.ready {
 		return
 	}
@@ -210,20 +222,27 @@ func (l *latencyEvidence) tick(second int64, c, s []uint32) {
 	}
 	l.nC += nc
 	l.nS += ns
+	if l.nC > 5000 { // what begins late must not drown in what was before
+		for i := range l.bins.Count {
+			l.sumC[i], l.sumS[i] = float64(l.sumC[i]/2), float64(l.sumS[i]/2)
+		}
+		l.nC, l.nS = float64(l.nC/2), float64(l.nS/2)
+	}
 	l.judged += uint64(nc)
 	if nc == 0 || ns == 0 {
 		return
 	}
 	if !l.ranksOff {
-		l.ranks(&shifted, &both, nc/(nc+ns))
+		l.ranks(&shifted, &both, nc/(nc+ns), width)
 	}
 	l.exceed(second, c, s, nc, ns)
 	l.total()
 }
 
 // ranks multiplies each tilt's account by the likelihood of which version the ranks fell on, given the ranks and how
-// many requests each version had in this very tick.
-func (l *latencyEvidence) ranks(c, s *[rankCells]float64, w float64) {
+// many requests each version had in this very tick, beside how likely it was when an instance is slow for a while.
+func (l *latencyEvidence) ranks(c, s *[rankCells]float64, w, width float64) {
+	var gain [tilts]float64
 	for t := range tilts {
 		g := 0.0
 		for i := range rankCells {
@@ -233,8 +252,73 @@ func (l *latencyEvidence) ranks(c, s *[rankCells]float64, w float64) {
 			}
 			g += float64(c[i]*l.lnTilt[t][i]) - float64(k*num.Log(1+float64(w*(l.tilt[t][i]-1))))
 		}
-		l.rank[t] = bounded(l.rank[t] + g)
+		gain[t] = g
 	}
+	part := float64(l.held * min(1, width/max(payIn-l.seconds, width)))
+	if l.seconds += width; part > 0 {
+		l.held -= part
+		for t := range l.rank {
+			l.rank[t] = num.LogAdd(l.rank[t], num.Log(part))
+		}
+	}
+	l.spells.move(w, width)
+	null := l.spells.see(&gain)
+	for t, g := range gain {
+		l.rank[t] = bounded(l.rank[t] + g - null)
+	}
+}
+
+// A slow instance is in the null hypothesis of the ranks as a burst is in that of failures, where nobody counts slow
+// visitors by slices: the canary's may be slower by one of the larger tilts for a minute or so. Where they are
+// counted, and there were such spells, ranks are not judged at all.
+const (
+	spellsAnHour = 2.0 // among all visitors, where they are not counted
+	spellSeconds = 60.0
+	heldBack     = 0.15 // of what is bet on ranks is paid in by the second, for what begins late
+	payIn        = 2700 // seconds
+	firstSpell   = 2    // the least tilt that is one
+)
+
+// spells says how likely it is that all is calm, and that the canary's visitors are slower by each tilt for a while.
+type spells struct {
+	rate float64 // an hour, among all visitors
+	calm float64
+	slow [tilts]float64
+}
+
+func (p *spells) move(share, seconds float64) {
+	begin := min(float64(share*seconds*p.rate)/3600, 0.3)
+	end := -num.Expm1(-seconds / spellSeconds)
+	calm := p.calm
+	p.calm = float64(calm * (1 - begin))
+	for t := firstSpell; t < tilts; t++ {
+		over := float64(p.slow[t] * end)
+		p.calm += over
+		p.slow[t] += float64(calm*begin/(tilts-firstSpell)) - over
+	}
+}
+
+// see learns what each tilt gained beside a calm tick, and returns the logarithm of the mean.
+func (p *spells) see(gain *[tilts]float64) float64 {
+	top := 0.0
+	for _, g := range gain[firstSpell:] {
+		top = max(top, g)
+	}
+	p.calm = float64(p.calm * num.Exp(-top))
+	sum := p.calm
+	for t := firstSpell; t < tilts; t++ {
+		p.slow[t] = float64(p.slow[t] * num.Exp(gain[t]-top))
+		sum += p.slow[t]
+	}
+	if !(sum > 1e-300) {
+		*p = spells{rate: p.rate, calm: 1}
+		return 0
+	}
+	p.calm /= sum
+	for t := range p.slow {
+		p.slow[t] /= sum
+	}
+	return top + num.Log(sum)
 }
 
 // exceed collects a block of slow requests and bets when it is full.
@@ -311,7 +395,7 @@ func (l *latencyEvidence) close() {
 
 // total renews the logarithms of both ways.
 func (l *latencyEvidence) total() {
-	l.rankLog = math.Inf(-1)
+	l.rankLog = num.Log(max(l.held, poorest))
 	for t, q := range tiltStakes() {
 		l.rankLog = num.LogAdd(l.rankLog, l.rank[t]+num.Log(q))
 	}

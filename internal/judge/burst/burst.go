@@ -2,8 +2,8 @@
 //
 // A burst is a bad instance, or a bad moment of a few visitors: for some seconds a part of the visitors fails so many
 // times as often. A World is a small hidden Markov model: all is calm, or there is a burst of some height among the
-// canary's visitors, or among those of the stable version. A burst is young before it is old, so that few last much
-// longer than most: how long one lasts is the sum of two times without memory.
+// canary's visitors, or among those of the stable version. A burst has four ages, so that few last much longer than
+// most: how long one lasts is the sum of four times without memory.
 //
 // What a World answers is a probability over how many of k failures are the canary's, given the past. So the ratio of
 // two worlds' answers is 1 on average where the one below is true: that is what the judge bets with.
@@ -17,9 +17,10 @@ import (
 
 const (
 	heights = 7
-	kinds   = 1 + 2*heights // calm, on the canary's side, on the stable one's
-	states  = 2*kinds - 1   // calm, young bursts, old ones
-	patch   = 1.0 / 20      // the part of all visitors that a burst hits
+	kinds   = 1 + 2*heights      // calm, on the canary's side, on the stable one's
+	ages    = 4                  // of a burst
+	states  = 1 + ages*(kinds-1) // calm, then the bursts of the first age, of the second, and so on
+	patch   = 1.0 / 20           // the part of all visitors that a burst hits
 )
 
 func height() [heights]float64 { return [heights]float64{3, 6, 12, 25, 60, 150, 500} }
@@ -27,14 +28,14 @@ func height() [heights]float64 { return [heights]float64{3, 6, 12, 25, 60, 150, 
 // Pace is how often bursts begin and how long they last.
 type Pace struct {
 	begin float64 // chance a second, among all visitors
-	ages  float64 // rate a second at which a burst grows old, and ends when it is
+	grows float64 // rate a second at which a burst comes to its next age, and ends after the last
 	stays float64 // chance that it does not in a second
 }
 
 // Of makes a Pace of bursts an hour, among all visitors, and their mean length in seconds.
 func Of(perHour, seconds float64) Pace {
-	p := Pace{begin: perHour / 3600, ages: 2 / seconds}
-	p.stays = num.Exp(-p.ages)
+	p := Pace{begin: perHour / 3600, grows: ages / seconds}
+	p.stays = num.Exp(-p.grows)
 	return p
 }
 
@@ -66,27 +67,40 @@ func (w *World) set(kind int, ratio float64) {
 
 // Move lets seconds pass.
 func (w *World) Move(p *Pace, seconds float64) {
-	f, stays, aged := &w.filter, p.stays, p.ages
+	f, stays, grows := &w.filter, p.stays, p.grows
 	onCanary, onStable := float64(p.begin*w.share), float64(p.begin*(1-w.share))
 	if seconds != 1 {
-		aged = float64(p.ages * seconds)
-		stays = num.Exp(-aged)
+		grows = float64(p.grows * seconds)
+		stays = num.Exp(-grows)
 		onCanary, onStable = min(onCanary*seconds, 0.3), min(onStable*seconds, 0.3)
 	}
-	aged *= stays
-	young, old := f[1:kinds], f[kinds:]
-	calm, over := f[0], 0.0
-	for s := range young {
-		x, y := young[s], old[s]
-		young[s] = float64(x * stays)
-		old[s] = float64(y*stays) + float64(x*aged)
-		over += x + y - young[s] - old[s]
+	once := float64(grows * stays)
+	twice := float64(grows * once / 2)
+	calm, left := f[0], 0.0
+	const n = kinds - 1
+	for s := 1; s <= n; s++ {
+		before, last := 0.0, 0.0 // what was of the two ages below
+		for i := s; i < states; i += n {
+			x := f[i]
+			f[i] = float64(x*stays) + float64(last*once) + float64(before*twice)
+			before, last = last, x
+			left += x - f[i]
+		}
 	}
-	f[0] = float64(calm*(1-onCanary-onStable)) + max(over, 0)
+	f[0] = float64(calm*(1-onCanary-onStable)) + max(left, 0)
 	for h := range heights {
-		young[h] += float64(calm * onCanary / heights)
-		young[heights+h] += float64(calm * onStable / heights)
+		f[1+h] += float64(calm * onCanary / heights)
+		f[1+heights+h] += float64(calm * onStable / heights)
 	}
+}
+
+// burst is how likely a kind of burst is, of whatever age.
+func (w *World) burst(kind int) float64 {
+	sum := 0.0
+	for i := kind; i < states; i += kinds - 1 {
+		sum += w.filter[i]
+	}
+	return sum
 }
 
 // answers says how likely c of k failures were in each kind of state: e^top times l, up to what all worlds share; sum
@@ -96,7 +110,7 @@ func (w *World) answers(c, k float64, l *[kinds]float64) (top, sum float64) {
 	top = math.Inf(-1)
 	for s := range l {
 		l[s] = float64(c*w.up[s]) - float64(k*w.down[s])
-		if f[s] > 0 || s > 0 && f[kinds-1+s] > 0 {
+		if s == 0 && f[0] > 0 || s > 0 && w.burst(s) > 0 {
 			top = max(top, l[s])
 		}
 	}
@@ -104,7 +118,7 @@ func (w *World) answers(c, k float64, l *[kinds]float64) (top, sum float64) {
 	sum = float64(f[0] * l[0])
 	for s := 1; s < kinds; s++ {
 		l[s] = num.Exp(l[s] - top)
-		sum += float64((f[s] + f[kinds-1+s]) * l[s])
+		sum += float64(w.burst(s) * l[s])
 	}
 	return top, sum
 }
@@ -126,9 +140,8 @@ func (w *World) See(c, k float64) float64 {
 		return float64(c*w.up[0]) - float64(k*w.down[0])
 	}
 	f[0] = float64(f[0] * l[0] / sum)
-	for s := 1; s < kinds; s++ {
-		f[s] = float64(f[s] * l[s] / sum)
-		f[kinds-1+s] = float64(f[kinds-1+s] * l[s] / sum)
+	for i := range f[1:] {
+		f[1+i] = float64(f[1+i] * l[1+i%(kinds-1)] / sum)
 	}
 	return top + num.Log(sum)
 }

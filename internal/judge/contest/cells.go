@@ -2,6 +2,8 @@ package contest
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/slipwayhq/slipway/internal/sim/traffic"
 )
@@ -30,7 +32,46 @@ func backgrounds() []struct {
 		{"cold-canary", func(w *traffic.World) { w.First = true }},
 		{"clock-skew", func(w *traffic.World) { w.Skew = true }},
 		{"retry-storm", func(w *traffic.World) { w.Retry, w.Shocks = true, 2 }},
+		{"jobs", func(w *traffic.World) { w.Jobs = true }},
+		{"crawlers", func(w *traffic.World) { w.Crawls = 6 }},
+		{"dependency", func(w *traffic.World) { w.Step = 5 }},
+		{"other-history", func(w *traffic.World) { w.Before = 0.2 }},
+		{"few-sticky", func(w *traffic.World) { w.Sticky = 100 }},
+		{"everything", func(w *traffic.World) {
+			w.Drift, w.Shocks, w.Runs, w.Cold, w.Bursts, w.Daily = true, 2, true, true, 3, 4
+		}},
 	}
+}
+
+// feeds are the ways to tell the judge less than Slipway's edge does.
+func feeds() map[string]Feed {
+	return map[string]Feed{
+		"no history": {NoHistory: true}, "no slices": {NoSlices: true}, "no slices of slow visitors": {NoSlow: true},
+		"errors only": {ErrorsOnly: true}, "ten seconds a tick": {Wide: true},
+		"no history, no slices": {NoHistory: true, NoSlices: true},
+	}
+}
+
+// Fed are healthy cells in which the judge is told less, and such of hardly any traffic.
+func Fed() []Cell {
+	var out []Cell
+	for name, f := range feeds() {
+		for _, b := range backgrounds() {
+			if !slices.Contains([]string{"plain", "all-shared", "visitors", "instance", "slow-nodes", "sticky"}, b.name) {
+				continue
+			}
+			w := traffic.World{Rate: 100, Errors: 0.01}
+			b.set(&w)
+			out = append(out, Cell{Name: fmt.Sprintf("%s, 1 %%, 100/s, %s", b.name, name), World: w, Feed: f})
+		}
+	}
+	for _, b := range backgrounds() {
+		w := traffic.World{Rate: 0.5, Errors: 0.05}
+		b.set(&w)
+		out = append(out, Cell{Name: b.name + ", 5 %, 0.5/s", World: w})
+	}
+	slices.SortFunc(out, func(a, b Cell) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
 
 // Healthy are the cells in which every rollback is false.

@@ -7,6 +7,7 @@
 package contest
 
 import (
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -39,6 +40,7 @@ type Cell struct {
 	Fault  traffic.Fault
 	Shares Shares
 	Rivals bool // also ask the other judges
+	Feed   Feed
 }
 
 // Result is how one judge did in one cell.
@@ -81,16 +83,25 @@ func Measure(c Cell, runs int, seed uint64) []Result {
 	return measure(c, names, runs, seed)
 }
 
-func measure(c Cell, names []string, runs int, seed uint64) []Result {
+func measure(c Cell, names []string, n int, seed uint64) []Result {
+	out := make([]Result, len(names))
+	for k, list := range runs(c, names, n, seed) {
+		out[k] = sum(c, names[k], list)
+	}
+	return out
+}
+
+// runs are n canaries for each judge.
+func runs(c Cell, names []string, n int, seed uint64) [][]run {
 	all := make([][]run, len(names))
 	for i := range all {
-		all[i] = make([]run, runs)
+		all[i] = make([]run, n)
 	}
 	var wg sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
 		wg.Go(func() {
-			for i := w; i < runs; i += workers {
+			for i := w; i < n; i += workers {
 				for k, r := range once(c, names, seed+uint64(i)) {
 					all[k][i] = r
 				}
@@ -98,11 +109,28 @@ func measure(c Cell, names []string, runs int, seed uint64) []Result {
 		})
 	}
 	wg.Wait()
-	out := make([]Result, len(names))
-	for k, name := range names {
-		out[k] = sum(c, name, all[k])
+	return all
+}
+
+// tolerable is below what the limit of the rate of false rollbacks must be.
+const tolerable = 0.016
+
+// Prove runs a healthy cell until it is proven that less than 1.6 % of its canaries are taken back, or most runs were
+// made: it looks after each 300. The upper limit at each look is missed with a chance of 5 % divided by the number of
+// looks there may be, so that all looks together miss it with 5 % at most, whenever it stops.
+func Prove(c Cell, most int, seed uint64) Result {
+	const each = 300
+	looks := max(most/each, 1)
+	c.Rivals = false
+	var all []run
+	for {
+		all = append(all, runs(c, []string{"slipway"}, each, seed+uint64(len(all)))[0]...)
+		r := sum(c, "slipway", all)
+		r.Upper = judge.BinomialLimit(int(math.Round(r.Back*float64(r.Runs))), r.Runs, 0.05/float64(looks))
+		if r.Upper <= tolerable || r.Runs >= looks*each {
+			return r
+		}
 	}
-	return out
 }
 
 // decider is a judge of a canary: what it does at the end of a tick.
@@ -111,7 +139,11 @@ type decider func(t *judge.Tick) judge.Move
 func newDecider(c Cell, name string, background judge.Background) decider {
 	if name == "slipway" {
 		route := judge.Route{Adaptive: c.Shares == Adaptive}
-		return judge.NewPilot(judge.Settings{Bins: bins(), Background: background}, route).Tick
+		p := judge.NewPilot(judge.Settings{Bins: bins(), Background: background}, route)
+		if c.Feed.ErrorsOnly {
+			p.Judge().Doubt()
+		}
+		return p.Tick
 	}
 	var other rival = &oracle{ratio: c.Fault.Times}
 	if open := rivals()[name]; open != nil {
@@ -138,8 +170,9 @@ func once(c Cell, names []string, seed uint64) []run {
 	)
 	var background judge.Background
 	if slices.Contains(names, "slipway") { // the others learn nothing from what was before
-		background = tr.History(history)
+		background = c.Feed.history(tr)
 	}
+	var sum wide
 	for k, name := range names {
 		all[k] = newDecider(c, name, background)
 	}
@@ -149,16 +182,24 @@ func once(c Cell, names []string, seed uint64) []run {
 			share = [4]float64{0.05, 0.10, 0.25, 0.50}[second/900]
 		}
 		tr.Next(second, share, &tick)
+		c.Feed.strip(&tick)
 		spent.at = second + 1
 		spent.requests += float64(tick.Canary.Requests)
 		if second >= c.Fault.Onset {
 			spent.harm += float64(tick.Canary.Requests) * (c.World.Errors*(max(c.Fault.Times, 1)-1) + c.Fault.Points)
 		}
+		told := &tick
+		if c.Feed.Wide {
+			told = &sum.sum
+			if !sum.add(&tick) {
+				continue
+			}
+		}
 		for k, decide := range all {
 			if decide == nil {
 				continue
 			}
-			move := decide(&tick)
+			move := decide(told)
 			out[k] = spent
 			out[k].back = move.Action == judge.RollBack
 			out[k].promoted = c.Shares == Adaptive && move.Action == judge.Promote

@@ -2,6 +2,7 @@ package contest
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -96,5 +97,40 @@ func TestRivalsAreAsStrongAsInTheStudy(t *testing.T) {
 				t.Errorf("%s: %s of %s are %.4g, the study has %g", p.Cell.Name, p.Says, r.Judge, got, want)
 			}
 		}
+	}
+}
+
+// Ville's inequality holds at every height, not only where something is decided: of healthy canaries at most one in
+// three ever sees three to one against it, and one in ten ten to one. Far sharper than counting who was taken back.
+//
+// req: CD-16
+func TestTheEvidenceAgainstHealthyCanariesStaysLow(t *testing.T) {
+	t.Parallel()
+	three, ten, all := 0, 0, 0
+	for _, b := range backgrounds() {
+		for seed := range uint64(12) {
+			w := traffic.World{Rate: 50, Errors: 0.02}
+			b.set(&w)
+			tr := traffic.New(w, traffic.Fault{}, bins(), 93_000+seed)
+			j := judge.New(judge.Settings{Bins: bins(), Background: Feed{}.history(tr)})
+			var x judge.Tick
+			for second := range int64(1800) {
+				tr.Next(second, []float64{0.05, 0.25}[second/900], &x)
+				j.Tick(&x)
+			}
+			a := j.Answer()
+			all++
+			if a.MaxLogE >= math.Log(3) {
+				three++
+			}
+			if a.MaxLogE >= math.Log(10) {
+				ten++
+			}
+		}
+	}
+	t.Logf("of %d: %d saw 3 to 1, %d saw 10 to 1", all, three, ten)
+	sd := func(p float64) float64 { return 3 * math.Sqrt(p*(1-p)*float64(all)) }
+	if float64(three) > float64(all)/3+sd(1.0/3) || float64(ten) > float64(all)/10+sd(0.1) {
+		t.Errorf("of %d healthy canaries %d saw 3 to 1 and %d saw 10 to 1 against them", all, three, ten)
 	}
 }

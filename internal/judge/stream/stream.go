@@ -35,7 +35,7 @@ type Arm struct {
 // In is a line of input.
 type In struct {
 	T          int64    `json:"t"`
-	Seconds    int64    `json:"seconds"` // that the tick covers from t on; 0 means 1
+	Seconds    int64    `json:"seconds"` // that the tick covers from t on; where it is missing: as far as ticks are apart
 	Weight     float64  `json:"weight"`
 	Stable     Arm      `json:"stable"`
 	Canary     Arm      `json:"canary"`
@@ -67,6 +67,9 @@ type Options struct {
 
 // longest is how many seconds a tick may cover: more says too little of what fell together.
 const longest = 600
+
+// regular is how many ticks in a row must have the same distance before each is taken to fill it.
+const regular = 5
 
 // maxLine bounds a line of input in bytes.
 const maxLine = 1 << 20
@@ -128,6 +131,9 @@ type runner struct {
 	w       *bufio.Writer
 	line    int
 	refused int
+	last    int64 // T of the last tick, how far it was from the one before, and how many were so in a row
+	step    int64
+	alike   int
 	in      In
 	history *judge.History
 	pilot   *judge.Pilot
@@ -207,8 +213,10 @@ func (r *runner) fill() {
 		}
 		return out
 	}
-	r.tick = judge.Tick{Second: r.in.T, Width: r.in.Seconds, Share: r.in.Weight,
-		Canary: arm(&r.in.Canary), Stable: arm(&r.in.Stable)}
+	r.tick = judge.Tick{
+		Second: r.in.T, Width: r.width(), Share: r.in.Weight, Canary: arm(&r.in.Canary), Stable: arm(&r.in.Stable),
+		Visitors: r.in.Canary.ErrorUnits != nil && r.in.Stable.ErrorUnits != nil,
+	}
 	if len(r.in.SliceUnits) == judge.Slices {
 		copy(r.units[:], r.in.SliceUnits)
 		r.tick.SliceUnits = &r.units
@@ -217,6 +225,24 @@ func (r *runner) fill() {
 		copy(r.slow[:], r.in.SliceSlow)
 		r.tick.SliceSlow = &r.slow
 	}
+}
+
+// width is how many seconds the tick holds: as it says, or, where it does not, the distance that the last ticks kept.
+func (r *runner) width() int64 {
+	step := r.in.T - r.last
+	if step != r.step {
+		r.alike = 0
+	}
+	r.alike++
+	every := int64(1)
+	if r.alike >= regular && step > 1 && step <= 60 {
+		every = step
+	}
+	r.last, r.step = r.in.T, step
+	if r.in.Seconds > 0 {
+		return r.in.Seconds
+	}
+	return every
 }
 
 // judge answers the tick.
@@ -229,6 +255,9 @@ func (r *runner) judge() []byte {
 		s := r.o.Settings
 		s.Background = r.history.Background()
 		r.pilot = judge.NewPilot(s, r.o.Route)
+	}
+	if !r.tick.Visitors && r.in.Canary.Errors+r.in.Stable.Errors > 0 {
+		r.pilot.Judge().Doubt()
 	}
 	m := r.pilot.Tick(&r.tick)
 	a := r.pilot.Judge().Answer()

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -166,8 +167,9 @@ func TestATickMayCoverMoreThanASecond(t *testing.T) {
 	rose := map[float64]int64{}
 	for at := int64(0); at < 1800 && last.Action == judge.HoldOn; at += 15 {
 		c := uint64(1500 * weight)
-		fmt.Fprintf(&in, `{"t":%d,"seconds":15,"weight":%g,"stable":{"requests":%d,"errors":%d},`+
-			`"canary":{"requests":%d,"errors":%d}}`, at, weight, 1500-c, (1500-c)/50, c, c/50)
+		fmt.Fprintf(&in, `{"t":%d,"seconds":15,"weight":%g,"stable":{"requests":%d,"errors":%d,`+
+			`"error_units":%d},"canary":{"requests":%d,"errors":%d,"error_units":%d}}`,
+			at, weight, 1500-c, (1500-c)/50, (1500-c)/50, c, c/50, c/50)
 		var out bytes.Buffer
 		r.w = bufio.NewWriter(&out)
 		if err := r.answer([]byte(in.String())); err != nil {
@@ -191,6 +193,96 @@ func TestATickMayCoverMoreThanASecond(t *testing.T) {
 		err := Run(strings.NewReader(wrong), &out, options())
 		if err == nil || !strings.Contains(out.String(), "covers 1 to 600") {
 			t.Errorf("%s is answered %s", wrong, out.String())
+		}
+	}
+}
+
+// begin feeds lines to a new run and returns what judges them.
+func begin(t *testing.T, lines ...string) *runner {
+	t.Helper()
+	o := options()
+	r := &runner{o: o, history: judge.NewHistory(o.Settings.Bins), w: bufio.NewWriter(io.Discard)}
+	for _, l := range lines {
+		if err := r.answer([]byte(l)); err != nil || r.refused > 0 {
+			t.Fatalf("%s: %v, %d refused", l, err, r.refused)
+		}
+	}
+	return r
+}
+
+func TestWhoCountsNoVisitorsIsJudgedInBlocks(t *testing.T) {
+	t.Parallel()
+	units := `{"t":0,"weight":0.05,"stable":{"requests":95,"errors":9,"error_units":1},` +
+		`"canary":{"requests":5,"error_units":0}}`
+	r := begin(t, units)
+	if a := r.pilot.Judge().Answer(); a.Mode != judge.Calm {
+		t.Errorf("visitors are counted, without slices: %+v", a)
+	}
+	r = begin(t, strings.ReplaceAll(strings.ReplaceAll(units, `,"error_units":1`, ""), `,"error_units":0`, ""))
+	if a := r.pilot.Judge().Answer(); a.Mode != judge.Linear {
+		t.Errorf("only errors are known: %+v", a)
+	}
+}
+
+// Ticks of ten seconds fill their time: what is seen of a share is ten seconds each, and nothing is a gap.
+func TestTicksMayBeWide(t *testing.T) {
+	t.Parallel()
+	at := func(second int, more string) string {
+		return fmt.Sprintf(`{"t":%d,"weight":0.05,"stable":{"requests":950,"errors":1,"error_units":1},`+
+			`"canary":{"requests":50,"errors":0,"error_units":0}%s}`, second, more)
+	}
+	var kept, told, sparse []string
+	for i := range 60 {
+		kept = append(kept, at(10*i, ""))
+		told = append(told, at(10*i, `,"seconds":10`))
+		sparse = append(sparse, at(10*i+i%2, ""))
+	}
+	for _, test := range []struct {
+		name  string
+		lines []string
+		least uint64
+		most  uint64
+	}{{"kept", kept, 0, 60}, {"told", told, 0, 0}, {"sparse", sparse, 500, 600}} {
+		a := begin(t, test.lines...).pilot.Judge().Answer()
+		if a.Late != 0 || a.Gaps < test.least || a.Gaps > test.most {
+			t.Errorf("%s: %d seconds without a tick, %d late", test.name, a.Gaps, a.Late)
+		}
+	}
+}
+
+// req: N-04
+func TestAStreamThatBreaksPromotesNothing(t *testing.T) {
+	t.Parallel()
+	good := `{"t":%d,"weight":0.05,"stable":{"requests":95,"errors":1,"error_units":1},` +
+		`"canary":{"requests":5,"error_units":0}}`
+	none := `{"t":%d,"weight":0.05,"stable":{"requests":0},"canary":{"requests":0}}`
+	one := `{"t":%d,"weight":0.05,"stable":{"requests":95,"errors":1,"error_units":1},"canary":{"requests":0}}`
+	empty := `{"t":%d}`
+	for name, line := range map[string]func(i int) string{
+		"nothing":          func(i int) string { return fmt.Sprintf(none, i) },
+		"one side":         func(i int) string { return fmt.Sprintf(one, i) },
+		"no share":         func(i int) string { return fmt.Sprintf(empty, i) },
+		"the clock stands": func(int) string { return fmt.Sprintf(good, 7) },
+		"again and again":  func(i int) string { return fmt.Sprintf(good, i%10) },
+		"not JSON":         func(int) string { return "NaN" },
+		"backwards":        func(i int) string { return fmt.Sprintf(good, 4000-i) },
+	} {
+		var in strings.Builder
+		for i := range 4000 {
+			fmt.Fprintln(&in, line(i))
+		}
+		for _, route := range []judge.Route{{Adaptive: true}, {}} {
+			o := options()
+			o.Route = route
+			var out bytes.Buffer
+			_ = Run(strings.NewReader(in.String()), &out, o)
+			if n := strings.Count(out.String(), "\n"); n != 4000 {
+				t.Fatalf("%s: %d answers", name, n)
+			}
+			if strings.Contains(out.String(), `"action":1`) || strings.Contains(out.String(), `"action":2`) ||
+				strings.Contains(out.String(), `"next_weight":0.`) {
+				t.Errorf("%s, adaptive %v: something was decided", name, route.Adaptive)
+			}
 		}
 	}
 }

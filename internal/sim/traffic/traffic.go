@@ -37,6 +37,10 @@ type World struct {
 	Sticky int     `json:"sticky"`      // so many heavy visitors make all the requests; 0: there are very many
 	Skew   bool    `json:"skew"`        // the changed version's clock is a second late
 	Retry  bool    `json:"retry"`       // who sees a failure tries again at once, up to three times
+	Jobs   bool    `json:"jobs"`        // two of ten minutes: twice the load, five times the failures, three times as slow
+	Crawls float64 `json:"crawls"`      // crawlers an hour: one visitor with half as many requests again, for two minutes
+	Step   float64 `json:"step"`        // from the twentieth minute on a dependency fails: failures times this; 0 means 1
+	Before float64 `json:"before"`      // before the first visitor failures were so many times as often; 0 means 1
 }
 
 // Fault is what is wrong with the changed version. The zero value is nothing.
@@ -66,6 +70,8 @@ type Traffic struct {
 	shockEnd      int64
 	burst, slow   spell
 	running       [2]int // visitors of the stable and the changed version who fail again and again
+	crawl         spell
+	unmeasured    bool
 	share         float64
 	rose          int64
 	unlucky       float64   // sticky visitors: what part of the share the canary really got
@@ -100,7 +106,7 @@ func New(w World, f Fault, bins judge.Bins, seed uint64) *Traffic {
 		stable: make([]uint32, bins.Count), shockEnd: math.MinInt64, unlucky: 1,
 		normal: make([]float64, 4096),
 	}
-	t.burst.until, t.slow.until = math.MinInt64, math.MinInt64
+	t.burst.until, t.slow.until, t.crawl.until = math.MinInt64, math.MinInt64, math.MinInt64
 	for i := range t.normal {
 		t.normal[i] = math.Sqrt2 * math.Erfinv(2*(float64(i)+0.5)/float64(len(t.normal))-1)
 	}
@@ -210,6 +216,15 @@ func (t *Traffic) moment(second int64) moment {
 			m.fails, m.slow = m.fails*10, m.slow*3
 		}
 	}
+	if t.w.Jobs && (second%600+600)%600 < 120 {
+		m.load, m.fails, m.slow = 2*m.load, 5*m.fails, 3*m.slow
+	}
+	if t.w.Step > 0 && second >= 1200 {
+		m.fails *= t.w.Step
+	}
+	if t.w.Before > 0 && second < 0 {
+		m.fails *= t.w.Before
+	}
 	if t.w.Mix {
 		m.route = 0.1 + 0.4*math.Max(0, math.Sin(float64(second)/400))
 	}
@@ -236,6 +251,7 @@ func (t *Traffic) Next(second int64, share float64, into *judge.Tick) {
 	t.units, t.slowed = [judge.Slices]uint32{}, [judge.Slices]uint32{}
 	c := t.arm(true, t.poisson(rate*real), share, second, m)
 	s := t.arm(false, t.poisson(rate*(1-real)), share, second, m)
+	t.crawls(&c, &s, rate/2, t.w.Errors*m.fails, second)
 	c.New = uint64(t.binomial(int(c.Requests), 0.1))
 	s.New = uint64(t.binomial(int(s.Requests), 0.1))
 	if t.w.Skew {
@@ -246,6 +262,29 @@ func (t *Traffic) Next(second int64, share float64, into *judge.Tick) {
 		into.Share = math.NaN()
 	}
 	into.Canary.Latency, into.Stable.Latency = t.canary, t.stable
+}
+
+// crawls adds a crawler: one visitor, who is on one side for all of a wave and counts as failed once at most.
+func (t *Traffic) crawls(c, s *judge.Arm, rate, fails float64, second int64) {
+	if t.w.Crawls > 0 && second >= t.crawl.until && t.r.Float64() < t.w.Crawls/3600 {
+		t.crawl = spell{second + 120, -1, t.r.Float64() < t.share}
+	}
+	if second >= t.crawl.until {
+		return
+	}
+	n := t.poisson(rate)
+	failed := t.binomial(n, min(fails, 1))
+	if t.crawl.canary {
+		s = c
+	}
+	s.Requests += uint64(n)
+	s.Errors += uint64(failed)
+	if failed > 0 && t.crawl.slice < 0 {
+		t.crawl.slice = t.r.IntN(judge.Slices)
+		if s.Units++; !t.crawl.canary {
+			t.units[t.crawl.slice]++
+		}
+	}
 }
 
 func (t *Traffic) begin(s *spell, perHour float64, least, spread int64, second int64) {
@@ -333,8 +372,14 @@ func (t *Traffic) harms(n, fails float64, second int64) {
 	}
 }
 
+// Unmeasured lets what follows have no durations, or have them again; those of slow instances are always there.
+func (t *Traffic) Unmeasured(on bool) { t.unmeasured = on && t.w.Slow == 0 }
+
 // durations draws n of them.
 func (t *Traffic) durations(into []uint32, n int, slow, route, popular, late float64, slices *[judge.Slices]uint32) {
+	if t.unmeasured {
+		return
+	}
 	base := math.Log(t.w.P50*slow) - math.Log(t.bins.Low)
 	sigma, per := math.Log(t.w.P95/t.w.P50)/1.645, 1/math.Log(t.bins.Ratio)
 	extra, more := math.Log(route), math.Log(3.0)
