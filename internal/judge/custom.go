@@ -131,6 +131,15 @@ func (m *meanEvidence) add(share float64, a, b Sums, metric Metric) {
 	m.now = bounded(float64(q*n*t*t/(2*(float64(n*q)+1))) - float64(num.Log(float64(n*q)+1)/2))
 }
 
+// Add merges o's sums into s. S shares nothing with o, unless it did before.
+func (s *Sums) Add(o Sums) {
+	s.N += o.N
+	s.Bad += o.Bad
+	s.Sum += o.Sum
+	s.SumSq += o.SumSq
+	s.Hist.Merge(o.Hist)
+}
+
 // sane bounds what a source may claim.
 func (s Sums) sane() Sums {
 	s.N = min(s.N, 1<<40)

@@ -16,6 +16,8 @@ const (
 	sketchLow   = 0.05 // milliseconds
 	sketchRatio = 1.02 // a quantile is off by less than 1 %
 	sketchBins  = 744
+
+	mostSum = 1e30 // milliseconds in one sketch, far beyond what durations can add up to
 )
 
 // Sketch is a mergeable histogram of durations in logarithmic bins, in the manner
@@ -177,7 +179,7 @@ func (s *Sketch) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &w); err != nil {
 		return fault.Wrap(err, fault.Invalid, "sketch_malformed", "a sketch is an object with sum and bins")
 	}
-	if len(w.Bins)%2 != 0 || w.Sum < 0 || math.IsInf(w.Sum, 0) {
+	if len(w.Bins)%2 != 0 || !(w.Sum >= 0 && w.Sum <= mostSum) {
 		return fault.New(fault.Invalid, "sketch_malformed", "a sketch's bins are pairs of index and count")
 	}
 	*s = Sketch{sum: w.Sum}

@@ -1,6 +1,7 @@
 package judge
 
-import "math"
+// longest bounds one duration in milliseconds, four months: so the sum of any number of them is finite.
+const longest = 1e10
 
 // AddCount counts n durations of so many milliseconds at once, for sources that have histograms of their own. What
 // is negative or no number counts as 0.
@@ -8,9 +9,10 @@ func (s *Sketch) AddCount(ms float64, n uint32) {
 	if n == 0 {
 		return
 	}
-	if !(ms > 0) || math.IsInf(ms, 0) {
+	if !(ms > 0) {
 		ms = 0
 	}
+	ms = min(ms, longest)
 	s.addBin(sketchBin(ms), n)
 	s.sum += float64(ms * float64(n))
 }

@@ -97,7 +97,7 @@ func ReadPacked(b []byte) (Sketch, []byte, error) {
 	}
 	bin := -1
 	used := next()
-	if used > sketchBins || math.IsNaN(s.sum) {
+	if used > sketchBins || !(math.Abs(s.sum) <= mostSum) {
 		return Sketch{}, nil, bad
 	}
 	for range used {

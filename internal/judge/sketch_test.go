@@ -101,3 +101,24 @@ func FuzzSketchJSON(f *testing.F) {
 		}
 	})
 }
+
+// What an exporter calls a duration must never make a sum that JSON cannot hold: no batch with it could be stored.
+func TestSketchSumsStayFinite(t *testing.T) {
+	t.Parallel()
+	var s Sketch
+	for _, ms := range []float64{1e300, math.Inf(1), math.MaxFloat64, math.Inf(-1), math.NaN(), -1} {
+		s.AddCount(ms, math.MaxUint32/8)
+	}
+	if s.CountAbove(1e5) != 3*(math.MaxUint32/8) {
+		t.Errorf("%d are long, want the three that are", s.CountAbove(1e5))
+	}
+	for range 10 {
+		s.Merge(s.Clone())
+	}
+	if _, err := json.Marshal(s); err != nil || math.IsInf(s.Mean(), 0) {
+		t.Errorf("the mean is %g: %v", s.Mean(), err)
+	}
+	if err := json.Unmarshal([]byte(`{"sum":1e308,"bins":[1,2]}`), &s); err == nil {
+		t.Error("a sum that two durations cannot have is taken")
+	}
+}

@@ -180,49 +180,6 @@ func (t *Timeline) put(now int64, b Bucket) {
 	t.deployments[b.Deployment] = list
 }
 
-// putValue adds one value of a custom metric.
-func (t *Timeline) putValue(now int64, v Value) {
-	byMetric := t.values[v.Deployment]
-	list, known := byMetric[v.Metric]
-	switch {
-	case v.Second < t.final && v.Second >= now-t.keep:
-		t.counters.Late += v.Sums.N
-		return
-	case v.Second < now-t.keep || v.Second > now+maxAhead || v.Metric == "",
-		byMetric == nil && len(t.values) >= maxDeployments, !known && len(byMetric) >= maxMetrics:
-		t.counters.Refused++
-		return
-	case byMetric == nil:
-		byMetric = map[string][]Value{}
-		t.values[v.Deployment] = byMetric
-	}
-	i, _ := slices.BinarySearchFunc(list, v.Second+1, func(x Value, s int64) int { return cmp.Compare(x.Second, s) })
-	list = slices.Insert(list, i, v)
-	old, _ := slices.BinarySearchFunc(list, now-t.keep, func(x Value, s int64) int { return cmp.Compare(x.Second, s) })
-	if old > len(list)/4 {
-		list = slices.Clone(list[old:])
-	}
-	byMetric[v.Metric] = list
-}
-
-// Value returns the sums of a deployment's custom metric from a second up to before another.
-func (t *Timeline) Value(deployment, name string, from, to int64) judge.Sums {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var sum judge.Sums
-	list := t.values[deployment][name]
-	i, _ := slices.BinarySearchFunc(list, from, func(x Value, s int64) int { return cmp.Compare(x.Second, s) })
-	for ; i < len(list) && list[i].Second < to; i++ {
-		x := list[i].Sums
-		sum.N += x.N
-		sum.Bad += x.Bad
-		sum.Sum += x.Sum
-		sum.SumSq += x.SumSq
-		sum.Hist.Merge(x.Hist)
-	}
-	return sum
-}
-
 // room says whether one more deployment may be kept, after letting go of those
 // without data.
 func (t *Timeline) room(now int64) bool {

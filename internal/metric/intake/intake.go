@@ -166,11 +166,7 @@ func (i *Intake) value(v metric.Value) error {
 		into = &metric.Value{Deployment: v.Deployment, Metric: v.Metric, Second: v.Second, Width: v.Width}
 		i.values[k] = into
 	}
-	into.Sums.N += v.Sums.N
-	into.Sums.Bad += v.Sums.Bad
-	into.Sums.Sum += v.Sums.Sum
-	into.Sums.SumSq += v.Sums.SumSq
-	into.Sums.Hist.Merge(v.Sums.Hist)
+	into.Sums.Add(v.Sums)
 	i.counters.Accepted++
 	return nil
 }
