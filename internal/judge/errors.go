@@ -13,7 +13,7 @@ func effects() [accounts]float64 {
 	return [accounts]float64{1.15, 1.35, 1.7, 2.1, 3, 5, 10, 24, 57, 143, 476}
 }
 func stakes() [accounts]float64 {
-	return [accounts]float64{.01, .02, .165, .20, .085, .145, .29, .05, .02, .0075, .0075}
+	return [accounts]float64{.01, .02, .14, .18, .08, .15, .34, .05, .02, .005, .005}
 }
 
 // later is likewise what each is given of what is paid in by the minute: what begins late has to be seen soon.
@@ -28,7 +28,7 @@ func sudden() [accounts]float64 { return [accounts]float64{6: .2, .25, .25, .15,
 const (
 	accounts = 11
 	payments = 45
-	staked   = 0.83
+	staked   = 0.84
 	trickle  = 0.07 // paid in all the time
 	// Accounts from this one on are withdrawn when there are too few failures for them, not before so much speaks for
 	// that (a natural logarithm).

@@ -39,10 +39,10 @@ func TestEveryMachineFindsTheSameBits(t *testing.T) {
 		want [5]uint64
 	}{
 		{Calm, [5]uint64{
-			0x3ff9281ed781ffc0, 0x4021309353fe732a, 0xc03987688a16cad2, 0xbfe778b18898307b, 0x400752c1df8f0fa2,
+			0x400fec9221fea8f2, 0x40212eb91ab047c7, 0xc03987688a16cad2, 0xbfe778b18898307b, 0x400752c1df8f0fa2,
 		}},
 		{Linear, [5]uint64{
-			0x3fefc7e827634ed7, 0x40204c2d9d316ff8, 0xc012c1634439cd7b, 0xbfe778b18898307b, 0x400752c1df8f0fa2,
+			0x3feeeaf2127a9f6f, 0x40209e61ef2f732b, 0xc012c1634439cd7b, 0xbfe778b18898307b, 0x400752c1df8f0fa2,
 		}},
 	} {
 		rng := rand.New(rand.NewPCG(1, 2))
