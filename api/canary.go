@@ -73,7 +73,7 @@ type Says struct {
 // MetricEvidence is what one metric says.
 type MetricEvidence struct {
 	Name      string  `json:"name" doc:"errors, latency, or the custom metric's name."`
-	Role      string  `json:"role" enum:"decides,signals" doc:"A signal may hold the share, and nobody goes back for it."`
+	Role      string  `json:"role" enum:"decide,signal" doc:"A signal may hold the share, and nobody goes back for it."`
 	Leads     bool    `json:"leads" doc:"Whether it carries the total."`
 	Weight    float64 `json:"weight" doc:"In the total, 0 to 1; 0 for a signal."`
 	E         float64 `json:"e"`

@@ -52,7 +52,7 @@ type MetricSource struct {
 	Accepted uint64     `json:"accepted" doc:"Batches of an edge; values, spans or windows."`
 	Late     uint64     `json:"late" doc:"Came after their time was final, or were lost to an outage."`
 	Dropped  uint64     `json:"dropped" doc:"Unknown, of the future, too many, or windows that were not whole."`
-	Gap      int64      `json:"gap" doc:"Seconds in which nothing was heard of it, longer than it is waited for."`
+	Gap      int64      `json:"gap_seconds" doc:"Time in which nothing was heard of it, longer than it is waited for."`
 	Missing  uint64     `json:"missing" doc:"Batches that never arrived, by the gaps in their numbers."`
 	Repeated uint64     `json:"repeated" doc:"Batches that were delivered again; each counts once."`
 	Trouble  bool       `json:"trouble" doc:"It is silent or cannot measure: what rests on it is not known."`

@@ -252,7 +252,10 @@ func (x *exam) verdict() Verdict {
 	case x.mode == BrokenStable:
 		v.Sentence = fmt.Sprintf("%s is no worse than that. %s", capital(x.name(canary)), x.better())
 	default:
-		v.Sentence = fmt.Sprintf("%s is no worse than %s so far. %s", capital(x.name(canary)), x.name(stable), x.ruledOut())
+		v.Sentence = fmt.Sprintf("%s is no worse than %s so far.", capital(x.name(canary)), x.name(stable))
+		if x.report != nil {
+			v.Sentence += " " + ruledOut(x.report)
+		}
 	}
 	x.sayMode(&v)
 	v.Sentence = strings.TrimSpace(v.Sentence)

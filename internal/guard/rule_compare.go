@@ -257,45 +257,12 @@ func (x *exam) metricCompare(m judge.MetricReport) Finding {
 		case rule.Kind == judge.Rate:
 			return percent(v)
 		}
-		return strings.TrimSpace(trim(fmt.Sprintf("%.3g", v)) + " " + rule.Unit)
+		return strings.TrimSpace(number(v) + " " + rule.Unit)
 	}
 	f.Sentence = fmt.Sprintf("%s is %s on %s, %s on %s.", capital(short(m.Name)), say(m.Canary), x.name(canary),
 		say(m.Stable),
 		x.name(stable))
 	return f
-}
-
-// ruledOut says in words which regressions of the error rate the comparison has
-// excluded and which it has not.
-func (x *exam) ruledOut() string {
-	c := x.report
-	if c == nil || len(c.Metrics) == 0 || c.Metrics[0].Name != "errors" {
-		return ""
-	}
-	ratio := c.Metrics[0].Ratio
-	if c.Canary.Errors+c.Stable.Errors == 0 {
-		if c.Canary.Requests == 0 {
-			return ""
-		}
-		// No failure among n: a rate of 3/n or more would have shown one with 95 %.
-		return fmt.Sprintf("No request failed on either version; an error rate of %s or more is ruled out.",
-			percent(min(-math.Log(0.05)/float64(c.Canary.Requests), 1)))
-	}
-	if !ratio.Known || ratio.Open {
-		return "How its error rate compares is not known yet."
-	}
-	steps := []float64{1.25, 1.5, 2, 3, 5, 10, 30, 100}
-	for i, s := range steps {
-		switch {
-		case ratio.High > s:
-			continue
-		case i == 0:
-			return "25 % more errors or worse are ruled out."
-		default:
-			return fmt.Sprintf("%s errors or more are ruled out, %s are not.", moreErrors(s), moreErrors(steps[i-1]))
-		}
-	}
-	return "How its error rate compares is not known yet."
 }
 
 func moreErrors(ratio float64) string {

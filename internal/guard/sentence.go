@@ -72,6 +72,14 @@ func times(f float64) string {
 	return thousands(uint64(math.Round(min(f, 1e9))))
 }
 
+// number writes a measured value with three digits, or as a whole one.
+func number(f float64) string {
+	if math.Abs(f) >= 999.5 {
+		return strconv.FormatFloat(f, 'f', 0, 64)
+	}
+	return trim(strconv.FormatFloat(f, 'g', 3, 64))
+}
+
 // millis writes a duration in milliseconds.
 func millis(ms float64) string {
 	switch {

@@ -16,7 +16,6 @@ type Told struct {
 	RuledOut string // which regressions are excluded and which are not
 	Needs    string // what is missing, and how long that takes
 	Harm     string // what it cost, beside what nobody could have avoided
-	Mode     string // how failures are weighed, and why
 }
 
 // Told puts the numbers of the verdict into words. The versions are named as sentences name them; empty names are
@@ -30,7 +29,7 @@ func (v Verdict) Told(changed, stable string) Told {
 	t := Told{
 		Compared: fmt.Sprintf("%s of %s are compared with %s of %s.", capital(requests(r.Canary.Requests)), n.changed,
 			thousands(r.Stable.Requests), n.stable),
-		Sure: n.sure(r.MaxLogE), RuledOut: n.bounds(r), Needs: v.needs(n), Harm: n.harm(r), Mode: r.Why,
+		Sure: n.sure(r.MaxLogE), RuledOut: n.bounds(r), Needs: v.needs(n), Harm: n.harm(r),
 	}
 	if r.State == judge.Blind && r.MaxLogE < math.Log(suspected) { // silence must not read like praise
 		t.Sure = fmt.Sprintf("While the measurement is broken nothing new is known of %s.", n.changed)

@@ -134,3 +134,16 @@ func FuzzTold(f *testing.F) {
 		}
 	})
 }
+
+// There is one answer to what is ruled out: the sentence of a pass and the line beside it are the same words.
+func TestASentenceRulesOutWhatTheComparisonDoes(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []float64{0, 0.01} {
+		w := newWorld(3)
+		w.rate, w.fails = 300, func(int64) (float64, float64) { return rate, rate }
+		v := Evaluate(DefaultRules(), w.evidence(120))
+		if is := v.Told("v2", "v1").RuledOut; v.Word != BetterOrEqual || is == "" || !strings.HasSuffix(v.Sentence, is) {
+			t.Errorf("%s: %q, and beside it %q", v.Word, v.Sentence, is)
+		}
+	}
+}

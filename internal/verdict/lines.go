@@ -3,6 +3,7 @@ package verdict
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
@@ -70,12 +71,21 @@ func stateLine(v *api.Verdict) string {
 		}
 		switch high := math.Min(m.Ratio.High, 1e6); {
 		case m.Ratio.Open:
-			s += fmt.Sprintf("; %.2g times as many errors as stable, with no upper limit yet", m.Ratio.Value)
+			s += fmt.Sprintf("; %s times as many errors as stable, with no upper limit yet", factor(m.Ratio.Value))
 		default:
-			s += fmt.Sprintf("; %.2g times as many errors as stable (%.2g to %.2g)", m.Ratio.Value, m.Ratio.Low, high)
+			s += fmt.Sprintf("; %s times as many errors as stable (%s to %s)", factor(m.Ratio.Value), factor(m.Ratio.Low),
+				factor(high))
 		}
 	}
 	return s
+}
+
+// factor writes a ratio with two digits, or as a whole number.
+func factor(f float64) string {
+	if f >= 99.5 {
+		return strconv.FormatFloat(f, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(f, 'g', 2, 64)
 }
 
 // brokenLine says what a version is held to while the stable one is broken itself.

@@ -94,7 +94,7 @@ func ratio(i judge.Interval) api.Ratio {
 // metric adds to a metric's evidence what the rules say of it: unit, direction and tolerance.
 func metric(m judge.MetricReport, rules guard.Rules) api.MetricEvidence {
 	out := api.MetricEvidence{
-		Name: m.Name, Role: "decides", Leads: m.Leads, Weight: m.Weight, E: math.Exp(min(m.LogE, 600)), LogE: m.LogE,
+		Name: m.Name, Role: "decide", Leads: m.Leads, Weight: m.Weight, E: math.Exp(min(m.LogE, 600)), LogE: m.LogE,
 		MaxLogE: m.MaxLogE, Ratio: ratio(m.Ratio), Canary: m.Canary, Stable: m.Stable, Units: m.Units, Judged: m.Judged,
 		RuledOut: m.RuledOut,
 	}
@@ -107,7 +107,7 @@ func metric(m judge.MetricReport, rules guard.Rules) api.MetricEvidence {
 		return out
 	}
 	if m.Signal {
-		out.Role, out.Weight = "signals", 0
+		out.Role, out.Weight = "signal", 0
 	}
 	i := slices.IndexFunc(rules.Metrics, func(r guard.MetricRule) bool { return r.Name == m.Name })
 	if i < 0 {

@@ -241,9 +241,9 @@ func valueOf(v float64, unit string) string {
 		}
 		return millis(v)
 	case "":
-		return strconv.FormatFloat(v, 'g', 3, 64)
+		return plainly(v)
 	}
-	return strconv.FormatFloat(v, 'g', 3, 64) + "\u00a0" + unit
+	return plainly(v) + "\u00a0" + unit
 }
 
 // ratioOf writes a ratio with its limits.
@@ -279,7 +279,7 @@ func evalue(logE float64) string {
 	switch e := math.Exp(min(logE, 20)); {
 	case e >= 1e6:
 		return "over a million"
-	case e >= 100:
+	case e >= 99.5:
 		return count(int64(e + 0.5))
 	default:
 		return strconv.FormatFloat(e, 'g', 2, 64)
@@ -288,7 +288,7 @@ func evalue(logE float64) string {
 
 // weightOf writes a metric's weight in the total, or that it has none.
 func weightOf(m api.MetricEvidence) string {
-	if m.Role == "signals" {
+	if m.Role == "signal" {
 		return "signal: may only hold"
 	}
 	return percent(math.Round(m.Weight*1000)/10) + " of the total"
@@ -338,5 +338,10 @@ func seconds(s float64) string {
 	return span(time.Duration(min(max(s, 0), 3e8)) * time.Second)
 }
 
-// plainly writes a number with three digits at most.
-func plainly(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
+// plainly writes a number with three digits, or as a whole one, never with an exponent that people would have to read.
+func plainly(v float64) string {
+	if math.Abs(v) >= 999.5 {
+		return count(int64(math.Round(max(min(v, 1e15), -1e15))))
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}

@@ -19,11 +19,12 @@ func TestAComparisonInWords(t *testing.T) {
 		{measured(api.MetricEvidence{Unit: "ms"}, 0), "–"}, {measured(api.MetricEvidence{Unit: "ms", Judged: 1}, 0), "0 ms"},
 		{valueOf(0.0044, "fraction"), "0.4 %"}, {valueOf(1840, "ms"), "1.8 s"}, {valueOf(0.34, "ms"), "0.3 ms"},
 		{valueOf(47.94, "€"), "47.9 €"},
-		{valueOf(0.031, ""), "0.031"},
+		{valueOf(0.031, ""), "0.031"}, {valueOf(1234.5, "€"), "1,235 €"}, {valueOf(-1e4, ""), "−10,000"}, {plainly(999.7), "1,000"},
+		{evalue(math.Log(99.7)), "100"},
 		{evalue(math.Log(37)), "37"}, {evalue(math.Log(0.31)), "0.31"}, {evalue(600), "over a million"},
 		{evalue(math.Log(4100)), "4,100"},
-		{weightOf(api.MetricEvidence{Role: "decides", Weight: 0.72}), "72 % of the total"},
-		{weightOf(api.MetricEvidence{Role: "signals"}), "signal: may only hold"},
+		{weightOf(api.MetricEvidence{Role: "decide", Weight: 0.72}), "72 % of the total"},
+		{weightOf(api.MetricEvidence{Role: "signal"}), "signal: may only hold"},
 	}
 	for _, test := range tests {
 		if got := spaced(test.got); got != test.want {

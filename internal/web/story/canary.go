@@ -126,7 +126,7 @@ func canaryStories() []Story {
 			"Not enough is known yet: v2 had 61 of 100 requests at this share. About 9 s more.")), young),
 		show("shared", at(running, outage), shared(calm)),
 		show("signals", at(running, signals(compared("safe", "better_or_equal", "continue", "v2 is no worse than v1 so "+
-			"far. 2 times as many errors or more are ruled out, 50 % more are not."))), calm),
+			"far. Ruled out: 2 times as many errors or more, all that must be."))), calm),
 		show("restless", at(running, doubt), restless),
 		show("early", early, none),
 		show("hostile", at(named(hostile), compared("watching", "not_enough_evidence", "hold", hostile)), calm),

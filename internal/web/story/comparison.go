@@ -18,10 +18,10 @@ func compared(state, word, action, sentence string) *api.Verdict {
 		Stable: api.ArmTotals{Requests: 163200, Errors: 805, Units: 722, P50: 70, P95: 208, P99: 411},
 		Shared: []api.Stretch{},
 		Metrics: []api.MetricEvidence{
-			{Name: "errors", Role: "decides", Leads: true, Weight: 0.72, Tolerated: 1.25, Unit: "fraction", Canary: 0.0044,
+			{Name: "errors", Role: "decide", Leads: true, Weight: 0.72, Tolerated: 1.25, Unit: "fraction", Canary: 0.0044,
 				Stable: 0.0044, Units: 81, Judged: 18420, Ratio: api.Ratio{Known: true, Value: 0.99, Low: 0.66, High: 1.52,
 					Anytime: true}},
-			{Name: "latency", Role: "decides", Weight: 0.28, Tolerated: 1.1, Unit: "ms", Canary: 214, Stable: 208,
+			{Name: "latency", Role: "decide", Weight: 0.28, Tolerated: 1.1, Unit: "ms", Canary: 214, Stable: 208,
 				Judged: 17900, Ratio: api.Ratio{Known: true, Value: 1.03, Low: 0.98, High: 1.09}, RuledOut: 1.5},
 		},
 		Says: api.Says{
@@ -126,13 +126,13 @@ func signals(v *api.Verdict) *api.Verdict {
 		c.Metrics = append(c.Metrics, m)
 	}
 	ratio := func(v, low, high float64) api.Ratio { return api.Ratio{Known: true, Value: v, Low: low, High: high} }
-	add(api.MetricEvidence{Name: "conversion", Role: "decides", Weight: 0.2, Tolerated: 0.9, Higher: true,
+	add(api.MetricEvidence{Name: "conversion", Role: "decide", Weight: 0.2, Tolerated: 0.9, Higher: true,
 		Unit: "fraction", Judged: 9000, Canary: 0.031, Stable: 0.032, Ratio: ratio(0.97, 0.81, 1.16)}, 0.8)
-	add(api.MetricEvidence{Name: "largest_contentful_paint", Role: "decides", Weight: 0.1, Tolerated: 1.1, Unit: "ms",
+	add(api.MetricEvidence{Name: "largest_contentful_paint", Role: "decide", Weight: 0.1, Tolerated: 1.1, Unit: "ms",
 		Judged: 8100, Canary: 1840, Stable: 1790, Ratio: ratio(1.03, 1.03, 1.03)}, 1.3)
-	add(api.MetricEvidence{Name: "basket", Role: "signals", Tolerated: 1, Higher: true, Unit: "€", Judged: 270,
+	add(api.MetricEvidence{Name: "basket", Role: "signal", Tolerated: 1, Higher: true, Unit: "€", Judged: 270,
 		Canary: 41.2, Stable: 47.9, Ratio: ratio(0.86, 0.86, 0.86)}, 24)
-	add(api.MetricEvidence{Name: "session_abandonment", Role: "signals", Unit: "fraction"}, 1)
+	add(api.MetricEvidence{Name: "session_abandonment", Role: "signal", Unit: "fraction"}, 1)
 	return v
 }
 
