@@ -35,7 +35,6 @@ func (d *Desk) Replay(ctx context.Context, who access.Actor, id string, after in
 		return out, err
 	}
 	n, err := again.Next(ctx, int64(limit), func(a watch.Again) error {
-		out.Next = a.Look
 		v := a.Verdict
 		out.Verdicts = append(out.Verdicts, api.ReplayedVerdict{
 			Look: a.Look, At: v.At.UTC(), Word: string(v.Word), Action: string(v.Action), State: string(v.State),
@@ -49,8 +48,8 @@ func (d *Desk) Replay(ctx context.Context, who access.Actor, id string, after in
 		}
 		return nil
 	})
-	if n < int64(limit) {
-		out.Next = 0
+	if n == int64(limit) {
+		out.Next = again.Look()
 	}
 	return out, err
 }
@@ -91,7 +90,7 @@ func (d *Desk) Recording(ctx context.Context, who access.Actor, id string, after
 		out.From = time.Unix(start, 0).UTC()
 	}
 	if n == int64(limit) {
-		out.Next = after + n
+		out.Next = again.Look()
 	}
 	return out, err
 }

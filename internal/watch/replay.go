@@ -10,19 +10,15 @@ import (
 	"strconv"
 
 	"github.com/slipwayhq/slipway/internal/guard"
-	"github.com/slipwayhq/slipway/internal/guard/record"
 	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/store"
 )
 
 // Replay makes every verdict on a release again from what was stored. It reads only, and begins at the first look.
 type Replay struct {
-	db   *store.DB
-	id   string
-	tape record.Tape
-	pass guard.Pass
-	look int64 // the last one that was read
-	lost bool  // what came before can't be read, so what comes now can't be judged
+	reading
+	db *store.DB
+	id string
 }
 
 // NewReplay returns a Replay of a release that stands before the first look.
@@ -45,29 +41,24 @@ type Difference struct {
 
 // Skip goes to the look after which the next one is made again, without making verdicts.
 func (r *Replay) Skip(ctx context.Context, after int64) error {
-	for r.look < after {
-		n, err := r.rows(ctx, min(page, after-r.look), func(row store.Look) error {
-			if rules, ev, err := r.read(row); err == nil {
-				r.pass.Feed(rules, ev)
-			}
-			return nil
-		})
-		if err != nil || n == 0 {
-			return err
+	_, err := r.rows(ctx, r.db, r.id, after-r.look, func(row store.Look) error {
+		if rules, ev, err := r.read(row); err == nil {
+			r.pass.Feed(rules, ev)
 		}
-	}
-	return nil
+		return nil
+	})
+	return err
 }
 
 // Next makes up to limit verdicts again and hands each over. It returns how many there were: fewer than limit when they
 // were the last.
 func (r *Replay) Next(ctx context.Context, limit int64, each func(Again) error) (int64, error) {
-	return r.walk(ctx, limit, func(row store.Look) error { return each(r.again(row)) })
+	return r.rows(ctx, r.db, r.id, limit, func(row store.Look) error { return each(r.again(row)) })
 }
 
 // Ticks hands over what up to limit looks gave the judge to compare, second by second.
 func (r *Replay) Ticks(ctx context.Context, limit int64, each func(*judge.Tick) error) (int64, error) {
-	return r.walk(ctx, limit, func(row store.Look) error {
+	return r.rows(ctx, r.db, r.id, limit, func(row store.Look) error {
 		rules, ev, err := r.read(row)
 		if err != nil {
 			return err
@@ -82,47 +73,11 @@ func (r *Replay) Ticks(ctx context.Context, limit int64, each func(*judge.Tick) 
 	})
 }
 
+// Look is the number of the last look that was read, 0 before the first.
+func (r *Replay) Look() int64 { return r.look }
+
 // Start is the second of the first visitor, 0 before a look was read.
 func (r *Replay) Start() int64 { return r.pass.Start() }
-
-func (r *Replay) walk(ctx context.Context, limit int64, each func(store.Look) error) (int64, error) {
-	var done int64
-	for done < limit {
-		n, err := r.rows(ctx, min(page, limit-done), each)
-		done += n
-		if err != nil || n == 0 {
-			return done, err
-		}
-	}
-	return done, nil
-}
-
-func (r *Replay) rows(ctx context.Context, limit int64, each func(store.Look) error) (int64, error) {
-	rows, err := r.db.Looks(ctx, r.id, r.look, int(limit))
-	if err != nil {
-		return 0, err
-	}
-	for i, row := range rows {
-		if err := each(row); err != nil {
-			return int64(i), err
-		}
-		r.look = row.Look
-	}
-	return int64(len(rows)), nil
-}
-
-// read reads a row's evidence, beginning anew where it does.
-func (r *Replay) read(row store.Look) (guard.Rules, guard.Evidence, error) {
-	if record.Begins(row.Evidence) {
-		r.tape, r.pass, r.lost = record.Tape{}, guard.Pass{}, false
-	}
-	if r.lost {
-		return guard.Rules{}, guard.Evidence{}, fmt.Errorf("an earlier look can't be read")
-	}
-	rules, ev, err := r.tape.Unpack(row.Evidence)
-	r.lost = err != nil
-	return rules, ev, err
-}
 
 func (r *Replay) again(row store.Look) Again {
 	out := Again{Look: row.Look}

@@ -9,8 +9,8 @@ package watch
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -74,10 +74,8 @@ type pass struct {
 
 // standing is where a judgement stands.
 type standing struct {
-	number int64 // of the last look
+	reading
 	said   guard.Verdict
-	tape   record.Tape
-	pass   guard.Pass
 	known  guard.Evidence   // the last look's, for what is found out once
 	values map[string]int64 // by custom metric: what begins before this second was judged
 }
@@ -154,20 +152,20 @@ func (w *Watcher) look(ctx context.Context, at *standing, r release.Release, rul
 	}
 	v := at.pass.Evaluate(rules, ev)
 	look := Look{
-		Number: at.number + 1, Verdict: v, Evidence: row, Summary: summary(&at.pass, ev),
-		New: at.number == 0 || !v.Same(at.said),
+		Number: at.look + 1, Verdict: v, Evidence: row, Summary: summary(&at.pass, ev),
+		New: at.look == 0 || !v.Same(at.said),
 	}
 	if err := keep(look); err != nil {
 		return v, err
 	}
-	at.took(look.Number, v, ev)
+	at.look, at.said = look.Number, v
+	at.took(ev)
 	w.Timeline.Of(rules.Source).Judged(ev.Complete)
 	return v, nil
 }
 
-// took notes a look that was stored.
-func (at *standing) took(number int64, v guard.Verdict, ev guard.Evidence) {
-	at.number, at.said = number, v
+// took notes what a look was given.
+func (at *standing) took(ev guard.Evidence) {
 	for _, x := range ev.Values {
 		at.values[x.Metric] = max(at.values[x.Metric], x.Second+x.Width)
 	}
@@ -186,61 +184,37 @@ func summary(p *guard.Pass, ev guard.Evidence) Evidence {
 	}
 }
 
-// page is how many rows are read at once.
-const page = 200
-
 // resume goes through what was stored of a release. Where a row can't be read the pass begins anew after the last one
 // that can't: a canary must not go unwatched because of a broken row.
 func (w *Watcher) resume(ctx context.Context, id string) (*standing, error) {
 	at := &standing{values: map[string]int64{}}
 	var source metric.Kind
-	var lost error
-	for {
-		rows, err := w.DB.Looks(ctx, id, at.number, page)
-		if err != nil {
-			return nil, err
+	_, err := at.rows(ctx, w.DB, id, math.MaxInt64, func(row store.Look) error {
+		if record.Begins(row.Evidence) {
+			at.values = map[string]int64{}
 		}
-		for _, row := range rows {
-			at.number = row.Look
-			if lost != nil && !record.Begins(row.Evidence) {
-				continue
-			}
-			rules, ev, err := at.again(row)
-			if lost = err; err != nil {
-				continue
-			}
+		if rules, ev, err := at.read(row); err == nil {
 			source = rules.Source
 			at.pass.Feed(rules, ev)
-			at.took(row.Look, at.said, ev)
+			at.took(ev)
 		}
-		if len(rows) < page {
-			break
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	if lost != nil {
-		w.Log.Error("stored evidence can't be read: the comparison begins anew", "release", id, "look", at.number,
-			"error", lost)
-		return &standing{number: at.number, values: map[string]int64{}}, nil
+	if at.lost != nil {
+		w.Log.Error("stored evidence can't be read: the comparison begins anew", "release", id, "look", at.look,
+			"error", at.lost)
+		return &standing{reading: reading{look: at.look}, values: map[string]int64{}}, nil
 	}
 	w.Timeline.Of(source).Judged(at.known.Complete)
 	return at, w.lastSaid(ctx, id, at)
 }
 
-// again reads the row that comes next. One that begins anew begins the pass anew.
-func (at *standing) again(row store.Look) (guard.Rules, guard.Evidence, error) {
-	if record.Begins(row.Evidence) {
-		at.tape, at.pass, at.values = record.Tape{}, guard.Pass{}, map[string]int64{}
-	}
-	rules, ev, err := at.tape.Unpack(row.Evidence)
-	if err != nil {
-		return rules, ev, fmt.Errorf("look %d: %w", row.Look, err)
-	}
-	return rules, ev, nil
-}
-
 // lastSaid reads what was said last.
 func (w *Watcher) lastSaid(ctx context.Context, id string, at *standing) error {
-	if at.number == 0 {
+	if at.look == 0 {
 		return nil
 	}
 	last, err := w.DB.LatestVerdict(ctx, id)
