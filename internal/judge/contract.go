@@ -87,8 +87,8 @@ type State string
 // The states.
 const (
 	Warming    State = "warming"    // too little data, or durations are not judged yet
-	Watching   State = "watching"   // nothing speaks against the change
-	Suspicious State = "suspicious" // ten to one against it: the share may not rise
+	Watching   State = "watching"   // too little speaks against the change, or nothing
+	Suspicious State = "suspicious" // ten to one against it, until below three to one: the share may not rise
 	Bad        State = "bad"        // taken back; it stays
 	Safe       State = "safe"       // what must be excluded is excluded
 	Blind      State = "blind"      // the measurement is broken

@@ -12,7 +12,7 @@ func (j *Judge) state() State {
 		return Bad
 	case j.blind():
 		return Blind
-	case j.logE >= num.Log(suspicion):
+	case j.suspected:
 		return Suspicious
 	case j.tot[0].requests < fewestSeen || j.tot[1].requests < fewestSeen:
 		return Warming

@@ -46,7 +46,7 @@ func stateSays(s string) string {
 	case "watching":
 		return "The evidence grows with every failure, on whichever version it lands."
 	case "suspicious":
-		return "At least ten to one against it: the share may not rise, and nobody goes back for that alone."
+		return "Ten to one was against it, and three to one still is: the share may not rise, and nobody goes back for that."
 	case "bad":
 		return "The evidence suffices, and it stays so."
 	case "safe":
