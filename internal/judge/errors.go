@@ -35,6 +35,10 @@ const (
 	firstGross  = 6
 	patience    = 2
 	mostTrimmed = 12 // failures in a tick up to which no more than enough is bet on
+	// Failures in a tick that are bet on; of more, as large a part of both versions. The heights of bursts are a few, and
+	// the tolerated ratio is one: of enough failures any small step between them is seen, and the world that happens to
+	// have one nearer is no better evidence. Part of what fell is less sure than all of it, never more.
+	mostAtOnce = 5000
 )
 
 // What is asked whether it is ruled out: so many times as many errors (statistics: section 2.6), and how much the
@@ -258,6 +262,9 @@ func (e *errorEvidence) filteredTick(width, c, k float64) {
 	}
 	if k == 0 {
 		return
+	}
+	if k > mostAtOnce {
+		c, k = float64(c*mostAtOnce/k), mostAtOnce
 	}
 	factor := 1.0
 	if e.enough > 0 && k <= mostTrimmed {

@@ -1,0 +1,51 @@
+package judge
+
+import (
+	"math"
+	"testing"
+)
+
+// However much one tick brings, as much on both versions says nothing against one of them: an outage of a large site
+// in one wide window, or a sender that exaggerates.
+//
+// req: N-04
+func TestMassesThatAreEqualBlameNobody(t *testing.T) {
+	t.Parallel()
+	bins := Bins{Low: 8, Ratio: 1.09, Count: 4}
+	for n := 1e3; n <= 1e12; n *= 3 {
+		for _, of := range [][2]float64{
+			{0.01, 1}, {0.05, 1}, {0.25, 1}, {0.5, 1}, {0.75, 1}, {0.95, 1}, {0.05, 0.7}, {0.25, 0.95}, {0.5, 0.9}, {0.5, 1.02},
+		} {
+			v, ratio := of[0], of[1]
+			j := New(Settings{Bins: bins, ColdStart: -1, Metrics: []Metric{
+				{Name: "rate", Kind: Rate}, {Name: "mean", Kind: Mean},
+			}})
+			c, s := math.Round(n*v), math.Round(n*(1-v))
+			bad := uint64(c * ratio / 2)
+			latency := func(x float64) []uint32 {
+				k := uint32(min(x/4, math.MaxUint32))
+				return []uint32{k, k, k, k}
+			}
+			for i := range int64(5) {
+				j.Tick(&Tick{Second: 120 * i, Width: 120, Share: v,
+					Canary: Arm{Requests: uint64(c), Errors: bad, Units: bad, Latency: latency(c)},
+					Stable: Arm{Requests: uint64(s), Errors: uint64(s / 2), Units: uint64(s / 2), Latency: latency(s)}})
+				for _, name := range []string{"rate", "mean"} {
+					sums := func(x float64) Sums {
+						return Sums{N: uint64(x), Bad: uint64(x / 2), Sum: x, SumSq: 2 * x}
+					}
+					j.Value(&Value{Metric: name, Second: 120 * i, Width: 120, Share: v, Canary: sums(c), Stable: sums(s)})
+				}
+			}
+			r := j.Report()
+			for _, m := range r.Metrics {
+				if m.MaxLogE > math.Log(3) {
+					t.Errorf("%g units at the share %g, %g times as many failures: %s has the evidence %g", n, v, ratio, m.Name, math.Exp(m.MaxLogE))
+				}
+			}
+			if r.State == Bad {
+				t.Errorf("%g units at the share %g, %g times as many failures: %s", n, v, ratio, r.State)
+			}
+		}
+	}
+}
