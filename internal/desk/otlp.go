@@ -64,6 +64,9 @@ type sink struct {
 	into  *intake.Intake
 }
 
+// mostVersions is how many versions one request may name.
+const mostVersions = 100
+
 type found struct {
 	id  string
 	err error
@@ -73,12 +76,14 @@ type found struct {
 func (s *sink) Find(id, version string) (string, error) {
 	key := [2]string{id, version}
 	f, ok := s.found[key]
-	if !ok {
+	switch {
+	case ok:
+	case len(s.found) >= mostVersions: // the store is not asked for each of a million
+		f.err = fault.New(fault.Invalid, "deployment_unknown", "One request names more than %d versions.", mostVersions)
+	default:
 		dep, err := s.d.DeploymentOf(s.ctx, id, version)
 		f = found{dep.ID, err}
-		if len(s.found) < 100 {
-			s.found[key] = f
-		}
+		s.found[key] = f
 	}
 	if f.err != nil {
 		s.into.Unknown(1)

@@ -40,7 +40,8 @@ func TestMassesThatAreEqualBlameNobody(t *testing.T) {
 			r := j.Report()
 			for _, m := range r.Metrics {
 				if m.MaxLogE > math.Log(3) {
-					t.Errorf("%g units at the share %g, %g times as many failures: %s has the evidence %g", n, v, ratio, m.Name, math.Exp(m.MaxLogE))
+					t.Errorf("%g units at the share %g, %g times as many failures: %s has the evidence %g", n, v, ratio,
+						m.Name, math.Exp(m.MaxLogE))
 				}
 			}
 			if r.State == Bad {

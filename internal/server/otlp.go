@@ -80,24 +80,24 @@ func (s *Server) otlp(w http.ResponseWriter, r *http.Request, in desk.Telemetry,
 	if wait, err := s.Desk.OTLPReady(r.Context(), who.actor); err != nil {
 		return none, wait, err
 	}
+	if err := readBody(w, r, maxObservation); err != nil { // first: who sends slowly takes nobody's turn
+		return none, 0, err
+	}
 	select {
 	case s.exporters <- struct{}{}:
 		defer func() { <-s.exporters }()
 	default:
 		return none, time.Second, fault.New(fault.Limited, "too_many_requests", "Too many exporters send at once.")
 	}
-	if in.Body, err = unpacked(w, r); err != nil {
+	if in.Body, err = unpacked(r); err != nil {
 		return none, 0, err
 	}
 	rejected, err := s.Desk.TakeOTLP(r.Context(), who.actor, in)
 	return rejected, time.Second, err
 }
 
-// unpacked reads a body of at most 4 MiB, before and after unpacking.
-func unpacked(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if err := readBody(w, r, maxObservation); err != nil {
-		return nil, err
-	}
+// unpacked reads a body of at most 4 MiB after unpacking.
+func unpacked(r *http.Request) ([]byte, error) {
 	if r.Body == nil {
 		return []byte{}, nil
 	}

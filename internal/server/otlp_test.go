@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -86,5 +89,56 @@ func TestTelemetryIsHeldBack(t *testing.T) {
 	r := w.do(t, http.MethodPost, "/otlp/v1/traces", spansOf("v1", 1), as(w.admin))
 	if r.StatusCode != http.StatusTooManyRequests || r.Header.Get("Retry-After") != "2" {
 		t.Errorf("%d, Retry-After %q", r.StatusCode, r.Header.Get("Retry-After"))
+	}
+}
+
+// Four who send slowly, or never end, do not keep the others from sending.
+func TestWhoSendsSlowlyTakesNobodysTurn(t *testing.T) {
+	t.Parallel()
+	w := open(t, func(o *Options) {
+		o.Desk.OTLP, o.Desk.Spans = otlp.New(), intake.New(intake.Options{Kind: metric.OTLP, Source: "otlp-test"})
+	})
+	ts := httptest.NewServer(w.Server)
+	defer ts.Close()
+	for range otlpAtOnce {
+		conn, err := net.Dial("tcp", ts.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = io.WriteString(conn, "POST /otlp/v1/traces HTTP/1.1\r\nHost: x\r\n"+as(w.admin)+
+			"\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n")
+		first := make([]byte, 12) // "100 Continue" comes when the body is waited for
+		if _, err := io.ReadFull(conn, first); err != nil || string(first) != "HTTP/1.1 100" {
+			t.Fatalf("%q, %v", first, err)
+		}
+	}
+	if r := w.do(t, http.MethodPost, "/otlp/v1/traces", spansOf("v1", 1), as(w.admin)); r.StatusCode != http.StatusOK {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
+}
+
+// Who makes up versions does not make Slipway look for each of them.
+func TestMadeUpVersionsAreNotAllLookedFor(t *testing.T) {
+	t.Parallel()
+	w := open(t, func(o *Options) {
+		o.Desk.OTLP, o.Desk.Spans = otlp.New(), intake.New(intake.Options{Kind: metric.OTLP, Source: "otlp-test"})
+		if err := o.Desk.Engine.Adopt(t.Context(), "v1", "http://127.0.0.1:3001"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	var list []string
+	for i := range 101 {
+		version := fmt.Sprintf("made-up-%d", i)
+		if i == 100 {
+			version = "v1" // which nobody looks for any more
+		}
+		one := spansOf(version, 1)
+		list = append(list, strings.TrimSuffix(strings.TrimPrefix(one, `{"resourceSpans":[`), "]}"))
+	}
+	body := `{"resourceSpans":[` + strings.Join(list, ",") + "]}"
+	r := w.do(t, http.MethodPost, "/otlp/v1/traces", body, as(w.admin))
+	if r.StatusCode != http.StatusOK || !strings.Contains(r.body, `"rejectedSpans":"101"`) {
+		t.Errorf("%d %s", r.StatusCode, r.body)
 	}
 }

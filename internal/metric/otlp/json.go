@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"slices"
@@ -118,7 +119,15 @@ type jsonTraces struct {
 	} `json:"resourceSpans"`
 }
 
+// maxObjects bounds the objects of a body in JSON: an empty one is two bytes long and takes a hundred times as many in
+// memory. A body of 4 MiB with real attributes has about half as many.
+const maxObjects = 250_000
+
 func decode(body []byte, into any) error {
+	if n := bytes.Count(body, []byte("{")); n > maxObjects {
+		return fault.New(fault.Invalid, "otlp_too_much", "The body has %d objects, at most %d are read: let the exporter "+
+			"send smaller batches, or protobuf.", n, maxObjects)
+	}
 	if err := json.Unmarshal(body, into); err != nil {
 		return fault.Wrap(err, fault.Invalid, "otlp_malformed", "The body is not what an OTLP exporter sends.")
 	}

@@ -27,6 +27,10 @@ import (
 const (
 	maxStreams = 5000    // cumulative series that are remembered
 	maxCells   = 1000    // of one histogram
+	maxKept    = 300_000 // cells of all cumulative series that are remembered
+	maxCount   = 1e9     // requests that came on top in one point
+	perCell    = 1000    // places at which the durations of a cell are laid out
+	maxPlaces  = 500_000 // of one body; beyond that a cell has one place
 	maxSeen    = 100_000 // points and spans that are remembered, twice over
 	prefer     = 10 * time.Minute
 	duration   = "http.server.request.duration"
@@ -52,6 +56,7 @@ type Rejected struct {
 type Receiver struct {
 	mu      sync.Mutex
 	streams map[string]stream
+	kept    int                    // cells of all of them
 	metrics map[string]time.Time   // when a histogram of a deployment was last taken
 	seen    [2]map[uint64]struct{} // what was taken, so that it is not taken again
 	phase   float64                // where in its bucket the next duration is laid
@@ -139,6 +144,7 @@ type reader struct {
 	where    string // deployment of the resource
 	unknown  error  // why there is none
 	identity string // of the resource
+	places   int    // at which durations were laid out
 	rejected Rejected
 }
 
@@ -232,6 +238,10 @@ func (x *reader) histogram(p point) {
 	case !p.delta && !x.since(&p):
 		return
 	}
+	if sum := total(p.cells); sum > maxCount {
+		x.reject(fault.New(fault.Invalid, "point_malformed", "A histogram claims %d requests at once.", sum))
+		return
+	}
 	end, width := int64((p.end+999_999_999)/1e9), max(int64((p.end-p.start+500_000_000)/1e9), 1)
 	if width > metric.MaxWidth {
 		x.reject(fault.New(fault.Invalid, "interval_too_long", "A point covers %d s: let the exporter send every %d s or "+
@@ -246,7 +256,7 @@ func (x *reader) histogram(p point) {
 			c.low, c.high = 1000*c.low, 1000*c.high
 		}
 		b.Requests += c.count
-		x.r.spread(&b.Latency, c)
+		x.spread(&b.Latency, c)
 	}
 	x.r.mu.Unlock()
 	x.put(b, p.attributes)
@@ -274,17 +284,12 @@ func (x *reader) since(p *point) bool {
 	if known && p.end <= before.at {
 		return false // delivered again, or out of order
 	}
-	if !known && len(x.r.streams) >= maxStreams {
-		for k, s := range x.r.streams {
-			if x.now.Sub(s.heard) > prefer {
-				delete(x.r.streams, k)
-			}
-		}
-		if len(x.r.streams) >= maxStreams {
-			x.reject(fault.New(fault.Limited, "series_too_many", "There are more than %d cumulative series.", maxStreams))
-			return false
-		}
+	if !x.r.room(x.now, known, len(p.cells)-len(before.cells)) {
+		x.reject(fault.New(fault.Limited, "series_too_many", "There are more than %d cumulative series, or their "+
+			"histograms have more than %d buckets in all.", maxStreams, maxKept))
+		return false
 	}
+	x.r.kept += len(p.cells) - len(before.cells)
 	x.r.streams[key] = stream{p.start, p.end, p.cells, x.now}
 	if !known || before.start != p.start {
 		// A new process: all that it counted is new, unless it has counted for so long that nobody knows when.
@@ -296,6 +301,22 @@ func (x *reader) since(p *point) bool {
 	}
 	p.cells, p.start = grown, before.at
 	return true
+}
+
+// room says whether one more series, or more cells of a known one, may be remembered, after letting go of those that
+// have ended. The Receiver is locked.
+func (r *Receiver) room(now time.Time, known bool, cells int) bool {
+	fits := func() bool { return (known || len(r.streams) < maxStreams) && (cells <= 0 || r.kept+cells <= maxKept) }
+	if fits() {
+		return true
+	}
+	for k, s := range r.streams {
+		if now.Sub(s.heard) > prefer {
+			r.kept -= len(s.cells)
+			delete(r.streams, k)
+		}
+	}
+	return fits()
 }
 
 // minus takes what was counted before away; false when a count has fallen.
@@ -325,18 +346,31 @@ func minus(now, before []cell) ([]cell, bool) {
 	return out, true
 }
 
+// total is how many durations cells hold, each of which holds at most 2^40.
+func total(cells []cell) uint64 {
+	sum := uint64(0)
+	for _, c := range cells {
+		sum += c.count
+	}
+	return sum
+}
+
 // spread lays a bucket's durations out evenly, by a sequence that goes on from point to point: few durations and
-// many fall above any limit in the same proportion.
-func (r *Receiver) spread(into *judge.Sketch, c cell) {
+// many fall above any limit in the same proportion. The Receiver is locked.
+func (x *reader) spread(into *judge.Sketch, c cell) {
 	if math.IsInf(c.high, 1) {
 		c.high = 2 * max(c.low, 1)
 	}
 	const golden = 0.6180339887498949
-	many := 1 + c.count/10_000 // so many at one place, to bound the work
+	many := 1 + c.count/perCell
+	if x.places >= maxPlaces {
+		many = c.count // a body that large tells nothing about where within a cell
+	}
 	for left := c.count; left > 0; left -= many {
-		many = min(many, left, math.MaxUint32)
-		into.AddCount(c.low+r.phase*(c.high-c.low), uint32(many))
-		r.phase = math.Mod(r.phase+golden, 1)
+		many = min(many, left)
+		into.AddCount(c.low+x.r.phase*(c.high-c.low), uint32(many))
+		x.r.phase = math.Mod(x.r.phase+golden, 1)
+		x.places++
 	}
 }
 

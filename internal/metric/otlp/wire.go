@@ -56,7 +56,11 @@ func malformed() error {
 // Metrics reads an ExportMetricsServiceRequest in protobuf.
 func (r *Receiver) Metrics(now time.Time, body []byte, sink Sink) (Rejected, error) {
 	x := &reader{r: r, now: now, sink: sink}
-	return x.done(each(body, func(f field) error {
+	return x.done(x.metrics(body))
+}
+
+func (x *reader) metrics(body []byte) error {
+	return each(body, func(f field) error {
 		if f.number != 1 {
 			return nil
 		}
@@ -66,7 +70,7 @@ func (r *Receiver) Metrics(now time.Time, body []byte, sink Sink) (Rejected, err
 			}
 			return x.metric(scope.bytes)
 		})
-	}))
+	})
 }
 
 // Traces reads an ExportTraceServiceRequest in protobuf.
@@ -327,8 +331,10 @@ func (x *reader) span(b []byte) error {
 	s := span{attributes: attributes{}}
 	err := each(b, func(f field) error {
 		switch f.number {
-		case 1, 2: // trace and span
-			s.id += hex.EncodeToString(f.bytes)
+		case 1, 2: // trace and span: 16 and 8 bytes
+			if s.id += hex.EncodeToString(f.bytes); len(s.id) > 2*64 {
+				return malformed()
+			}
 		case 6:
 			s.server = f.value == 2
 		case 7:
