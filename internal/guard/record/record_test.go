@@ -2,6 +2,7 @@ package record
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 
@@ -181,4 +182,28 @@ func FuzzUnpack(f *testing.F) {
 		_, _, _ = r.Unpack(signed)
 		_, _, _ = r.Unpack(signed)
 	})
+}
+
+// A forged row that is deflated to a few kilobytes must not become gigabytes: nobody could look at any release then.
+func TestAForgedRowStaysSmall(t *testing.T) { //nolint:paralleltest // it measures what the process allocates
+	for _, claimed := range []uint64{1 << 18, 1 << 24} {
+		var p packer
+		p.int(0)
+		p.int(0)
+		p.bytes([]byte("{}"))
+		p.uint(claimed)
+		row, err := finish(append(p.b, make([]byte, 1<<25)...), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, _, err := new(Tape).Unpack(row); err == nil {
+			t.Error("it is read")
+		}
+		runtime.ReadMemStats(&after)
+		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 400 {
+			t.Errorf("a row of %d bytes takes %d MiB", len(row), took)
+		}
+	}
 }

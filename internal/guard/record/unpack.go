@@ -63,10 +63,14 @@ func (u *unpacker) bytes() []byte {
 	return v
 }
 
+// most bounds a list. A look brings the seconds since the last one, or two hours at first; a row of zeros would become
+// a hundred times as large in memory.
+const most = 1 << 17
+
 // many is a number of things that each take a byte at least.
 func (u *unpacker) many() int {
 	n := u.uint()
-	if n > uint64(len(u.b)) {
+	if n > min(uint64(len(u.b)), most) {
 		u.fail()
 		return 0
 	}
@@ -84,9 +88,13 @@ func (u *unpacker) sketch() judge.Sketch {
 }
 
 func (u *unpacker) buckets(deployment string, second int64) []metric.Bucket {
-	out := make([]metric.Bucket, u.many())
-	for i := range out {
-		b := &out[i]
+	out := []metric.Bucket{}
+	for range u.many() {
+		if u.bad {
+			break // what a broken row claims to hold takes no memory
+		}
+		out = append(out, metric.Bucket{})
+		b := &out[len(out)-1]
 		second += u.int()
 		b.Second, b.Deployment = second, deployment
 		mask := u.uint()
@@ -138,6 +146,9 @@ func (u *unpacker) probes(before []guard.Probe, now time.Time) []guard.Probe {
 	out := append([]guard.Probe{}, before[gone:]...)
 	deployment := ""
 	for range u.many() {
+		if u.bad {
+			break
+		}
 		x := guard.Probe{At: time.Unix(0, now.UnixNano()+u.int()).UTC(), OK: u.flag(), Took: time.Duration(u.int())}
 		if u.flag() {
 			deployment = string(u.bytes())
@@ -150,13 +161,13 @@ func (u *unpacker) probes(before []guard.Probe, now time.Time) []guard.Probe {
 }
 
 func (u *unpacker) values(second int64) []judge.Value {
-	n := u.many()
-	if n == 0 {
-		return nil
-	}
-	out := make([]judge.Value, n)
-	for i := range out {
-		v := &out[i]
+	var out []judge.Value
+	for range u.many() {
+		if u.bad {
+			break
+		}
+		out = append(out, judge.Value{})
+		v := &out[len(out)-1]
 		v.Metric = string(u.bytes())
 		v.Second = second + u.int()
 		v.Width = u.int()
