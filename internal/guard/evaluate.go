@@ -110,7 +110,7 @@ func (x *exam) pair(c, s Finding, chance func(Finding) float64) {
 		m, ms = shared, shared
 		c.Arm = "both"
 		c.Sentence += " " + s.Sentence
-	case c.Level == Critical && c.Rule == "error_spike" && c.Chance <= blame && x.mayBeBurst():
+	case c.Level == Critical && c.Rule == "error_spike" && c.Chance <= blame && x.mayBeBurst(c):
 		m = doubt
 		c.Sentence += fmt.Sprintf(" A burst among a few visitors, as this app may have, would look the same so far: %s is "+
 			"held.", x.name(canary))

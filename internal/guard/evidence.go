@@ -62,6 +62,18 @@ func (r Rules) sane() Rules {
 // alone says that there is no stable side to compare with.
 func (x *exam) alone() bool { return x.ev.Share >= 100 }
 
+// since is the second from which the limits look at both versions: the first visitor, or when there was a stable side
+// again after everybody had the changed one. What happened while there was none is nobody's fault that could be told.
+func (x *exam) since() int64 {
+	from := x.start
+	for i := 1; i < len(x.shares) && !x.alone(); i++ {
+		if x.shares[i-1].Share >= 100 && x.shares[i].Share < 100 {
+			from = max(from, ceilSecond(x.shares[i].At)+1)
+		}
+	}
+	return from
+}
+
 // history returns the shares in order; the present one is the last.
 func (x *exam) history() []ShareChange {
 	list := slices.Clone(x.ev.Shares)

@@ -60,7 +60,7 @@ func (x *exam) errorRate(arm string, bs *side) Finding {
 // warnRate takes the rate over the window.
 func (x *exam) warnRate(arm string, bs *side) Finding {
 	limits := x.rules.ErrorRate
-	c := bs.count(max(x.end-x.windows(x.rules.Window, 1), x.start), x.end)
+	c := bs.count(max(x.end-x.windows(x.rules.Window, 1), x.since()), x.end)
 	limit := limits.Warn
 	if limit <= 0 {
 		limit = limits.Critical
@@ -88,10 +88,10 @@ func (x *exam) warnRate(arm string, bs *side) Finding {
 func (x *exam) heldAbove(bs *side, length int64, limits Limits) (count, bool) {
 	from := x.end - length
 	if limits.For == 0 {
-		from = max(from, x.start)
+		from = max(from, x.since())
 	}
 	whole := bs.count(from, x.end)
-	if from < x.start || !whole.enough() || whole.rate() <= limits.Critical {
+	if from < x.since() || !whole.enough() || whole.rate() <= limits.Critical {
 		return whole, false
 	}
 	if limits.For == 0 {
@@ -111,8 +111,12 @@ func (c count) enough() bool {
 }
 
 // mayBeBurst says that the comparison, which knows how often a few visitors of this app are in trouble together,
-// finds nothing against the changed version yet, and that the spike is too young to be more than that.
-func (x *exam) mayBeBurst() bool {
+// finds nothing against the changed version yet, and that the spike is too young and too low to be more than that: a
+// burst is among a slice of the visitors, so where the changed version has many slices most of it still answers.
+func (x *exam) mayBeBurst(f Finding) bool {
+	if float64(f.Errors) > 2*float64(f.Requests)/(judge.Slices*x.part()) {
+		return false
+	}
 	if !x.pass.knows || x.pass.j == nil || x.rules.ErrorRate.WorseBy <= 0 || x.mode == BrokenStable ||
 		x.pass.j.Answer().LogE >= math.Log(burstDoubt) {
 		return false
@@ -142,7 +146,7 @@ func (x *exam) errorSpike(arm string, bs *side) Finding {
 	f := Finding{Rule: "error_spike", Arm: arm, Level: Info, Limit: limit, Unit: "x"}
 	var c count
 	for _, d := range []time.Duration{10 * time.Second, 30 * time.Second, x.rules.Window} {
-		c = bs.count(max(x.end-x.windows(d, spikeBuckets(x.width)), x.start), x.end)
+		c = bs.count(max(x.end-x.windows(d, spikeBuckets(x.width)), x.since()), x.end)
 		if c.requests >= fewestRequests {
 			break
 		}

@@ -28,7 +28,7 @@ func (x *exam) latencyP95(arm string, bs *side) Finding {
 		f.Limit = limits.Critical
 	}
 	window := x.windows(x.rules.Window, 1)
-	from, warm := x.start, x.warmFrom()
+	from, warm := x.since(), x.warmFrom()
 	if arm == canary {
 		from = max(from, warm)
 	}

@@ -106,6 +106,9 @@ func (x *decider) guarded() bool {
 	if !x.r.Promoted.IsZero() {
 		return x.askRollback(v)
 	}
+	if x.comparesAgain(v) {
+		return false // the step sets its share
+	}
 	if !x.autoUndo() {
 		if x.r.Suspect {
 			return false

@@ -160,11 +160,12 @@ type Release struct {
 	Shares      []Shift           `json:"shares,omitempty"`     // every confirmed share, oldest first
 	Exposed     time.Time         `json:"exposed,omitzero"`     // when it first got traffic
 	Promoted    time.Time         `json:"promoted,omitzero"`
-	Request     string            `json:"request,omitempty"` // id of the open approval request
-	Effect      string            `json:"effect,omitempty"`  // key of the effect it waits for
-	Routes      int               `json:"routes"`            // routings asked for so far: part of an effect's key
-	Suspect     bool              `json:"suspect,omitempty"` // the guard said undo and a person is being asked
-	Blind       time.Time         `json:"blind,omitzero"`    // since when the measurement is broken
+	Request     string            `json:"request,omitempty"`     // id of the open approval request
+	Effect      string            `json:"effect,omitempty"`      // key of the effect it waits for
+	Routes      int               `json:"routes"`                // routings asked for so far: part of an effect's key
+	Suspect     bool              `json:"suspect,omitempty"`     // the guard said undo and a person is being asked
+	SteppedBack time.Time         `json:"stepped_back,omitzero"` // when everybody had it and the guard wanted a stable side again
+	Blind       time.Time         `json:"blind,omitzero"`        // since when the measurement is broken
 	BlindTold   bool              `json:"blind_told,omitempty"`
 	Sentence    string            `json:"sentence"`          // the state, for a tired person
 	Reason      string            `json:"reason,omitempty"`  // why it ended

@@ -50,6 +50,46 @@ func measured(v *guard.Verdict, at time.Duration) time.Duration {
 	return max(at-v.Behind, 0)
 }
 
+// How long a step back may take before it is an undoing after all, and the share that it goes back to at most: half of
+// the visitors tell two versions apart soonest.
+const (
+	stepBackWithin = 30 * time.Second
+	stepBackTo     = 50
+)
+
+// comparesAgain goes back to a share with a stable side, once, when a limit is broken while everybody has the version:
+// without one nobody can tell a fault of the version from trouble that would hit the stable one as well. Within
+// seconds of comparison it is taken back, or it is held until the trouble is over.
+func (x *decider) comparesAgain(v *guard.Verdict) bool {
+	if v.Mode != guard.Alone || x.r.Share < 100 || x.r.Previous == "" || x.r.Phase != Running || !x.autoUndo() {
+		return false
+	}
+	if !x.r.SteppedBack.IsZero() {
+		return x.r.State().Set.IsZero() && x.f.Now.Sub(x.r.SteppedBack) < stepBackWithin
+	}
+	to := -1
+	for i, s := range x.r.Plan.Steps[:x.r.Cursor] {
+		if s.Kind == KindShare && s.Share < 100 && (to < 0 || s.Share <= stepBackTo) {
+			to = i
+		}
+	}
+	if to < 0 {
+		return false
+	}
+	for ; x.r.Cursor > to; x.r.Cursor-- {
+		x.r.States[x.r.Cursor] = State{Status: StepPending}
+	}
+	s := &x.r.States[to]
+	s.Status, s.Set, s.Ended, s.Compared = StepRunning, time.Time{}, time.Time{}, ""
+	x.r.SteppedBack, x.r.Effect = x.f.Now, ""
+	x.voidRequest("everybody had it and a limit was broken")
+	x.r.Sentence = fmt.Sprintf("Back to %s, to see whether it is %s or something behind both versions: %s",
+		percent(x.r.Plan.Steps[to].Share), x.r.Version, v.Sentence)
+	x.event("release.stepped_back", guardActor, x.r.Sentence, map[string]any{"from": x.r.Share,
+		"to": x.r.Plan.Steps[to].Share, "findings": v.Findings})
+	return true
+}
+
 // fine says that nothing stands against a rise.
 func fine(v *guard.Verdict) bool {
 	return v.Action == guard.Continue && v.Word == guard.BetterOrEqual && v.State != judge.Suspicious &&
