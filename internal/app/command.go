@@ -98,8 +98,8 @@ func database(flag string) string {
 func listen(address, what, flag string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "address_taken", "%s cannot listen on %s. Choose another with %s.",
-			what, address, flag)
+		return nil, fault.Wrap(err, fault.Unavailable, "address_taken", "%s cannot listen on %s: %v. Choose another with %s.",
+			what, address, err, flag)
 	}
 	return ln, nil
 }

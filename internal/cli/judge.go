@@ -42,7 +42,8 @@ The answer is
   {"action":0,"next_weight":0,"reason":"…","e":3.2,"state":"watching"}
 
 action 0 holds, 1 promotes, 2 rolls back; next_weight is the share to go to, 0 keeps the present one. A line that
-can't be read is answered with {"error":…,"remedy":…,"line":…}, and the exit code at the end is not 0.`
+can't be read is answered with {"error":…,"remedy":…,"line":…}, and the exit code at the end is 2, as it is when
+no tick came at all. Otherwise it is 0, whatever was answered: what to do stands in action.`
 
 func (c *cli) judgeStream() *cobra.Command {
 	var bins, steps string
@@ -59,9 +60,17 @@ func (c *cli) judgeStream() *cobra.Command {
 			if s.Bins, err = stream.ParseBins(bins); err != nil {
 				return err
 			}
-			if !(s.Alpha > 0 && s.Alpha < 1) || bake <= 0 || s.WorseErrors < 0 {
-				return fault.New(fault.Invalid, "flag_out_of_range",
-					"--alpha lies between 0 and 1, --bake is longer than 0, --tolerance is not below 0")
+			switch {
+			case !(s.Alpha > 0 && s.Alpha < 1):
+				return outOfRange("alpha", s.Alpha, "lies between 0 and 1, e.g. 0.01")
+			case bake <= 0:
+				return outOfRange("bake", bake, "is longer than 0, e.g. 15m")
+			case horizon <= 0:
+				return outOfRange("horizon", horizon, "is longer than 0, e.g. 1h")
+			case cold < 0:
+				return outOfRange("cold-start", cold, "is not below 0, e.g. 75s")
+			case !(s.WorseErrors >= 0 && s.WorseErrors <= 100):
+				return outOfRange("tolerance", s.WorseErrors, "goes from 0 to 100, e.g. 0.05 for 5 %")
 			}
 			s.ColdStart, s.Horizon, route.Bake = cold, horizon, bake
 			if cold <= 0 {
@@ -79,4 +88,9 @@ func (c *cli) judgeStream() *cobra.Command {
 	f.DurationVar(&horizon, "horizon", time.Hour, "longest bake in all: how late a regression may begin")
 	f.Float64Var(&s.WorseErrors, "tolerance", 0.05, "so much more of failures is accepted: 0.05 is 5 %")
 	return cmd
+}
+
+// outOfRange refuses the value of a flag.
+func outOfRange(flag string, value any, rule string) error {
+	return fault.New(fault.Invalid, "flag_out_of_range", "--%s is %v: it %s.", flag, value, rule)
 }

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/client"
+	"github.com/slipwayhq/slipway/internal/fault"
 )
 
 // metric is about numbers that applications and other programs measure.
@@ -27,6 +30,9 @@ func (c *cli) metricPush() *cobra.Command {
 		Example: "  slipway metric push conversion v2 --value 1\n  slipway metric push conversion v2 --n 200 --bad 190",
 		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
 			v.Metric, v.Version = args[0], args[1]
+			if err := pushed(cmd.Flags(), v, value); err != nil {
+				return err
+			}
 			if cmd.Flags().Changed("value") {
 				v.Value = &value
 			}
@@ -64,7 +70,7 @@ func (c *cli) metricList() *cobra.Command {
 				}
 				c.table("Nothing is measured here.",
 					[]string{"SOURCE", "KIND", "HEARD", "FINAL UP TO", "TAKEN", "LATE", "DROPPED", "GAP", "MISSING", "REPEATED",
-						""}, rows)
+						"STATE"}, rows)
 				rows = rows[:0]
 				for _, m := range out.Metrics {
 					rows = append(rows, []string{m.Name, m.Kind, m.Unit, m.Better, m.Role, m.From})
@@ -75,6 +81,20 @@ func (c *cli) metricList() *cobra.Command {
 			})
 		}),
 	}
+}
+
+// pushed refuses what cannot be sent, or says nothing.
+func pushed(f *pflag.FlagSet, v api.MetricValue, value float64) error {
+	if !f.Changed("value") && !f.Changed("n") {
+		return fault.New(fault.Invalid, "metric_value_missing",
+			"There is no number: say --value for one event, or --n with --bad or --sum for sums.")
+	}
+	for name, x := range map[string]float64{"value": value, "sum": v.Sum, "sum-sq": v.SumSq} {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return outOfRange(name, x, "must be a finite number")
+		}
+	}
+	return nil
 }
 
 func count(n uint64) string { return strconv.FormatUint(n, 10) }

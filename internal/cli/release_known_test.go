@@ -57,6 +57,21 @@ func TestWatchTellsWhatTheVerdictKnows(t *testing.T) {
 	}
 }
 
+// Where nothing is compared, as in production, a sentence that only counts on is no line: a watch lasts half an hour.
+func TestWatchDoesNotCount(t *testing.T) {
+	var phases []api.Release
+	for _, n := range []string{"1,252", "1,308", "1,367"} {
+		r := api.Release{ID: "rel_1", Version: "v2", Phase: "running", Share: 100, Revision: 3,
+			Sentence: "v2 is watched. v2 keeps all its limits after " + n + " requests."}
+		r.Verdict = &api.Verdict{Word: "better_or_equal", Action: "continue", Sentence: "v2 keeps all its limits."}
+		phases = append(phases, r)
+	}
+	r := (&stage{phases: append(phases, over(phases[0]))}).run(t, "", false, "release", "watch", "v2")
+	if n := strings.Count(r.out, "after"); n != 1 {
+		t.Errorf("%d lines, want one:\n%s", n, r.out)
+	}
+}
+
 // On a terminal the state stands in as many lines as are taken away again, none wider than the terminal.
 func TestWatchDrawsTheVerdictOverItself(t *testing.T) {
 	doubt := judged("suspicious", 0.97, 1000)

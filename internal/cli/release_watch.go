@@ -42,6 +42,7 @@ type watcher struct {
 	blind    bool  // the log may not be read: changes of the sentence are shown instead
 	revision int64
 	sentence string
+	logged   string // the last sentence of the log that was shown
 	share    float64
 	known    verdict.Known
 	drawn    int // lines that stand on the terminal to be drawn over
@@ -134,7 +135,8 @@ func (w *watcher) show(ctx context.Context, r api.Release) error {
 // the verdict that move at every look: what is new of those is said by itself.
 func (w *watcher) lines(r api.Release, news []string) {
 	compared := r.Share > 0 && r.Verdict != nil && r.Verdict.Comparison != nil
-	if (w.blind || !ended(r.Phase)) && r.Sentence != w.sentence && (!compared || r.Share != w.share) {
+	moved := gist(r.Sentence) != gist(w.sentence) && !(w.logged != "" && strings.HasSuffix(r.Sentence, w.logged))
+	if (w.blind || !ended(r.Phase)) && moved && (!compared || r.Share != w.share) {
 		w.say("%s  %s\n", time.Now().Format("15:04:05"), r.Sentence)
 	}
 	for i, s := range news {
@@ -146,6 +148,16 @@ func (w *watcher) lines(r api.Release, news []string) {
 			w.say("%s  %s\n", at, s)
 		}
 	}
+}
+
+// gist is a sentence without its numbers: where nothing is compared they count requests and seconds, at every look.
+func gist(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || strings.ContainsRune(".,", r) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // events prints the release's new events.
@@ -162,6 +174,7 @@ func (w *watcher) events(ctx context.Context, r api.Release) {
 			if e.Subject == r.ID || r.Approval != nil && e.Subject == r.Approval.ID {
 				w.erase()
 				w.say("%s  %s\n", e.At.Local().Format("15:04:05"), e.Sentence)
+				w.logged = e.Sentence
 			}
 		}
 		next, err := strconv.ParseInt(page.Next, 10, 64)

@@ -81,7 +81,7 @@ func (c *cli) replay(cmd *cobra.Command, to *client.Client, id string) (replayed
 func (c *cli) export(ctx context.Context, to *client.Client, id, path string, out *replayed) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
-		return fault.Wrap(err, fault.Invalid, "export_not_written", "The file %s can't be written.", path)
+		return fault.Wrap(err, fault.Invalid, "export_not_written", "The file %s can't be written: %v.", path, err)
 	}
 	defer func() {
 		if closing := f.Close(); err == nil && closing != nil {

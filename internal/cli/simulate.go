@@ -139,7 +139,7 @@ func (c *cli) options(cmd *cobra.Command, in *simulateFlags, files []string) err
 	}
 	for name, d := range map[string]time.Duration{"reaction": o.Reaction, "answer": o.Answer, "longest": o.Longest - 1} {
 		if d < 0 || d > 30*24*time.Hour {
-			return fault.New(fault.Invalid, "flag_out_of_range", "--%s is out of range: it goes up to 720h.", name)
+			return fault.New(fault.Invalid, "flag_out_of_range", "--%s is out of range: it goes from 0 to 720h.", name)
 		}
 	}
 	return nil
@@ -149,6 +149,9 @@ func (c *cli) options(cmd *cobra.Command, in *simulateFlags, files []string) err
 func (c *cli) visitors(cmd *cobra.Command, in *simulateFlags) error {
 	o := &in.o
 	if in.replay == "" {
+		if cmd.Flags().Changed("bins") {
+			return fault.New(fault.Invalid, "flag_useless", "--bins is about a recording: it needs --replay.")
+		}
 		var err error
 		if o.Traffic, err = c.model(cmd, in); err == nil {
 			o.Backgrounds, err = simulate.ParseBackgrounds(strings.Split(in.background, ","))
@@ -169,8 +172,8 @@ func (c *cli) visitors(cmd *cobra.Command, in *simulateFlags) error {
 	if in.replay != "-" {
 		f, err := os.Open(in.replay)
 		if err != nil {
-			return fault.Wrap(err, fault.NotFound, "recording_missing", "There is no recording at %s that can be read.",
-				in.replay)
+			return fault.Wrap(err, fault.NotFound, "recording_missing", "There is no recording at %s that can be read. "+
+				"\"slipway judge replay RELEASE --export FILE\" writes one.", in.replay)
 		}
 		defer func() { _ = f.Close() }() // it was only read
 		file = f
@@ -185,6 +188,12 @@ func (c *cli) runSimulation(cmd *cobra.Command, in *simulateFlags) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // many short-lived looks: memory for time
 	if in.progress || c.ErrTerminal && !c.json {
 		in.o.Progress = c.progress()
+	}
+	if in.html != "" { // before minutes of work, not after
+		if d, err := os.Stat(filepath.Dir(in.html)); err != nil || !d.IsDir() {
+			return fault.New(fault.Invalid, "file_not_written", "--html %s: there is no folder %s.", in.html,
+				filepath.Dir(in.html))
+		}
 	}
 	r, stopped := simulate.Run(cmd.Context(), in.o)
 	if in.o.Progress != nil && c.ErrTerminal {
@@ -262,7 +271,10 @@ func loadStrategies(files []string) ([]simulate.Strategy, error) {
 		}
 		files = []string{strategyFile}
 	}
-	for _, name := range files {
+	for i, name := range files {
+		if slices.Contains(files[:i], name) {
+			return nil, fault.New(fault.Invalid, "strategy_twice", "%s is named twice: name each file once.", name)
+		}
 		s, err := strategy.Load(name)
 		if err != nil {
 			return nil, err
@@ -288,17 +300,33 @@ func (c *cli) model(cmd *cobra.Command, in *simulateFlags) (simulate.Model, erro
 			return m, err
 		}
 	}
+	switch {
+	case !(in.daily >= 1 && in.daily <= 1e6):
+		return m, outOfRange("daily", in.daily, "is a number from 1 on, e.g. 4")
+	case !(in.bursts >= 0 && in.bursts <= 1e6):
+		return m, outOfRange("bursts", in.bursts, "is not below 0, e.g. 0.5")
+	}
 	var text strings.Builder // the rest is read as the file would be
+	var wrong error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
+		line := f.Name + ": " + f.Value.String()
 		switch f.Name {
 		case "errors", "p50", "p95", "bursts":
-			text.WriteString(f.Name + ": " + f.Value.String() + "\n")
 		case "daily":
-			text.WriteString("daily: " + f.Value.String() + "x\n")
+			line += "x"
+			if in.daily == 1 { // as flat as the default: no factor of a file
+				line = "daily: off"
+			}
+		default:
+			return
 		}
+		if why := simulate.Misread(line); why != "" && wrong == nil {
+			wrong = fault.New(fault.Invalid, "flag_malformed", "--%s %s: %s.", f.Name, f.Value, why)
+		}
+		text.WriteString(line + "\n")
 	})
-	if text.Len() == 0 {
-		return m, nil
+	if wrong != nil || text.Len() == 0 {
+		return m, wrong
 	}
 	return simulate.ParseModel("flags", []byte(text.String()), m)
 }

@@ -68,6 +68,12 @@ func TestSimulateSaysWhatIsWrong(t *testing.T) {
 	for args, want := range map[string]string{
 		"--traffic none":                "neither a rate",
 		"--errors 5":                    "want a percentage",
+		"--errors 150%":                 "it goes from 0 to 1",
+		"--p95 x":                       "--p95 x: want a duration",
+		"--daily -2":                    "--daily is -2: it is a number from 1 on",
+		"--bursts -1":                   "--bursts is -1: it is not below 0",
+		"--bins 3":                      "it needs --replay",
+		"--html no/where/x.html":        "there is no folder no/where",
 		"--fault nope":                  "Name one of healthy",
 		"--fail-if missed>x":            "at character 8",
 		"nofile.yaml":                   "There is no strategy file",
@@ -82,5 +88,35 @@ func TestSimulateSaysWhatIsWrong(t *testing.T) {
 		if code != 2 && code != 3 || out != "" || !strings.Contains(complaint, want) {
 			t.Errorf("%s: exit %d, %s%s", args, code, out, complaint)
 		}
+	}
+}
+
+func TestStreamSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"--alpha 2":                   "--alpha is 2: it lies between 0 and 1",
+		"--alpha NaN":                 "--alpha is NaN",
+		"--bake -1m":                  "--bake is -1m0s",
+		"--horizon 0s":                "--horizon is 0s",
+		"--cold-start -1s":            "--cold-start is -1s",
+		"--tolerance -1":              "--tolerance is -1",
+		"--bins 3":                    `--bins "3" is not`,
+		"--bins 8,1.09,9999999999999": `--bins "8,1.09,9999999999999" is not`,
+		"--steps 10,5":                `--steps "10,5" is neither`,
+		"":                            "No tick came", // an empty input is no pass
+	} {
+		var o, e bytes.Buffer
+		code := Run(context.Background(), Options{In: strings.NewReader("\n"), Out: &o, Err: &e},
+			append([]string{"judge", "stream"}, strings.Fields(args)...))
+		if code != 2 || o.Len() > 0 || !strings.Contains(e.String(), want) {
+			t.Errorf("%s: exit %d, %s%s", args, code, o.String(), e.String())
+		}
+	}
+}
+
+func TestADayMayBeFlat(t *testing.T) {
+	t.Parallel()
+	if code, _, complaint := simulated("--daily", "1", "--fault", "errors-50-points"); code != 0 {
+		t.Errorf("exit %d: %s", code, complaint)
 	}
 }

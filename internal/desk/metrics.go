@@ -100,7 +100,8 @@ func (d *Desk) metricValue(ctx context.Context, now time.Time, x api.MetricValue
 	if i < 0 || rules[i].From != metric.App && rules[i].From != "" {
 		d.Intake.Unknown(1)
 		return v, false, fault.New(fault.Invalid, "metric_unknown",
-			"The strategy's guard takes no metric %.64q from the application.", x.Metric)
+			"The strategy's guard takes no metric %.64q from the application. It takes: %s.", x.Metric,
+			taken(rules))
 	}
 	name := x.Deployment + "\x00" + x.Version
 	dep, ok := known[name]
@@ -125,9 +126,24 @@ func (d *Desk) metricValue(ctx context.Context, now time.Time, x api.MetricValue
 	return metric.Value{Deployment: dep.ID, Metric: x.Metric, Second: at.Unix(), Sums: sums}, worst, err
 }
 
+// taken lists what applications may report.
+func taken(rules []guard.MetricRule) string {
+	var names []string
+	for _, r := range rules {
+		if r.From == metric.App || r.From == "" {
+			names = append(names, r.Name)
+		}
+	}
+	if len(names) == 0 {
+		return "none; name it under metrics in the guard"
+	}
+	return strings.Join(names, ", ")
+}
+
 // DeploymentOf finds a deployment by its id, by the id that its own build has, or the newest of a version.
 func (d *Desk) DeploymentOf(ctx context.Context, id, version string) (deployment.Deployment, error) {
-	unknown := fault.New(fault.NotFound, "deployment_unknown", "There is no deployment %.64q.", cmp.Or(id, version))
+	unknown := fault.New(fault.NotFound, "deployment_unknown",
+		"There is no deployment %.64q. List them: slipway deployment list.", cmp.Or(id, version))
 	if id == "" && version == "" {
 		return deployment.Deployment{}, fault.New(fault.Invalid, "deployment_missing",
 			"A value needs its deployment or version: what is not known to be of one cannot be compared.")

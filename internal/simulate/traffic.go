@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -100,11 +101,26 @@ func (x *amount) Read(d *document.Decoder, path []string, n *document.Node) {
 // Schema describes the form of amount.
 func (*amount) Schema() map[string]any { return map[string]any{"type": "number", "minimum": 0} }
 
+// Misread says what is wrong with one line of a traffic file, such as "errors: 1%"; nothing when it can be read.
+func Misread(line string) string {
+	_, err := ParseModel("", []byte(line), DefaultModel())
+	p, ok := errors.AsType[*document.Problems](err)
+	if !ok {
+		return ""
+	}
+	return p.List[0].Message + "; " + p.List[0].Remedy
+}
+
 // ParseModel reads a traffic file, YAML or JSON. What it leaves out stays as in the model under it.
 func ParseModel(name string, src []byte, under Model) (Model, error) {
 	tree, problems := document.Read(name, src)
 	problems.Reason = "traffic_invalid"
 	if tree == nil {
+		for i := range problems.List {
+			if strings.HasPrefix(problems.List[i].Remedy, "begin with") { // that is how a strategy begins
+				problems.List[i].Remedy = `begin with "rate: 100/s"`
+			}
+		}
 		return under, problems
 	}
 	ms := func(x float64) document.Duration { return document.Duration(x * float64(time.Millisecond)) }

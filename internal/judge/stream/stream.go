@@ -85,6 +85,7 @@ func Run(in io.Reader, out io.Writer, o Options) error {
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
+		r.came = true
 		if err := r.answer(lines.Bytes()); err != nil {
 			return err
 		}
@@ -95,8 +96,10 @@ func Run(in io.Reader, out io.Writer, o Options) error {
 	case err != nil:
 		return fmt.Errorf("read ticks: %w", err)
 	case r.refused > 0:
-		return fault.New(fault.Invalid, "ticks_malformed", "%d of %d lines could not be read and were left out", r.refused,
-			r.line)
+		return fault.New(fault.Invalid, "ticks_malformed",
+			"%d of %d lines could not be read and were left out: the answer to each says why.", r.refused, r.line)
+	case !r.came:
+		return fault.New(fault.Invalid, "ticks_missing", "No tick came on standard input: nothing was judged.")
 	}
 	return nil
 }
@@ -131,6 +134,7 @@ type runner struct {
 	w       *bufio.Writer
 	line    int
 	refused int
+	came    bool
 	last    int64 // T of the last tick, how far it was from the one before, and how many were so in a row
 	step    int64
 	alike   int
@@ -294,7 +298,7 @@ func (r *runner) send(line []byte) error {
 func ParseBins(s string) (judge.Bins, error) {
 	parts := strings.Split(s, ",")
 	if len(parts) != 3 {
-		return judge.Bins{}, fault.New(fault.Invalid, "bins_malformed", "%q is not LOW,RATIO,COUNT, e.g. 8,1.09,88", s)
+		return judge.Bins{}, fault.New(fault.Invalid, "bins_malformed", "--bins %q is not LOW,RATIO,COUNT, e.g. 8,1.09,88", s)
 	}
 	low, err1 := strconv.ParseFloat(parts[0], 64)
 	ratio, err2 := strconv.ParseFloat(parts[1], 64)
@@ -302,7 +306,7 @@ func ParseBins(s string) (judge.Bins, error) {
 	if errors.Join(err1, err2, err3) != nil || !(low > 0 && low < 1e6) || !(ratio > 1.001 && ratio <= 10) || count < 2 ||
 		count > judge.MaxBins {
 		return judge.Bins{}, fault.New(fault.Invalid, "bins_malformed",
-			"%q is not LOW,RATIO,COUNT: milliseconds above 0, a ratio above 1.001, 2 to %d bins", s, judge.MaxBins)
+			"--bins %q is not LOW,RATIO,COUNT: milliseconds above 0, a ratio above 1.001, 2 to %d bins", s, judge.MaxBins)
 	}
 	return judge.Bins{Low: low, Ratio: ratio, Count: count}, nil
 }
@@ -318,7 +322,7 @@ func ParseSteps(s string) (judge.Route, error) {
 		v, err := strconv.ParseFloat(strings.TrimSpace(part), 64)
 		if err != nil || !(v > last) || v > 100 {
 			return r, fault.New(fault.Invalid, "steps_malformed",
-				"%q is neither \"adaptive\" nor rising percents like 5,10,25,50", s)
+				"--steps %q is neither \"adaptive\" nor rising percents like 5,10,25,50", s)
 		}
 		last = v
 		if v < 100 {
@@ -326,7 +330,7 @@ func ParseSteps(s string) (judge.Route, error) {
 		}
 	}
 	if len(r.Steps) == 0 {
-		return r, fault.New(fault.Invalid, "steps_malformed", "%q has no step below 100", s)
+		return r, fault.New(fault.Invalid, "steps_malformed", "--steps %q has no step below 100", s)
 	}
 	return r, nil
 }
