@@ -34,10 +34,25 @@ func (v Verdict) Told(changed, stable string) Told {
 	if r.State == judge.Blind && r.MaxLogE < math.Log(suspected) { // silence must not read like praise
 		t.Sure = fmt.Sprintf("While the measurement is broken nothing new is known of %s.", n.changed)
 	}
+	if against := v.against(); against != "" && r.MaxLogE < math.Log(little) {
+		t.Sure = fmt.Sprintf("The comparison with %s does not show it yet, but this speaks against %s: %s", n.stable,
+			n.changed, against)
+	}
 	if r.Canary.Requests == 1 {
 		t.Compared = strings.Replace(t.Compared, " are ", " is ", 1)
 	}
 	return t
+}
+
+// against returns the first thing beside the comparison that speaks against the change alone; empty when nothing does.
+// A comparison that knows little must not say of a version whose process is gone that nothing speaks against it.
+func (v Verdict) against() string {
+	for _, f := range v.Findings {
+		if f.Arm == canary && (f.Level == Warn || f.Level == Critical) {
+			return f.Sentence
+		}
+	}
+	return ""
 }
 
 // Summary is what is known of a change, in a few sentences for those who decide about it.
@@ -138,6 +153,8 @@ func (v Verdict) needs(n names) string {
 	switch {
 	case r.State == judge.Bad:
 		return "Nothing more is needed: the evidence suffices, and it stays so."
+	case v.Action == Undo:
+		return "Nothing more is needed: what was found suffices."
 	case r.State == judge.Suspicious && r.MoreRequests > 0:
 		return fmt.Sprintf("Needs %s to be certain, if nothing changes.",
 			moreOf(r.MoreRequests, n.changed, r.MoreSeconds))

@@ -105,6 +105,33 @@ func TestWhatIsToldOfAComparison(t *testing.T) {
 	}
 }
 
+// The process of v2 is gone: the health check takes it back before the comparison knows anything, and its sentences must
+// not contradict that.
+func TestWhatSpeaksBesideTheComparisonIsToldWithIt(t *testing.T) {
+	t.Parallel()
+	gone := Verdict{Action: Undo, Lacks: "Before 100 % …", Findings: []Finding{
+		{Rule: "error_spike", Arm: "both", Level: Critical, Sentence: "Both."},
+		{Rule: "error_rate", Arm: stable, Level: Critical, Sentence: "v1 fails."},
+		{Rule: "health", Arm: canary, Level: Critical, Sentence: "The health check of v2 failed 3 times in a row."},
+	}}
+	got := told(gone, judge.Report{State: judge.Watching})
+	if want := "The comparison with v1 does not show it yet, but this speaks against v2: The health check of v2 failed 3 " +
+		"times in a row."; got.Sure != want {
+		t.Errorf("%q, want %q", got.Sure, want)
+	}
+	if want := "Nothing more is needed: what was found suffices."; got.Needs != want {
+		t.Errorf("%q, want %q", got.Needs, want)
+	}
+	if got := told(gone, judge.Report{State: judge.Bad, MaxLogE: 5}); !strings.HasPrefix(got.Sure, "99.3 % sure") ||
+		!strings.Contains(got.Needs, "the evidence suffices") {
+		t.Errorf("what the comparison knows is lost: %+v", got)
+	}
+	gone.Findings = gone.Findings[:2]
+	if got := told(gone, judge.Report{}).Sure; got != "Nothing speaks against v2." {
+		t.Errorf("what hits others is held against v2: %q", got)
+	}
+}
+
 func TestNothingIsToldOfNoComparison(t *testing.T) {
 	t.Parallel()
 	if v := (Verdict{Sureness: 1}); v.Told("v2", "v1") != (Told{}) || v.Summary("v2", "v1") != "" {
