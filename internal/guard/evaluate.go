@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/slipwayhq/slipway/internal/judge"
 )
 
 // meaning is what an answer says about the change, in rising order of weight.
@@ -225,6 +227,9 @@ func (x *exam) verdict() Verdict {
 	case top.means == blindly:
 		v.Word, v.Action = Broken, Hold
 		v.Sentence = "The measurement is broken, so nothing is known. " + top.Sentence
+		if v.State != judge.Bad { // the judge itself gets no ticks, and still says what it saw last
+			v.State = judge.Blind
+		}
 	case top.means == shared:
 		v.Word, v.Action = NotEnough, Hold
 		v.Sentence = fmt.Sprintf("Both versions are in trouble%s: not held against %s. %s",

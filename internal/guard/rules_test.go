@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
 
@@ -83,6 +84,10 @@ func check(t *testing.T, v Verdict, w want) {
 	}
 	if !strings.Contains(v.Sentence, w.says) {
 		t.Errorf("the sentence is %q, want it to say %q", v.Sentence, w.says)
+	}
+	// The judge gets no ticks while the measurement is broken: it says what it saw last.
+	if v.Word == Broken && v.State != judge.Blind && v.State != judge.Bad {
+		t.Errorf("the state is %q while the guard says %s", v.State, v.Word)
 	}
 }
 

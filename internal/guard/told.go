@@ -31,7 +31,7 @@ func (v Verdict) Told(changed, stable string) Told {
 			thousands(r.Stable.Requests), n.stable),
 		Sure: n.sure(r.MaxLogE), RuledOut: n.bounds(r), Needs: v.needs(n), Harm: n.harm(r),
 	}
-	if r.State == judge.Blind && r.MaxLogE < math.Log(suspected) { // silence must not read like praise
+	if v.State == judge.Blind && r.MaxLogE < math.Log(suspected) { // silence must not read like praise
 		t.Sure = fmt.Sprintf("While the measurement is broken nothing new is known of %s.", n.changed)
 	}
 	if against := v.against(); against != "" && r.MaxLogE < math.Log(little) {
@@ -155,11 +155,11 @@ func (v Verdict) needs(n names) string {
 		return "Nothing more is needed: the evidence suffices, and it stays so."
 	case v.Action == Undo:
 		return "Nothing more is needed: what was found suffices."
+	case v.State == judge.Blind:
+		return "Needs a measurement that works: while it is broken nothing is known."
 	case r.State == judge.Suspicious && r.MoreRequests > 0:
 		return fmt.Sprintf("Needs %s to be certain, if nothing changes.",
 			moreOf(r.MoreRequests, n.changed, r.MoreSeconds))
-	case r.State == judge.Blind:
-		return "Needs a measurement that works: while it is broken nothing is known."
 	case v.Lacks != "":
 		return v.Lacks
 	case v.MoreRequests > 0:

@@ -105,8 +105,8 @@ func TestWhatIsToldOfAComparison(t *testing.T) {
 	}
 }
 
-// The process of v2 is gone: the health check takes it back before the comparison knows anything, and its sentences must
-// not contradict that.
+// The process of v2 is gone: the health check takes it back before the comparison knows anything, and its sentences
+// must not contradict that.
 func TestWhatSpeaksBesideTheComparisonIsToldWithIt(t *testing.T) {
 	t.Parallel()
 	gone := Verdict{Action: Undo, Lacks: "Before 100 % …", Findings: []Finding{
@@ -115,8 +115,8 @@ func TestWhatSpeaksBesideTheComparisonIsToldWithIt(t *testing.T) {
 		{Rule: "health", Arm: canary, Level: Critical, Sentence: "The health check of v2 failed 3 times in a row."},
 	}}
 	got := told(gone, judge.Report{State: judge.Watching})
-	if want := "The comparison with v1 does not show it yet, but this speaks against v2: The health check of v2 failed 3 " +
-		"times in a row."; got.Sure != want {
+	if want := "The comparison with v1 does not show it yet, but this speaks against v2: The health check of v2 failed " +
+		"3 times in a row."; got.Sure != want {
 		t.Errorf("%q, want %q", got.Sure, want)
 	}
 	if want := "Nothing more is needed: what was found suffices."; got.Needs != want {
