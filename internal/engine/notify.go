@@ -24,7 +24,8 @@ import (
 func told() []string {
 	return []string{
 		"release.started", "release.completed", "release.aborted", "release.rolled_back", "release.failed", "release.suspect",
-		"release.blind", "release.seen", "approval.opened", "approval.voted", "rollback.*", "incident.*",
+		"release.blind", "release.seen", "release.troubled", "release.calm",
+		"approval.opened", "approval.voted", "rollback.*", "incident.*",
 	}
 }
 

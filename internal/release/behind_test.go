@@ -1,6 +1,7 @@
 package release
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -56,5 +57,37 @@ func TestPeopleAreToldOfABlindReleaseOnce(t *testing.T) {
 	}
 	if told["release.blind"] != 1 || told["release.seen"] != 1 {
 		t.Errorf("%v, want to be told once, and once that it is over", told)
+	}
+}
+
+// A stable version that is broken is production in trouble: people are told once, however often its verdict changes,
+// and once when the versions are compared again; a gap in the measurement is no recovery.
+//
+// req: N-04
+func TestPeopleAreToldOfABrokenStableVersionOnce(t *testing.T) {
+	t.Parallel()
+	begin := time.Unix(1_800_000_000, 0)
+	r := Release{
+		ID: "rel_1", Version: "v2", Phase: Running, Share: 10, ShareSince: begin, Exposed: begin,
+		Plan:   Plan{Steps: []Step{{ID: "share-10", Kind: KindShare, Share: 10, Bake: time.Hour, AutoUndo: true}}},
+		States: []State{{Status: StepRunning, Set: begin, Started: begin}},
+	}
+	told := map[string][]int{}
+	for s := range 100 {
+		v := &guard.Verdict{Word: guard.BetterOrEqual, Action: guard.Continue, Sentence: "v2 is no worse."}
+		switch {
+		case s >= 40 && s < 50:
+			v = &guard.Verdict{Word: guard.Broken, Action: guard.Hold, Sentence: "No complete measurement for 70 s."}
+		case s >= 20 && s < 60:
+			v = &guard.Verdict{Word: guard.NotEnough, Action: guard.Hold, Mode: guard.BrokenStable, Sentence: "v1 is broken."}
+		}
+		d := Decide(r, Facts{Now: begin.Add(time.Duration(s) * time.Second), Verdict: v})
+		for _, e := range d.Events {
+			told[e.Kind] = append(told[e.Kind], s)
+		}
+		r = d.Release
+	}
+	if !slices.Equal(told["release.troubled"], []int{20}) || !slices.Equal(told["release.calm"], []int{60}) {
+		t.Errorf("%v, want to be told after 20 s and that it is over after 60 s", told)
 	}
 }

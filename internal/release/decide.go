@@ -40,6 +40,7 @@ func Decide(r Release, f Facts) Decision {
 	}
 	if f.Command == nil {
 		x.unseen()
+		x.troubled()
 	}
 	if x.d.Changed {
 		x.r.Updated = f.Now
@@ -143,6 +144,24 @@ func (x *decider) unseen() {
 			x.event("release.seen", guardActor, "Something is known of "+x.r.Version+" again. "+v.Sentence, nil)
 		}
 		x.r.Blind, x.r.BlindTold, x.d.Changed = time.Time{}, false, true
+	}
+}
+
+// troubled tells people once when the stable version counts as broken while another one has visitors, and once when
+// they are compared again: production is in trouble, and nobody would otherwise look at a release that waits.
+func (x *decider) troubled() {
+	v := x.f.Verdict
+	if v == nil || x.r.Share <= 0 || x.r.Phase.Final() {
+		return
+	}
+	switch broken := v.Mode == guard.BrokenStable; {
+	case broken && !x.r.Troubled:
+		x.r.Troubled, x.d.Changed = true, true
+		x.event("release.troubled", guardActor, fmt.Sprintf("The stable version is broken while %s is at %s. %s",
+			x.r.Version, percent(x.r.Share), v.Sentence), v)
+	case !broken && x.r.Troubled && v.Word != guard.Broken:
+		x.r.Troubled, x.d.Changed = false, true
+		x.event("release.calm", guardActor, "The stable version is well again. "+v.Sentence, nil)
 	}
 }
 

@@ -167,10 +167,11 @@ type Release struct {
 	SteppedBack time.Time         `json:"stepped_back,omitzero"` // when everybody had it and the guard wanted a stable side again
 	Blind       time.Time         `json:"blind,omitzero"`        // since when the measurement is broken
 	BlindTold   bool              `json:"blind_told,omitempty"`
-	Sentence    string            `json:"sentence"`          // the state, for a tired person
-	Reason      string            `json:"reason,omitempty"`  // why it ended
-	Detected    time.Time         `json:"detected,omitzero"` // when the guard or a person decided to undo
-	Restored    time.Time         `json:"restored,omitzero"` // when traffic was confirmed back
+	Troubled    bool              `json:"troubled,omitempty"` // people were told that the stable version is broken
+	Sentence    string            `json:"sentence"`           // the state, for a tired person
+	Reason      string            `json:"reason,omitempty"`   // why it ended
+	Detected    time.Time         `json:"detected,omitzero"`  // when the guard or a person decided to undo
+	Restored    time.Time         `json:"restored,omitzero"`  // when traffic was confirmed back
 	Created     time.Time         `json:"created"`
 	Updated     time.Time         `json:"updated"`
 	Ended       time.Time         `json:"ended,omitzero"`
