@@ -11,6 +11,7 @@ import (
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/verdict"
@@ -115,7 +116,7 @@ func limits(r release.Release) api.CanaryLimits {
 	}
 	out := api.CanaryLimits{
 		ErrorWarn: rules.ErrorRate.Warn, ErrorCritical: rules.ErrorRate.Critical,
-		LatencyWarn: rules.LatencyP95.Warn, LatencyCritical: rules.LatencyP95.Critical, Suspicious: verdict.Suspicious,
+		LatencyWarn: rules.LatencyP95.Warn, LatencyCritical: rules.LatencyP95.Critical, Suspicious: judge.Suspicion,
 	}
 	if rules.Alpha > 0 {
 		out.TakeBack = 1 / rules.Alpha

@@ -20,10 +20,6 @@ const (
 	fewestSeconds  = past.FewestSeconds
 )
 
-// burstDoubt is the comparison's e-value below which a spike may be a burst: the judge calls a version suspicious
-// from there on.
-const burstDoubt = 10
-
 // burstLongest is how many seconds a spike may be taken for a burst: one instance in trouble is noticed, and gets no
 // visitors any more, within half of it.
 const burstLongest = 60
@@ -118,7 +114,7 @@ func (x *exam) mayBeBurst(f Finding) bool {
 		return false
 	}
 	if !x.pass.knows || x.pass.j == nil || x.rules.ErrorRate.WorseBy <= 0 || x.mode == BrokenStable ||
-		x.pass.j.Answer().LogE >= math.Log(burstDoubt) {
+		x.pass.j.Answer().LogE >= math.Log(judge.Suspicion) {
 		return false
 	}
 	before := x.canary.count(x.end-burstLongest, x.end-burstLongest/2)

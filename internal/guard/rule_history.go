@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/guard/past"
+	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/judge/anytime"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
 
 // What a version must rule out while the stable one is broken: by the evidence historyPass (20 to 1), that it fails
 // twice as often as the stable version did when healthy, and historySlack on top; and that half as many of its
-// requests again are beyond that version's p95. It is what the judge asks before everybody is sent.
+// requests again are beyond that version's p95.
 const (
 	historyPass  = 20.0
 	historyTimes = 2.0
@@ -214,21 +215,13 @@ func (x *exam) weighPast(p *measure) {
 	x.say(waiting, f)
 }
 
-// clear says which share the evidence against the past permits, by the rungs of the judge: before 10 % ten times as
-// many failures must be ruled out, before 25 % five, before 50 % three, and before everybody all of it.
+// clear says which share the evidence against the past permits, by the rungs of the judge, and all of it before
+// everybody is sent.
 func (x *exam) clear(measures []measure) {
 	x.cleared, x.lacks = 0, ""
 	errors := &measures[0]
 	for _, to := range x.ev.Ladder {
-		times, need, held := historyTimes, historyPass, int64(120)
-		switch {
-		case to <= 10:
-			times, need, held = 10, 10, 20
-		case to <= 25:
-			times, need, held = 5, 10, 20
-		case to <= 50:
-			times, need, held = 3, 10, 20
-		}
+		times, need, held := judge.Rung(to / 100)
 		ok := errors.known && anytime.Below(errors.n, errors.bad, errors.ladder(times)) >= math.Log(need)
 		if to > 50 || !errors.known {
 			ok = errors.yes

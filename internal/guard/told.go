@@ -31,7 +31,7 @@ func (v Verdict) Told(changed, stable string) Told {
 			thousands(r.Stable.Requests), n.stable),
 		Sure: n.sure(r.MaxLogE), RuledOut: n.bounds(r), Needs: v.needs(n), Harm: n.harm(r),
 	}
-	if v.State == judge.Blind && r.MaxLogE < math.Log(suspected) { // silence must not read like praise
+	if v.State == judge.Blind && r.MaxLogE < math.Log(judge.Suspicion) { // silence must not read like praise
 		t.Sure = fmt.Sprintf("While the measurement is broken nothing new is known of %s.", n.changed)
 	}
 	if against := v.against(); against != "" && r.MaxLogE < math.Log(little) {
@@ -77,11 +77,8 @@ func named(name, otherwise string) string {
 	return short(name)
 }
 
-// From these e-values on the evidence is called little, and a suspicion.
-const (
-	little    = 2
-	suspected = 10
-)
+// little is the e-value from which on something speaks against a change.
+const little = 2
 
 // sure says how sure it is that the change is worse: what Ville's inequality makes of the largest e-value.
 func (n names) sure(maxLogE float64) string {
@@ -91,7 +88,7 @@ func (n names) sure(maxLogE float64) string {
 	switch {
 	case 1/chance < little:
 		return fmt.Sprintf("Nothing speaks against %s.", n.changed)
-	case 1/chance < suspected:
+	case 1/chance < judge.Suspicion:
 		return fmt.Sprintf("Little speaks against %s: %s", n.changed, looks)
 	case chance < 0.001:
 		return fmt.Sprintf("More than 99.9 %% sure that %s is worse: %s", n.changed, looks)

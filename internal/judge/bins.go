@@ -69,9 +69,6 @@ func (b Bins) bin(ms float64) int {
 	return min(int(num.Log(ms/b.Low)/num.Log(b.Ratio)), b.Count-1)
 }
 
-// value is a middle of bin i in milliseconds.
-func (b Bins) value(i int) float64 { return b.Low * num.Pow(b.Ratio, float64(i)+0.5) }
-
 // sane replaces a layout that can't be.
 func (b Bins) sane() Bins {
 	if !(b.Low > 0) || !(b.Ratio > 1.0001) || b.Ratio > 10 || b.Count < 2 || b.Count > MaxBins || math.IsInf(b.Low, 0) {

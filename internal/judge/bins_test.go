@@ -3,6 +3,8 @@ package judge
 import (
 	"testing"
 	"time"
+
+	"github.com/slipwayhq/slipway/internal/judge/num"
 )
 
 // A sketch is judged in the bins that its durations belong to: what is told of them is not off by a bin.
@@ -16,8 +18,19 @@ func TestASketchFoldsIntoTheBinsOfItsDurations(t *testing.T) {
 		if counts[b.bin(ms)] != 1 {
 			t.Errorf("%g ms is not in bin %d: %v", ms, b.bin(ms), counts)
 		}
-		if low, high := b.value(b.bin(ms))/b.Ratio, b.value(b.bin(ms))*b.Ratio; ms > 0.5 && (ms < low || ms > high) {
+		middle := b.Low * num.Pow(b.Ratio, float64(b.bin(ms))+0.5)
+		if low, high := middle/b.Ratio, middle*b.Ratio; ms > 0.5 && (ms < low || ms > high) {
 			t.Errorf("%g ms is told as %g to %g", ms, low, high)
+		}
+	}
+}
+
+// A version that always fails is told of without an exponent.
+func TestAPartIsReadable(t *testing.T) {
+	t.Parallel()
+	for x, want := range map[float64]string{1: "100 %", 0.996: "100 %", 0.125: "12 %", 0.001: "0.1 %", 0: "0 %"} {
+		if got := percent(x); got != want {
+			t.Errorf("%g is %q, want %q", x, got, want)
 		}
 	}
 }

@@ -16,9 +16,11 @@ const (
 	customShare = 0.30
 )
 
+// Suspicion is the e-value from which the share may not rise.
+const Suspicion = 10
+
 // What a judgement rests on at least, and when it holds.
 const (
-	suspicion   = 10      // e-value from which the share may not rise
 	cleared     = 3       // e-value below which a suspicion is over: one failure less must not let the share rise
 	fewestUnits = 3       // failed visitors of the canary
 	fewestSlow  = 10      // or slow requests: beyond the pooled p90
@@ -77,7 +79,7 @@ type Judge struct {
 	trouble      troubles
 
 	logE, maxLogE float64
-	suspected     bool // the evidence reached suspicion, and has not fallen below cleared since
+	suspected     bool // the evidence reached Suspicion, and has not fallen below cleared since
 	bad           bool
 	reason        string // the metric that it was taken back for
 }
@@ -403,7 +405,7 @@ func (j *Judge) combine() {
 	}
 	j.logE = bounded(l)
 	j.maxLogE = max(j.maxLogE, j.logE)
-	j.suspected = j.logE >= num.Log(suspicion) || j.suspected && j.logE >= num.Log(cleared)
+	j.suspected = j.logE >= num.Log(Suspicion) || j.suspected && j.logE >= num.Log(cleared)
 	if limit := -num.Log(j.s.Alpha); !j.bad && j.logE >= limit {
 		if name, large := j.lead(true); large >= limit {
 			j.bad, j.reason = true, name

@@ -1,13 +1,15 @@
 // Package judge holds the statistics of Slipway: what a comparison of two
 // versions is worth.
 //
-// It compares a canary with the stable version over the same minutes and answers
-// with one of four verdicts: better or equal, worse, not enough evidence, broken
-// measurement. It never treats missing data as zero or as a pass. Its functions
-// are pure: the same counts give the same verdict, so that a verdict can be
-// recomputed from stored evidence.
+// A Judge takes a canary and the stable version tick by tick and bets on where
+// failed visitors and slow requests fall, so that what hits both versions cancels
+// and one may look as often as one likes. It knows that failures of a few visitors
+// come in bursts, and learns how, from slices of the stable version (History). It
+// says where a judgement stands (State), what is ruled out (Report), and which share
+// the evidence permits (Climb); a Pilot makes steps of that. Missing data is never
+// zero and never a pass.
 //
-// Compare bets on where failed and slow requests fall, second by second, so that
-// what hits both versions cancels. Its bound on false alarms supposes that requests
-// fail independently; failures that come in bursts of one visitor are not modeled.
+// It is pure, its state is bounded, and the same ticks give the same bits on every
+// machine, so that a verdict can be made again from stored evidence. Chance, for
+// absolute limits, is the one question that is asked without a bound on looks.
 package judge

@@ -75,7 +75,12 @@ func number(x float64) string {
 	return fmt.Sprintf("%.3g", x)
 }
 
-func percent(x float64) string { return fmt.Sprintf("%.2g %%", 100*x) }
+func percent(x float64) string {
+	if 100*x >= 99.5 {
+		return "100 %" // with two digits it is written as 1e+02
+	}
+	return fmt.Sprintf("%.2g %%", 100*x)
+}
 
 func span(s float64) string {
 	switch {

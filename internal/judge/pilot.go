@@ -142,9 +142,9 @@ func (p *Pilot) against(a Answer) string {
 	r := p.j.Report()
 	switch a.Lead {
 	case "errors":
-		return fmt.Sprintf("It fails more often: %.2g %% of %d requests, %.2g %% of %d on the stable version.",
-			100*over(r.Canary.Units, r.Canary.Requests), r.Canary.Requests,
-			100*over(r.Stable.Units, r.Stable.Requests), r.Stable.Requests)
+		return fmt.Sprintf("It fails more often: %s of %d requests, %s of %d on the stable version.",
+			percent(over(r.Canary.Units, r.Canary.Requests)), r.Canary.Requests,
+			percent(over(r.Stable.Units, r.Stable.Requests)), r.Stable.Requests)
 	case "latency", "slow":
 		return fmt.Sprintf("It is slower: 95 %% within %.0f ms, within %.0f ms on the stable version.", r.Canary.P95,
 			r.Stable.P95)

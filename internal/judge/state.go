@@ -60,26 +60,36 @@ func (j *Judge) notSlow() float64 {
 	return j.lat.safe
 }
 
-// Climb says whether the evidence permits a share (0 to 1), and what is missing.
-func (j *Judge) Climb(to float64) Climb {
-	rung, need := 3, lastNeed
+// Rung is what must be ruled out before a share (0 to 1) may be reached: so many times as many errors, by so large an
+// e-value, and after so many seconds at the present share.
+func Rung(to float64) (times, need float64, hold int64) {
+	rung, need, hold := rungOf(to)
+	return ladder()[rung], need, hold
+}
+
+func rungOf(to float64) (rung int, need float64, hold int64) {
 	switch {
 	case to <= 0.10:
-		rung, need = 0, 10
+		return 0, 10, stepAtLeast
 	case to <= 0.25:
-		rung, need = 1, 10
+		return 1, 10, stepAtLeast
 	case to <= 0.5:
-		rung, need = 2, 10
+		return 2, 10, stepAtLeast
 	}
+	return 3, lastNeed, lastAtLeast
+}
+
+// Climb says whether the evidence permits a share (0 to 1), and what is missing.
+func (j *Judge) Climb(to float64) Climb {
+	rung, need, hold := rungOf(to)
 	c := Climb{To: to, Excluded: ladder()[rung], Need: need, Have: num.Exp(min(j.ruledOut(rung), 50))}
 	at := int64(j.here) // not by the clock: time in which nothing was seen is no trial
-	c.Seconds = max(stepAtLeast-at, 0)
+	c.Seconds = max(hold-at, 0)
 	enough := c.Have >= need
 	if !enough {
 		c.MoreRequests, c.MoreSeconds = j.lacking(rung, num.Log(need))
 	}
 	if to > 0.5 {
-		c.Seconds = max(lastAtLeast-at, 0)
 		c.Slow = enough && j.notSlow() < num.Log(20)
 		enough = enough && !c.Slow
 	}

@@ -17,18 +17,18 @@ func TestASuspicionLasts(t *testing.T) {
 		if i%40 == 0 {
 			s = 1
 		}
-		if i >= 60 && j.maxLogE < num.Log(suspicion) && i%10 == 0 { // a version that fails until it is suspicious
+		if i >= 60 && j.maxLogE < num.Log(Suspicion) && i%10 == 0 { // a version that fails until it is suspicious
 			c = 1
 		}
 		m := p.Tick(tick(i, c, s))
 		if m.Action == RollBack {
 			t.Fatalf("second %d: taken back, so nothing was tried", i)
 		}
-		if j.maxLogE < num.Log(suspicion) {
+		if j.maxLogE < num.Log(Suspicion) {
 			continue
 		}
 		if j.logE >= num.Log(cleared) {
-			if j.logE < num.Log(suspicion) {
+			if j.logE < num.Log(Suspicion) {
 				below++
 			}
 			if a := j.Answer(); a.State != Suspicious || m.Next > 0 {

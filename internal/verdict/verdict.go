@@ -19,9 +19,6 @@ import (
 	"github.com/slipwayhq/slipway/internal/release"
 )
 
-// Suspicious is the e-value from which a share may not rise.
-const Suspicious = 10
-
 // Context is what a verdict is read beside.
 type Context struct {
 	Changed, Stable string       // names of the versions
