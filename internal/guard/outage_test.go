@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -383,5 +384,60 @@ func TestWarmUntilAgreesWithTheJudge(t *testing.T) {
 	x := new(Pass).exam(DefaultRules(), ev)
 	if got := x.judged().WarmUntil; got != x.warmFrom() {
 		t.Errorf("the judge waits until %d, the limits until %d", got-w.t0, x.warmFrom()-w.t0)
+	}
+}
+
+// An application that stops reporting a metric that decides is a broken measurement: of both versions, or of the new one
+// whose reporting is what broke. One that reported little, or only a signal, says nothing by its silence.
+//
+// req: N-04
+func TestAMetricThatFallsSilentIsNoPass(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name           string
+		canary, stable int64  // the second in which their values end
+		n              uint64 // of the stable version in ten seconds
+		signal         bool
+		want           Word
+		says           string
+	}{
+		{"it goes on", 780, 780, 190, false, BetterOrEqual, ""}, // two minutes are not delivered yet
+		{"both stop", 600, 600, 190, false, Broken, "No value of conversion for 5 min"},
+		{"the new version stops", 600, 780, 190, false, Broken, "No value of conversion of v2 for 5 min"},
+		{"the stable version stops", 780, 600, 190, false, Broken, "No value of conversion of v1 for 5 min"},
+		{"the new version never spoke", 0, 780, 190, false, Broken, "No value of conversion of v2 for 15 min"},
+		{"a signal stops", 600, 600, 190, true, BetterOrEqual, ""},
+		{"there were few", 600, 600, 0, false, BetterOrEqual, ""},
+		{"nothing ever came", 0, 0, 190, false, BetterOrEqual, ""},
+	} {
+		w := newWorld(11)
+		r := DefaultRules()
+		r.Metrics = []MetricRule{{Metric: judge.Metric{
+			Name: "conversion", Kind: judge.Rate, Higher: true, WorseBy: 0.1, Signal: test.signal}, From: metric.App}}
+		ev := w.evidence(900)
+		ev.Version, ev.StableVersion = "v2", "v1"
+		for at := int64(0); at < 900; at += 10 {
+			v := judge.Value{Metric: "conversion", Second: w.t0 + at, Width: 10, Share: 0.05}
+			if at < test.canary {
+				v.Canary = judge.Sums{N: max(test.n/19, 1)}
+			}
+			if at < test.stable {
+				v.Stable = judge.Sums{N: test.n}
+			}
+			if test.n == 0 && at%300 > 0 {
+				continue
+			}
+			if v.Canary.N+v.Stable.N > 0 {
+				ev.Values = append(ev.Values, v)
+			}
+		}
+		v := Evaluate(r, ev)
+		if v.Word != test.want || !strings.Contains(v.Sentence, test.says) {
+			t.Errorf("%s: %s: %s", test.name, v.Word, v.Sentence)
+		}
+		ev.Values = append(ev.Values, ev.Values...) // what was told twice counts once
+		if again := Evaluate(r, ev); again.Word != v.Word || again.Sentence != v.Sentence {
+			t.Errorf("%s, told twice: %s: %s", test.name, again.Word, again.Sentence)
+		}
 	}
 }

@@ -155,6 +155,9 @@ func (x *exam) blind() (Finding, bool) {
 	if f, silent := x.unheard(f, limit); silent {
 		return f, true
 	}
+	if f, silent := x.unspoken(f, limit); silent {
+		return f, true
+	}
 	lastCanary, lastStable := x.pass.asked[0], x.pass.asked[1]
 	silentCanary, silentStable := x.end-lastCanary, x.end-lastStable
 	switch {

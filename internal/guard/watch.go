@@ -39,6 +39,7 @@ type Pass struct {
 	stable *past.Watch
 	normal metric.Bucket // of the stable version before
 	since  pastSums      // of the changed version, while the stable one is ill
+	spoken []spoken      // when values of custom metrics came
 }
 
 // Seen is what a version did since the pass began.
@@ -207,6 +208,7 @@ func (p *Pass) judge(x *exam, arms [2][]metric.Bucket) {
 		p.last = b.second + x.width - 1
 	}
 	for i := range x.ev.Values {
+		p.hears(&x.ev.Values[i])
 		p.j.Value(&x.ev.Values[i]) // what was judged before is left out
 	}
 }
