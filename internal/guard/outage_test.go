@@ -387,8 +387,8 @@ func TestWarmUntilAgreesWithTheJudge(t *testing.T) {
 	}
 }
 
-// An application that stops reporting a metric that decides is a broken measurement: of both versions, or of the new one
-// whose reporting is what broke. One that reported little, or only a signal, says nothing by its silence.
+// An application that stops reporting a metric that decides is a broken measurement: of both versions, or of the new
+// one whose reporting is what broke. One that reported little, or only a signal, says nothing by its silence.
 //
 // req: N-04
 func TestAMetricThatFallsSilentIsNoPass(t *testing.T) {
