@@ -110,7 +110,7 @@ type NextShare struct {
 	Seconds  int64   `json:"hold_seconds" doc:"That must still pass at the present share."`
 	More     uint64  `json:"more_requests" doc:"Of the changed version that it takes on average if it is no worse; 0 unknown."`
 	MoreSecs int64   `json:"more_seconds"`
-	Decides  bool    `json:"decides" doc:"Whether the strategy raises the share by evidence. Otherwise it rises after its bake, and this is for information."`
+	Decides  bool    `json:"decides" doc:"Whether the share rises by evidence only (steps: adaptive). Otherwise it rises after its bake at the latest, and this is what it takes to raise it sooner."`
 }
 
 // ArmTotals are sums over what was compared of one version.

@@ -117,7 +117,7 @@ func outOf(chance float64) string {
 func (n names) bounds(r *judge.Report) string {
 	worse := ""
 	for _, m := range r.Metrics {
-		if m.Name == "errors" && m.Ratio.Known && m.Ratio.Low > 1 {
+		if m.Name == "errors" && m.Ratio.Known && m.Ratio.Low >= 1.05 { // less is written as once as many
 			worse = fmt.Sprintf("At least %s times as many errors as %s.", times(m.Ratio.Low), n.stable)
 		}
 	}

@@ -174,3 +174,12 @@ func TestASentenceRulesOutWhatTheComparisonDoes(t *testing.T) {
 		}
 	}
 }
+
+// An interval that begins at 1.02 is no "at least 1 times as many".
+func TestNobodyIsToldOnceAsMany(t *testing.T) {
+	r := judge.Report{Open: 10, Metrics: []judge.MetricReport{{Name: "errors",
+		Ratio: judge.Interval{Known: true, Value: 4.3, Low: 1.02, High: 11}}}}
+	if got := (names{"v2", "v1"}).bounds(&r); strings.Contains(got, "At least") {
+		t.Error(got)
+	}
+}

@@ -44,13 +44,17 @@ func Lines(v *api.Verdict) [][2]string {
 	c := v.Comparison
 	lines := [][2]string{{"state", stateLine(v)}, {"how sure", c.Says.Sure}, {"how bad", c.Says.RuledOut},
 		{"missing", c.Says.Needs}, {"harm", c.Says.Harm}}
+	if c.Next != nil && !c.Next.Decides && v.State != "bad" {
+		lines = append(lines, [2]string{"share",
+			"Rises after its bake, as the strategy says; what is missing would be needed to raise it sooner."})
+	}
 	if v.StableBroken != nil {
 		lines = append(lines, [2]string{"held to", brokenLine(v)})
 	}
 	if n := len(c.Shared); n > 0 {
 		lines = append(lines, [2]string{"shared", sharedLine(c.Shared[n-1])})
 	}
-	if c.WarmUntil != nil {
+	if c.WarmUntil != nil && v.State != "bad" {
 		lines = append(lines, [2]string{"caches", "Cold: response times are judged from " + clock(*c.WarmUntil) + " on."})
 	}
 	var out [][2]string
@@ -70,6 +74,8 @@ func stateLine(v *api.Verdict) string {
 			continue
 		}
 		switch high := math.Min(m.Ratio.High, 1e6); {
+		case m.Ratio.Open && m.Ratio.Value <= 0:
+			s += "; no visitor of it has failed yet"
 		case m.Ratio.Open:
 			s += fmt.Sprintf("; %s times as many errors as stable, with no upper limit yet", factor(m.Ratio.Value))
 		default:

@@ -71,7 +71,7 @@ func comparison(v guard.Verdict, c Context) *api.Comparison {
 	if n := v.Next; n != nil {
 		out.Next = &api.NextShare{
 			Share: 100 * n.To, Excluded: n.Excluded, Have: n.Have, Need: n.Need, Slow: n.Slow, Seconds: n.Seconds,
-			More: n.MoreRequests, MoreSecs: n.MoreSeconds, Decides: c.Step.Adaptive || c.Step.Shorten,
+			More: n.MoreRequests, MoreSecs: n.MoreSeconds, Decides: c.Step.Adaptive,
 		}
 	}
 	return out

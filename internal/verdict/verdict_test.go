@@ -1,7 +1,9 @@
 package verdict
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -183,5 +185,26 @@ func TestARatioIsReadable(t *testing.T) {
 	want := "bad; 123 times as many errors as stable (10 to 1000000)"
 	if got := Lines(v)[0][1]; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// A line of a terminal says nothing that is over or that is none: caches of a version that is back, none times as many
+// errors; and at fixed steps, that the share rises without what is missing.
+func TestLinesSayWhatHolds(t *testing.T) {
+	warm := at(30)
+	v := &api.Verdict{State: "bad", Comparison: &api.Comparison{WarmUntil: &warm,
+		Next:    &api.NextShare{Share: 25},
+		Metrics: []api.MetricEvidence{{Name: "errors", Ratio: api.Ratio{Known: true, Open: true}}}}}
+	said := func() string { return fmt.Sprint(Lines(v)) }
+	if got := said(); strings.Contains(got, "Cold") || strings.Contains(got, "bake") ||
+		!strings.Contains(got, "has failed yet") {
+		t.Error(got)
+	}
+	v.State = "watching"
+	if got := said(); !strings.Contains(got, "Cold") || !strings.Contains(got, "Rises after its bake") {
+		t.Error(got)
+	}
+	if v.Comparison.Next.Decides = true; strings.Contains(said(), "Rises after its bake") {
+		t.Error(said())
 	}
 }

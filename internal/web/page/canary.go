@@ -10,17 +10,22 @@ import (
 )
 
 // exposureLine says who has seen the new version and what it cost them so far.
-func exposureLine(c api.Canary) string {
+func exposureLine(r api.Release, c api.Canary) string {
 	if c.Exposed == 0 { // those who came before it are on it too, but are not counted
-		return harmLine(c) + "."
+		return harmLine(r, c) + "."
 	}
-	return count(c.Exposed) + " new visitors have been on it; " + lowerFirst(harmLine(c)) + "."
+	return count(c.Exposed) + " new visitors have been on it; " + lowerFirst(harmLine(r, c)) + "."
 }
 
-// harmLine says what the new version cost its visitors so far.
-func harmLine(c api.Canary) string {
-	if c.HarmExtra >= 0.5 {
-		return "About " + plural(int(c.HarmExtra+0.5), "request") + " failed that would not have failed on the stable version"
+// harmLine says what the new version cost its visitors so far: as the comparison counts it, while there is one, so that
+// a page says one number.
+func harmLine(r api.Release, c api.Canary) string {
+	harm := c.HarmExtra
+	if r.Verdict != nil && r.Verdict.Comparison != nil {
+		harm = r.Verdict.Comparison.Harm
+	}
+	if harm >= 0.5 {
+		return "About " + plural(int(harm+0.5), "request") + " failed that would not have failed on the stable version"
 	}
 	return "No request failed beyond the stable version’s rate"
 }

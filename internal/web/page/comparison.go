@@ -97,7 +97,7 @@ func before(r api.Release) string {
 // harmMeter draws the harm beside what nobody could have avoided.
 func harmMeter(c api.Comparison) plot.Meter {
 	m := plot.Meter{ID: "harm", Title: "Harm so far", Note: "failed requests beyond the stable version’s rate",
-		Value: max(c.Harm, 0), Mark: c.HarmFloor, Says: plural(int(max(c.Harm, 0)+0.5), "request")}
+		Value: max(c.Harm, 0), Mark: c.HarmFloor, Says: count(int64(max(c.Harm, 0) + 0.5))}
 	if c.HarmFloor > 0 {
 		m.Marked = fmt.Sprintf("%.0f: the least, by any method", max(c.HarmFloor, 1))
 	}
@@ -224,7 +224,7 @@ func metricName(m api.MetricEvidence) string {
 
 // measured writes a version's value, where something was measured.
 func measured(m api.MetricEvidence, v float64) string {
-	if m.Judged == 0 {
+	if m.Judged == 0 || m.Name == "latency" && v <= 0 { // no request takes no time: nothing was measured
 		return "–"
 	}
 	return valueOf(v, m.Unit)

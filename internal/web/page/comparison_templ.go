@@ -174,7 +174,7 @@ func comparison(f Frame, r api.Release, v api.Verdict) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				if v.Comparison.WarmUntil != nil {
+				if v.Comparison.WarmUntil != nil && v.State != "bad" && r.Ended == nil {
 					templ_7745c5c3_Var11 := templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 						templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 						templ_7745c5c3_Buffer, templ_7745c5c3_IsBuffer := templruntime.GetBuffer(templ_7745c5c3_W)

@@ -300,7 +300,7 @@ func Release(f Frame, r api.Release, parts ReleaseParts) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					if parts.Canary != nil {
-						templ_7745c5c3_Err = canarySmall(f, *parts.Canary).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = canarySmall(f, r, *parts.Canary).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
