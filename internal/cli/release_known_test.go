@@ -57,6 +57,20 @@ func TestWatchTellsWhatTheVerdictKnows(t *testing.T) {
 	}
 }
 
+// Near a line evidence crosses it many times a minute: that is told when it has settled, a doubt at once.
+func TestWatchWaitsForWhatWavers(t *testing.T) {
+	calm, sound := judged("watching", 0.2, 100), judged("safe", 0.2, 120)
+	sound.Verdict.Comparison.RuledOut = 2
+	doubt := judged("suspicious", 0.97, 1000)
+	s := &stage{phases: []api.Release{calm, sound, calm, doubt, over(doubt)}}
+	r := s.run(t, "", false, "release", "watch", "v2")
+	for want, n := range map[string]int{"watching: v2 must wait.": 1, "safe: v2": 0, "suspicious: v2 must wait.": 1} {
+		if got := strings.Count(r.out, want); got != n {
+			t.Errorf("%q stands %d times, want %d:\n%s", want, got, n, r.out)
+		}
+	}
+}
+
 // Where nothing is compared, as in production, a sentence that only counts on is no line: a watch lasts half an hour.
 func TestWatchDoesNotCount(t *testing.T) {
 	var phases []api.Release

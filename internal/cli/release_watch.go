@@ -19,6 +19,9 @@ import (
 // look is how often a watched release is read.
 const look = time.Second
 
+// settled is how long evidence must have been calm before another line is printed of how it moves.
+const settled = 15 * time.Second
+
 func (c *cli) releaseWatch() *cobra.Command {
 	return &cobra.Command{
 		Use: "watch RELEASE", Short: "Watch a release until it ends", Args: cobra.ExactArgs(1),
@@ -45,7 +48,8 @@ type watcher struct {
 	logged   string // the last sentence of the log that was shown
 	share    float64
 	known    verdict.Known
-	drawn    int // lines that stand on the terminal to be drawn over
+	told     time.Time // when something new of what is known was printed
+	drawn    int       // lines that stand on the terminal to be drawn over
 	lost     bool
 }
 
@@ -107,8 +111,14 @@ func (w *watcher) begin(ctx context.Context, r api.Release) {
 // show prints what is new.
 func (w *watcher) show(ctx context.Context, r api.Release) error {
 	k := verdict.KnownOf(r.Verdict)
+	if !w.json && !w.Terminal && k.Wavers(w.known) && time.Since(w.told) < settled {
+		k = w.known
+	}
 	news := k.News(w.known, r.Verdict, !w.blind)
 	changed := r.Revision != w.revision || k != w.known
+	if k != w.known {
+		w.told = time.Now()
+	}
 	w.revision, w.known = r.Revision, k
 	if w.json {
 		if !changed {

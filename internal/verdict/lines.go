@@ -111,6 +111,14 @@ func sharedLine(s api.Stretch) string {
 // clock is a time of day in the reader's zone.
 func clock(t time.Time) string { return t.Local().Format("15:04:05") }
 
+// Wavers says that a verdict means what the one before did, and that only evidence moved around a line, as it does many
+// times a minute where it is near one: between watching and safe, or what is ruled out. Whoever prints lines may wait.
+func (k Known) Wavers(before Known) bool {
+	calm := func(state string) bool { return state == "watching" || state == "safe" }
+	return calm(k.state) && calm(before.state) && k.word == before.word && k.action == before.action &&
+		k.mode == before.mode && k.shared == before.shared && k.warm == before.warm
+}
+
 // News are the sentences about what a verdict knows now and did not before. Logged says that the reader sees the log as
 // well, where the guard's sentence stands whenever its word or what it asks for changes.
 func (k Known) News(before Known, v *api.Verdict, logged bool) []string {
