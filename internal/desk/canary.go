@@ -129,10 +129,8 @@ func limits(r release.Release) api.CanaryLimits {
 
 // shareRules are the guard's rules at the release's shares.
 func shareRules(r release.Release) (guard.Rules, bool) {
-	for _, s := range r.Plan.Steps {
-		if s.Kind == release.KindShare {
-			return s.Rules, true
-		}
+	if list := r.Plan.Shares(); len(list) > 0 {
+		return list[0].Rules, true
 	}
 	return guard.Rules{}, false
 }

@@ -100,6 +100,17 @@ type Plan struct {
 	Timing   Timing `json:"timing"`
 }
 
+// Shares are the steps of the plan that give the new version visitors beside the stable one, or all of them.
+func (p Plan) Shares() []Step {
+	var out []Step
+	for _, s := range p.Steps {
+		if s.Kind == KindShare {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // Timing are the plan's general durations.
 type Timing struct {
 	Look  time.Duration `json:"look"`  // between two looks of the guard

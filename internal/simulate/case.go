@@ -65,7 +65,7 @@ func ParseCase(text string) (Case, error) {
 	bad := func(format string, args ...any) (Case, error) {
 		return Case{}, fault.New(fault.Invalid, "fault_malformed", "--fault %q: %s. Name one of %s; or define one like "+
 			"errors=3x,after=20m with errors (3x or +5%%), latency (1.25x), route (3x), leak (2%%: so much slower each minute) "+
-			"and after (a time).", text, fmt.Sprintf(format, args...), caseNames())
+			"and after (a time).", text, fmt.Sprintf(format, args...), listed(Cases(), caseName))
 	}
 	name, rest, named := strings.Cut(text, ":")
 	if !named {
@@ -127,15 +127,4 @@ func (c *Case) set(key, value string) string {
 		return ""
 	}
 	return fmt.Sprintf("%s=%s is not understood", key, value)
-}
-
-func caseNames() string {
-	s := ""
-	for i, c := range Cases() {
-		if i > 0 {
-			s += ", "
-		}
-		s += c.Name
-	}
-	return s
 }

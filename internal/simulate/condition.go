@@ -136,11 +136,8 @@ func ParseCondition(text string, cases []Case) (Condition, error) {
 	all := measures()
 	i := slices.IndexFunc(all, func(m measure) bool { return m.name == c.Metric })
 	if i < 0 {
-		names := make([]string, 0, len(all))
-		for _, m := range all {
-			names = append(names, m.name)
-		}
-		return bad(from, "there is no metric %q. There are: %s", c.Metric, strings.Join(names, ", "))
+		return bad(from, "there is no metric %q. There are: %s", c.Metric,
+			listed(all, func(m measure) string { return m.name }))
 	}
 	if skip(); strings.HasPrefix(rest, "(") {
 		rest = rest[1:]
@@ -151,7 +148,7 @@ func ParseCondition(text string, cases []Case) (Condition, error) {
 		}
 		c.Fault, rest = strings.TrimSpace(rest[:end]), rest[end+1:]
 		if !slices.ContainsFunc(cases, func(k Case) bool { return k.Name == c.Fault }) {
-			return bad(from, "no fault %q is tried. Tried are: %s", c.Fault, namesOf(cases))
+			return bad(from, "no fault %q is tried. Tried are: %s", c.Fault, listed(cases, caseName))
 		}
 	}
 	skip()
@@ -194,13 +191,16 @@ func (u unit) read(text string) (float64, string) {
 	return x, ""
 }
 
-func namesOf(cases []Case) string {
-	names := make([]string, 0, len(cases))
-	for _, c := range cases {
-		names = append(names, c.Name)
+// listed names what there is to choose from.
+func listed[T any](list []T, name func(T) string) string {
+	names := make([]string, 0, len(list))
+	for _, x := range list {
+		names = append(names, name(x))
 	}
 	return strings.Join(names, ", ")
 }
+
+func caseName(c Case) string { return c.Name }
 
 // Violation is a condition that a result is beyond.
 type Violation struct {

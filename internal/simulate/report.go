@@ -188,15 +188,13 @@ func floor(p release.Plan, c Case, errors float64) float64 {
 	if !(bad > errors) {
 		return 0
 	}
-	for _, s := range p.Steps {
-		if s.Kind == release.KindShare && s.Share < 100 {
-			p0 := max(errors, 1e-5)
-			x := judge.WaldLimit(p0, bad, s.Share/100, s.Rules.Alpha) * (bad - errors)
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return 0
-			}
-			return x
-		}
+	list := shares(p)
+	if len(list) == 0 {
+		return 0
 	}
-	return 0
+	x := judge.WaldLimit(max(errors, 1e-5), bad, list[0].Share/100, list[0].Rules.Alpha) * (bad - errors)
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	return x
 }

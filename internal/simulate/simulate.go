@@ -125,7 +125,7 @@ func (o Options) check() error {
 	case len(o.Strategies) == 0 || len(o.Cases) == 0 || len(o.Backgrounds) == 0:
 		return fault.New(fault.Invalid, "nothing_to_simulate", "There is nothing to try: name a strategy, a fault and a "+
 			"background.")
-	case o.Runs < 1 || o.Healthy < 1 || o.Runs > 1e6 || o.Healthy > 1e6:
+	case o.Runs < 1 || o.Healthy < 1 || o.Runs > 1e6 || o.Healthy > 3e6: // three times as many, by default
 		return fault.New(fault.Invalid, "flag_out_of_range", "--runs goes from 1 to 1000000.")
 	}
 	if o.Recording != nil && slices.ContainsFunc(o.Cases, func(c Case) bool { return c.Shared }) {
@@ -249,20 +249,9 @@ func ParseBackgrounds(names []string) ([]Background, error) {
 		i := slices.IndexFunc(all, func(b Background) bool { return b.Name == name })
 		if i < 0 {
 			return nil, fault.New(fault.Invalid, "background_unknown", "There is no background %q. There are: mixed, %s.",
-				name, backgroundNames())
+				name, listed(all, func(b Background) string { return b.Name }))
 		}
 		out = append(out, all[i])
 	}
 	return out, nil
-}
-
-func backgroundNames() string {
-	s := ""
-	for i, b := range Backgrounds() {
-		if i > 0 {
-			s += ", "
-		}
-		s += b.Name
-	}
-	return s
 }

@@ -32,13 +32,7 @@ func Suggest(ctx context.Context, o Options, r Report) []Suggestion {
 
 // shares are a plan's steps beside a stable version.
 func shares(p release.Plan) []release.Step {
-	var out []release.Step
-	for _, s := range p.Steps {
-		if s.Kind == release.KindShare && s.Share < 100 {
-			out = append(out, s)
-		}
-	}
-	return out
+	return slices.DeleteFunc(p.Shares(), func(s release.Step) bool { return s.Share >= 100 })
 }
 
 // bakes says what the first share can know in its bake.
@@ -192,12 +186,9 @@ func tried(ctx context.Context, o Options, r Report) []Suggestion {
 		}
 	}
 	if len(out) == 0 {
-		words := make([]string, 0, len(list))
-		for _, c := range list {
-			words = append(words, c.word)
-		}
 		out = append(out, Suggestion{Lines: []string{}, Sentence: fmt.Sprintf(
-			"Tried and not better at the same false rollbacks and misses: %s.", strings.Join(words, ", "))})
+			"Tried and not better at the same false rollbacks and misses: %s.",
+			listed(list, func(c candidate) string { return c.word }))})
 	}
 	return out
 }

@@ -43,10 +43,8 @@ func (h *History) Before(p release.Plan) Before {
 
 // rules are the guard's limits at the first share of a plan.
 func rules(p release.Plan) guard.Rules {
-	for _, s := range p.Steps {
-		if s.Kind == release.KindShare {
-			return s.Rules
-		}
+	if list := p.Shares(); len(list) > 0 {
+		return list[0].Rules
 	}
 	return guard.DefaultRules()
 }
