@@ -50,7 +50,8 @@ func (c *cli) judgeReplay() *cobra.Command {
 				return err
 			}
 			return fault.New(fault.Refused, "verdict_differs",
-				"The recorded verdicts are not what the stored evidence says, from look %d on.", out.Differs[0].Look)
+				"The recorded verdicts are not what the stored evidence says, from look %d on: the database was changed, or "+
+					"another version of Slipway made them.", out.Differs[0].Look)
 		}),
 	}
 	cmd.Flags().StringVar(&export, "export", "", "write what was compared to this file, for judge stream and simulate")
