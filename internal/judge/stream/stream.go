@@ -192,7 +192,8 @@ func (r *runner) check() error {
 		"stable.latency": len(in.Stable.Latency), "canary.latency": len(in.Canary.Latency),
 	} {
 		if n > r.o.Settings.Bins.Count {
-			return fmt.Errorf("%s has %d counts, --bins says %d", name, n, r.o.Settings.Bins.Count)
+			return fmt.Errorf("%s has %d counts, --bins says %d: give the layout that they were counted in",
+				name, n, r.o.Settings.Bins.Count)
 		}
 	}
 	for name, n := range map[string]int{
