@@ -157,7 +157,7 @@ func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time
 		until = (recent[0].Second + sampled - 1) / sampled * sampled
 		recent = slices.DeleteFunc(recent, func(b metric.Bucket) bool { return b.Second < until })
 	}
-	samples, err := d.DB.SamplesOf(ctx, d.Strategy.App, from.Add(-time.Hour), time.Unix(until, 0), deployment)
+	samples, err := d.DB.SamplesOf(ctx, d.Strategy.App, from, time.Unix(until, 0), deployment)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time
 	}
 	out := []metric.Bucket{}
 	for _, s := range samples {
-		if !compared[s.Class] || s.Second+s.Span <= from.Unix() || len(recent) > 0 && s.Second+s.Span > until {
+		if !compared[s.Class] || len(recent) > 0 && s.Second+s.Span > until {
 			continue
 		}
 		var b metric.Bucket

@@ -61,7 +61,6 @@ type latencyEvidence struct {
 	safe   float64 // ln of the evidence that 1.5 times as many slow requests are ruled out
 	slow   uint64  // slow requests of the canary that were judged
 	judged uint64
-	maxLog float64
 	sumC   [MaxBins]float64 // judged since the last change of the share: for the size of the difference
 	sumS   [MaxBins]float64
 	nC, nS float64

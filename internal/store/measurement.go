@@ -105,8 +105,12 @@ func (s notes) PutSample(ctx context.Context, v Sample) error {
 	return nil
 }
 
-// SamplesOf returns the samples of the app that start at or after from and before
-// to, oldest first; of the given deployments, or of all when none is given.
+// longestSpan is how many seconds a sample covers at most.
+const longestSpan = 3600
+
+// SamplesOf returns the samples of the app that hold something of the time from one
+// moment up to before another, oldest first; of the given deployments, or of all
+// when none is given.
 func (r reads) SamplesOf(ctx context.Context, app string, from, to time.Time, deployments ...string) ([]Sample, error) {
 	query, args := samplesQuery(app, from, to, deployments)
 	out, err := all(ctx, r.run, scanSample, query, args...)
@@ -154,7 +158,8 @@ func samplesQuery(app string, from, to time.Time, deployments []string) (string,
 	var c clause
 	c.and("app = ?", app)
 	c.in("deployment", deployments)
-	c.and("second >= ? AND second < ?", from.Unix(), to.Unix())
+	c.and("second > ? AND second < ?", from.Unix()-longestSpan, to.Unix()) // what the index finds
+	c.and("second + span > ?", from.Unix())
 	return `SELECT app, deployment, class, second, span, doc FROM samples` + c.String() +
 		` ORDER BY second, deployment, class, span`, c.args
 }

@@ -79,6 +79,18 @@ func TestSamples(t *testing.T) {
 		if got, err = db.SamplesOf(ctx, "shop", at(0), at(100)); err != nil || len(got) != 4 {
 			t.Errorf("samples of all: %v, %v", got, err)
 		}
+		// One that began before the time and reaches into it is part of it; one that was over is not.
+		for _, s := range []store.Sample{{Second: base - 3599, Span: 3600}, {Second: base - 3600, Span: 3600},
+			{Second: base - 3599, Span: 60}} {
+			s.App, s.Deployment, s.Class, s.Doc = "shop", "dep_3", "document", json.RawMessage("{}")
+			if err := db.PutSample(ctx, s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err = db.SamplesOf(ctx, "shop", at(0), at(1), "dep_3"); err != nil || len(got) != 1 ||
+			got[0].Second != base-3599 || got[0].Span != 3600 {
+			t.Errorf("samples that reach into it: %v, %v", got, err)
+		}
 		if n, err := db.PruneSamples(ctx, 1, at(2).Unix()); err != nil || n != 2 {
 			t.Errorf("pruned %d, %v", n, err)
 		}
