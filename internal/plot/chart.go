@@ -73,6 +73,7 @@ func (c Chart) frame(p *pen) *frame {
 	}
 	f.h = height - headRoom - footRoom // the same with and without events
 	f.axis = newAxis(c.From, c.To, c.Location)
+	f.elapsed = c.Elapsed
 	if !f.ok() {
 		f.from, f.to = extent(c.Series)
 	}

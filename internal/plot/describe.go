@@ -9,7 +9,7 @@ import (
 func (f *frame) describe(c Chart) string {
 	var b strings.Builder
 	if f.ok() {
-		fmt.Fprintf(&b, "From %s to %s %s.", f.clock(f.from), f.clock(f.to), f.zone())
+		b.WriteString(strings.TrimSpace("From "+f.clock(f.from)+" to "+f.clock(f.to)+" "+f.zone()) + ".")
 	}
 	for _, l := range f.lines[:min(len(f.lines), 8)] {
 		b.WriteString(" " + f.describeLine(l))

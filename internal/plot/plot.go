@@ -108,6 +108,7 @@ type Chart struct {
 	Unit      Unit           //
 	From, To  time.Time      // the time axis; the same on all plots of a page
 	Location  *time.Location // of the labels; nil is UTC
+	Elapsed   bool           // the axis shows the time since From, which is no moment of a day
 	Low, High float64        // the value axis shows at least this; data and zero may widen it
 	Log       bool           // logarithmic value axis: ratios
 	Height    int            // CSS pixels with the time axis; 0 is 180

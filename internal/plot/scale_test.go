@@ -153,3 +153,24 @@ func zone(t *testing.T, name string) *time.Location {
 	}
 	return l
 }
+
+// An axis of time that has passed shows no clock, and no date where it begins.
+func TestTimeThatHasPassed(t *testing.T) {
+	t.Parallel()
+	from := time.Unix(0, 0).UTC()
+	for length, want := range map[time.Duration]string{
+		2 * time.Minute:  "0|30\u00a0s|1\u00a0min|90\u00a0s|2\u00a0min",
+		6 * time.Hour:    "0|2\u00a0h|4\u00a0h|6\u00a0h",
+		90 * time.Minute: "0|30\u00a0min|1\u00a0h|90\u00a0min",
+	} {
+		a := newAxis(from, from.Add(length), nil)
+		a.elapsed = true
+		var got []string
+		for _, k := range a.ticks(5) {
+			got = append(got, k.label)
+		}
+		if s := strings.Join(got, "|"); s != want {
+			t.Errorf("%v: %q, want %q", length, s, want)
+		}
+	}
+}

@@ -1,18 +1,22 @@
 package plot
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // axis is the time axis: from lies at 0, to at 1.
 type axis struct {
 	from, to time.Time
 	in       *time.Location
+	elapsed  bool // time since from, and no time of a day
 }
 
 func newAxis(from, to time.Time, in *time.Location) axis {
 	if in == nil {
 		in = time.UTC
 	}
-	return axis{from, to, in}
+	return axis{from: from, to: to, in: in}
 }
 
 // ok reports whether the axis has a length that can be divided.
@@ -107,6 +111,8 @@ func (a axis) months(step int) []tick {
 func (a axis) face(t time.Time, step time.Duration) string {
 	t = t.In(a.in)
 	switch {
+	case a.elapsed:
+		return since(t.Sub(a.from))
 	case step >= day || t.Hour() == 0 && t.Minute() == 0 && t.Second() == 0:
 		return t.Format("2 Jan")
 	case step < time.Minute:
@@ -116,8 +122,24 @@ func (a axis) face(t time.Time, step time.Duration) string {
 	}
 }
 
+// since writes a time that has passed: "45 s", "90 min", "6 h".
+func since(d time.Duration) string {
+	switch d = d.Round(time.Second); {
+	case d == 0:
+		return "0"
+	case d%time.Hour == 0:
+		return strconv.Itoa(int(d/time.Hour)) + "\u00a0h"
+	case d%time.Minute == 0 || d >= 10*time.Minute:
+		return strconv.Itoa(int((d+30*time.Second)/time.Minute)) + "\u00a0min"
+	}
+	return strconv.Itoa(int(d/time.Second)) + "\u00a0s"
+}
+
 // clock writes a moment in the axis's zone, with the day when the axis is long.
 func (a axis) clock(t time.Time) string {
+	if a.elapsed {
+		return since(t.Sub(a.from))
+	}
 	layout := "15:04"
 	switch span := a.to.Sub(a.from); {
 	case span > 2*day:
@@ -130,6 +152,9 @@ func (a axis) clock(t time.Time) string {
 
 // zone returns the short name of the zone at the end of the axis.
 func (a axis) zone() string {
+	if a.elapsed {
+		return ""
+	}
 	name, _ := a.to.In(a.in).Zone()
 	return name
 }

@@ -17,14 +17,15 @@ import (
 
 // pageStyle is what the page needs beside the pictures' own.
 const pageStyle = `
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 24px auto; padding: 0 16px;
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1280px; margin: 24px auto; padding: 0 16px;
   color: var(--plot-ink); background: var(--plot-surface); }
 h1 { font-size: 22px; } h2 { font-size: 17px; margin-top: 32px; }
 table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; display: block; }
 table { overflow-x: auto; }
 th, td { text-align: left; padding: 3px 12px 3px 0; white-space: nowrap; border-bottom: 1px solid #8884; }
 .bad { color: var(--plot-critical); } code, pre { font-size: 13px; }
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 8px 32px; }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr)); gap: 8px 32px; }
+.grid > * { min-width: 0; } .plot-svg { width: calc(100% - 148px); } .scroll { overflow-x: auto; }
 `
 
 // Page writes a report as a page that needs nothing else: no script, no other file.
@@ -99,11 +100,8 @@ func (p *page) draw(c plot.Chart) {
 	}
 }
 
-// at is a number of seconds on the time axis, which begins at midnight so that it reads as time that has passed.
+// at is a number of seconds on the time axis.
 func at(seconds float64) time.Time { return time.Unix(0, int64(seconds*1e9)).UTC() }
-
-// passed names what the time axis shows.
-func passed() *time.Location { return time.FixedZone("h:min", 0) }
 
 func (p *page) pictures() {
 	names := p.strategies()
@@ -169,14 +167,14 @@ func shareOverTime(x Result) plot.Chart {
 	}
 	return plot.Chart{
 		Title: x.Strategy + ": " + x.Case.Name, Note: fmt.Sprintf("%d releases", x.Runs), Unit: plot.Percent, From: at(0),
-		To: at(end), Location: passed(), High: 100, Series: []plot.Series{s},
+		To: at(end), Elapsed: true, High: 100, Series: []plot.Series{s},
 	}
 }
 
 // foundByThen draws one case of every strategy.
 func (p *page) foundByThen(kase string, names []string) plot.Chart {
 	c := plot.Chart{
-		Title: kase, Unit: plot.Fraction, From: at(0), Location: passed(), High: 1, Empty: "Nothing was found.",
+		Title: kase, Unit: plot.Fraction, From: at(0), Elapsed: true, High: 1, Empty: "Nothing was found.",
 	}
 	end := 60.0
 	for _, x := range p.r.Results {
@@ -233,8 +231,7 @@ func (p *page) harm() {
 		return
 	}
 	scale := func(v float64) float64 { return width * math.Log1p(max(v, 0)) / math.Log1p(most) }
-	p.say("<svg role=\"img\" aria-label=\"Harm by fault\" width=\"900\" height=\"%d\" style=\"max-width:100%%\">\n",
-		n*high+8)
+	p.say("<div class=\"scroll\"><svg role=\"img\" aria-label=\"Harm by fault\" width=\"900\" height=\"%d\">\n", n*high+8)
 	y := 0
 	p.r.each(false, func(name, strategy string, x Result) {
 		if x.Floor <= 0 || x.Failed == nil {
@@ -252,5 +249,5 @@ func (p *page) harm() {
 			238+scale(max(x.Failed.Mean, x.Floor)), y+15, number(x.Failed.Mean), number(x.Floor))
 		y += high
 	})
-	p.say("</svg>\n")
+	p.say("</svg></div>\n")
 }
