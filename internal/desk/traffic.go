@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
@@ -106,7 +107,15 @@ func modelOf(list []metric.Bucket, now time.Time) api.Traffic {
 		out.Bursts = float64(h.Background().Bursts) / (float64(sliced) / 3600)
 	}
 	out.Sentence = fmt.Sprintf(
-		"%.3g requests/s with %.2g %% errors, half within %.0f ms and 95 %% within %.0f ms, over %.3g h.", out.Rate,
-		100*out.ErrorRate, out.P50MS, out.P95MS, out.Hours)
+		"%s requests/s with %s %% errors, half within %.0f ms and 95 %% within %.0f ms, over %s h.", readable(out.Rate),
+		readable(100*out.ErrorRate), out.P50MS, out.P95MS, readable(out.Hours))
 	return out
+}
+
+// readable writes a number with three digits, or as a whole one: never with an exponent.
+func readable(x float64) string {
+	if x >= 100 {
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64)
 }

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,5 +60,9 @@ func TestTooLittleTrafficIsNoModel(t *testing.T) {
 	m := modelOf([]metric.Bucket{{Second: now.Unix() - 100, Requests: 500, Errors: 5}}, now)
 	if !m.Known || m.Rate != 5 || m.Daily != 1 || m.Bursts != 0 {
 		t.Errorf("%+v", m)
+	}
+	m = modelOf([]metric.Bucket{{Second: now.Unix() - 10, Requests: 15_000, Errors: 15_000}}, now)
+	if want := "1500 requests/s with 100 % errors"; !strings.HasPrefix(m.Sentence, want) {
+		t.Errorf("%q does not begin with %q", m.Sentence, want)
 	}
 }
