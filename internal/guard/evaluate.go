@@ -203,6 +203,10 @@ func (x *exam) stableIll() bool {
 	return slices.ContainsFunc(x.answers, func(a answer) bool { return a.Arm == stable && a.Level == Critical })
 }
 
+// edgeLag is how long the edges' seconds take at most while edges are heard. What is later has not been measured, and
+// the time until the measurement counts as broken must pass no bake.
+const edgeLag = 10 * time.Second
+
 // verdict takes the weightiest answer and puts it into words.
 func (x *exam) verdict() Verdict {
 	now := x.pass.here[0]
@@ -214,7 +218,7 @@ func (x *exam) verdict() Verdict {
 	if x.report != nil {
 		v.Sureness, v.State = x.report.Sureness, x.report.State
 	}
-	if x.rules.Source != "" {
+	if x.rules.Source != "" || x.lag > edgeLag {
 		v.Behind = x.lag
 	}
 	top := x.top()

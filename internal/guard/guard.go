@@ -236,7 +236,8 @@ type Verdict struct {
 	Next      *judge.Climb  `json:"next,omitempty"`       // the next share, where the evidence does not permit it yet
 	Lacks     string        `json:"lacks,omitempty"`      // what is missing for it, in words
 
-	// Behind is how far the measurement is behind At, where it is not the edge's: so much of a bake is not known yet.
+	// Behind is how far the measurement is behind At, the edges' only when they are silent: so much of a bake is not known
+	// yet.
 	Behind time.Duration `json:"behind,omitempty"`
 
 	Mode          Mode      `json:"mode,omitempty"`          // what the change is held to

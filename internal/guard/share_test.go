@@ -131,3 +131,17 @@ func TestABrokenLimitCountsWhileTheMeasurementIsBroken(t *testing.T) {
 	ev.Stable = ev.Stable[:100]
 	check(t, Evaluate(r, ev), want{Worse, Undo, "health", Critical, "v2 is worse. The health check"})
 }
+
+// Before the measurement counts as broken its silence must pass no bake either.
+//
+// req: N-04
+func TestSilentEdgesPassNoBake(t *testing.T) {
+	t.Parallel()
+	for lag, want := range map[int64]time.Duration{2: 0, 40: 40 * time.Second} {
+		ev := flat{n: 300, share: 10, canary: 10, stable: 90}.evidence()
+		ev.Now = time.Unix(ev.Complete+lag, 0)
+		if v := Evaluate(absolute(), ev); v.Word == Broken || v.Behind != want {
+			t.Errorf("%d s behind: %s of the bake are not known, want %s: %s", lag, v.Behind, want, v.Sentence)
+		}
+	}
+}
