@@ -1,10 +1,12 @@
 package prometheus
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -15,8 +17,9 @@ import (
 )
 
 const (
-	maxAnswer = 8 << 20
-	maxSeries = 5000
+	maxAnswer  = 8 << 20
+	maxSeries  = 5000
+	maxObjects = 200_000 // in an answer: series, and samples that are native histograms
 )
 
 // series is one line of an answer: samples in time order. Of a native histogram the cells of each sample.
@@ -130,6 +133,9 @@ func readResult(kind string, raw json.RawMessage) ([]series, error) {
 		Histogram  json.RawMessage   `json:"histogram"`
 		Histograms []json.RawMessage `json:"histograms"`
 	}
+	if n := bytes.Count(raw, []byte("{")); n > maxObjects { // before they take a hundred times as much memory
+		return nil, away(nil, "Prometheus answered with %d objects; at most %d are read.", n, maxObjects)
+	}
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return nil, away(err, "Prometheus's answer cannot be read.")
 	}
@@ -144,6 +150,9 @@ func readResult(kind string, raw json.RawMessage) ([]series, error) {
 		}
 		if x.Histogram != nil {
 			x.Histograms = append(x.Histograms, x.Histogram)
+		}
+		if len(x.Values) > 0 && len(x.Histograms) > 0 { // e.g. a process was replaced by one that counts otherwise
+			return nil, away(nil, "Prometheus answered with numbers and native histograms in one series.")
 		}
 		for _, v := range x.Values {
 			at, value, err := sample(v)
@@ -206,7 +215,10 @@ func (s *series) histogram(raw json.RawMessage) error {
 				v[i], err = strconv.ParseFloat(text, 64)
 			}
 		}
-		cells = append(cells, cell{max(v[0], 0), v[1], v[2]})
+		if err == nil && (math.IsNaN(v[0]) || math.IsInf(v[0], 1) || !(v[1] >= v[0]) || !(v[2] >= 0) || math.IsInf(v[2], 1)) {
+			return away(nil, "Prometheus's answer has a histogram with impossible numbers.")
+		}
+		cells = append(cells, cell{max(v[0], 0), max(v[1], 0), v[2]})
 	}
 	if err != nil || len(pair) != 2 {
 		return away(err, "Prometheus's answer has a histogram that cannot be read.")

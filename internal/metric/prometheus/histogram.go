@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
@@ -14,6 +15,12 @@ import (
 // golden is the step of the sequence that spreads durations: its multiples modulo 1 fill the unit interval most
 // evenly.
 const golden = 0.6180339887498949
+
+const (
+	mostCounted   = 1e9    // of one kind in a window
+	mostValue     = 1e15   // of a mean: its square is summed and must stay finite
+	maxRemembered = 50_000 // numbers carried from window to window
+)
 
 // cellsOf turns the increases by le of one window into cells. Nil when there is nothing.
 func (a added) cellsOf(i int) []cell {
@@ -91,10 +98,28 @@ func (s *Source) addTo(sums *judge.Sums, key string, v value) {
 // round makes a whole number of an increase that Prometheus has extrapolated; what is cut off or added is carried
 // over to the next window, so that a sum over windows is off by at most one half.
 func (s *Source) round(key string, x float64) uint64 {
-	x += s.carry[key]
+	if x += s.carry[key]; !(x <= mostCounted) {
+		x = mostCounted // that many are none: what is carried over must stay a number
+	}
 	n := max(math.Floor(x+0.5), 0)
-	s.carry[key] = x - n
-	return uint64(min(n, 1<<40))
+	s.carry[key] = max(x-n, -1)
+	return uint64(n)
+}
+
+// forget lets go of what is remembered of versions that are not asked about any more, and of all when a server makes
+// up bounds.
+func (s *Source) forget(targets []Target) {
+	for _, m := range []map[string]float64{s.carry, s.phase} {
+		if len(m) > maxRemembered {
+			clear(m)
+		}
+		for key := range m {
+			of, _, _ := strings.Cut(key, " ")
+			if !slices.ContainsFunc(targets, func(t Target) bool { return t.Deployment == of }) {
+				delete(m, key)
+			}
+		}
+	}
 }
 
 // spread counts a histogram's durations. Where in its bucket one lies is not known: they are laid out evenly by a
@@ -114,7 +139,7 @@ func (s *Source) spread(into *judge.Sketch, key string, cells []cell) {
 			_, _ = h.Write([]byte(name)) // it cannot fail
 			u = float64(h.Sum32()) / (1 << 32)
 		}
-		many := uint32(1 + n/10_000) // so many at one place, to bound the work
+		many := uint32(1 + n/1000) // so many at one place, to bound the work
 		for left := n; left > 0; left -= uint64(many) {
 			many = min(many, uint32(min(left, math.MaxUint32)))
 			into.AddCount(1000*(c.low+u*(high-c.low)), many)

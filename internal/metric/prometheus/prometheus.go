@@ -109,7 +109,7 @@ func New(o Options) (*Source, error) {
 	s := &Source{o: o, base: u, carry: map[string]float64{}, phase: map[string]float64{}}
 	s.status.Source, s.status.Every = s.Name(), o.Every
 	s.http = &http.Client{Timeout: o.Timeout, CheckRedirect: func(r *http.Request, via []*http.Request) error {
-		if r.URL.Host != u.Host || len(via) > 3 {
+		if r.URL.Host != u.Host || r.URL.Scheme != u.Scheme || len(via) > 3 {
 			return http.ErrUseLastResponse // credentials go nowhere else
 		}
 		return nil
@@ -152,6 +152,7 @@ func (s *Source) Collect(ctx context.Context, now time.Time, targets []Target) (
 	if len(targets) == 0 || now.Before(s.wait) || last <= s.done {
 		return s.alive(now), nil
 	}
+	s.forget(targets)
 	to := min(last, s.done+maxWindows*every)
 	readings := make([]reading, len(targets))
 	var err error

@@ -307,7 +307,7 @@ func (s *Source) readMetric(ctx context.Context, t Target, q Query, p span, r re
 		for _, x := range list {
 			for j, at := range x.at {
 				i := p.window(at)
-				if i < 0 || i >= p.windows() || x.value == nil || math.IsNaN(x.value[j]) || math.IsInf(x.value[j], 0) {
+				if i < 0 || i >= p.windows() || x.value == nil || !(math.Abs(x.value[j]) <= mostValue) {
 					continue
 				}
 				put(i, value{n: 1, sum: x.value[j], sq: x.value[j] * x.value[j], known: true})
