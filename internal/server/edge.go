@@ -151,6 +151,9 @@ func readBatch(body []byte, packed bool) (metric.Batch, error) {
 	if b.Source == "" || len(b.Source) > 128 || len(b.Buckets) > maxEdgeBuckets || b.Complete < 0 {
 		return malformed(nil, "need a source of at most 128 characters and at most 20,000 buckets")
 	}
+	if b.Kind != "" && b.Kind != metric.Edge || len(b.Values) > 0 { // an edge's token speaks for no other source
+		return malformed(nil, "are not an edge's")
+	}
 	for _, k := range b.Buckets {
 		if k.Deployment == "" || len(k.Deployment) > 128 || k.Second < 0 || !slices.Contains(metric.Classes(), k.Class) ||
 			k.Errors > k.Requests+k.Excluded || k.Requests > 1<<40 {

@@ -105,6 +105,8 @@ func TestEdgesDeliverObservations(t *testing.T) {
 		{"no source", `{"sequence":1}`, "X: y"},
 		{"strange class", strings.Replace(string(raw), "document", "weird", 1), "X: y"},
 		{"impossible", strings.Replace(string(raw), `"errors":1`, `"errors":9`, 1), "X: y"},
+		{"of another source", `{"source":"a","kind":"app","sequence":1}`, "X: y"},
+		{"custom metrics", `{"source":"a","sequence":1,"values":[{"deployment":"d","metric":"m"}]}`, "X: y"},
 		{"negative", strings.Replace(string(raw), `"requests":3`, `"requests":-3`, 1), "X: y"},
 	}
 	for _, tt := range tests {

@@ -155,6 +155,14 @@ func (r *runner) read(line []byte) error {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	err := d.Decode(&r.in)
+	if err == nil && !bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")) {
+		err = errors.New("it is no object")
+	}
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("there is something behind the object")
+		}
+	}
 	if err == nil {
 		err = r.check()
 	}

@@ -286,3 +286,15 @@ func TestAStreamThatBreaksPromotesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A second tick on a line would be lost in silence, and null is no tick.
+func TestALineIsOneObject(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{`null`, `{"t":1,"weight":0.05} {"t":2}`, `{"t":1}]`, `{"t":1}x`} {
+		var out strings.Builder
+		err := Run(strings.NewReader(line), &out, Options{Settings: judge.Settings{Bins: judge.ProductBins()}})
+		if err == nil || !strings.Contains(out.String(), `"error":`) {
+			t.Errorf("%s is answered with %s", line, out.String())
+		}
+	}
+}
