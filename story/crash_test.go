@@ -145,7 +145,7 @@ func (c crash) tell(t *testing.T) {
 		for _, at := range points {
 			t.Run(fmt.Sprintf("%d %s", at, strings.Join(kinds[at], "+")), func(t *testing.T) {
 				t.Parallel()
-				c.once(t, at)
+				c.reaches(t, at, kinds[at])
 			})
 		}
 		for _, generation := range c.cuts {
@@ -183,12 +183,32 @@ func (c crash) once(t *testing.T, at int64) ([]int64, map[int64][]string) {
 		c.live(s)
 	}
 	s.until("the end of the story", func() bool { return c.end(s) })
-	if crashed := n.started() > 1; crashed != (at != 0) {
-		t.Errorf("the process was started %d times, want a crash at %d", n.started(), at)
-	}
 	c.look(s, t)
 	events, first := s.sound(t, c.want)
-	return commits(t, n.Heads, events, first)
+	heads, kinds := commits(t, n.Heads, events, first)
+	short := at > 0 && (len(heads) == 0 || heads[len(heads)-1] < at)
+	if crashed := n.started() > 1; crashed != (at != 0) && !short {
+		t.Errorf("the process was started %d times, want a crash at %d", n.started(), at)
+	}
+	return heads, kinds
+}
+
+// reaches tells the story with a crash at a commit. How often the guard changes its mind is a matter of the clock on
+// the wall: when the log of this time ended before that number, the commit of the same kinds is meant.
+func (c crash) reaches(t *testing.T, at int64, want []string) {
+	for range 4 {
+		heads, kinds := c.once(t, at)
+		if len(heads) > 0 && heads[len(heads)-1] >= at {
+			return
+		}
+		i := slices.IndexFunc(heads, func(h int64) bool { return slices.Equal(kinds[h], want) })
+		if i < 0 {
+			t.Fatalf("no commit of this story has %v", want)
+		}
+		t.Logf("the log ended before %d: once more with a crash at %d", at, heads[i])
+		at = heads[i]
+	}
+	t.Error("the story never came to the commit")
 }
 
 // sound looks at the log: it verifies, nothing was done twice or lost. It returns the
