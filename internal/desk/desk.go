@@ -42,10 +42,16 @@ type Options struct {
 }
 
 // Desk serves people and machines.
-type Desk struct{ Options }
+type Desk struct {
+	Options
+	replays chan struct{} // places for those that make verdicts again, which is work
+}
+
+// mostReplays is how many read a release's looks again at a time.
+const mostReplays = 2
 
 // New returns a desk.
-func New(opts Options) *Desk { return &Desk{opts} }
+func New(opts Options) *Desk { return &Desk{opts, make(chan struct{}, mostReplays)} }
 
 // check lets the actor through or records the denial and returns it.
 func (d *Desk) check(ctx context.Context, who access.Actor, p access.Permission, environment string) error {

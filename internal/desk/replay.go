@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/watch"
@@ -30,6 +31,10 @@ func (d *Desk) Replay(ctx context.Context, who access.Actor, id string, after in
 		return out, err
 	}
 	out.Looks = last.Look
+	if err := d.place(); err != nil {
+		return out, err
+	}
+	defer func() { <-d.replays }()
 	again := watch.NewReplay(d.DB, r.ID)
 	if err := again.Skip(ctx, after); err != nil {
 		return out, err
@@ -76,6 +81,10 @@ func (d *Desk) Recording(ctx context.Context, who access.Actor, id string, after
 		return out, err
 	}
 	out.Release, out.Version = r.ID, r.Version
+	if err := d.place(); err != nil {
+		return out, err
+	}
+	defer func() { <-d.replays }()
 	again := watch.NewReplay(d.DB, r.ID)
 	if err := again.Skip(ctx, after); err != nil {
 		return out, err
@@ -101,6 +110,16 @@ func tick(t *judge.Tick, start int64) api.JudgeTick {
 		out.SliceUnits, out.SliceSlow = slices.Clone(t.SliceUnits[:]), slices.Clone(t.SliceSlow[:])
 	}
 	return out
+}
+
+// place takes one of the places for a replay, which is given back by receiving from replays.
+func (d *Desk) place() error {
+	select {
+	case d.replays <- struct{}{}:
+		return nil
+	default:
+		return fault.New(fault.Limited, "too_many_replays", "%d replays are under way. Try again in a minute.", mostReplays)
+	}
 }
 
 func arm(a judge.Arm) api.JudgeArm {

@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -30,7 +31,7 @@ func (p Problem) String() string {
 	if p.Line > 0 {
 		where = fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 	}
-	s := p.Message
+	s := masked(p.Message)
 	if p.Path != "" {
 		s = p.Path + ": " + s
 	}
@@ -89,7 +90,7 @@ func (p *Problems) Picture(one Problem) string {
 	if one.Path != "" {
 		b.WriteString(one.Path + ": ")
 	}
-	b.WriteString(one.Message + "\n")
+	b.WriteString(masked(one.Message) + "\n")
 	lines := strings.Split(strings.ReplaceAll(string(p.src), "\r\n", "\n"), "\n")
 	if one.Line > 0 && one.Line <= len(lines) {
 		for n := max(1, one.Line-1); n <= one.Line; n++ {
@@ -110,8 +111,17 @@ func (p *Problems) Picture(one Problem) string {
 	return b.String()
 }
 
-// Clean makes a line of the file safe for a terminal and bounds its length.
+// masked hides what stands between :// and @, as in an address with a password: problems end in the logs of others. The
+// length stays, so that the caret does.
+func masked(s string) string {
+	return regexp.MustCompile(`://[^/@\s"']+@`).ReplaceAllStringFunc(s, func(m string) string {
+		return "://" + strings.Repeat("•", utf8.RuneCountInString(m)-4) + "@"
+	})
+}
+
+// Clean makes a line of the file safe for a terminal and for other eyes, and bounds its length.
 func Clean(s string) string {
+	s = masked(s)
 	r := []rune(strings.Map(func(r rune) rune {
 		if r == '\t' {
 			return ' '
