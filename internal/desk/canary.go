@@ -14,6 +14,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/verdict"
 )
 
@@ -135,9 +136,6 @@ func shareRules(r release.Release) (guard.Rules, bool) {
 	return guard.Rules{}, false
 }
 
-// sampled is the length in seconds of the shortest samples.
-const sampled = 10
-
 // seriesOf reads a deployment's seconds as a kind of sources saw them; only the edge's are kept beyond memory.
 func (d *Desk) seriesOf(ctx context.Context, kind metric.Kind, deployment string, from, to time.Time,
 ) ([]metric.Bucket, error) {
@@ -148,16 +146,11 @@ func (d *Desk) seriesOf(ctx context.Context, kind metric.Kind, deployment string
 }
 
 // series reads a deployment's seconds from memory, and older ones from what was rolled up, with the length of their
-// span as their width: one that overlaps an end is whole. Where memory begins it is cut on the grid of the samples, so
-// that nothing is in both.
+// span as their width: one that overlaps an end is whole. Where a sample reaches into what memory still holds, memory is
+// cut at its end, so that nothing is in both.
 func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time) ([]metric.Bucket, error) {
 	recent := d.Timeline.Seconds(deployment, from.Unix(), to.Unix(), metric.Compared()...)
-	until := to.Unix()
-	if len(recent) > 0 {
-		until = (recent[0].Second + sampled - 1) / sampled * sampled
-		recent = slices.DeleteFunc(recent, func(b metric.Bucket) bool { return b.Second < until })
-	}
-	samples, err := d.DB.SamplesOf(ctx, d.Strategy.App, from, time.Unix(until, 0), deployment)
+	samples, err := d.DB.SamplesOf(ctx, d.Strategy.App, from, to, deployment)
 	if err != nil {
 		return nil, err
 	}
@@ -165,11 +158,19 @@ func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time
 	for _, c := range metric.Compared() {
 		compared[string(c)] = true
 	}
-	out := []metric.Bucket{}
-	for _, s := range samples {
-		if !compared[s.Class] || len(recent) > 0 && s.Second+s.Span > until {
-			continue
+	samples = slices.DeleteFunc(samples, func(s store.Sample) bool { return !compared[s.Class] })
+	if len(recent) > 0 {
+		cut := recent[0].Second
+		for _, s := range samples {
+			if s.Second <= recent[0].Second {
+				cut = max(cut, s.Second+s.Span)
+			}
 		}
+		samples = slices.DeleteFunc(samples, func(s store.Sample) bool { return s.Second >= cut })
+		recent = slices.DeleteFunc(recent, func(b metric.Bucket) bool { return b.Second < cut })
+	}
+	out := make([]metric.Bucket, 0, len(samples)+len(recent))
+	for _, s := range samples {
 		var b metric.Bucket
 		if err := json.Unmarshal(s.Doc, &b); err != nil {
 			return nil, fmt.Errorf("read sample of %s at %d: %w", deployment, s.Second, err)

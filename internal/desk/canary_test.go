@@ -245,6 +245,22 @@ func TestWhatACanaryCanKnowIsToldBefore(t *testing.T) {
 	})
 }
 
+// A canary of a few seconds is seen whole, wherever it began on the grid of the samples.
+func TestASeriesOfAFewSecondsIsWhole(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		begin := time.Now().Unix()/10*10 - 59
+		for s := begin; s < begin+5; s++ {
+			w.Timeline.Add(time.Unix(s, 0), metric.Batch{Source: "e", Sequence: uint64(s), Complete: s + 1,
+				Buckets: []metric.Bucket{{Deployment: "dep_x", Class: metric.API, Second: s, Requests: 1}}})
+		}
+		list, err := w.series(w.ctx, "dep_x", time.Unix(begin-5, 0), time.Unix(begin+10, 0))
+		w.ok(err)
+		if len(list) != 5 {
+			t.Errorf("%d seconds, want 5", len(list))
+		}
+	})
+}
+
 // What is in memory and was rolled up as well counts once, and so does what was rolled up further.
 func TestASeriesCountsNothingTwice(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
