@@ -146,8 +146,8 @@ func (d *Desk) seriesOf(ctx context.Context, kind metric.Kind, deployment string
 }
 
 // series reads a deployment's seconds from memory, and older ones from what was rolled up, with the length of their
-// span as their width: one that overlaps an end is whole. Where a sample reaches into what memory still holds, memory is
-// cut at its end, so that nothing is in both.
+// span as their width: one that overlaps an end is whole. Where a sample reaches into what memory still holds, memory
+// is cut at its end, so that nothing is in both.
 func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time) ([]metric.Bucket, error) {
 	recent := d.Timeline.Seconds(deployment, from.Unix(), to.Unix(), metric.Compared()...)
 	samples, err := d.DB.SamplesOf(ctx, d.Strategy.App, from, to, deployment)
