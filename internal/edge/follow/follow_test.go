@@ -244,6 +244,9 @@ func TestFollowerTakesTablesAndDelivers(t *testing.T) {
 	close(c.batches)
 	requests, last, complete := uint64(0), uint64(0), int64(0)
 	for b := range c.batches {
+		if last > 0 && b.Sequence == last {
+			continue // its answer was lost in the stop, so it was delivered again: it counts once by its number
+		}
 		if b.Source != "edge-x" || b.Sequence != last+1 || b.Complete <= complete {
 			t.Errorf("batch %d of %s after %d, complete %d after %d", b.Sequence, b.Source, last, b.Complete, complete)
 		}
