@@ -54,6 +54,9 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // req: N-10
 func TestSimulatedRunsDecideAsTheEngineDoes(t *testing.T) {
 	t.Parallel()
+	if !long() {
+		return
+	}
 	plain := traffic.World{Rate: 60, Errors: 0.01}
 	outage := plain
 	outage.Shocks = 12
