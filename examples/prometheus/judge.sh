@@ -6,6 +6,8 @@
 # The command is called with the share that the canary is to get, 0 to 1: it tells your proxy, mesh or load balancer.
 # Every EVERY seconds (15) the counters of both versions are read, and their growth is one tick. Prometheus must know
 # http_requests_total{version, status}; change the query where your names differ. Needs bash, curl, jq and slipway.
+# With APART=true every failure is taken for another visitor's, and a fault is found within seconds; without it failures
+# are judged in blocks of half a minute, because one visitor who tries again would look like many.
 # Exit code: 0 promoted, 1 rolled back.
 set -euo pipefail
 
@@ -24,10 +26,11 @@ counters() {
 # tick is the growth between two readings. A counter that became smaller began anew.
 tick() { # before now t seconds weight
 	jq -nc --argjson a "$1" --argjson b "$2" --argjson t "$3" --argjson s "$4" --argjson w "$5" \
-		--arg stable "$stable" --arg canary "$canary" '
+		--arg stable "$stable" --arg canary "$canary" --argjson apart "${APART:-false}" '
 		def grown($v): ($b[$v] // {requests: 0, errors: 0}) as $now | ($a[$v] // {requests: 0, errors: 0}) as $old
-			| if $now.requests < $old.requests then $now
-			  else {requests: ($now.requests - $old.requests), errors: ($now.errors - $old.errors)} end;
+			| (if $now.requests < $old.requests then $now
+			  else {requests: ($now.requests - $old.requests), errors: ($now.errors - $old.errors)} end)
+			| if $apart then . + {error_units: .errors} else . end;
 		{t: $t, seconds: $s, weight: $w, stable: grown($stable), canary: grown($canary)}'
 }
 

@@ -51,6 +51,7 @@ async function run(failing, patience) {
       STABLE: "v1",
       CANARY: "v2",
       EVERY: "1",
+      APART: "true", // else failures are taken to come together, and are judged in blocks of half a minute
     },
   });
   let out = "";
