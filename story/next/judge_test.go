@@ -209,10 +209,11 @@ func (s *story) worse() {
 	if v == nil || v.Cause != "worse" || v.Comparison == nil {
 		s.t.Fatalf("its verdict: %+v", v)
 	}
-	if f := v.Findings[0]; f.Rule != "error_compare" || f.Level != "critical" || f.Value < 1.4 || f.Value > 4 {
+	// A sequential test may stop early, and what it has seen by then looks worse than it is: the bounds are wide.
+	if f := v.Findings[0]; f.Rule != "error_compare" || f.Level != "critical" || f.Value < 1.2 || f.Value > 8 {
 		s.t.Errorf("it was not the comparison that took it back: %+v", f)
 	}
-	if c := v.Comparison; c.Canary.Requests < 100 || c.Limit < 20 || v.State != "bad" {
+	if c := v.Comparison; c.Canary.Requests < 30 || c.Limit < 15 || v.State != "bad" || c.E < 1/c.Alpha {
 		s.t.Errorf("its numbers: %+v", c)
 	}
 	for _, f := range v.Findings[1:] {
