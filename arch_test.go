@@ -26,8 +26,8 @@ const (
 
 // nouns are the pure rooms that the machinery may all speak of.
 var nouns = []string{
-	"access", "approval", "bucket", "calendar", "checklist", "deployment", "effect", "event", "fault", "guard",
-	"ident", "incident", "judge", "metric", "probe", "release", "rollback",
+	"access", "approval", "bucket", "calendar", "checklist", "deployment", "effect", "event", "fault", "flag",
+	"guard", "ident", "incident", "judge", "metric", "probe", "release", "rollback",
 }
 
 // table is the house: every room with what it may import. A room that is missing
@@ -50,6 +50,7 @@ var table = map[string]rule{
 	"incident":   {pure: true},
 	"probe":      {pure: true, but: []string{"net/textproto"}}, // the names of headers
 	"plot":       {pure: true},
+	"flag":       {pure: true, may: []string{"bucket", "fault"}},
 	"access":     {pure: true, may: []string{"fault"}},
 	"approval":   {pure: true, may: []string{"fault"}},
 	"judge": {

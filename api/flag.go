@@ -1,0 +1,319 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Flag is a feature flag with what it does in each environment that the caller may see.
+type Flag struct {
+	Key          string        `json:"key"`
+	Kind         string        `json:"kind" enum:"boolean,string,number,object"`
+	Description  string        `json:"description"`
+	Owner        string        `json:"owner" doc:"A role or a person: who decides how it is rolled out."`
+	Tags         []string      `json:"tags"`
+	Variants     []FlagVariant `json:"variants"`
+	Client       bool          `json:"client" doc:"Public keys, as in a browser, may evaluate it."`
+	Permanent    bool          `json:"permanent" doc:"It is never stale."`
+	Expires      *time.Time    `json:"expires,omitempty" doc:"After this day its code should be gone."`
+	Bucketing    int           `json:"bucketing" doc:"Version of flagd's fractional operator: 2 or 3."`
+	Created      time.Time     `json:"created"`
+	CreatedBy    string        `json:"created_by"`
+	Updated      time.Time     `json:"updated"`
+	Archived     *time.Time    `json:"archived,omitempty"`
+	Sentence     string        `json:"sentence" doc:"Who sees what, in words."`
+	Stale        string        `json:"stale" doc:"Why its code may go; empty when it is in use."`
+	Revision     int64         `json:"revision" doc:"Of the flag itself; send it back to change what you saw."`
+	Environments []FlagConfig  `json:"environments"`
+	Actions      []Action      `json:"actions"`
+}
+
+// FlagVariant is one of the values of a flag.
+type FlagVariant struct {
+	Name        string          `json:"name"`
+	Value       json.RawMessage `json:"value"`
+	Description string          `json:"description,omitempty"`
+}
+
+// FlagConfig is what a flag does in one environment.
+type FlagConfig struct {
+	Flag        string             `json:"flag"`
+	Environment string             `json:"environment"`
+	On          bool               `json:"on"`
+	Off         string             `json:"off" doc:"Variant served while it is off; empty: the program's own fallback."`
+	Reason      string             `json:"reason" doc:"Why it was switched last."`
+	Since       *time.Time         `json:"since,omitempty" doc:"When it was switched last."`
+	Needs       []FlagPrerequisite `json:"needs"`
+	Rules       []FlagRule         `json:"rules"`
+	Default     FlagServe          `json:"default"`
+	Targeting   json.RawMessage    `json:"targeting,omitempty" doc:"A rule in flagd's language in place of rules."`
+	Ramp        string             `json:"ramp" doc:"Id of the release that raises its share; empty when none does."`
+	Sentence    string             `json:"sentence" doc:"Who sees what here, in words."`
+	Share       float64            `json:"share" doc:"Percent that get the split's first variant where no rule serves; -1: none."`
+	Revision    int64              `json:"revision" doc:"Rises with every change; send it back to change what you saw."`
+	Updated     *time.Time         `json:"updated,omitempty"`
+	By          string             `json:"by"`
+}
+
+// FlagPrerequisite is another flag that must serve one of the variants.
+type FlagPrerequisite struct {
+	Flag     string   `json:"flag"`
+	Variants []string `json:"variants"`
+}
+
+// FlagRule serves users for whom all conditions hold.
+type FlagRule struct {
+	ID          string          `json:"id,omitempty" doc:"Kept when rules move; made when it is empty."`
+	Description string          `json:"description,omitempty"`
+	If          []FlagCondition `json:"if"`
+	Serve       FlagServe       `json:"serve"`
+}
+
+// FlagCondition asks one thing of a user.
+type FlagCondition struct {
+	Attribute string `json:"attribute,omitempty" doc:"targetingKey, or a path with dots."`
+	Op        string `json:"op,omitempty" doc:"equals, starts_with, ends_with, contains, less, at_most, more, at_least, …"`
+	Values    []any  `json:"values,omitempty" doc:"One of them suffices."`
+	Segment   string `json:"segment,omitempty" doc:"Key of a segment, instead of attribute, operator and values."`
+	Not       bool   `json:"not,omitempty"`
+}
+
+// FlagServe is one variant or a split of several.
+type FlagServe struct {
+	Variant string        `json:"variant,omitempty"`
+	Split   []FlagPortion `json:"split,omitempty"`
+	By      string        `json:"by,omitempty" doc:"Attribute that is bucketed; empty: targetingKey."`
+	Salt    string        `json:"salt,omitempty" doc:"Of the buckets; empty: the flag's key."`
+}
+
+// FlagPortion is a variant's part of a split.
+type FlagPortion struct {
+	Variant string `json:"variant"`
+	Weight  int    `json:"weight"`
+}
+
+// FlagPage is a page of flags.
+type FlagPage struct {
+	Items []Flag `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+// CreateFlag makes a flag. A boolean flag needs no variants: it gets on and off.
+type CreateFlag struct {
+	Key         string        `json:"key" minLength:"1" maxLength:"128"`
+	Kind        string        `json:"kind,omitempty" enum:"boolean,string,number,object" default:"boolean"`
+	Description string        `json:"description,omitempty" maxLength:"2000"`
+	Owner       string        `json:"owner,omitempty" maxLength:"128"`
+	Tags        []string      `json:"tags,omitempty" maxItems:"20"`
+	Variants    []FlagVariant `json:"variants,omitempty" maxItems:"100"`
+	Client      bool          `json:"client,omitempty"`
+	Permanent   bool          `json:"permanent,omitempty"`
+	Expires     *time.Time    `json:"expires,omitempty"`
+}
+
+// ChangeFlag changes what a flag is; what is left out stays.
+type ChangeFlag struct {
+	Description *string       `json:"description,omitempty" maxLength:"2000"`
+	Owner       *string       `json:"owner,omitempty" maxLength:"128"`
+	Tags        []string      `json:"tags,omitempty" maxItems:"20"`
+	Variants    []FlagVariant `json:"variants,omitempty" maxItems:"100"`
+	Client      *bool         `json:"client,omitempty"`
+	Permanent   *bool         `json:"permanent,omitempty"`
+	Expires     *time.Time    `json:"expires,omitempty"`
+	Bucketing   int           `json:"bucketing,omitempty" enum:"2,3" doc:"Changing it assigns everybody anew."`
+	Revision    int64         `json:"revision,omitempty"`
+}
+
+// PutFlagConfig says what a flag does in one environment, as a whole.
+type PutFlagConfig struct {
+	On        bool               `json:"on"`
+	Off       string             `json:"off,omitempty"`
+	Needs     []FlagPrerequisite `json:"needs,omitempty" maxItems:"20"`
+	Rules     []FlagRule         `json:"rules,omitempty" maxItems:"200"`
+	Default   FlagServe          `json:"default"`
+	Targeting json.RawMessage    `json:"targeting,omitempty"`
+	Revision  int64              `json:"revision,omitempty" doc:"Of what you saw; 0 overwrites whatever is there."`
+	Reason    string             `json:"reason,omitempty" maxLength:"1000"`
+}
+
+// SwitchFlag turns a flag on or off in one environment.
+type SwitchFlag struct {
+	Reason   string `json:"reason,omitempty" maxLength:"1000" doc:"Needed to turn it off where people depend on it."`
+	Revision int64  `json:"revision,omitempty"`
+}
+
+// RolloutFlag sets the share of users, whom no rule serves, that get a variant.
+type RolloutFlag struct {
+	Percent  float64 `json:"percent" minimum:"0" maximum:"100"`
+	Variant  string  `json:"variant,omitempty" doc:"Empty: on, or the first."`
+	Against  string  `json:"against,omitempty" doc:"What the others get; empty: off, or the last."`
+	Reason   string  `json:"reason,omitempty" maxLength:"1000"`
+	Revision int64   `json:"revision,omitempty"`
+}
+
+// TryFlag evaluates a configuration, saved or not, for sample users.
+type TryFlag struct {
+	Config   *PutFlagConfig   `json:"config,omitempty" doc:"Left out: the one in force."`
+	Contexts []map[string]any `json:"contexts" minItems:"1" maxItems:"1000"`
+}
+
+// FlagTrial is what sample users get.
+type FlagTrial struct {
+	Items []FlagResult `json:"items" doc:"One for each context, in their order."`
+}
+
+// FlagResult is one evaluation with its reason.
+type FlagResult struct {
+	Variant  string          `json:"variant"`
+	Value    json.RawMessage `json:"value,omitempty"`
+	Reason   string          `json:"reason"`
+	Error    string          `json:"error,omitempty"`
+	Rule     string          `json:"rule" doc:"Id of the rule that served it; empty: the default."`
+	Sentence string          `json:"sentence"`
+}
+
+// FlagRevision is one change of a flag's configuration in an environment.
+type FlagRevision struct {
+	Revision int64     `json:"revision"`
+	At       time.Time `json:"at"`
+	By       string    `json:"by"`
+	Reason   string    `json:"reason"`
+	Sentence string    `json:"sentence" doc:"What changed, in words."`
+	Changes  []Change  `json:"changes"`
+}
+
+// Change is one difference between two documents.
+type Change struct {
+	Path   string          `json:"path"`
+	Before json.RawMessage `json:"before,omitempty"`
+	After  json.RawMessage `json:"after,omitempty"`
+}
+
+// FlagHistory is a page of revisions, newest first.
+type FlagHistory struct {
+	Items []FlagRevision `json:"items"`
+	Next  string         `json:"next,omitempty"`
+}
+
+// RevertFlag brings back the configuration of an earlier revision, as a new one.
+type RevertFlag struct {
+	To       int64  `json:"to" minimum:"1"`
+	Reason   string `json:"reason,omitempty" maxLength:"1000"`
+	Revision int64  `json:"revision,omitempty"`
+}
+
+// PromoteFlag copies a flag's configuration from one environment to another.
+type PromoteFlag struct {
+	From     string `json:"from"`
+	To       string `json:"to"`
+	DryRun   bool   `json:"dry_run,omitempty" doc:"Only say what would change."`
+	Reason   string `json:"reason,omitempty" maxLength:"1000"`
+	Revision int64  `json:"revision,omitempty" doc:"Of the target's configuration that you saw."`
+}
+
+// FlagChange is what a change did or would do.
+type FlagChange struct {
+	Done     bool       `json:"done" doc:"False for a dry run, and while a draft waits for approval."`
+	Draft    string     `json:"draft" doc:"Id of the draft that waits for approval; empty when none is needed."`
+	Approval string     `json:"approval" doc:"Id of the open approval request."`
+	Sentence string     `json:"sentence"`
+	Changes  []Change   `json:"changes"`
+	Missing  []string   `json:"missing" doc:"Segments and flags that the target lacks."`
+	Config   FlagConfig `json:"config"`
+}
+
+// Segment is a named group of users in one environment.
+type Segment struct {
+	Key         string            `json:"key"`
+	Environment string            `json:"environment"`
+	Description string            `json:"description"`
+	Any         [][]FlagCondition `json:"any"`
+	By          string            `json:"by"`
+	Listed      int               `json:"listed" doc:"How many are named as members."`
+	Excluded    []string          `json:"excluded"`
+	Uses        []string          `json:"uses" doc:"Keys of the flags that ask for it here."`
+	Sentence    string            `json:"sentence"`
+	Revision    int64             `json:"revision"`
+	Updated     time.Time         `json:"updated"`
+	UpdatedBy   string            `json:"updated_by"`
+}
+
+// PutSegment makes or changes a segment.
+type PutSegment struct {
+	Description string            `json:"description,omitempty" maxLength:"2000"`
+	Any         [][]FlagCondition `json:"any,omitempty" maxItems:"100"`
+	By          string            `json:"by,omitempty"`
+	Excluded    []string          `json:"excluded,omitempty" maxItems:"10000"`
+	Revision    int64             `json:"revision,omitempty"`
+	Reason      string            `json:"reason,omitempty" maxLength:"1000"`
+}
+
+// SegmentMembers adds and removes named members.
+type SegmentMembers struct {
+	Add     []string `json:"add,omitempty" maxItems:"100000"`
+	Remove  []string `json:"remove,omitempty" maxItems:"100000"`
+	Replace bool     `json:"replace,omitempty" doc:"The list becomes exactly what is added."`
+	Reason  string   `json:"reason,omitempty" maxLength:"1000"`
+}
+
+// FlagKey lets programs evaluate the flags of one environment.
+type FlagKey struct {
+	ID          string     `json:"id"`
+	Environment string     `json:"environment"`
+	Kind        string     `json:"kind" enum:"server,public" doc:"A public one sees no rules."`
+	Name        string     `json:"name"`
+	Origins     []string   `json:"origins" doc:"Pages that may use a public key; empty: any."`
+	Secret      string     `json:"secret,omitempty" doc:"Shown once, when it is made."`
+	Created     time.Time  `json:"created"`
+	CreatedBy   string     `json:"created_by"`
+	Revoked     *time.Time `json:"revoked,omitempty"`
+}
+
+// CreateFlagKey makes a key.
+type CreateFlagKey struct {
+	Environment string   `json:"environment"`
+	Kind        string   `json:"kind" enum:"server,public"`
+	Name        string   `json:"name" minLength:"1" maxLength:"128"`
+	Origins     []string `json:"origins,omitempty" maxItems:"50"`
+}
+
+// FlagDraft is a change that waits for approval or for its time.
+type FlagDraft struct {
+	ID          string     `json:"id"`
+	Flag        string     `json:"flag" doc:"Key of the flag; empty for a segment."`
+	Segment     string     `json:"segment"`
+	Environment string     `json:"environment"`
+	State       string     `json:"state" enum:"waiting,scheduled,applied,refused,discarded,failed"`
+	At          *time.Time `json:"at,omitempty" doc:"When a scheduled change is made."`
+	Author      string     `json:"author"`
+	Reason      string     `json:"reason"`
+	Sentence    string     `json:"sentence"`
+	Changes     []Change   `json:"changes"`
+	Approval    string     `json:"approval"`
+	Created     time.Time  `json:"created"`
+}
+
+// FlagUsage is what was seen of a flag in an environment.
+type FlagUsage struct {
+	Flag        string         `json:"flag"`
+	Environment string         `json:"environment"`
+	Last        *time.Time     `json:"last,omitempty" doc:"When it was evaluated last."`
+	Variants    []VariantUsage `json:"variants"`
+	Points      []UsagePoint   `json:"points" doc:"Oldest first, in equal steps."`
+	StepSeconds float64        `json:"step_seconds"`
+	Sentence    string         `json:"sentence"`
+}
+
+// VariantUsage sums what was seen of a variant.
+type VariantUsage struct {
+	Variant     string `json:"variant"`
+	Evaluations int64  `json:"evaluations"`
+	Exposures   int64  `json:"exposures" doc:"Users who were shown it, as programs report."`
+	Errors      int64  `json:"errors" doc:"Failures under it, as programs report."`
+}
+
+// UsagePoint is a step of time.
+type UsagePoint struct {
+	At       time.Time        `json:"at"`
+	Variants map[string]int64 `json:"variants" doc:"Evaluations by variant."`
+}
