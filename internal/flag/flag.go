@@ -28,7 +28,7 @@ const (
 // Flag is what a flag is wherever it is used.
 type Flag struct {
 	App         string    `json:"app"`
-	Key         string    `json:"key"` // letters, digits, - _ . and /, at most 128; what code asks for
+	Key         string    `json:"key"` // letters, digits, - _ and ., at most 128; what code asks for
 	Kind        Kind      `json:"kind"`
 	Description string    `json:"description,omitempty"`
 	Owner       string    `json:"owner,omitempty"` // a role or a person: who decides how it is rolled out
