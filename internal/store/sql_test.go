@@ -127,6 +127,8 @@ func built(t *testing.T) map[string]string {
 	add("samples", query)
 	query, _ = wordsQuery(1, []string{"a", "b"})
 	add("words", query)
+	add("members", addMembersQuery(2))
+	add("members", removeMembersQuery(2))
 	return out
 }
 
