@@ -37,6 +37,10 @@ const (
 	ReportIssue      Permission = "issue:report" // a user-reported problem
 	ManageDeployment Permission = "deployment:manage"
 	WriteMetric      Permission = "metric:write" // report what an application measures: custom metrics, OTLP
+	EditFlag         Permission = "flag:edit"    // what a flag or a segment does in an environment
+	SwitchFlag       Permission = "flag:switch"  // on and off
+	ApproveFlag      Permission = "flag:approve" // changes that wait for it
+	ManageFlagKeys   Permission = "flag:keys"    // with which programs evaluate flags
 )
 
 // All returns every permission.
@@ -44,7 +48,7 @@ func All() []Permission {
 	return []Permission{
 		ViewEnvironment, StartRelease, ControlRelease, ApproveRelease, SkipStep, ReportCheck, SignCheck,
 		RequestRollback, ApproveRollback, RunRollback, ManageIncident, ReadLog, ManageUsers, ManageTokens, OperateEdge,
-		ReportIssue, ManageDeployment, WriteMetric,
+		ReportIssue, ManageDeployment, WriteMetric, EditFlag, SwitchFlag, ApproveFlag, ManageFlagKeys,
 	}
 }
 
@@ -110,6 +114,9 @@ func (a Actor) Check(p Permission, environment string) error {
 // words turns release:start into "start a release".
 func (p Permission) words() string {
 	resource, action, _ := strings.Cut(string(p), ":")
+	if p == ManageFlagKeys {
+		return "manage the keys of flags"
+	}
 	article := "a"
 	if resource != "" && strings.IndexByte("aeio", resource[0]) >= 0 {
 		article = "an"

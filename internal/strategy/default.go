@@ -97,6 +97,9 @@ roles:
       rollback:request: all
       rollback:run: [development, staging]
       deployment:manage: [development, staging]
+      flag:edit: [development, staging]
+      flag:switch: [development, staging]
+      flag:keys: [development, staging]
     everywhere: [check:report, issue:report]
   qa:
     title: QA
@@ -106,6 +109,8 @@ roles:
       check:sign: all
       release:skip: [staging]
       rollback:request: all
+      flag:edit: [staging]
+      flag:switch: [staging]
     everywhere: [issue:report]
   product:
     title: Product
@@ -117,6 +122,9 @@ roles:
       release:skip: all
       check:sign: all
       rollback:request: all
+      flag:edit: all
+      flag:switch: all
+      flag:approve: all
     everywhere: [issue:report]
   devops:
     title: DevOps
@@ -131,6 +139,8 @@ roles:
       rollback:run: all
       deployment:manage: [canary, production]
       incident:manage: all
+      flag:switch: all
+      flag:keys: all
     everywhere: [check:report, issue:report, edge:operate]
   incident:
     title: Incident response
@@ -142,6 +152,7 @@ roles:
       rollback:approve: all
       rollback:run: all
       incident:manage: all
+      flag:switch: all
     everywhere: [issue:report]
 approvals: {expires: 24h, author_counts: false}
 calendar: {zone: UTC, freezes: [], windows: []}
