@@ -53,6 +53,7 @@ type FlagConfig struct {
 	Revision    int64              `json:"revision" doc:"Rises with every change; send it back to change what you saw."`
 	Updated     *time.Time         `json:"updated,omitempty"`
 	By          string             `json:"by"`
+	Evaluated   *time.Time         `json:"evaluated,omitempty" doc:"When it was evaluated last, as far as is known."`
 }
 
 // FlagPrerequisite is another flag that must serve one of the variants.
@@ -94,8 +95,9 @@ type FlagPortion struct {
 
 // FlagPage is a page of flags.
 type FlagPage struct {
-	Items []Flag `json:"items"`
-	Next  string `json:"next,omitempty"`
+	Items    []Flag `json:"items"`
+	Next     string `json:"next,omitempty"`
+	Sentence string `json:"sentence,omitempty" doc:"How many there are in all, how many ramp and how many could go."`
 }
 
 // CreateFlag makes a flag. A boolean flag needs no variants: it gets on and off.

@@ -209,7 +209,7 @@ func (f *frame) whisker(q Point, alone bool) {
 }
 
 // dot draws a mark in the shape of the tone: round for stable, a diamond for canary,
-// a square for the rest.
+// triangles for a third and a fourth, a square for the rest.
 func (f *frame) dot(tone Tone, x, y float64, title string) {
 	f.raw(`<svg overflow="visible"`)
 	f.pct("x", x)
@@ -220,6 +220,10 @@ func (f *frame) dot(tone Tone, x, y float64, title string) {
 		f.raw("M-3 0A3 3 0 1 1 3 0A3 3 0 1 1-3 0Z")
 	case Canary:
 		f.raw("M0-4.2L4.2 0L0 4.2L-4.2 0Z")
+	case Third:
+		f.raw("M0-3.8L3.8 3H-3.8Z")
+	case Fourth:
+		f.raw("M0 3.8L3.8-3H-3.8Z")
 	default:
 		f.raw("M-2.5-2.5H2.5V2.5H-2.5Z")
 	}

@@ -175,7 +175,7 @@ func clip(s string, n int) string {
 // toneClass returns the class of a tone; an unknown one is neutral.
 func toneClass(t Tone) string {
 	switch t {
-	case Stable, Canary:
+	case Stable, Canary, Third, Fourth:
 		return "plot-" + string(t)
 	default:
 		return "plot-neutral"

@@ -45,6 +45,8 @@ const (
 	Stable  Tone = "stable"  // blue, round marks
 	Canary  Tone = "canary"  // orange, diamond marks
 	Neutral Tone = "neutral" // gray: what was intended, what is only context
+	Third   Tone = "third"   // violet, triangles: a third of several equals, such as variants
+	Fourth  Tone = "fourth"  // green, upside-down triangles
 )
 
 // Unit says how values are written.

@@ -327,7 +327,7 @@ func TestColorsAreLegible(t *testing.T) {
 		for _, m := range regexp.MustCompile(`--plot-(\w+): #(\w+);`).FindAllStringSubmatch(sheet, -1) {
 			colors[m[1]] = luminance(t, m[2])
 		}
-		if len(colors) != 7 {
+		if len(colors) != 9 {
 			t.Fatalf("%s: colors %v", name, colors)
 		}
 		for color, l := range colors {

@@ -6,12 +6,14 @@ package plot
 // the color-blind, and the shapes of the marks for everybody.
 const Stylesheet = `
 :root {
-  --plot-stable: #1c62b0; --plot-canary: #b04a00; --plot-neutral: #5c6570; --plot-critical: #a8174e;
+  --plot-stable: #1c62b0; --plot-canary: #b04a00; --plot-third: #7a3fa8; --plot-fourth: #3f6d2a;
+  --plot-neutral: #5c6570; --plot-critical: #a8174e;
   --plot-ink: #20262d; --plot-quiet: #5c6570; --plot-surface: #fff;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --plot-stable: #78b4f5; --plot-canary: #ff9f4a; --plot-neutral: #98a2ae; --plot-critical: #ff7aa8;
+    --plot-stable: #78b4f5; --plot-canary: #ff9f4a; --plot-third: #cfa3f2; --plot-fourth: #9cc885;
+    --plot-neutral: #98a2ae; --plot-critical: #ff7aa8;
     --plot-ink: #e3e8ee; --plot-quiet: #98a2ae; --plot-surface: #101418;
   }
 }
@@ -23,6 +25,8 @@ const Stylesheet = `
 .plot-svg text { fill: currentColor; font-size: 11px; unicode-bidi: isolate; }
 .plot-stable { color: var(--plot-stable); }
 .plot-canary { color: var(--plot-canary); }
+.plot-third { color: var(--plot-third); }
+.plot-fourth { color: var(--plot-fourth); }
 .plot-neutral { color: var(--plot-neutral); }
 .plot-grid { color: var(--plot-quiet); shape-rendering: crispEdges; stroke-opacity: .18; }
 .plot-axis { color: var(--plot-quiet); }

@@ -76,6 +76,9 @@ func (f Frame) at(path string) bool {
 	if path == "/" {
 		return p == "/"
 	}
+	if path == "/flags" && slices.ContainsFunc([]string{"/segments", "/flag-drafts", "/flag-keys"}, f.at) {
+		return true // what flags are made of stands beside them
+	}
 	return p == path || strings.HasPrefix(p, path+"/")
 }
 

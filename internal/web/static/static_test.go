@@ -62,7 +62,7 @@ func TestColorsCanBeRead(t *testing.T) {
 		"text": {"bg", "soft"}, "quiet": {"bg", "soft"}, "accent": {"bg"}, "good": {"bg", "soft"},
 		"bad":    {"bg", "soft", "bad-soft"},
 		"broken": {"bg"}, "on-ink": {"ink"}, "bg": {"bad"}, "plot-stable": {"bg"}, "plot-canary": {"bg"},
-		"plot-critical": {"bg"},
+		"plot-critical": {"bg"}, "plot-third": {"bg"}, "plot-fourth": {"bg"},
 	}
 	for text, grounds := range pairs {
 		for _, ground := range grounds {

@@ -45,7 +45,7 @@ func All() []Story {
 	var all []Story
 	for _, group := range [][]Story{
 		homeStories(), releaseStories(), formStories(), canaryStories(), approvalStories(), rollbackStories(),
-		incidentStories(),
+		incidentStories(), flagListStories(), flagStories(),
 		logStories(), settingsStories(), doorStories(),
 	} {
 		all = append(all, group...)

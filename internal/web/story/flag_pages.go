@@ -1,0 +1,118 @@
+package story
+
+import (
+	"slices"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/web/page"
+)
+
+func sorted(names []string) []string {
+	slices.Sort(names)
+	return names
+}
+
+// flagListStories are the lists about flags.
+func flagListStories() []Story {
+	some := []api.Flag{checkout(), ramping(), palette(), staleFlag(), killed(),
+		simple("legacy-export", "", [3]bool{true, false, false}, 0), arabicFlag(), archived()}
+	some[1].Key = "one-click-buy"
+	some[4].Key = "invoice-pdf"
+	list := func(items []api.Flag, q page.FlagFilter, next string) func(page.Frame) templ.Component {
+		return func(f page.Frame) templ.Component {
+			return page.FlagList(f, api.FlagPage{Items: items, Next: next}, q, []string{"checkout", "q4"})
+		}
+	}
+	many := flagAt("flags/thousand", "/flags", list(thousandFlags(), page.FlagFilter{}, ""))
+	many.Large = true
+	return []Story{
+		flagAt("flags/some", "/flags", list(some, page.FlagFilter{}, "")),
+		flagAt("flags/empty", "/flags", list(nil, page.FlagFilter{}, "")),
+		flagAt("flags/none-match", "/flags?q=x", list(nil, page.FlagFilter{Text: hostile, State: "stale"}, "")),
+		flagAt("flags/page-of-thousand", "/flags", func(f page.Frame) templ.Component {
+			return page.FlagList(f, api.FlagPage{Items: thousandFlags()[:40], Next: "flag-0039",
+				Sentence: "1,000 flags; 3 ramp in production; 112 could go."}, page.FlagFilter{}, nil)
+		}), many,
+		flagAt("flags/hostile", "/flags", list([]api.Flag{hostileFlag(), longFlag()}, page.FlagFilter{}, "")),
+		flagAt("flags/stale", "/flags/stale", func(f page.Frame) templ.Component {
+			due := simple("xmas-banner", "growth", [3]bool{true, true, true}, time.Hour)
+			due.Expires, due.Stale = ptr(before(200*time.Hour)), "Its day was 8 days ago."
+			unseen := simple("legacy-export", "", [3]bool{true, false, false}, 0)
+			unseen.Stale = "Nobody has asked for it in any environment for 60 days."
+			return page.FlagStale(f, []api.Flag{staleFlag(), due, unseen})
+		}),
+		flagAt("flags/none-stale", "/flags/stale", func(f page.Frame) templ.Component { return page.FlagStale(f, nil) }),
+		flagAt("flags/drafts", "/flag-drafts", func(f page.Frame) templ.Component { return page.FlagDrafts(f, drafts()) }),
+		flagAt("flags/no-drafts", "/flag-drafts", func(f page.Frame) templ.Component { return page.FlagDrafts(f, nil) }),
+	}
+}
+
+// flagStories are the page of one flag in its states.
+func flagStories() []Story {
+	const path = "/flags/new-checkout"
+	two := map[string]int64{"on": 152, "off": 456}
+	parts := func() page.FlagParts {
+		return page.FlagParts{Usage: usage("new-checkout", two, ""), History: history()}
+	}
+	show := func(x api.Flag, p page.FlagParts) func(page.Frame) templ.Component {
+		return func(f page.Frame) templ.Component { return page.Flag(f, x, p) }
+	}
+	waiting := parts()
+	waiting.Drafts = drafts()[:1]
+	ramp := parts()
+	ramp.Usage = usage("new-checkout", two, "on")
+	ramp.Ramp, ramp.Canary = ptr(rampRelease()), ptr(canary(0))
+	five := page.FlagParts{Usage: usage("search-ranking", map[string]int64{"control": 210, "bm25": 190, "vector": 160,
+		"hybrid": 120, "hybrid-rerank": 60}, "vector")}
+	return []Story{
+		flagAt("flag/share", path, show(checkout(), parts())),
+		flagAt("flag/fresh", path, show(simple("new-checkout", "product", [3]bool{true, false, false}, 0),
+			page.FlagParts{Environment: "development"})),
+		flagAt("flag/waiting", path, show(checkout(), waiting)),
+		flagAt("flag/ramping", path, show(ramping(), ramp)),
+		flagAt("flag/killed", path, show(killed(), parts())),
+		flagAt("flag/stale", path, show(staleFlag(), parts())),
+		flagAt("flag/five-variants", "/flags/search-ranking", show(palette(), five)),
+		flagAt("flag/archived", path, show(archived(), page.FlagParts{})),
+		flagAt("flag/imported", path, show(imported(), parts())),
+		flagAt("flag/hostile", path, show(hostileFlag(), page.FlagParts{Usage: usage(hostile, map[string]int64{hostile: 50},
+			hostile),
+			History: api.FlagHistory{Items: []api.FlagRevision{{Revision: 1, At: before(time.Hour), By: hostile, Reason: hostile,
+				Sentence: hostile, Changes: []api.Change{{Path: hostile, Before: raw(`"` + `<b>` + `"`), After: raw(`{}`)}}}}}})),
+		flagAt("flag/long", path, show(longFlag(), parts())),
+		flagAt("flag/right-to-left", path, show(arabicFlag(), page.FlagParts{})),
+		flagAt("flag/refused", path, func(f page.Frame) templ.Component {
+			f.Problem = &page.Problem{Title: "Not now", Message: "A ramp raises its share: only the kill switch may change " +
+				"it until it ends."}
+			return page.Flag(f, ramping(), ramp)
+		}),
+		{Name: "flag/onlooker", Page: func(f page.Frame) templ.Component {
+			f.Path, f.Me.Permissions = path, []string{"environment:view@*"}
+			return page.Flag(f, checkout(), parts())
+		}},
+	}
+}
+
+func imported() api.Flag {
+	x := checkout()
+	c := &x.Environments[2]
+	c.Rules, c.Share, c.Default = nil, -1, api.FlagServe{Variant: "off"}
+	c.Targeting = raw(`{"if":[{"in":["@example.com",{"var":"email"}]},"on",{"fractional":[["on",10],["off",90]]}]}`)
+	c.Sentence = "A rule in flagd’s own language decides; where it says nothing, everybody sees “off”."
+	return x
+}
+
+// rampRelease is the release that raises the flag's share.
+func rampRelease() api.Release {
+	r := release("canary/share-25", "running", "“on” of new-checkout is at 25 % in production. No worse than “off” "+
+		"so far; "+
+		"about 8 minutes more.")
+	r.Version, r.Deployment, r.URL = "new-checkout=on", "flag:production/new-checkout=on", ""
+	r.Verdict = verdict("better_or_equal", "continue", "“on” is no worse than “off”: 0.41 % of 1,840 requests "+
+		"failed, 0.49 % of "+
+		"5,520.")
+	return r
+}
