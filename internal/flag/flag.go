@@ -157,4 +157,5 @@ type Set struct {
 	Configs          []Config // of flags that are not archived; a flag without one is off
 	Segments         []Segment
 	Lists            map[string][]string // members of segments by key
+	Attributes       []string            // that rules may ask for; empty: any
 }
