@@ -68,6 +68,41 @@
     addEventListener("pagehide", stop);
   }
 
+  // the editor: buttons that only change the form, and what sample users get while one types. Both are the posts that
+  // are made without script too; of the answer only the parts that moved are taken.
+  const editor = $("form[data-editor]");
+  if (editor) {
+    let turn = 0, timer;
+    const named = () => new Set([...editor.querySelectorAll("[id]")].map((n) => n.id));
+    const send = async (value) => {
+      const mine = ++turn, tries = value === "try", body = new URLSearchParams(new FormData(editor)), before = named();
+      body.set("do", value);
+      const r = await fetch(editor.action, { method: "POST", body, redirect: "error" }).catch(() => null);
+      if (!r || (tries && mine !== turn)) return;
+      const doc = new DOMParser().parseFromString(await r.text(), "text/html");
+      for (const id of tries ? ["tried"] : ["editor", "tried"]) {
+        const old = document.getElementById(id), next = doc.getElementById(id);
+        if (old && next) Idiomorph.morph(old, next, { ignoreActiveValue: true });
+      }
+      if (!value.startsWith("add:")) return;
+      const fresh = [...editor.querySelectorAll(".ask [id]")].find((n) => !before.has(n.id) && n.matches("input, select"));
+      if (fresh) fresh.focus();
+    };
+    document.addEventListener("submit", (e) => {
+      const b = e.submitter;
+      if (e.target !== editor || !b || !b.hasAttribute("data-inline")) return;
+      e.preventDefault();
+      clearTimeout(timer);
+      send(b.value);
+    });
+    document.addEventListener("input", (e) => {
+      if (e.target.form !== editor || e.target.name === "reason") return;
+      clearTimeout(timer);
+      timer = setTimeout(send, 300, "try");
+    });
+    if ($("#samples")) send("try");
+  }
+
   // keyboard: j and k walk the rows, g and a letter goes to a page, / filters, ? explains.
   let g = 0;
   const rows = () => [...document.querySelectorAll("[data-row] a")].filter((a, i, all) => {

@@ -46,6 +46,7 @@ func All() []Story {
 	for _, group := range [][]Story{
 		homeStories(), releaseStories(), formStories(), canaryStories(), approvalStories(), rollbackStories(),
 		incidentStories(), flagListStories(), flagStories(),
+		flagEditStories(), flagFormStories(), segmentStories(),
 		logStories(), settingsStories(), doorStories(),
 	} {
 		all = append(all, group...)
