@@ -72,9 +72,10 @@ func holdGoroutines(t *testing.T, h *house) {
 }
 
 // holdOneWriter finds write transactions. People are written through a function that
-// app makes of the engine's, so their room never names the database in it.
+// app makes of the engine's, so their room never names the database in it. engine/flags is
+// the part of the engine that writes flags: the engine itself has no room left for them.
 func holdOneWriter(t *testing.T, h *house) {
-	may := []string{"store", "store/storetest", "engine"}
+	may := []string{"store", "store/storetest", "engine", "engine/flags"}
 	setUp := map[string]int{"app": 1} // the signing key, made before there is an engine
 	for _, r := range h.rooms {
 		if slices.Contains(may, short(r.path)) || !slices.Contains(r.imports, module+"/internal/store") {

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/ident"
 	"github.com/slipwayhq/slipway/internal/metric"
@@ -70,6 +71,8 @@ func (p Pace) withDefaults() Pace {
 // Engine moves releases and rollbacks.
 type Engine struct {
 	Options
+	Flags *flags.Writer
+
 	wake chan struct{} // capacity 1: something was committed
 
 	mu   sync.Mutex
@@ -88,6 +91,7 @@ func New(opts Options) *Engine {
 		opts.Env = func(string) (string, bool) { return "", false }
 	}
 	e := &Engine{Options: opts, wake: make(chan struct{}, 1), told: map[string]time.Time{}}
+	e.Flags = flags.New(flags.Options{DB: opts.DB, Strategy: opts.Strategy, Append: e.append})
 	e.watch = watch.New(opts.DB, opts.Timeline, opts.Log)
 	opts.DB.OnCommit(func(event.Head) { e.nudge() })
 	return e

@@ -24,7 +24,8 @@ type FlagRevision struct {
 	Name     string          `json:"name"` // of the actor, as it was then
 	Reason   string          `json:"reason,omitempty"`
 	Sentence string          `json:"sentence"`
-	Doc      json.RawMessage `json:"doc"` // a flag.Config or a flag.Segment
+	Effect   string          `json:"effect,omitempty"` // key of the effect that made it
+	Doc      json.RawMessage `json:"doc"`              // a flag.Config or a flag.Segment
 }
 
 // ConfigSubject names the revisions of a flag's configuration.
