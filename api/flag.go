@@ -138,6 +138,11 @@ type PutFlagConfig struct {
 	Reason    string             `json:"reason,omitempty" maxLength:"1000"`
 }
 
+// ArchiveFlag takes a flag out of use, or brings it back.
+type ArchiveFlag struct {
+	Reason string `json:"reason,omitempty" maxLength:"1000"`
+}
+
 // SwitchFlag turns a flag on or off in one environment.
 type SwitchFlag struct {
 	Reason   string `json:"reason,omitempty" maxLength:"1000" doc:"Needed to turn it off where people depend on it."`
@@ -256,6 +261,12 @@ type SegmentMembers struct {
 	Remove  []string `json:"remove,omitempty" maxItems:"100000"`
 	Replace bool     `json:"replace,omitempty" doc:"The list becomes exactly what is added."`
 	Reason  string   `json:"reason,omitempty" maxLength:"1000"`
+}
+
+// MemberPage is a page of the users that a segment names, in their order.
+type MemberPage struct {
+	Items []string `json:"items"`
+	Next  string   `json:"next,omitempty"`
 }
 
 // FlagKey lets programs evaluate the flags of one environment.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/desk/flags"
 	"github.com/slipwayhq/slipway/internal/engine"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/guard"
@@ -44,6 +45,7 @@ type Options struct {
 // Desk serves people and machines.
 type Desk struct {
 	Options
+	Flags   *flags.Desk
 	replays chan struct{} // places for those that make verdicts again, which is work
 }
 
@@ -51,7 +53,12 @@ type Desk struct {
 const mostReplays = 2
 
 // New returns a desk.
-func New(opts Options) *Desk { return &Desk{opts, make(chan struct{}, mostReplays)} }
+func New(opts Options) *Desk {
+	return &Desk{
+		Options: opts, replays: make(chan struct{}, mostReplays),
+		Flags: &flags.Desk{DB: opts.DB, Engine: opts.Engine, Strategy: opts.Strategy},
+	}
+}
 
 // check lets the actor through or records the denial and returns it.
 func (d *Desk) check(ctx context.Context, who access.Actor, p access.Permission, environment string) error {

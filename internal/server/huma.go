@@ -208,6 +208,12 @@ func nextPage(ctx context.Context, out any) string {
 		next = p.Next
 	case api.EventPage:
 		next = p.Next
+	case api.FlagPage:
+		next = p.Next
+	case api.FlagHistory:
+		next = p.Next
+	case api.MemberPage:
+		next = p.Next
 	}
 	about, _ := ctx.Value(requestKey{}).(*request)
 	if next == "" || about == nil {
@@ -230,6 +236,8 @@ func locationOf(e endpoint, out any) string {
 		return "/api/v1/rollbacks/" + v.ID
 	case api.Incident:
 		return "/api/v1/incidents/" + v.ID
+	case api.Flag:
+		return "/api/v1/flags/" + v.Key
 	}
 	return ""
 }

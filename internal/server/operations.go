@@ -22,6 +22,7 @@ func (s *Server) operations(h huma.API) {
 	s.peopleOperations(h)
 	s.edgeOperations(h)
 	s.metricOperations(h)
+	s.flagOperations(h)
 }
 
 type none struct{}

@@ -1,0 +1,206 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/desk/flags"
+)
+
+// ByKey names a flag.
+type ByKey struct {
+	Key string `path:"key" maxLength:"128" doc:"Key of the flag."`
+}
+
+// Within names a flag, or a segment, in an environment.
+type Within struct {
+	Key         string `path:"key" maxLength:"128" doc:"Its key."`
+	Environment string `path:"environment" maxLength:"64" doc:"The environment."`
+}
+
+type withKey[T any] struct {
+	ByKey
+	Body T
+}
+
+type within[T any] struct {
+	Within
+	Body T
+}
+
+const (
+	flagTag    = "Flags"
+	flagPath   = "/flags/{key}"
+	configPath = "/flags/{key}/environments/{environment}"
+)
+
+func (s *Server) flagOperations(h huma.API) {
+	type query struct {
+		Paged
+		Text        string `query:"q" maxLength:"128" doc:"Only those with this in key, description or owner."`
+		Tag         string `query:"tag" maxLength:"64" doc:"Only those with this tag."`
+		State       string `query:"state" enum:"on,off,ramping,stale,archived" doc:"Archived ones are in no other list."`
+		Environment string `query:"environment" maxLength:"64" doc:"Where the state is asked; left out: anywhere."`
+	}
+	register(s, h, endpoint{
+		ID: "list-flags", Method: http.MethodGet, Path: "/flags", Tag: flagTag, Summary: "List feature flags by key",
+		Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *query) (api.FlagPage, error) {
+		return s.Desk.Flags.Flags(ctx, who, flags.Query{
+			Text: in.Text, Tag: in.Tag, State: in.State, Environment: in.Environment, Cursor: in.Cursor, Limit: in.Limit,
+		})
+	})
+	register(s, h, endpoint{
+		ID: "create-flag", Method: http.MethodPost, Path: "/flags", Tag: flagTag, Summary: "Create a feature flag",
+		About:      "It starts off, but on in environments whose strategy says flags: on.",
+		Permission: access.EditFlag, Status: http.StatusCreated,
+	}, func(ctx context.Context, who access.Actor, in *struct{ Body api.CreateFlag }) (api.Flag, error) {
+		return s.Desk.Flags.Create(ctx, who, in.Body)
+	})
+	register(s, h, endpoint{
+		ID: "get-flag", Method: http.MethodGet, Path: flagPath, Tag: flagTag,
+		Summary: "Read a flag with what it does in each environment", Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *ByKey) (api.Flag, error) {
+		return s.Desk.Flags.Flag(ctx, who, in.Key)
+	})
+	register(s, h, endpoint{
+		ID: "change-flag", Method: http.MethodPatch, Path: flagPath, Tag: flagTag, Summary: "Change what a flag is",
+		About:      "What is left out stays. Variants, bucketing and client need the permission wherever the flag is on.",
+		Permission: access.EditFlag,
+	}, func(ctx context.Context, who access.Actor, in *withKey[api.ChangeFlag]) (api.Flag, error) {
+		return s.Desk.Flags.Change(ctx, who, in.Key, in.Body)
+	})
+	for _, away := range []bool{true, false} {
+		e := endpoint{ID: "archive-flag", Method: http.MethodPost, Path: flagPath + "/archive", Tag: flagTag,
+			Summary: "Archive a flag: no program gets it any more", Permission: access.EditFlag}
+		if !away {
+			e.ID, e.Path, e.Summary = "restore-flag", flagPath+"/restore", "Bring an archived flag back, as it was"
+		}
+		register(s, h, e, func(ctx context.Context, who access.Actor, in *withKey[api.ArchiveFlag]) (api.Flag, error) {
+			return s.Desk.Flags.Archive(ctx, who, in.Key, in.Body.Reason, away)
+		})
+	}
+	register(s, h, endpoint{
+		ID: "promote-flag", Method: http.MethodPost, Path: flagPath + "/promote", Tag: flagTag,
+		Summary:    "Copy what a flag serves to another environment",
+		About:      "Whether it is on there stays. With dry_run the answer only says what would change and what is missing.",
+		Permission: access.EditFlag,
+	}, func(ctx context.Context, who access.Actor, in *withKey[api.PromoteFlag]) (api.FlagChange, error) {
+		return s.Desk.Flags.Promote(ctx, who, in.Key, in.Body)
+	})
+	s.flagConfigOperations(h)
+	s.segmentOperations(h)
+}
+
+// flagConfigOperations are about what a flag does in one environment.
+func (s *Server) flagConfigOperations(h huma.API) {
+	register(s, h, endpoint{
+		ID: "get-flag-config", Method: http.MethodGet, Path: configPath, Tag: flagTag,
+		Summary: "Read what a flag does in an environment", Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *Within) (api.FlagConfig, error) {
+		return s.Desk.Flags.Config(ctx, who, in.Key, in.Environment)
+	})
+	register(s, h, endpoint{
+		ID: "put-flag-config", Method: http.MethodPut, Path: configPath, Tag: flagTag,
+		Summary: "Say what a flag does in an environment, as a whole",
+		About: "The revision is that of what was seen: when somebody was faster, the answer is a conflict that says who " +
+			"changed what. On and off need flag:switch.",
+		Permission: access.EditFlag, Or: access.SwitchFlag,
+	}, func(ctx context.Context, who access.Actor, in *within[api.PutFlagConfig]) (api.FlagChange, error) {
+		return s.Desk.Flags.Put(ctx, who, in.Key, in.Environment, in.Body)
+	})
+	for _, on := range []bool{true, false} {
+		e := endpoint{ID: "turn-flag-on", Method: http.MethodPost, Path: configPath + "/on", Tag: flagTag,
+			Summary: "Turn a flag on in an environment", Permission: access.SwitchFlag}
+		if !on {
+			e.ID, e.Path, e.Summary = "turn-flag-off", configPath+"/off", "Turn a flag off in an environment: the kill switch"
+			e.About = "In production it needs a reason. It is possible while a release raises the flag, too."
+		}
+		register(s, h, e, func(ctx context.Context, who access.Actor, in *within[api.SwitchFlag]) (api.FlagChange, error) {
+			return s.Desk.Flags.Switch(ctx, who, in.Key, in.Environment, on, in.Body)
+		})
+	}
+	register(s, h, endpoint{
+		ID: "roll-out-flag", Method: http.MethodPost, Path: configPath + "/rollout", Tag: flagTag,
+		Summary:    "Set the share of users, whom no rule serves, that get a variant",
+		About:      "Whoever has the variant keeps it while the share rises.",
+		Permission: access.EditFlag,
+	}, func(ctx context.Context, who access.Actor, in *within[api.RolloutFlag]) (api.FlagChange, error) {
+		return s.Desk.Flags.Rollout(ctx, who, in.Key, in.Environment, in.Body)
+	})
+	register(s, h, endpoint{
+		ID: "revert-flag", Method: http.MethodPost, Path: configPath + "/revert", Tag: flagTag,
+		Summary: "Bring back what an earlier revision said, as a new one", Permission: access.EditFlag, Or: access.SwitchFlag,
+	}, func(ctx context.Context, who access.Actor, in *within[api.RevertFlag]) (api.FlagChange, error) {
+		return s.Desk.Flags.Revert(ctx, who, in.Key, in.Environment, in.Body)
+	})
+	type history struct {
+		Within
+		Paged
+	}
+	register(s, h, endpoint{
+		ID: "list-flag-history", Method: http.MethodGet, Path: configPath + "/history", Tag: flagTag,
+		Summary:    "List the revisions of what a flag does in an environment, newest first",
+		Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *history) (api.FlagHistory, error) {
+		return s.Desk.Flags.History(ctx, who, in.Key, in.Environment, in.Cursor, in.Limit)
+	})
+}
+
+func (s *Server) segmentOperations(h huma.API) {
+	const path = "/segments/{key}/environments/{environment}"
+	type query struct {
+		Environment string `query:"environment" maxLength:"64" doc:"Only those of this environment."`
+	}
+	register(s, h, endpoint{
+		ID: "list-segments", Method: http.MethodGet, Path: "/segments", Tag: flagTag,
+		Summary: "List segments, with the flags that use them", Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *query) ([]api.Segment, error) {
+		return s.Desk.Flags.Segments(ctx, who, in.Environment)
+	})
+	register(s, h, endpoint{
+		ID: "get-segment", Method: http.MethodGet, Path: path, Tag: flagTag, Summary: "Read a segment of an environment",
+		Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *Within) (api.Segment, error) {
+		return s.Desk.Flags.Segment(ctx, who, in.Key, in.Environment)
+	})
+	register(s, h, endpoint{
+		ID: "put-segment", Method: http.MethodPut, Path: path, Tag: flagTag, Summary: "Make or change a segment",
+		About: "Its members are changed by an operation of their own.", Permission: access.EditFlag,
+	}, func(ctx context.Context, who access.Actor, in *within[api.PutSegment]) (api.Segment, error) {
+		return s.Desk.Flags.PutSegment(ctx, who, in.Key, in.Environment, in.Body)
+	})
+	type gone struct {
+		Within
+		Reason string `query:"reason" maxLength:"1000" doc:"Why it goes."`
+	}
+	register(s, h, endpoint{
+		ID: "delete-segment", Method: http.MethodDelete, Path: path, Tag: flagTag, Summary: "Delete a segment",
+		About: "It is refused while a flag asks for it. The answer is what it was.", Permission: access.EditFlag,
+	}, func(ctx context.Context, who access.Actor, in *gone) (api.Segment, error) {
+		return s.Desk.Flags.DeleteSegment(ctx, who, in.Key, in.Environment, in.Reason)
+	})
+	type members struct {
+		Within
+		Cursor string `query:"cursor" maxLength:"1024" doc:"next of the page before."`
+		Limit  int    `query:"limit" minimum:"0" maximum:"10000" doc:"1,000 when it is left out."`
+	}
+	register(s, h, endpoint{
+		ID: "list-segment-members", Method: http.MethodGet, Path: path + "/members", Tag: flagTag,
+		Summary: "List the users that a segment names", Permission: access.EditFlag,
+	}, func(ctx context.Context, who access.Actor, in *members) (api.MemberPage, error) {
+		return s.Desk.Flags.Members(ctx, who, in.Key, in.Environment, in.Cursor, in.Limit)
+	})
+	register(s, h, endpoint{
+		ID: "change-segment-members", Method: http.MethodPost, Path: path + "/members", Tag: flagTag,
+		Summary:    "Add and remove users that a segment names",
+		About:      "Long lists come in parts; with replace the list becomes exactly what is added.",
+		Permission: access.EditFlag,
+	}, func(ctx context.Context, who access.Actor, in *within[api.SegmentMembers]) (api.Segment, error) {
+		return s.Desk.Flags.ChangeMembers(ctx, who, in.Key, in.Environment, in.Body)
+	})
+}
