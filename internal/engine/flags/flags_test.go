@@ -192,7 +192,7 @@ func TestTwoEditorsAndTwoNodes(t *testing.T) {
 						switch {
 						case err == nil:
 							wins[n]++
-						case fault.ReasonOf(err) == "changed_meanwhile" && strings.Contains(err.Error(), "Ada changes checkout"):
+						case fault.ReasonOf(err) == "changed_meanwhile" && strings.Contains(err.Error(), "Ada changes"):
 							losses[n]++
 						default:
 							t.Error(err)
@@ -202,7 +202,7 @@ func TestTwoEditorsAndTwoNodes(t *testing.T) {
 			}
 			g.Wait()
 			c := nodes[0].config("checkout", "staging")
-			if got := int64(1 + wins[0] + wins[1]); c.Revision != got || wins[0]+losses[0] != tries || wins[1]+losses[1] != tries {
+			if c.Revision != int64(1+wins[0]+wins[1]) || wins[0]+losses[0] != tries || wins[1]+losses[1] != tries {
 				t.Errorf("revision %d after %v wins and %v losses", c.Revision, wins, losses)
 			}
 			past, err := nodes[1].DB.Revisions(t.Context(), store.ConfigSubject("shop", "staging", "checkout"), 0, 100)
