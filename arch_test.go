@@ -51,6 +51,7 @@ var table = map[string]rule{
 	"probe":      {pure: true, but: []string{"net/textproto"}}, // the names of headers
 	"plot":       {pure: true},
 	"flag":       {pure: true, may: []string{"bucket", "fault"}},
+	"flag/words": {pure: true, may: []string{"flag"}},
 	"access":     {pure: true, may: []string{"fault"}},
 	"approval":   {pure: true, may: []string{"fault"}},
 	"judge": {

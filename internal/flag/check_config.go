@@ -306,12 +306,17 @@ func (n Condition) checkOne(c complaints, value any) {
 	_, isTruth := value.(bool)
 	switch n.Op {
 	case Equals, Contains:
+		if text == "" && isText && n.Op == Contains {
+			c.say("an empty string is in every string: for attributes that are there use missing with not")
+		}
 		if !isText && err != nil && !isTruth {
 			c.say("it is neither a string, a number nor a boolean; for null use missing")
 		}
 	case StartsWith, EndsWith:
 		if !isText {
 			c.say("%s compares strings: put the value in quotes", n.Op)
+		} else if text == "" {
+			c.say("every string does that with an empty one: for attributes that are there use missing with not")
 		}
 	case Less, AtMost, More, AtLeast:
 		if err != nil {
