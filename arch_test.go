@@ -136,7 +136,7 @@ var table = map[string]rule{
 	},
 	"web": {
 		may: []string{
-			"access", "api", "desk", "event", "fault", "ident", "live", "people", "plot", "strategy",
+			"access", "api", "desk", "desk/flags", "event", "fault", "ident", "live", "people", "plot", "strategy",
 			"web/page", "web/ruleform", "web/static",
 		},
 		goes: 1,

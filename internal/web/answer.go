@@ -35,7 +35,11 @@ func (v *visit) render(status int, c templ.Component) error {
 // done redirects after a form was accepted. The code becomes a sentence on the next page.
 func (v *visit) done(path, code string) error {
 	if code != "" {
-		path += "?done=" + url.QueryEscape(code)
+		sign := "?"
+		if strings.Contains(path, "?") {
+			sign = "&"
+		}
+		path += sign + "done=" + url.QueryEscape(code)
 	}
 	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
 	return nil
@@ -148,5 +152,22 @@ func doneSentence(code string) string {
 		"revoked":  "Revoked. Whatever uses it is refused from now on.",
 		"signed":   "You are signed in.",
 		"setup":    "You are the first admin. Sign in.",
+
+		"flag":          "Made. It is off everywhere until somebody turns it on.",
+		"saved":         "Saved.",
+		"archive":       "Archived. Programs use their own fallback from now on; “Restore it” brings it back.",
+		"restore":       "Restored, as it was.",
+		"flag-on":       "On. The rules decide again.",
+		"flag-off":      "Off. Everybody gets what is served while it is off; the rules are kept.",
+		"flag-rollout":  "The share is set. To take it back, set it again or bring back the revision before.",
+		"flag-revert":   "Brought back, as a new revision.",
+		"flag-promote":  "Promoted. To take it back, bring back the revision before.",
+		"flag-save":     "Saved. To take it back, bring back the revision before.",
+		"flag-schedule": "Scheduled. It can be discarded until then.",
+		"flag-draft":    "It waits for approval. Nothing has changed yet.",
+		"flag-ramp":     "The ramp has started. Its release says how it goes.",
+		"discard":       "Discarded. Nothing has changed.",
+		"segment":       "Saved. Every flag that asks for it follows.",
+		"segment-gone":  "Removed.",
 	}[code]
 }

@@ -124,7 +124,32 @@ func (s *Web) routes() {
 	page("POST /settings/tokens", s.tokenMake)
 	page("POST /settings/tokens/{id}/revoke", s.tokenRevoke)
 	page("GET /settings/roles", s.roles)
+	s.flagRoutes(page)
 	page("/", s.missing)
+}
+
+// flagRoutes are the addresses of what is about flags. A word that is no key stands elsewhere, so that a flag may be
+// named new.
+func (s *Web) flagRoutes(page func(string, func(*visit) error)) {
+	page("GET /flags", s.flags)
+	page("GET /new-flag", s.flagNew)
+	page("POST /flags", s.flagMake)
+	page("GET /flags/stale", s.flagsStale)
+	page("GET /flags/{key}", s.flag)
+	page("POST /flags/{key}", s.flagChange)
+	page("GET /flags/{key}/edit", s.flagDescribe)
+	page("GET /flags/{key}/promote", s.flagPromote)
+	page("POST /flags/{key}/promote", s.flagPromoteDo)
+	page("POST /flags/{key}/{action}", s.flagArchive)
+	page("GET /flags/{key}/environments/{environment}", s.flagEdit)
+	page("POST /flags/{key}/environments/{environment}", s.flagEdited)
+	page("POST /flags/{key}/environments/{environment}/{action}", s.flagAct)
+	page("GET /segments", s.segments)
+	page("GET /new-segment", s.segmentNew)
+	page("POST /segments", s.segmentEdited)
+	page("GET /segments/{environment}/{key}", s.segment)
+	page("GET /segments/{environment}/{key}/edit", s.segmentEdit)
+	page("POST /segments/{environment}/{key}/{action}", s.segmentAct)
 }
 
 // connection says where a request comes from by its connection.

@@ -35,10 +35,7 @@ func flagStates() []crumb {
 // flagTabs are the pages about flags.
 func (f Frame) flagTabs() []crumb {
 	tabs := []crumb{
-		{"Flags", "/flags"}, {"Segments", "/segments"}, {"Drafts", "/flag-drafts"}, {"Could go", "/flags/stale"},
-	}
-	if f.May("flag:keys") {
-		tabs = append(tabs, crumb{"Keys", "/flag-keys"})
+		{"Flags", "/flags"}, {"Segments", "/segments"}, {"Could go", "/flags/stale"},
 	}
 	return tabs
 }
@@ -173,9 +170,9 @@ func lastSeen(x api.Flag) *api.FlagConfig {
 	return last
 }
 
-// focus returns the environment that a page about a flag looks at: the one asked for, else the last in order, which is
+// FlagFocus returns the environment that a page about a flag looks at: the one asked for, else the last in order, which is
 // the one that most people depend on.
-func focus(x api.Flag, asked string) api.FlagConfig {
+func FlagFocus(x api.Flag, asked string) api.FlagConfig {
 	if c := configIn(x, asked); c != nil {
 		return *c
 	}

@@ -17,6 +17,7 @@ type FlagEditor struct {
 	Theirs   *api.FlagConfig // what somebody else saved meanwhile
 	Segments []string        // that can be asked for here
 	Flags    []string        // that it can need
+	Later    bool            // it can be scheduled
 	Approval bool            // the environment asks for approval: what is saved waits for it
 }
 

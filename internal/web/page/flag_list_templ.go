@@ -249,7 +249,7 @@ func flagHint(f Frame) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if f.May("flag:edit") {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<p><a class=\"button primary\" href=\"/flags/new\">Make a flag</a></p><p class=\"quiet\">or from a terminal</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<p><a class=\"button primary\" href=\"/new-flag\">Make a flag</a></p><p class=\"quiet\">or from a terminal</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -425,7 +425,7 @@ func flagSearch(f Frame, q FlagFilter, tags, environments []string) templ.Compon
 			}
 		}
 		if f.May("flag:edit") {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<a class=\"button primary\" href=\"/flags/new\">Make a flag</a>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<a class=\"button primary\" href=\"/new-flag\">Make a flag</a>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -44,7 +44,7 @@ func Flag(f Frame, x api.Flag, p FlagParts) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = heading(f, []crumb{{"Flags", "/flags"}}, x.Key, flagLead(x, focus(x, p.Environment)), flagStateMark(x)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = heading(f, []crumb{{"Flags", "/flags"}}, x.Key, flagLead(x, FlagFocus(x, p.Environment)), flagStateMark(x)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -75,7 +75,7 @@ func Flag(f Frame, x api.Flag, p FlagParts) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = flagAside(f, x, focus(x, p.Environment), p).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = flagAside(f, x, FlagFocus(x, p.Environment), p).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -89,11 +89,11 @@ func Flag(f Frame, x api.Flag, p FlagParts) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = flagWhere(x, focus(x, p.Environment).Environment).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = flagWhere(x, FlagFocus(x, p.Environment).Environment).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if c := focus(x, p.Environment); c.Environment != "" {
+			if c := FlagFocus(x, p.Environment); c.Environment != "" {
 				if p.Ramp != nil {
 					templ_7745c5c3_Err = flagRamp(f, x, c, p).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {

@@ -76,7 +76,8 @@ func (f Frame) at(path string) bool {
 	if path == "/" {
 		return p == "/"
 	}
-	if path == "/flags" && slices.ContainsFunc([]string{"/segments", "/flag-drafts", "/flag-keys"}, f.at) {
+	if path == "/flags" && slices.ContainsFunc([]string{"/segments", "/flag-drafts", "/flag-keys", "/new-flag",
+		"/new-segment"}, f.at) {
 		return true // what flags are made of stands beside them
 	}
 	return p == path || strings.HasPrefix(p, path+"/")
@@ -98,7 +99,8 @@ type tab struct {
 
 func (f Frame) tabs() []tab {
 	return []tab{
-		{"Home", "/", "h", 0}, {"Releases", "/releases", "r", 0}, {"Approvals", "/approvals", "a", f.Waiting},
+		{"Home", "/", "h", 0}, {"Releases", "/releases", "r", 0}, {"Flags", "/flags", "f", 0},
+		{"Approvals", "/approvals", "a", f.Waiting},
 		{"Rollbacks", "/rollbacks", "b", 0}, {"Incidents", "/incidents", "i", f.Open}, {"Log", "/log", "l", 0},
 		{"Settings", "/settings", "s", 0},
 	}

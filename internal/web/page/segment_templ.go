@@ -61,7 +61,7 @@ func SegmentList(f Frame, all []api.Segment) templ.Component {
 					}
 					ctx = templ.InitializeContext(ctx)
 					if f.May("flag:edit") {
-						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p><a class=\"button primary\" href=\"/segments/new\">Make a segment</a></p><p class=\"quiet\">or from a terminal</p>")
+						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p><a class=\"button primary\" href=\"/new-segment\">Make a segment</a></p><p class=\"quiet\">or from a terminal</p>")
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
@@ -92,7 +92,7 @@ func SegmentList(f Frame, all []api.Segment) templ.Component {
 				}
 			} else {
 				if f.May("flag:edit") {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<div class=\"tools\"><span></span> <a class=\"button primary\" href=\"/segments/new\">Make a segment</a></div>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<div class=\"tools\"><span></span> <a class=\"button primary\" href=\"/new-segment\">Make a segment</a></div>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -20,7 +20,7 @@ func editorOf(x api.Flag) (api.FlagConfig, page.FlagEditor) {
 	}
 	c := x.Environments[len(x.Environments)-1]
 	return c, page.FlagEditor{Form: ruleform.Of(c, names), Segments: []string{"staff", "beta"},
-		Flags: []string{"payments-v2"}}
+		Flags: []string{"payments-v2"}, Later: true}
 }
 
 func tried() []page.FlagTried {
@@ -119,11 +119,11 @@ func flagFormStories() []Story {
 	made.Secret = "slwf_srv_the-secret-of-the-story"
 	environments := []string{"development", "staging", "production"}
 	return []Story{
-		flagAt("flag-form/new", "/flags/new", func(f page.Frame) templ.Component {
+		flagAt("flag-form/new", "/new-flag", func(f page.Frame) templ.Component {
 			return page.FlagNew(f,
 				page.FlagFields{})
 		}),
-		flagAt("flag-form/refused", "/flags/new", func(f page.Frame) templ.Component {
+		flagAt("flag-form/refused", "/new-flag", func(f page.Frame) templ.Component {
 			f.Problem = &page.Problem{Title: "Something in it is not right", Message: "The flag was not made.",
 				Fields: []page.Complaint{
 					{Path: "key", Message: "holds a space"}, {Path: "variants", Message: "Line 2: “sky is no JSON value."}}}
@@ -211,7 +211,7 @@ func segmentStories() []Story {
 		flagAt("segment/edit", path+"/edit", func(f page.Frame) templ.Component {
 			return page.SegmentEdit(f, ruleform.OfSegment(s), nil, nil)
 		}),
-		flagAt("segment/new", "/segments/new", func(f page.Frame) templ.Component {
+		flagAt("segment/new", "/new-segment", func(f page.Frame) templ.Component {
 			return page.SegmentEdit(f, ruleform.Segment{}, nil, []string{"development", "production"})
 		}),
 		flagAt("segment/conflict", path+"/edit", func(f page.Frame) templ.Component {
