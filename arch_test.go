@@ -52,6 +52,7 @@ var table = map[string]rule{
 	"plot":       {pure: true},
 	"flag":       {pure: true, may: []string{"bucket", "fault"}},
 	"flag/words": {pure: true, may: []string{"flag"}},
+	"flag/scan":  {pure: true, may: []string{"fault"}}, // it reads the tree that it is given
 	"access":     {pure: true, may: []string{"fault"}},
 	"approval":   {pure: true, may: []string{"fault"}},
 	"judge": {
