@@ -194,6 +194,7 @@ type Change struct {
 	Path   string          `json:"path"`
 	Before json.RawMessage `json:"before,omitempty"`
 	After  json.RawMessage `json:"after,omitempty"`
+	Words  string          `json:"words" doc:"The change in words."`
 }
 
 // FlagHistory is a page of revisions, newest first.

@@ -94,6 +94,11 @@ func (c *Client) RevertFlag(ctx context.Context, key, environment string, in api
 	return post[api.FlagChange](ctx, c, flagIn(key, environment)+"/revert", in)
 }
 
+// TryFlag evaluates a configuration, saved or not, for sample users.
+func (c *Client) TryFlag(ctx context.Context, key, environment string, in api.TryFlag) (api.FlagTrial, error) {
+	return post[api.FlagTrial](ctx, c, flagIn(key, environment)+"/try", in)
+}
+
 // FlagHistory returns a page of the revisions of what a flag does in an environment, newest first.
 func (c *Client) FlagHistory(
 	ctx context.Context, key, environment, cursor string, limit int,

@@ -138,6 +138,13 @@ func (s *Server) flagConfigOperations(h huma.API) {
 	}, func(ctx context.Context, who access.Actor, in *within[api.RevertFlag]) (api.FlagChange, error) {
 		return s.Desk.Flags.Revert(ctx, who, in.Key, in.Environment, in.Body)
 	})
+	register(s, h, endpoint{
+		ID: "try-flag", Method: http.MethodPost, Path: configPath + "/try", Tag: flagTag,
+		Summary: "Evaluate a configuration, saved or not, for sample users, with the rule that served each",
+		About:   "Nothing is changed and nothing is counted.", Permission: access.ViewEnvironment, Replays: true,
+	}, func(ctx context.Context, who access.Actor, in *within[api.TryFlag]) (api.FlagTrial, error) {
+		return s.Desk.Flags.Try(ctx, who, in.Key, in.Environment, in.Body)
+	})
 	type history struct {
 		Within
 		Paged

@@ -122,6 +122,34 @@ func (r reads) members(ctx context.Context, number int64, after string, limit in
 	return out, nil
 }
 
+// MembersAmong returns those of the names that are members of a segment.
+func (r reads) MembersAmong(ctx context.Context, s flag.Segment, names []string) ([]string, error) {
+	row, err := r.segment(ctx, s.App, s.Environment, s.Key)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for len(names) > 0 {
+		some := names[:min(len(names), membersAtATime)]
+		names = names[len(some):]
+		found, err := all(ctx, r.run, value[string], membersAmongQuery(len(some)), memberArgs(row.number, some)...)
+		if err != nil {
+			return nil, fmt.Errorf("look for members of segment %s: %w", s.Key, err)
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+func memberArgs(number int64, names []string) []any {
+	args := make([]any, 0, len(names)+1)
+	args = append(args, number)
+	for _, m := range names {
+		args = append(args, m)
+	}
+	return args
+}
+
 // AddMembers adds members to a segment and returns how many were not in it yet.
 func (tx *Tx) AddMembers(ctx context.Context, s flag.Segment, members []string) (int, error) {
 	return tx.eachMembers(ctx, s, members, addMembersQuery)
@@ -150,12 +178,7 @@ func (tx *Tx) eachMembers(ctx context.Context, s flag.Segment, members []string,
 	for len(members) > 0 {
 		some := members[:min(len(members), membersAtATime)]
 		members = members[len(some):]
-		args := make([]any, 0, len(some)+1)
-		args = append(args, row.number)
-		for _, m := range some {
-			args = append(args, m)
-		}
-		n, err := tx.run.exec(ctx, query(len(some)), args...)
+		n, err := tx.run.exec(ctx, query(len(some)), memberArgs(row.number, some)...)
 		if err != nil {
 			return 0, fmt.Errorf("change the members of segment %s: %w", s.Key, err)
 		}
@@ -178,14 +201,18 @@ func addMembersQuery(n int) string {
 }
 
 func removeMembersQuery(n int) string {
-	var b strings.Builder
-	b.WriteString("DELETE FROM segment_members WHERE segment = $1 AND member IN (")
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "$%d", i+2)
-	}
-	b.WriteString(")")
-	return b.String()
+	return "DELETE FROM segment_members WHERE " + amongMembers(n)
+}
+
+func membersAmongQuery(n int) string {
+	return "SELECT member FROM segment_members WHERE " + amongMembers(n)
+}
+
+// amongMembers is true for the rows of segment $1 whose member is one of n.
+func amongMembers(n int) string {
+	var c clause
+	c.args = []any{0}
+	c.parts = []string{"segment = $1"}
+	c.in("member", make([]string, n))
+	return strings.Join(c.parts, " AND ")
 }

@@ -105,6 +105,11 @@ func TestSegmentsKeepTheirMembersApart(t *testing.T) {
 			}
 			return err
 		})
+		among, err := db.MembersAmong(ctx, one, []string{"user-0002", "nobody", "user-2499"})
+		slices.Sort(among)
+		if err != nil || !slices.Equal(among, []string{"user-0002", "user-2499"}) {
+			t.Errorf("among: %v, %v", among, err)
+		}
 		page, err := db.SegmentMembers(ctx, one, "user-1000", 3)
 		if err != nil || !slices.Equal(page, many[1001:1004]) {
 			t.Errorf("page %v, %v", page, err)

@@ -129,6 +129,7 @@ func built(t *testing.T) map[string]string {
 	add("words", query)
 	add("members", addMembersQuery(2))
 	add("members", removeMembersQuery(2))
+	add("members", membersAmongQuery(2))
 	return out
 }
 

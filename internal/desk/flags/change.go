@@ -1,11 +1,9 @@
 package flags
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"slices"
+	"fmt"
 	"strconv"
 
 	"github.com/slipwayhq/slipway/api"
@@ -13,6 +11,7 @@ import (
 	writer "github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/flag"
+	"github.com/slipwayhq/slipway/internal/flag/words"
 	"github.com/slipwayhq/slipway/internal/store"
 )
 
@@ -39,7 +38,7 @@ func (d *Desk) order(ctx context.Context, who access.Actor, o writer.Order, dry 
 		return api.FlagChange{}, d.denied(ctx, who, missing, o.Environment, err)
 	}
 	return api.FlagChange{
-		Done: out.Done, Sentence: out.Sentence, Changes: Changes(out.Before, out.After), Missing: out.Missing,
+		Done: out.Done, Sentence: out.Sentence, Changes: changes(words.DiffConfigs(&out.Flag, &out.Before, &out.After)), Missing: out.Missing,
 		Config: wireConfig(out.Flag, out.After),
 	}, nil
 }
@@ -112,10 +111,14 @@ func (d *Desk) History(
 	if err := d.see(ctx, who, environment); err != nil {
 		return out, err
 	}
-	if _, err := d.DB.Flag(ctx, d.Strategy.App, key); err != nil {
+	f, err := d.DB.Flag(ctx, d.Strategy.App, key)
+	if err != nil {
 		return out, err
 	}
-	items, next, err := d.revisions(ctx, store.ConfigSubject(d.Strategy.App, environment, key), cursor, limit)
+	subject := store.ConfigSubject(d.Strategy.App, environment, key)
+	items, next, err := d.revisions(ctx, subject, cursor, limit, func(before, after json.RawMessage) ([]api.Change, error) {
+		return between(before, after, func(a, b *flag.Config) words.Difference { return words.DiffConfigs(&f, a, b) })
+	})
 	out.Items, out.Next = items, next
 	return out, err
 }
@@ -123,6 +126,7 @@ func (d *Desk) History(
 // revisions are a page of the revisions of a subject, and the cursor of the next.
 func (d *Desk) revisions(
 	ctx context.Context, subject, cursor string, limit int,
+	differ func(before, after json.RawMessage) ([]api.Change, error),
 ) (items []api.FlagRevision, next string, err error) {
 	before, most := int64(0), 50
 	if cursor != "" {
@@ -148,73 +152,31 @@ func (d *Desk) revisions(
 			Revision: v.Revision, At: v.At.UTC(), By: v.Name, Reason: v.Reason, Sentence: v.Sentence, Changes: []api.Change{},
 		}
 		if i+1 < len(list) {
-			item.Changes = Changes(list[i+1].Doc, v.Doc)
+			if item.Changes, err = differ(list[i+1].Doc, v.Doc); err != nil {
+				return nil, "", err
+			}
 		}
 		items = append(items, item)
 	}
 	return items, next, nil
 }
 
-// Changes are the places in which two documents differ, by path. What every change moves is left out.
-func Changes(before, after any) []api.Change {
-	a, errA := plain(before)
-	b, errB := plain(after)
-	if err := errors.Join(errA, errB); err != nil {
-		return []api.Change{}
+// between reads two documents and says what is different.
+func between[T any](before, after json.RawMessage, differ func(a, b *T) words.Difference) ([]api.Change, error) {
+	var a, b T
+	for doc, to := range map[*json.RawMessage]*T{&before: &a, &after: &b} {
+		if err := json.Unmarshal(*doc, to); err != nil {
+			return nil, fmt.Errorf("read a revision: %w", err)
+		}
 	}
+	return changes(differ(&a, &b)), nil
+}
+
+// changes are differences as wire types.
+func changes(d words.Difference) []api.Change {
 	out := []api.Change{}
-	differ(&out, "", a, b)
-	return out
-}
-
-func plain(v any) (any, error) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
+	for _, c := range d.Changes {
+		out = append(out, api.Change{Path: c.Path, Before: c.Before, After: c.After, Words: c.Words})
 	}
-	var out any
-	if err := json.Unmarshal(text, &out); err != nil {
-		return nil, err
-	}
-	if doc, ok := out.(map[string]any); ok {
-		for _, name := range []string{"revision", "updated", "updated_by", "by", "since", "reason"} {
-			if _, deep := doc["serve"]; !deep {
-				delete(doc, name)
-			}
-		}
-	}
-	return out, nil
-}
-
-func differ(out *[]api.Change, path string, a, b any) {
-	x, isX := a.(map[string]any)
-	y, isY := b.(map[string]any)
-	if isX && isY {
-		var names []string
-		for name := range x {
-			names = append(names, name)
-		}
-		for name := range y {
-			if _, both := x[name]; !both {
-				names = append(names, name)
-			}
-		}
-		slices.Sort(names)
-		for _, name := range names {
-			differ(out, path+"/"+name, x[name], y[name])
-		}
-		return
-	}
-	before, after := text(a), text(b)
-	if !bytes.Equal(before, after) {
-		*out = append(*out, api.Change{Path: path, Before: before, After: after})
-	}
-}
-
-func text(v any) json.RawMessage {
-	if v == nil {
-		return nil
-	}
-	out, _ := json.Marshal(v) // it came from JSON
 	return out
 }

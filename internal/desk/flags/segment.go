@@ -2,12 +2,12 @@ package flags
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
 	writer "github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/flag"
+	"github.com/slipwayhq/slipway/internal/flag/words"
 )
 
 // Segments returns the segments of an environment, or of all that the actor may see.
@@ -61,7 +61,7 @@ func wireSegment(s flag.Segment, configs []flag.Config) api.Segment {
 		Key: s.Key, Environment: s.Environment, Description: s.Description, Any: convert[[][]api.FlagCondition](s.Any),
 		By: s.By, Listed: s.Listed, Excluded: s.Excluded, Uses: in.SegmentUses(s.Key), Revision: s.Revision,
 		Updated: s.Updated.UTC(), UpdatedBy: s.UpdatedBy,
-		Sentence: fmt.Sprintf("%d named, %d groups by rule, %d left out.", s.Listed, len(s.Any), len(s.Excluded)),
+		Sentence: words.Segment(&s),
 	}
 }
 

@@ -1,7 +1,6 @@
 package flags
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 	writer "github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/flag"
+	"github.com/slipwayhq/slipway/internal/flag/words"
 )
 
 // wire is a flag as the actor may see it.
@@ -72,7 +72,7 @@ func wireConfig(f flag.Flag, c flag.Config) api.FlagConfig {
 		Default: convert[api.FlagServe](c.Default), Targeting: c.Targeting, Ramp: c.Ramp, Share: share(c.Default),
 		Revision: c.Revision, Updated: instant(c.Updated), By: c.By,
 	}
-	out.Sentence = sentence(c)
+	out.Sentence = words.Config(&f, &c)
 	return out
 }
 
@@ -86,21 +86,4 @@ func share(s flag.Serve) float64 {
 		sum += p.Weight
 	}
 	return 100 * float64(s.Split[0].Weight) / float64(max(sum, 1))
-}
-
-func sentence(c flag.Config) string {
-	if !c.On {
-		if c.Off == "" {
-			return "Off: everybody gets what the program falls back to."
-		}
-		return "Off: everybody gets " + c.Off + "."
-	}
-	gets := "everybody gets "
-	if len(c.Rules) > 0 {
-		gets = fmt.Sprintf("%d rules; everybody else gets ", len(c.Rules))
-	}
-	if len(c.Default.Split) == 0 {
-		return "On: " + gets + c.Default.Variant + "."
-	}
-	return fmt.Sprintf("On: %s%s at %.4g %%.", gets, c.Default.Split[0].Variant, share(c.Default))
 }
