@@ -38,8 +38,8 @@ func (d *Desk) order(ctx context.Context, who access.Actor, o writer.Order, dry 
 		return api.FlagChange{}, d.denied(ctx, who, missing, o.Environment, err)
 	}
 	return api.FlagChange{
-		Done: out.Done, Sentence: out.Sentence, Changes: changes(words.DiffConfigs(&out.Flag, &out.Before, &out.After)), Missing: out.Missing,
-		Config: wireConfig(out.Flag, out.After),
+		Done: out.Done, Sentence: out.Sentence, Missing: out.Missing, Config: wireConfig(out.Flag, out.After),
+		Changes: changes(words.DiffConfigs(&out.Flag, &out.Before, &out.After)),
 	}, nil
 }
 
@@ -116,8 +116,9 @@ func (d *Desk) History(
 		return out, err
 	}
 	subject := store.ConfigSubject(d.Strategy.App, environment, key)
+	differ := func(a, b *flag.Config) words.Difference { return words.DiffConfigs(&f, a, b) }
 	items, next, err := d.revisions(ctx, subject, cursor, limit, func(before, after json.RawMessage) ([]api.Change, error) {
-		return between(before, after, func(a, b *flag.Config) words.Difference { return words.DiffConfigs(&f, a, b) })
+		return between(before, after, differ)
 	})
 	out.Items, out.Next = items, next
 	return out, err

@@ -166,7 +166,7 @@ func result(f flag.Flag, c flag.Config, e flag.Evaluation, rule string) api.Flag
 	case len(c.Targeting) > 0:
 		out.Sentence = "Gets " + gets + ", by the rule in flagd's language."
 	case i >= 0:
-		out.Sentence = fmt.Sprintf("Gets %s, by rule %d: %s.", gets, i+1, strings.TrimSuffix(words.Rule(&f, &c.Rules[i]), "."))
+		out.Sentence = fmt.Sprintf("Gets %s, by rule %d: %s", gets, i+1, words.Rule(&f, &c.Rules[i]))
 	default:
 		out.Sentence = "Gets " + gets + ": no rule serves this user."
 	}
