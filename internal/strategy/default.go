@@ -154,6 +154,7 @@ roles:
       incident:manage: all
       flag:switch: all
     everywhere: [issue:report]
+flags: {approve: {}, attributes: [], stale: {rolled_out: 14d, unseen: 28d}}
 approvals: {expires: 24h, author_counts: false}
 calendar: {zone: UTC, freezes: [], windows: []}
 notify: {webhooks: []}

@@ -113,6 +113,8 @@ func (s *Strategy) asked(role string, p access.Permission, env string) bool {
 		return env == prodStage && names(st.Production.Approve)
 	case access.ApproveRollback:
 		return s.file.Rollback.Environments[env] != auto && names(s.file.Rollback.Approvers)
+	case access.ApproveFlag:
+		return names(s.file.Flags.Approve[env])
 	case access.SignCheck:
 		for _, item := range s.items {
 			if item.Role == role && slices.Contains(item.Stages, env) {
