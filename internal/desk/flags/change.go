@@ -117,8 +117,8 @@ func (d *Desk) History(
 	}
 	subject := store.ConfigSubject(d.Strategy.App, environment, key)
 	differ := func(a, b *flag.Config) words.Difference { return words.DiffConfigs(&f, a, b) }
-	items, next, err := d.revisions(ctx, subject, cursor, limit, func(before, after json.RawMessage) ([]api.Change, error) {
-		return between(before, after, differ)
+	items, next, err := d.revisions(ctx, subject, cursor, limit, func(a, b json.RawMessage) ([]api.Change, error) {
+		return between(a, b, differ)
 	})
 	out.Items, out.Next = items, next
 	return out, err

@@ -2,7 +2,6 @@ package flags
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/flag"
-	"github.com/slipwayhq/slipway/internal/flag/words"
 )
 
 // Try evaluates what a flag does in an environment, or would do, for sample users, as a program would.
@@ -54,22 +52,18 @@ func (d *Desk) Try(
 	if err := d.membersOf(ctx, &set, in.Contexts); err != nil {
 		return out, err
 	}
-	snapshot, err := compiled(set)
-	if err != nil {
-		return out, err
-	}
-	traced := set
-	traced.Flags, traced.Configs = slices.Clone(set.Flags), slices.Clone(set.Configs)
-	put(&traced, tracing(f, c), traceOf(c))
-	trace, err := compiled(traced)
+	trial, err := set.Try(key)
 	if err != nil {
 		return out, err
 	}
 	for _, attributes := range in.Contexts {
 		user, _ := attributes["targetingKey"].(string)
-		e := snapshot.Evaluate(key, flag.NewContext(user, attributes), now)
-		rule := trace.Evaluate(key, flag.NewContext(user, attributes), now).Variant
-		out.Items = append(out.Items, result(f, c, e, strings.TrimPrefix(rule, ruleVariant)))
+		o := trial.For(flag.NewContext(user, attributes), now)
+		item := api.FlagResult{
+			Variant: o.Variant, Value: o.Value, Reason: string(o.Reason), Error: string(o.Code), Rule: o.Rule,
+			Sentence: o.Sentence,
+		}
+		out.Items = append(out.Items, item)
 	}
 	return out, nil
 }
@@ -78,37 +72,6 @@ func (d *Desk) Try(
 func put(set *flag.Set, f flag.Flag, c flag.Config) {
 	set.Flags = append(slices.DeleteFunc(set.Flags, func(o flag.Flag) bool { return o.Key == f.Key }), f)
 	set.Configs = append(slices.DeleteFunc(set.Configs, func(o flag.Config) bool { return o.Flag == f.Key }), c)
-}
-
-func compiled(set flag.Set) (*flag.Snapshot, error) {
-	doc, err := set.Document()
-	if err != nil {
-		return nil, err
-	}
-	return flag.Compile(doc)
-}
-
-// ruleVariant begins the names of the variants by which rules are traced.
-const ruleVariant = "rule-"
-
-// tracing is a flag whose variants are the rules of its configuration, so that its evaluation says which one served.
-func tracing(f flag.Flag, c flag.Config) flag.Flag {
-	f.Kind = flag.String
-	f.Variants = []flag.Variant{{Name: ruleVariant, Value: json.RawMessage(`""`)}}
-	for _, r := range c.Rules {
-		f.Variants = append(f.Variants, flag.Variant{Name: ruleVariant + r.ID, Value: json.RawMessage(`""`)})
-	}
-	return f
-}
-
-// traceOf is a configuration whose rules serve themselves.
-func traceOf(c flag.Config) flag.Config {
-	c.Off, c.Default, c.Targeting = ruleVariant, flag.Serve{Variant: ruleVariant}, nil
-	c.Rules = slices.Clone(c.Rules)
-	for i := range c.Rules {
-		c.Rules[i].Serve = flag.Serve{Variant: ruleVariant + c.Rules[i].ID}
-	}
-	return c
 }
 
 // membersOf reads which of the sample users the segments name: a segment may name a million others.
@@ -146,29 +109,4 @@ func attribute(c map[string]any, path string) any {
 		v = m[name]
 	}
 	return v
-}
-
-func result(f flag.Flag, c flag.Config, e flag.Evaluation, rule string) api.FlagResult {
-	out := api.FlagResult{Variant: e.Variant, Value: e.Value, Reason: string(e.Reason), Rule: rule}
-	if e.Reason == flag.ErrorReason {
-		out.Error, out.Rule = string(e.Code)+": "+e.Detail, ""
-		out.Sentence = "It can't be evaluated: " + e.Detail + "."
-		return out
-	}
-	gets := e.Variant
-	if gets == "" {
-		gets = "the program's own fallback"
-	}
-	i := slices.IndexFunc(c.Rules, func(r flag.Rule) bool { return r.ID == rule })
-	switch {
-	case !c.On:
-		out.Sentence = "Gets " + gets + ": it is off."
-	case len(c.Targeting) > 0:
-		out.Sentence = "Gets " + gets + ", by the rule in flagd's language."
-	case i >= 0:
-		out.Sentence = fmt.Sprintf("Gets %s, by rule %d: %s", gets, i+1, words.Rule(&f, &c.Rules[i]))
-	default:
-		out.Sentence = "Gets " + gets + ": no rule serves this user."
-	}
-	return out
 }

@@ -172,12 +172,12 @@ func (w *Writer) plan(ctx context.Context, tx *store.Tx, who access.Actor, o Ord
 	if out.Set, err = tx.FlagSet(ctx, w.app(), o.Environment, noLists); err != nil {
 		return out, err
 	}
-	if out.After, err = w.apply(ctx, tx, o, f, out.Before); err != nil {
+	out.Set.Attributes = w.Strategy.Flags().Attributes
+	if out.After, err = w.apply(ctx, tx, o, &out); err != nil {
 		return out, err
 	}
 	named(&out.After, tx.Now())
 	out.Changed = !same(out.Before, out.After)
-	out.Missing = missing(out.Set, out.After)
 	if len(out.Missing) == 0 {
 		if err := out.After.Validate(&out.Set); err != nil {
 			return out, err
@@ -226,7 +226,8 @@ func (w *Writer) seen(ctx context.Context, tx *store.Tx, o Order, c flag.Config)
 }
 
 // apply makes the next configuration from the present one.
-func (w *Writer) apply(ctx context.Context, tx *store.Tx, o Order, f flag.Flag, c flag.Config) (flag.Config, error) {
+func (w *Writer) apply(ctx context.Context, tx *store.Tx, o Order, out *Outcome) (flag.Config, error) {
+	f, c := out.Flag, out.Before
 	switch o.Kind {
 	case On:
 		c.On = true
@@ -255,7 +256,9 @@ func (w *Writer) apply(ctx context.Context, tx *store.Tx, o Order, f flag.Flag, 
 				o.From)
 		}
 		from, err := w.config(ctx, tx, f, o.From)
-		return serving(c, from, c.On), err
+		next, lacks := flag.Promote(from, c, &out.Set)
+		out.Missing = append(out.Missing, lacks...)
+		return next, err
 	default:
 		return c, fault.New(fault.Invalid, "order_unknown", "A flag can't be told to %.32q.", o.Kind)
 	}
@@ -326,21 +329,4 @@ func served(c flag.Config) []byte {
 	c.Reason, c.Since, c.Revision, c.Updated, c.By = "", time.Time{}, 0, time.Time{}, ""
 	text, _ := json.Marshal(c) // it came from JSON or from the API, and goes into it
 	return text
-}
-
-// missing are the segments and flags that a configuration names and its environment lacks.
-func missing(set flag.Set, c flag.Config) []string {
-	out := []string{}
-	lack := func(what, key string, there bool) {
-		if name := what + " " + key; !there && !slices.Contains(out, name) {
-			out = append(out, name)
-		}
-	}
-	for _, key := range c.Segments() {
-		lack("segment", key, slices.ContainsFunc(set.Segments, func(s flag.Segment) bool { return s.Key == key }))
-	}
-	for _, n := range c.Needs {
-		lack("flag", n.Flag, slices.ContainsFunc(set.Flags, func(f flag.Flag) bool { return f.Key == n.Flag }))
-	}
-	return out
 }
