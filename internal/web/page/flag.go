@@ -170,8 +170,8 @@ func lastSeen(x api.Flag) *api.FlagConfig {
 	return last
 }
 
-// FlagFocus returns the environment that a page about a flag looks at: the one asked for, else the last in order, which is
-// the one that most people depend on.
+// FlagFocus returns the environment that a page about a flag looks at: the one asked for, else the last in order,
+// which is the one that most people depend on.
 func FlagFocus(x api.Flag, asked string) api.FlagConfig {
 	if c := configIn(x, asked); c != nil {
 		return *c
