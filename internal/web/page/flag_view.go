@@ -10,6 +10,7 @@ import (
 // FlagParts is what the page of a flag shows beside the flag itself.
 type FlagParts struct {
 	Environment string // the one looked at; empty: the last
+	MayRamp     bool   // a ramp can be started where the page looks
 	Usage       *api.FlagUsage
 	History     api.FlagHistory
 	Drafts      []api.FlagDraft

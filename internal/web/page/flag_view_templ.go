@@ -262,7 +262,7 @@ func flagAside(f Frame, x api.Flag, c api.FlagConfig, p FlagParts) templ.Compone
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if len(x.Variants) > 1 && len(c.Targeting) == 0 {
+				if p.MayRamp && len(x.Variants) > 1 && len(c.Targeting) == 0 {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "<li><a href=\"")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

@@ -55,7 +55,7 @@ func flagStories() []Story {
 	const path = "/flags/new-checkout"
 	two := map[string]int64{"on": 152, "off": 456}
 	parts := func() page.FlagParts {
-		return page.FlagParts{Usage: usage("new-checkout", two, ""), History: history()}
+		return page.FlagParts{MayRamp: true, Usage: usage("new-checkout", two, ""), History: history()}
 	}
 	show := func(x api.Flag, p page.FlagParts) func(page.Frame) templ.Component {
 		return func(f page.Frame) templ.Component { return page.Flag(f, x, p) }
