@@ -110,7 +110,9 @@ var table = map[string]rule{
 		goes: 1, fan: 22, // every noun is decided here: the one writer knows them all
 		lines: 2800, // releases, rollbacks, watching and effects: the next kind of work gets a room of its own
 	},
-	"engine/flags": {may: []string{"access", "approval", "event", "fault", "flag", "ident", "store", "strategy"}},
+	"engine/flags": {
+		may: []string{"access", "approval", "credential", "event", "fault", "flag", "ident", "store", "strategy"},
+	},
 	"watch": {
 		may: []string{"effect", "fault", "guard", "guard/record", "judge", "metric", "release", "store"},
 	},

@@ -281,6 +281,7 @@ type FlagKey struct {
 	Created     time.Time  `json:"created"`
 	CreatedBy   string     `json:"created_by"`
 	Revoked     *time.Time `json:"revoked,omitempty"`
+	Used        *time.Time `json:"used,omitempty" doc:"When it was used last, to a minute or so."`
 }
 
 // CreateFlagKey makes a key.
@@ -330,4 +331,18 @@ type VariantUsage struct {
 type UsagePoint struct {
 	At       time.Time        `json:"at"`
 	Variants map[string]int64 `json:"variants" doc:"Evaluations by variant."`
+}
+
+// ReportFlagUsage is what a program that evaluates flags by itself counted, sent to /flags/v1/usage. It names no user.
+type ReportFlagUsage struct {
+	Items []FlagCount `json:"items" maxItems:"1000"`
+}
+
+// FlagCount is how often a variant was served, shown, and seen to fail since the report before.
+type FlagCount struct {
+	Flag        string `json:"flag"`
+	Variant     string `json:"variant,omitempty" doc:"Empty: the program's own fallback."`
+	Evaluations int64  `json:"evaluations,omitempty"`
+	Exposures   int64  `json:"exposures,omitempty"`
+	Errors      int64  `json:"errors,omitempty"`
 }

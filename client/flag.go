@@ -142,3 +142,23 @@ func (c *Client) ChangeSegmentMembers(
 ) (api.Segment, error) {
 	return post[api.Segment](ctx, c, segmentIn(key, environment)+"/members", in)
 }
+
+// FlagKeys lists the keys with which programs evaluate flags, of one environment or of all for "".
+func (c *Client) FlagKeys(ctx context.Context, environment string) ([]api.FlagKey, error) {
+	return get[[]api.FlagKey](ctx, c, "flag-keys", query("environment", environment))
+}
+
+// CreateFlagKey makes a key. Its secret is in the answer and nowhere else.
+func (c *Client) CreateFlagKey(ctx context.Context, in api.CreateFlagKey) (api.FlagKey, error) {
+	return post[api.FlagKey](ctx, c, "flag-keys", in)
+}
+
+// RevokeFlagKey ends a key at once.
+func (c *Client) RevokeFlagKey(ctx context.Context, id string) (api.FlagKey, error) {
+	return post[api.FlagKey](ctx, c, "flag-keys/"+seg(id)+"/revoke", nil)
+}
+
+// FlagUsage returns what was seen of a flag in an environment in the last hours.
+func (c *Client) FlagUsage(ctx context.Context, key, environment string, hours int) (api.FlagUsage, error) {
+	return get[api.FlagUsage](ctx, c, flagIn(key, environment)+"/usage", query("hours", number(hours)))
+}

@@ -36,11 +36,26 @@ const (
 // passes CheckToken is one of Slipway's tokens.
 const TokenPattern = `slp_[0-9A-Za-z]{30}_[0-9A-Za-z]{6}`
 
+// The beginnings of the keys with which programs evaluate feature flags.
+const (
+	ServerKey = "slwf_srv_" // of programs that keep it to themselves
+	PublicKey = "slwf_pub_" // stands in pages and apps: everybody can read it
+)
+
+// FlagKeyPattern is the regular expression for secret scanners, as TokenPattern is.
+const FlagKeyPattern = `slwf_(?:srv|pub)_[0-9A-Za-z]{30}_[0-9A-Za-z]{6}`
+
 // NewToken returns a fresh API token: slp_, 30 random characters, an underscore and
 // the checksum of all before it, by which a scanner or a typing mistake is told
 // from a token without asking anybody.
-func NewToken() string {
-	head := tokenPrefix + random62(tokenBody)
+func NewToken() string { return newSecret(tokenPrefix) }
+
+// NewFlagKey returns a fresh key for flags, with ServerKey or PublicKey at its
+// beginning and otherwise made as a token is.
+func NewFlagKey(prefix string) string { return newSecret(prefix) }
+
+func newSecret(prefix string) string {
+	head := prefix + random62(tokenBody)
 	return head + "_" + checksum(head)
 }
 

@@ -94,6 +94,7 @@ func (s *Server) flagOperations(h huma.API) {
 	})
 	s.flagConfigOperations(h)
 	s.segmentOperations(h)
+	s.flagKeyOperations(h)
 }
 
 // flagConfigOperations are about what a flag does in one environment.
@@ -209,5 +210,44 @@ func (s *Server) segmentOperations(h huma.API) {
 		Permission: access.EditFlag,
 	}, func(ctx context.Context, who access.Actor, in *within[api.SegmentMembers]) (api.Segment, error) {
 		return s.Desk.Flags.ChangeMembers(ctx, who, in.Key, in.Environment, in.Body)
+	})
+}
+
+func (s *Server) flagKeyOperations(h huma.API) {
+	type query struct {
+		Environment string `query:"environment" maxLength:"64" doc:"Only those of this environment."`
+	}
+	register(s, h, endpoint{
+		ID: "list-flag-keys", Method: http.MethodGet, Path: "/flag-keys", Tag: flagTag,
+		Summary: "List the keys with which programs evaluate flags", Permission: access.ManageFlagKeys,
+	}, func(ctx context.Context, who access.Actor, in *query) ([]api.FlagKey, error) {
+		return s.Desk.Flags.Keys(ctx, who, in.Environment)
+	})
+	register(s, h, endpoint{
+		ID: "create-flag-key", Method: http.MethodPost, Path: "/flag-keys", Tag: flagTag,
+		Summary: "Make a key with which programs evaluate the flags of an environment",
+		About: "The secret is in this answer and nowhere else. A public key may stand in a page: it evaluates the flags " +
+			"that say client, and sees no rules.",
+		Permission: access.ManageFlagKeys, Status: http.StatusCreated, Secret: true,
+	}, func(ctx context.Context, who access.Actor, in *with[api.CreateFlagKey]) (api.FlagKey, error) {
+		return s.Desk.Flags.CreateKey(ctx, who, in.Body)
+	})
+	register(s, h, endpoint{
+		ID: "revoke-flag-key", Method: http.MethodPost, Path: "/flag-keys/{id}/revoke", Tag: flagTag,
+		Summary: "End a key at once", About: "Every node refuses it within a second, and its event streams end.",
+		Permission: access.ManageFlagKeys,
+	}, func(ctx context.Context, who access.Actor, in *ByID) (api.FlagKey, error) {
+		return s.Desk.Flags.RevokeKey(ctx, who, in.ID)
+	})
+	type usage struct {
+		Within
+		Hours int `query:"hours" minimum:"1" maximum:"9600" default:"1" doc:"How far back, in minutes up to 6 hours."`
+	}
+	register(s, h, endpoint{
+		ID: "get-flag-usage", Method: http.MethodGet, Path: configPath + "/usage", Tag: flagTag,
+		Summary:    "Read how often each variant was served, shown and seen to fail",
+		Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *usage) (api.FlagUsage, error) {
+		return s.Desk.Flags.Usage(ctx, who, in.Key, in.Environment, in.Hours)
 	})
 }
