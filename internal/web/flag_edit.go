@@ -32,6 +32,8 @@ func (s *Web) editing(v *visit) (*editing, error) {
 		return nil, err
 	}
 	e := &editing{flag: x, config: x.Environments[i]}
+	rules := s.Desk.Strategy.Flags()
+	e.Approval, e.Attributes = len(rules.Approve[environment]) > 0, rules.Attributes
 	segments, err := s.Desk.Flags.Segments(ctx, v.who, environment)
 	if err != nil {
 		return nil, err
@@ -96,7 +98,7 @@ func (s *Web) flagEdited(v *visit) error {
 	in, bad := e.Form.Config()
 	change := api.FlagChange{}
 	if err = complain(bad); err == nil {
-		change, err = s.keep(v, e, do, in)
+		change, err = s.Desk.Flags.Put(v.r.Context(), v.who, e.flag.Key, e.config.Environment, in)
 	}
 	if err == nil {
 		return v.flagDone(e.flag.Key, e.config.Environment, "flag-"+do, change)
@@ -109,11 +111,22 @@ func (s *Web) flagEdited(v *visit) error {
 	return v.render(status, e.page(v.frame))
 }
 
-// keep saves a configuration, now or later.
-func (s *Web) keep(v *visit, e *editing, do string, in api.PutFlagConfig) (api.FlagChange, error) {
-	return s.Desk.Flags.Put(v.r.Context(), v.who, e.flag.Key, e.config.Environment, in)
-}
-
 // try evaluates the form for its sample users. What is not right is said beside them: it refuses no page.
 func (s *Web) try(v *visit, e *editing) {
+	in, bad := e.Form.Config()
+	users, worse := ruleform.Users(e.Form.Samples)
+	if bad = append(bad, worse...); len(bad) > 0 {
+		e.Untried = page.PlaceOf(bad[0].Path) + ": " + bad[0].Message
+		return
+	}
+	trial, err := s.Desk.Flags.Try(v.r.Context(), v.who, e.flag.Key, e.config.Environment,
+		api.TryFlag{Config: &in, Contexts: users})
+	if err != nil {
+		e.Untried = fault.MessageOf(err)
+		if fault.Is(err, fault.Internal) {
+			e.Untried += " Its id is " + v.record(err) + "."
+		}
+		return
+	}
+	e.Trial = page.Tried(users, trial)
 }

@@ -11,14 +11,15 @@ import (
 
 // FlagEditor is what the editor shows beside its form.
 type FlagEditor struct {
-	Form     ruleform.Form
-	Trial    []FlagTried
-	Untried  string          // why the sample users could not be tried
-	Theirs   *api.FlagConfig // what somebody else saved meanwhile
-	Segments []string        // that can be asked for here
-	Flags    []string        // that it can need
-	Later    bool            // it can be scheduled
-	Approval bool            // the environment asks for approval: what is saved waits for it
+	Form       ruleform.Form
+	Trial      []FlagTried
+	Untried    string          // why the sample users could not be tried
+	Theirs     *api.FlagConfig // what somebody else saved meanwhile
+	Segments   []string        // that can be asked for here
+	Flags      []string        // that it can need
+	Attributes []string        // that the strategy lets rules ask for; empty: any
+	Later      bool            // it can be scheduled
+	Approval   bool            // the environment asks for approval: what is saved waits for it
 }
 
 // FlagTried is a sample user and what it gets.
@@ -60,8 +61,8 @@ func variantNames(x api.Flag) []string {
 }
 
 // attributes are the names that rules of the flag ask for already, for the list that is offered.
-func attributes(x api.Flag) []string {
-	out := []string{"targetingKey"}
+func attributes(x api.Flag, known []string) []string {
+	out := append([]string{"targetingKey"}, known...)
 	for _, c := range x.Environments {
 		for _, r := range c.Rules {
 			for _, q := range r.If {

@@ -204,7 +204,7 @@ func FlagEdit(f Frame, x api.Flag, c api.FlagConfig, e FlagEditor) templ.Compone
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = offered("known-attributes", attributes(x)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = offered("known-attributes", attributes(x, e.Attributes)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -158,8 +158,8 @@ func clipText(s string, most int) string {
 	return string(r[:most-1]) + "…"
 }
 
-// placeOf names the place that a complaint is about.
-func placeOf(path string) string {
+// PlaceOf names the place that a complaint is about.
+func PlaceOf(path string) string {
 	if strings.ContainsAny(path, "[.") {
 		return changePath(path)
 	}
