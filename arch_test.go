@@ -36,6 +36,7 @@ var table = map[string]rule{
 	".":           {},
 	"api":         {pure: true},
 	"client":      {may: []string{"api"}},
+	"openfeature": {may: []string{"api", "fault", "flag"}, goes: 1},
 	"cmd/slipway": {may: []string{"api", "app", "cli", "client", "demo", "fault"}, goes: 1},
 
 	// The domain.
@@ -248,6 +249,7 @@ var outside = map[string][]string{
 	"github.com/goccy/go-yaml":         {"strategy", "strategy/document"},
 	"github.com/spf13/cobra":           {"app", "cli", "cmd/slipway", "demo"},
 	"github.com/prometheus":            {"telemetry"},
+	"github.com/open-feature/go-sdk":   {"openfeature"},
 	"golang.org/x/crypto":              {"credential"},
 	"os/exec":                          {"app", "provider"},
 	"plugin":                           {},

@@ -1,0 +1,244 @@
+package openfeature
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	of "github.com/open-feature/go-sdk/openfeature"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+// The server's addresses for programs that evaluate by themselves.
+const (
+	documentPath = "/flags/v1/document"
+	eventsPath   = "/flags/v1/events"
+	usagePath    = "/flags/v1/usage"
+)
+
+// most bounds what is read of one answer: a list of a million ids has about 40 MB.
+const most = 512 << 20
+
+// settle lets the SDK say that the provider is ready before the provider says that it is stale already.
+const settle = 100 * time.Millisecond
+
+// follow keeps the flags those of the server until ctx ends. It tells first how the first attempt went.
+func (p *Provider) follow(ctx context.Context, first chan<- error) {
+	if p.said = (announced{}); p.current.Load() != nil {
+		p.said.state = of.ProviderReady // of the file
+	}
+	err := p.fetch(ctx)
+	first <- err
+	if err == nil {
+		p.said.state = of.ProviderReady // which the SDK says itself
+	}
+	p.said.failed = err != nil
+	pause := p.retry
+	if err != nil && !wait(ctx, pause+settle) {
+		return
+	}
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := p.stream(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil { // it lived its time
+			pause = p.retry
+			continue
+		}
+		if time.Since(began) > p.longest {
+			pause = p.retry
+		}
+		p.note(p.fetch(ctx)) // in place of the stream
+		p.log.Debug("flags: the event stream ended", "error", err)
+		if !wait(ctx, max(pause/2+rand.N(pause), retryAfter(err))) {
+			return
+		}
+		pause = min(2*pause, p.longest)
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// ask sends a request with the key.
+func (p *Provider) ask(
+	ctx context.Context, method, path string, body []byte, header ...string,
+) (*http.Response, error) {
+	var content io.Reader
+	if body != nil {
+		content = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, p.base+path, content)
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+p.key)
+	req.Header.Set("User-Agent", "slipway-openfeature-go/1")
+	for i := 0; i+1 < len(header); i += 2 {
+		if header[i+1] != "" {
+			req.Header.Set(header[i], header[i+1])
+		}
+	}
+	resp, err := p.http.Do(req)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "unreachable", "%s does not answer.", p.base)
+	}
+	return resp, nil
+}
+
+// later is an answer that says when to ask again.
+type later struct {
+	error
+	after time.Duration
+}
+
+// Unwrap returns what the answer was.
+func (l later) Unwrap() error { return l.error }
+
+func retryAfter(err error) time.Duration {
+	if l, ok := err.(later); ok {
+		return l.after
+	}
+	return 0
+}
+
+// refusal is what an answer means that is not the wanted one.
+func (p *Provider) refusal(resp *http.Response) error {
+	switch resp.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fault.New(fault.Denied, "flag_key_refused",
+			"%s refuses the flag key (%s): make one with slipway flag-key create.", p.base, resp.Status)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+		if err != nil {
+			seconds = 0
+		}
+		return later{
+			fault.New(fault.Unavailable, "flags_busy", "%s answers %s.", p.base, resp.Status),
+			min(time.Duration(max(seconds, 0))*time.Second, time.Minute),
+		}
+	}
+	return fault.New(fault.Unavailable, "flags_unexpected", "%s answers %s.", p.base, resp.Status)
+}
+
+// fetch makes the server's flags those in force.
+func (p *Provider) fetch(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	etag := ""
+	if s := p.current.Load(); s != nil {
+		etag = s.etag
+	}
+	resp, err := p.ask(ctx, http.MethodGet, documentPath, nil, "Accept", "application/json", "If-None-Match", etag)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	switch resp.StatusCode {
+	case http.StatusNotModified:
+		return nil
+	case http.StatusOK:
+	default:
+		return p.refusal(resp)
+	}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, most))
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, "unreachable", "%s was cut off.", p.base)
+	}
+	s, err := p.read(bytes.TrimSpace(text), resp.Header.Get("ETag"))
+	if err != nil {
+		return err
+	}
+	flags, err := p.take(s)
+	if err != nil {
+		return err
+	}
+	if len(flags) > 0 {
+		p.emit(of.ProviderConfigChange, of.ProviderEventDetails{
+			Message: fmt.Sprintf("Generation %d: %d flags changed.", s.generation, len(flags)), FlagChanges: flags,
+		})
+	}
+	if p.file != "" {
+		if err := save(p.file, s); err != nil {
+			p.log.Warn("keep the flags", "file", p.file, "error", err)
+		}
+	}
+	return nil
+}
+
+// stream follows the event stream. It fetches at its beginning, because something may have changed while there was
+// none, and whenever it is told to. It returns nil when the stream is old enough to be opened anew.
+func (p *Provider) stream(ctx context.Context) error {
+	alive, cancel := context.WithTimeout(ctx, p.age/2+rand.N(p.age))
+	defer cancel()
+	quiet, stop := context.WithCancel(alive)
+	defer stop()
+	resp, err := p.ask(quiet, http.MethodGet, eventsPath, nil, "Accept", "text/event-stream")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return p.refusal(resp)
+	}
+	err = p.fetch(ctx)
+	p.note(err)
+	if fault.Is(err, fault.Unavailable) {
+		return err
+	}
+	silence := time.AfterFunc(p.silence, stop)
+	defer silence.Stop()
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, 1<<20)
+	var data []byte
+	for lines.Scan() {
+		silence.Reset(p.silence)
+		line := lines.Bytes()
+		if rest, ok := bytes.CutPrefix(line, []byte("data:")); ok {
+			data = append(data, bytes.TrimPrefix(rest, []byte(" "))...)
+		}
+		if len(line) > 0 || len(data) == 0 {
+			continue
+		}
+		err, data = p.told(ctx, data), nil
+		if fault.Is(err, fault.Unavailable) {
+			return err
+		}
+	}
+	if alive.Err() != nil {
+		return nil
+	}
+	return fault.Wrap(lines.Err(), fault.Unavailable, "unreachable", "The event stream of %s was cut off.", p.base)
+}
+
+// told fetches when an event says that something changed.
+func (p *Provider) told(ctx context.Context, data []byte) error {
+	var e struct{ Type, ETag string }
+	if json.Unmarshal(data, &e) != nil || e.Type != "refetchEvaluation" {
+		return nil // of a later server: not for us
+	}
+	if s := p.current.Load(); e.ETag != "" && s != nil && e.ETag == s.etag {
+		return nil // we have it already
+	}
+	err := p.fetch(ctx)
+	p.note(err)
+	return err
+}
