@@ -7,7 +7,7 @@ import (
 )
 
 // The vectors are those that MurmurHash3's public test programs agree upon.
-func TestSum32Vectors(t *testing.T) {
+func TestHashVectors(t *testing.T) {
 	tests := []struct {
 		in   string
 		want uint32
@@ -18,8 +18,8 @@ func TestSum32Vectors(t *testing.T) {
 		{"The quick brown fox jumps over the lazy dog", 0x2e4ff723},
 	}
 	for _, tt := range tests {
-		if got := sum32(tt.in, ""); got != tt.want {
-			t.Errorf("sum32(%q) = %#x, want %#x", tt.in, got, tt.want)
+		if got := Hash(tt.in, ""); got != tt.want {
+			t.Errorf("Hash(%q) = %#x, want %#x", tt.in, got, tt.want)
 		}
 	}
 }
@@ -83,7 +83,7 @@ func FuzzOf(f *testing.F) {
 		if p := Of(salt, key); p < 0 || p >= Size {
 			t.Fatalf("Of(%q, %q) = %d", salt, key, p)
 		}
-		if sum32(salt, key) != sum32(salt+key, "") {
+		if Hash(salt, key) != Hash(salt+key, "") {
 			t.Fatal("the hash of two parts differs from the hash of their concatenation")
 		}
 	})

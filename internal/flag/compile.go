@@ -1,8 +1,14 @@
 package flag
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/flag/logic"
 )
 
 // Snapshot is a document made ready for evaluation. It never changes.
@@ -12,34 +18,125 @@ type Snapshot struct {
 	metadata map[string]any
 }
 
-// compiled is one flag of a snapshot.
+// compiled is one flag of a snapshot, with every answer that it can give.
 type compiled struct {
-	disabled bool
-	client   bool
-	fixed    Evaluation // what it is without targeting
-	metadata map[string]any
+	client    bool
+	rule      *logic.Rule           // nil: fallback is the one answer
+	fallback  Evaluation            // where the rule names no variant
+	matches   map[string]Evaluation // by the variant that the rule names
+	failed    Evaluation            // the rule could not be evaluated
+	unmatched Evaluation            // the rule named a variant that is not there
 }
 
-// Compile makes a snapshot of the document, or says what is wrong with it and where.
+// Compile makes a snapshot of the document, or says what is wrong with it and where. It is strict where flagd refuses a
+// document. A rule that flagd can't understand is no fault here either: such a flag answers PARSE_ERROR, and Refused
+// lists it.
 func Compile(d *Document) (*Snapshot, error) {
+	library, err := logic.NewLibrary(d.evaluators(), d.Evaluators)
+	if err != nil {
+		return nil, err
+	}
 	s := &Snapshot{flags: make(map[string]*compiled, len(d.Flags)), metadata: d.Metadata}
-	for key, def := range d.Flags {
+	s.keys = slices.Sorted(maps.Keys(d.Flags))
+	var wrong []fault.Field
+	for _, key := range s.keys {
+		def := d.Flags[key]
 		meta := maps.Clone(d.Metadata)
 		if meta == nil {
 			meta = map[string]any{}
 		}
 		maps.Copy(meta, def.Metadata)
-		f := &compiled{disabled: def.State == Disabled, client: meta[MetaClient] == true, metadata: meta}
-		f.fixed = Evaluation{Reason: Static, Metadata: meta}
-		if v := def.DefaultVariant; v != nil {
-			f.fixed.Variant, f.fixed.Value = *v, def.Variants[*v]
-		} else {
-			f.fixed.Reason = DefaultReason
+		f, err := compile(library, key, def, meta)
+		if err != nil {
+			wrong = append(wrong, fault.Field{Path: "flags." + key, Message: fault.MessageOf(err)})
+			continue
 		}
 		s.flags[key] = f
 	}
-	s.keys = slices.Sorted(maps.Keys(s.flags))
+	if len(wrong) > 0 {
+		key := wrong[0].Path[len("flags."):]
+		f := fault.New(fault.Invalid, "bad_flags", "The flag %s is wrong: %s", key, wrong[0].Message)
+		f.Fields = wrong
+		return nil, f
+	}
 	return s, nil
+}
+
+func compile(library *logic.Library, key string, def Definition, meta map[string]any) (*compiled, error) {
+	bad := func(format string, args ...any) error { return fault.New(fault.Invalid, "bad_flags", format, args...) }
+	if def.State != Enabled && def.State != Disabled {
+		return nil, bad("state must be ENABLED or DISABLED, not %q.", def.State)
+	}
+	if def.Variants == nil {
+		return nil, bad("It has no variants.")
+	}
+	name := ""
+	if def.DefaultVariant != nil {
+		name = *def.DefaultVariant
+	}
+	if _, ok := def.Variants[name]; !ok && name != "" {
+		return nil, bad("defaultVariant %q is none of the variants.", name)
+	}
+	version, err := bucketing(meta)
+	if err != nil {
+		return nil, err
+	}
+	f := &compiled{client: meta[MetaClient] == true}
+	if def.State == Disabled {
+		f.fallback = Evaluation{Reason: DisabledReason, Metadata: meta}
+		return f, nil
+	}
+	values := make(map[string]json.RawMessage, len(def.Variants))
+	for v, raw := range def.Variants {
+		var b bytes.Buffer
+		if err := json.Compact(&b, raw); err != nil {
+			return nil, bad("The value of variant %q is no JSON.", v)
+		}
+		values[v] = b.Bytes()
+	}
+	f.fallback = Evaluation{Reason: DefaultReason, Metadata: meta}
+	if name != "" {
+		f.fallback.Variant, f.fallback.Value = name, values[name]
+	}
+	if !logic.Targets(def.Targeting) {
+		if name != "" {
+			f.fallback.Reason = Static
+		}
+		return f, nil
+	}
+	if f.rule, err = library.Compile(def.Targeting, "targeting", version); err != nil {
+		return nil, err
+	}
+	f.answers(key, values, meta)
+	return f, nil
+}
+
+// answers makes what the rule's outcomes mean.
+func (f *compiled) answers(key string, values map[string]json.RawMessage, meta map[string]any) {
+	f.matches = make(map[string]Evaluation, len(values))
+	for v, raw := range values {
+		f.matches[v] = Evaluation{Variant: v, Value: raw, Reason: TargetingMatch, Metadata: meta}
+	}
+	wrong := func(code Code, format string, args ...any) Evaluation {
+		return Evaluation{Reason: ErrorReason, Code: code, Detail: fmt.Sprintf(format, args...), Metadata: meta}
+	}
+	f.failed = wrong(General, "the targeting of flag '%s' can't be evaluated for this context", key)
+	f.unmatched = wrong(General, "the targeting of flag '%s' named a variant that it doesn't have", key)
+	if why := f.rule.Refused(); why != "" {
+		f.rule, f.fallback = nil, wrong(ParseError, "flag '%s': %s", key, why)
+	}
+}
+
+// bucketing is the version of fractional that metadata names, 2 when it names none.
+func bucketing(meta map[string]any) (int, error) {
+	switch v := meta[MetaBucketing]; v {
+	case nil, 2, 2.0:
+		return 2, nil
+	case logic.Cbor, float64(logic.Cbor):
+		return logic.Cbor, nil
+	default:
+		return 0, fault.New(fault.Invalid, "bad_flags", "metadata.bucketing must be 2 or 3, not %v.", v)
+	}
 }
 
 // Keys are the flags' keys in order. They must not be changed.
@@ -54,14 +151,23 @@ func (s *Snapshot) Client(key string) bool {
 // Metadata is the document's. It must not be changed.
 func (s *Snapshot) Metadata() map[string]any { return s.metadata }
 
-// Context is who a flag is evaluated for. It never changes and serves any number of evaluations.
-type Context struct {
-	targetingKey string
-	attributes   map[string]any
+// Refused lists the flags whose targeting can't be understood, with the place: they answer PARSE_ERROR.
+func (s *Snapshot) Refused() []fault.Field {
+	var l []fault.Field
+	for _, key := range s.keys {
+		if f := s.flags[key]; f.fallback.Code == ParseError {
+			l = append(l, fault.Field{Path: "flags." + key, Message: f.fallback.Detail})
+		}
+	}
+	return l
 }
 
+// Context is who a flag is evaluated for. It never changes, and serves any number of evaluations, snapshots and
+// goroutines.
+type Context = logic.Context
+
 // NewContext makes a context of a user's id, empty where nobody is known, and of attributes as encoding/json decodes
-// them. The attributes are the context's from then on.
+// them. The attributes are the context's from then on. An id stands before an attribute targetingKey.
 func NewContext(targetingKey string, attributes map[string]any) *Context {
-	return &Context{targetingKey: targetingKey, attributes: attributes}
+	return logic.NewContext(targetingKey, attributes)
 }

@@ -3,15 +3,20 @@ package flag
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/flag/logic"
 )
 
 // Document is a set of definitions in flagd's format. What it does not know is dropped.
 type Document struct {
-	Flags      map[string]Definition      `json:"flags"`
-	Evaluators map[string]json.RawMessage `json:"$evaluators,omitempty"` // rules with a name, used as {"$ref":"name"}
-	Metadata   map[string]any             `json:"metadata,omitempty"`    // of all flags: strings, numbers and booleans
+	Flags      map[string]Definition
+	Evaluators map[string]json.RawMessage // rules with a name, used as {"$ref":"name"}
+	Metadata   map[string]any             // of all flags: strings, numbers and booleans
+
+	order []string // of the evaluators, where they were read: one may use only those after it
 }
 
 // Definition is one flag of a document.
@@ -37,47 +42,168 @@ const (
 	MetaVersion   = "version"   // of the document: its generation
 )
 
+// fields reads an object, and minds the case of its keys as encoding/json itself does not.
+func fields(text []byte, path string) (map[string]json.RawMessage, error) {
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(text, &m); err != nil || m == nil {
+		return nil, malformed(path, "an object")
+	}
+	return m, nil
+}
+
+func malformed(path, want string) error {
+	return fault.New(fault.Invalid, "bad_flags", "%s is not %s.", path, want)
+}
+
+// take reads one field into what it belongs into; null and nothing leave it as it is.
+func take(m map[string]json.RawMessage, key, path, want string, into any) error {
+	raw, ok := m[key]
+	if !ok || string(raw) == "null" {
+		return nil
+	}
+	if json.Unmarshal(raw, into) != nil {
+		return malformed(path+key, want)
+	}
+	return nil
+}
+
 // ParseDocument reads flagd's format: flags by key, or a list of flags with their keys.
 func ParseDocument(text []byte) (*Document, error) {
-	var raw struct {
-		Flags      json.RawMessage            `json:"flags"`
-		Evaluators map[string]json.RawMessage `json:"$evaluators"`
-		Metadata   map[string]any             `json:"metadata"`
+	if err := json.Unmarshal(text, new(json.RawMessage)); err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "bad_flags", "The flag definitions are no JSON.")
 	}
-	if err := json.Unmarshal(text, &raw); err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "bad_flags", "The flag definitions are no JSON in flagd's format.")
+	m, err := fields(text, "The document")
+	if err != nil {
+		return nil, err
 	}
-	d := &Document{Flags: map[string]Definition{}, Evaluators: raw.Evaluators, Metadata: raw.Metadata}
-	if list := bytes.TrimSpace(raw.Flags); len(list) > 0 && list[0] == '[' {
-		var flags []struct {
-			Key string `json:"key"`
-			Definition
+	d := &Document{Flags: map[string]Definition{}}
+	if err := take(m, "$evaluators", "", "an object of rules", &d.Evaluators); err != nil {
+		return nil, err
+	}
+	if err := take(m, "metadata", "", "an object", &d.Metadata); err != nil {
+		return nil, err
+	}
+	d.order = logic.Keys(m["$evaluators"])
+	flags := bytes.TrimSpace(m["flags"])
+	if len(flags) > 0 && flags[0] == '[' {
+		return d, d.parseList(flags)
+	}
+	byKey, err := fields(flags, "flags")
+	if err != nil {
+		return nil, err
+	}
+	for key, raw := range byKey {
+		if d.Flags[key], err = parseDefinition(raw, "flags."+key); err != nil {
+			return nil, err
 		}
-		if err := json.Unmarshal(list, &flags); err != nil {
-			return nil, fault.Wrap(err, fault.Invalid, "bad_flags", "The list of flags is not in flagd's format.")
-		}
-		for i, f := range flags {
-			if f.Key == "" {
-				return nil, fault.New(fault.Invalid, "bad_flags", "flags[%d] has no key.", i)
-			}
-			d.Flags[f.Key] = f.Definition
-		}
-		return d, nil
-	}
-	if raw.Flags == nil {
-		return nil, fault.New(fault.Invalid, "bad_flags", "The document has no flags.")
-	}
-	if err := json.Unmarshal(raw.Flags, &d.Flags); err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "bad_flags", "The flags are not in flagd's format.")
 	}
 	return d, nil
+}
+
+// parseList reads the form of flagd's daemon. Of two flags with one key the later counts.
+func (d *Document) parseList(text []byte) error {
+	var list []json.RawMessage
+	if err := json.Unmarshal(text, &list); err != nil {
+		return malformed("flags", "a list")
+	}
+	for _, raw := range list {
+		var key string
+		m, err := fields(raw, "A flag of the list")
+		if err != nil {
+			return err
+		}
+		if err := take(m, "key", "A flag's ", "a text", &key); err != nil {
+			return err
+		}
+		if key == "" {
+			return fault.New(fault.Invalid, "bad_flags", "A flag of the list has no key.")
+		}
+		if d.Flags[key], err = parseDefinition(raw, "flags."+key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func parseDefinition(raw json.RawMessage, path string) (Definition, error) {
+	m, err := fields(raw, path)
+	if err != nil {
+		return Definition{}, err
+	}
+	path += "."
+	var def Definition
+	for _, f := range []struct {
+		key, want string
+		into      any
+	}{
+		{"state", "a text", &def.State},
+		{"variants", "an object", &def.Variants},
+		{"defaultVariant", "a text or null", &def.DefaultVariant},
+		{"metadata", "an object", &def.Metadata},
+	} {
+		if err := take(m, f.key, path, f.want, f.into); err != nil {
+			return def, err
+		}
+	}
+	if t := m["targeting"]; len(t) > 0 && string(t) != "null" {
+		def.Targeting = t
+	}
+	return def, nil
+}
+
+// evaluators are the names of the named rules in the order in which they apply.
+func (d *Document) evaluators() []string {
+	names := slices.Sorted(maps.Keys(d.Evaluators))
+	if len(d.order) == len(names) && !slices.ContainsFunc(d.order, func(k string) bool { return d.Evaluators[k] == nil }) {
+		return d.order
+	}
+	return logic.Order(names)
 }
 
 // JSON prints the document, the same text for the same document.
 func (d *Document) JSON() []byte {
 	text, err := json.Marshal(d)
 	if err != nil {
-		return nil // its raw texts were JSON when they were read
+		return nil // not reached: its raw texts were JSON when they were read
 	}
 	return text
+}
+
+// MarshalJSON keeps the order of the evaluators, which matters where one uses another.
+func (d *Document) MarshalJSON() ([]byte, error) {
+	var named bytes.Buffer
+	for i, name := range d.evaluators() {
+		if i > 0 {
+			named.WriteByte(',')
+		}
+		key, err := json.Marshal(name)
+		if err != nil {
+			return nil, err
+		}
+		named.Write(key)
+		named.WriteByte(':')
+		named.Write(d.Evaluators[name])
+	}
+	out := struct {
+		Flags      map[string]Definition `json:"flags"`
+		Evaluators json.RawMessage       `json:"$evaluators,omitempty"`
+		Metadata   map[string]any        `json:"metadata,omitempty"`
+	}{d.Flags, nil, d.Metadata}
+	if out.Flags == nil {
+		out.Flags = map[string]Definition{}
+	}
+	if named.Len() > 0 {
+		out.Evaluators = slices.Concat([]byte{'{'}, named.Bytes(), []byte{'}'})
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON is ParseDocument.
+func (d *Document) UnmarshalJSON(text []byte) error {
+	read, err := ParseDocument(text)
+	if err != nil {
+		return err
+	}
+	*d = *read
+	return nil
 }

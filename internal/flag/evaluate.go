@@ -3,6 +3,8 @@ package flag
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/slipwayhq/slipway/internal/flag/logic"
 )
 
 // Reason says why a flag has its value, in OpenFeature's words.
@@ -40,11 +42,21 @@ type Evaluation struct {
 // Evaluate decides what the flag is for c at now. It may be called from many goroutines.
 func (s *Snapshot) Evaluate(key string, c *Context, now time.Time) Evaluation {
 	f := s.flags[key]
-	if f == nil {
+	switch {
+	case f == nil:
 		return Evaluation{Reason: ErrorReason, Code: NotFound, Detail: "there is no such flag", Metadata: s.metadata}
+	case f.rule == nil:
+		return f.fallback
 	}
-	if f.disabled {
-		return Evaluation{Reason: DisabledReason, Metadata: f.metadata}
+	variant, outcome := f.rule.Run(c, key, now.Unix())
+	switch outcome {
+	case logic.None:
+		return f.fallback
+	case logic.Named:
+		if v, ok := f.matches[variant]; ok {
+			return v
+		}
+		return f.unmatched
 	}
-	return f.fixed
+	return f.failed
 }

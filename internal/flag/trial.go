@@ -174,9 +174,9 @@ func by(s Serve) string {
 // must be a string.
 func Bucketed(s Serve, user *Context) bool {
 	if by(s) == targetingKey {
-		return user.targetingKey != ""
+		return user.TargetingKey() != ""
 	}
-	var v any = user.attributes
+	var v any = user.Attributes()
 	for part := range strings.SplitSeq(s.By, ".") {
 		m, ok := v.(map[string]any)
 		if !ok {
