@@ -67,6 +67,13 @@ func (s *Web) flagPage(v *visit, environment string) (templ.Component, error) {
 	if parts.History, err = s.Desk.Flags.History(ctx, v.who, key, c.Environment, v.query("cursor"), 10); err != nil {
 		return nil, err
 	}
+	hours, _ := strconv.Atoi(v.query("hours")) // what is no number asks for what is shown first
+	parts.Hours = cmp.Or(min(max(hours, 0), 30*24), page.UsageHours)
+	u, err := s.Desk.Flags.Usage(ctx, v.who, key, c.Environment, parts.Hours)
+	if err != nil {
+		return nil, err
+	}
+	parts.Usage = &u
 	if c.Ramp != "" {
 		r, err := s.Desk.Release(ctx, v.who, c.Ramp)
 		if err != nil {

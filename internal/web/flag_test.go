@@ -320,3 +320,29 @@ func changed(a, b api.FlagConfig) string {
 	}
 	return cmp.Diff(a, b)
 }
+
+func TestKeysOfFlagsAreShownOnce(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	b := w.admin(t)
+	if got := b.post("/flag-keys", "/flag-keys", "name", "web", "environment", "mars"); got.StatusCode < 400 ||
+		!strings.Contains(got.body, `value="web"`) {
+		t.Errorf("a key of an unknown environment answered %d", got.StatusCode)
+	}
+	got := b.post("/flag-keys", "/flag-keys", "name", "web", "environment", "production", "kind", "public",
+		"origins", "https://shop.example")
+	if got.StatusCode != http.StatusOK || !strings.Contains(got.body, "slwf_pub_") {
+		t.Fatalf("making answered %d: %s", got.StatusCode, got.body)
+	}
+	got = b.get("/flag-keys")
+	if strings.Contains(got.body, "slwf_pub_") || !strings.Contains(got.body, "https://shop.example") {
+		t.Errorf("the list shows: %s", got.body)
+	}
+	id := between(got.body, `action="/flag-keys/`, "/revoke")
+	if got := b.post("/flag-keys", "/flag-keys/"+id+"/revoke"); got.Header.Get("Location") != "/flag-keys?done=revoked" {
+		t.Errorf("revoking answered %d: %s", got.StatusCode, got.body)
+	}
+	if got := w.person(t, "quinn", "qa").get("/flag-keys"); got.StatusCode != http.StatusForbidden {
+		t.Errorf("somebody without the permission is answered %d", got.StatusCode)
+	}
+}

@@ -113,6 +113,13 @@ func (d *Desk) Flags(ctx context.Context, who access.Actor, q Query) (api.FlagPa
 	for _, c := range all {
 		configs[c.Flag] = append(configs[c.Flag], c)
 	}
+	k, err := d.seen(ctx)
+	if err != nil {
+		return page, err
+	}
+	if places := d.visible(who); q == (Query{Limit: q.Limit, Cursor: q.Cursor}) && len(places) > 0 {
+		page.Sentence = k.tally(list, configs, places[len(places)-1])
+	}
 	most := 50
 	if q.Limit > 0 {
 		most = min(q.Limit, 200)
@@ -121,7 +128,7 @@ func (d *Desk) Flags(ctx context.Context, who access.Actor, q Query) (api.FlagPa
 		if f.Key <= q.Cursor || !q.text(f) {
 			continue
 		}
-		item := d.wire(who, f, configs[f.Key])
+		item := d.wire(who, f, configs[f.Key], k)
 		if !q.state(item) {
 			continue
 		}
@@ -176,7 +183,11 @@ func (d *Desk) flag(ctx context.Context, who access.Actor, key string) (api.Flag
 		return api.Flag{}, err
 	}
 	configs, err := d.DB.FlagConfigs(ctx, d.Strategy.App, key)
-	return d.wire(who, f, configs), err
+	if err != nil {
+		return api.Flag{}, err
+	}
+	k, err := d.seen(ctx)
+	return d.wire(who, f, configs, k), err
 }
 
 // Config returns what a flag does in an environment.

@@ -13,13 +13,13 @@ import (
 )
 
 // wire is a flag as the actor may see it.
-func (d *Desk) wire(who access.Actor, f flag.Flag, configs []flag.Config) api.Flag {
+func (d *Desk) wire(who access.Actor, f flag.Flag, configs []flag.Config, k seen) api.Flag {
 	out := api.Flag{
 		Key: f.Key, Kind: string(f.Kind), Description: f.Description, Owner: f.Owner, Tags: f.Tags,
 		Variants: convert[[]api.FlagVariant](f.Variants), Client: f.Client, Permanent: f.Permanent,
 		Expires: instant(f.Expires), Bucketing: f.Bucketing, Created: f.Created.UTC(), CreatedBy: f.CreatedBy,
 		Updated: f.Updated.UTC(), Archived: instant(f.Archived), Revision: f.Row, Environments: []api.FlagConfig{},
-		Actions: []api.Action{},
+		Actions: []api.Action{}, Stale: k.stale(f, configs),
 	}
 	var on []string
 	for _, environment := range d.visible(who) {
@@ -31,7 +31,9 @@ func (d *Desk) wire(who access.Actor, f flag.Flag, configs []flag.Config) api.Fl
 		if c.On {
 			on = append(on, environment)
 		}
-		out.Environments = append(out.Environments, wireConfig(f, c))
+		item := wireConfig(f, c)
+		item.Evaluated = instant(k.last(environment, f.Key))
+		out.Environments = append(out.Environments, item)
 	}
 	switch {
 	case !f.Archived.IsZero():

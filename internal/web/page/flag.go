@@ -37,6 +37,9 @@ func (f Frame) flagTabs() []crumb {
 	tabs := []crumb{
 		{"Flags", "/flags"}, {"Segments", "/segments"}, {"Could go", "/flags/stale"},
 	}
+	if f.May("flag:keys") {
+		tabs = append(tabs, crumb{"Keys", "/flag-keys"})
+	}
 	return tabs
 }
 

@@ -32,21 +32,21 @@ func usageChart(f Frame, u api.FlagUsage) plot.Chart {
 			span(time.Duration(u.StepSeconds*float64(time.Second))),
 		Location: f.Zone, Height: 180, Empty: "Nobody has asked for it in this time.",
 	}
-	if len(u.Points) > 0 {
-		c.From, c.To = u.Points[0].At, u.Points[len(u.Points)-1].At
+	if n := len(u.Points); n > 1 && recent(u) > 0 {
+		c.From, c.To = u.Points[0].At, u.Points[n-1].At
 	}
-	names := busiest(u)
+	names, points := busiest(u), finished(u, f.Now)
 	tones := []plot.Tone{plot.Stable, plot.Canary, plot.Third, plot.Fourth}
 	for i, name := range names[:min(len(names), len(tones))] {
-		s := plot.Series{Name: name, Tone: tones[i]}
-		for _, p := range u.Points {
+		s := plot.Series{Name: cmp.Or(name, "fallback"), Tone: tones[i]}
+		for _, p := range points {
 			s.Points = append(s.Points, plot.Point{At: p.At, Value: float64(p.Variants[name])})
 		}
 		c.Series = append(c.Series, s)
 	}
 	if len(names) > len(tones) {
 		rest := plot.Series{Name: "all others", Tone: plot.Neutral, Dashed: true}
-		for _, p := range u.Points {
+		for _, p := range points {
 			var n int64
 			for _, name := range names[len(tones):] {
 				n += p.Variants[name]
@@ -56,6 +56,22 @@ func usageChart(f Frame, u api.FlagUsage) plot.Chart {
 		c.Series = append(c.Series, rest)
 	}
 	return c
+}
+
+// finished are the steps that are over: what is counted of the present one would look like a fall.
+func finished(u api.FlagUsage, now time.Time) []api.UsagePoint {
+	n := len(u.Points)
+	if n > 0 && u.Points[n-1].At.Add(time.Duration(u.StepSeconds*float64(time.Second))).After(now) {
+		n--
+	}
+	return u.Points[:n]
+}
+
+// heard reports whether anything is known of a flag's usage.
+func heard(u *api.FlagUsage) bool {
+	return u != nil && (recent(*u) > 0 || slices.ContainsFunc(u.Variants, func(v api.VariantUsage) bool {
+		return v.Evaluations+v.Exposures+v.Errors > 0
+	}))
 }
 
 // busiest are the variants of a usage, those that were evaluated most first.

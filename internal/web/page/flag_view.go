@@ -12,10 +12,23 @@ type FlagParts struct {
 	Environment string // the one looked at; empty: the last
 	MayRamp     bool   // a ramp can be started where the page looks
 	Usage       *api.FlagUsage
+	Hours       int // that the usage covers
 	History     api.FlagHistory
 	Drafts      []api.FlagDraft
 	Ramp        *api.Release // that raises the share where the page looks
 	Canary      *api.Canary  // its measurements
+}
+
+// UsageHours is how much of a flag's usage is shown first.
+const UsageHours = 1
+
+// usageSpans are the choices of how much of the usage is shown.
+func usageSpans(key, environment string) []crumb {
+	at := func(hours string) string {
+		return query(to("flags", key), "environment", environment, "hours", hours) +
+			"#usage"
+	}
+	return []crumb{{"1 hour", at("1")}, {"6 hours", at("6")}, {"2 days", at("48")}, {"30 days", at("720")}}
 }
 
 // flagTick is how often the page of a flag looks again by itself.

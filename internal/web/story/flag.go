@@ -211,7 +211,8 @@ func history() api.FlagHistory {
 	return api.FlagHistory{Items: []api.FlagRevision{
 		{Revision: 7, At: before(26 * time.Hour), By: "user:grace", Sentence: "The share of “on” rose from 10 % to 25 %.",
 			Reason: "a day without a payment error", Changes: []api.Change{
-				{Path: "default.split[0].weight", Before: raw("1000"), After: raw("2500")},
+				{Path: "default.split[0].weight", Before: raw("1000"), After: raw("2500"),
+					Words: "“on” gets 25 % instead of 10 %."},
 				{Path: "default.split[1].weight", Before: raw("9000"), After: raw("7500")}}},
 		{Revision: 6, At: before(50 * time.Hour), By: "user:ada", Sentence: "Rule 3 was added: old versions see “off”.",
 			Changes: []api.Change{{Path: "rules[2]",

@@ -108,7 +108,8 @@ func flagFormStories() []Story {
 	ramp := page.RampFields{Variant: "on", Against: "off", Steps: "5, 25, 100", Bake: "10m"}
 	two := usage("new-checkout", map[string]int64{"on": 152, "off": 456}, "")
 	calm := x.Environments[2]
-	key := api.FlagKey{ID: "fky_1", Environment: "production", Kind: "server", Name: "web", Created: before(time.Hour)}
+	key := api.FlagKey{ID: "fky_1", Environment: "production", Kind: "server", Name: "web", Created: before(time.Hour),
+		Used: ptr(before(20 * time.Second))}
 	public := api.FlagKey{ID: "fky_2", Environment: "production", Kind: "public", Name: "browser",
 		Created: before(90 * time.Hour),
 		Origins: []string{"https://shop.example"}}
