@@ -122,6 +122,8 @@ var table = map[string]rule{
 		may: []string{"effect", "fault", "guard", "guard/record", "judge", "metric", "release", "store"},
 	},
 	"live":                  {may: []string{"event", "store"}, goes: 1},
+	"flagset":               {may: []string{"flag", "live", "store"}},
+	"ofrep":                 {may: []string{"access", "api", "fault", "flag", "flagset"}},
 	"provider":              {may: []string{"fault"}},
 	"provider/providertest": {may: []string{"fault", "provider"}},
 	"provider/selfhost":     {may: []string{"edge", "fault", "provider"}},
@@ -171,8 +173,8 @@ var table = map[string]rule{
 		lines: 3000, // one file for each noun: it grows with what there is to command
 	},
 	"app": {
-		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "live",
-			"metric/intake", "metric/otlp", "metric/prometheus", "people",
+		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "flagset", "live",
+			"metric/intake", "metric/otlp", "metric/prometheus", "ofrep", "people",
 			"provider", "provider/selfhost", "server", "sim", "smoke", "store", "strategy", "telemetry", "web"),
 		goes: 1, fan: 40, // it builds everything
 	},

@@ -26,11 +26,13 @@ import (
 	"github.com/slipwayhq/slipway/internal/edge"
 	"github.com/slipwayhq/slipway/internal/engine"
 	"github.com/slipwayhq/slipway/internal/event"
+	"github.com/slipwayhq/slipway/internal/flagset"
 	"github.com/slipwayhq/slipway/internal/live"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/metric/intake"
 	"github.com/slipwayhq/slipway/internal/metric/otlp"
 	"github.com/slipwayhq/slipway/internal/metric/prometheus"
+	"github.com/slipwayhq/slipway/internal/ofrep"
 	"github.com/slipwayhq/slipway/internal/people"
 	"github.com/slipwayhq/slipway/internal/provider/selfhost"
 	"github.com/slipwayhq/slipway/internal/server"
@@ -57,6 +59,7 @@ type Options struct {
 
 	Prometheus *prometheus.Options // where a Prometheus is; nil: none is asked
 	Late       time.Duration       // how long custom metrics may take to arrive; 2 min
+	FlagRate   float64             // requests for flags a second that one key may make of this node; 20,000
 }
 
 // App is the program.
@@ -72,6 +75,8 @@ type App struct {
 	spans      *intake.Intake
 	prometheus *prometheus.Source // nil when none is asked
 
+	flags    *flagset.Keeper
+	door     *ofrep.Door
 	live     *live.Live
 	server   *server.Server
 	timeline *metric.Timeline
@@ -142,6 +147,8 @@ func (a *App) build(ctx context.Context) error {
 		Key: key.Public().(ed25519.PublicKey), Version: o.Version, //nolint:forcetypeassert // Ed25519 says so
 	})
 	a.live = live.New(a.DB, o.Log)
+	metrics := telemetry.NewMetrics(o.Version)
+	a.openFlags(key, metrics)
 	pages, err := web.New(web.Options{
 		Desk: a.Desk, People: a.People, Live: a.live, Log: o.Log, Stop: a.stop, Client: server.Client,
 	})
@@ -149,8 +156,8 @@ func (a *App) build(ctx context.Context) error {
 		return fmt.Errorf("make the pages: %w", err)
 	}
 	a.server, err = server.New(server.Options{
-		Desk: a.Desk, People: a.People, DB: a.DB, Live: a.live, Log: o.Log, Metrics: telemetry.NewMetrics(o.Version),
-		Web:     pages,
+		Desk: a.Desk, People: a.People, DB: a.DB, Live: a.live, Log: o.Log, Metrics: metrics,
+		Web: pages, Flags: a.door,
 		Version: o.Version, MetricsToken: o.MetricsToken, Proxies: o.Proxies, Stop: a.stop,
 	})
 	if err != nil {
@@ -270,7 +277,12 @@ func (a *App) Run(ctx context.Context) (err error) {
 			}
 		}
 	}
+	if err := a.flags.Look(ctx); err != nil {
+		a.opts.Log.Warn("read the flags", "error", err)
+	}
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.flags.Run(ctx) })
+	g.Go(func() error { return a.door.Run(ctx) })
 	g.Go(func() error { return a.serve(ctx) })
 	g.Go(func() error { return a.live.Run(ctx) })
 	g.Go(func() error { return a.Engine.Run(ctx) })

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/access"
@@ -33,6 +34,7 @@ type Options struct {
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics
 	Web     http.Handler // pages: everything that is not the API's; nil answers 404
+	Flags   http.Handler // programs that evaluate flags; it does all by itself; nil: see Web
 	Version string       // of Slipway
 
 	// Ready says whether this node can do its work; nil asks the store only.
@@ -99,7 +101,13 @@ func New(o Options) (*Server, error) {
 }
 
 // ServeHTTP answers a request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.Flags != nil && (strings.HasPrefix(r.URL.Path, "/ofrep/") || strings.HasPrefix(r.URL.Path, "/flags/v1/")) {
+		s.Flags.ServeHTTP(w, r) // each microsecond counts there: nothing is around it
+		return
+	}
+	s.handler.ServeHTTP(w, r)
+}
 
 // OpenAPI returns the description of the API, as api/openapi.json holds it.
 func (s *Server) OpenAPI() []byte { return s.document }

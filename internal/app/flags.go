@@ -1,0 +1,46 @@
+package app
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+
+	"github.com/slipwayhq/slipway/internal/flagset"
+	"github.com/slipwayhq/slipway/internal/ofrep"
+	"github.com/slipwayhq/slipway/internal/telemetry"
+)
+
+// openFlags makes what programs evaluate flags at. All nodes have the same signing key, so that the address of an
+// event stream holds at each of them.
+func (a *App) openFlags(key ed25519.PrivateKey, m *telemetry.Metrics) {
+	var environments []string
+	for _, e := range a.opts.Strategy.Environments() {
+		environments = append(environments, e.Name)
+	}
+	a.flags = flagset.New(flagset.Options{
+		DB: a.DB, Live: a.live, App: a.opts.Strategy.App, Environments: environments, Log: a.opts.Log,
+		Write: a.Engine.Flags.AddUsage, Keep: a.Engine.Flags.KeepUsage,
+	})
+	secret := sha256.Sum256(append([]byte("the addresses of event streams of flags\n"), key.Seed()...))
+	a.door = ofrep.New(ofrep.Options{
+		Flags: a.flags, Token: a.People.FromToken, Secret: secret[:], Log: a.opts.Log, Stop: a.stop, Panicked: m.Panic,
+		Rate: a.opts.FlagRate,
+	})
+	m.Gauge("slipway_flag_streams", "Event streams of flags that are open.",
+		func() float64 { return float64(a.door.Numbers().Streams) })
+	m.Counter("slipway_flag_requests_total", "Requests to evaluate one flag or all.",
+		func() float64 { return float64(a.door.Numbers().Evaluations) })
+	m.Counter("slipway_flag_unchanged_total", "Requests for all flags that were answered without evaluating.",
+		func() float64 { return float64(a.door.Numbers().Unchanged) })
+	m.Counter("slipway_flag_unauthorized_total", "Requests for flags without a key that holds there.",
+		func() float64 { return float64(a.door.Numbers().Refused) })
+	m.Counter("slipway_flag_limited_total", "Requests for flags that a key's rate refused.",
+		func() float64 { return float64(a.door.Numbers().Limited) })
+	m.Counter("slipway_flag_sets_refused_total", "Sets of flags that did not compile: the last good one stayed.",
+		func() float64 { all, _ := a.flags.Refused(); return float64(all) })
+	m.Gauge("slipway_flag_set_wrong", "1 while the newest flags of an environment do not compile.", func() float64 {
+		if _, now := a.flags.Refused(); now {
+			return 1
+		}
+		return 0
+	})
+}

@@ -1,0 +1,210 @@
+package ofrep
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// How streams are served. A stream is a connection and nothing else: no goroutine waits behind it, so that ten thousand
+// of them cost little. A few writers go through their shares of them.
+const (
+	writers   = 8
+	heartbeat = 20 * time.Second
+	// stall is how long a connection may take a message: a hundred bytes, for which the system has room unless the
+	// reader has been away for long. One that does not take it is ended; it comes back and asks again.
+	stall     = 20 * time.Millisecond
+	helloTime = 5 * time.Second
+)
+
+// hub holds the open streams.
+type hub struct {
+	d      *Door
+	parts  [writers]part
+	next   atomic.Int64
+	open   atomic.Int64
+	closed atomic.Bool
+}
+
+// part is a writer's share.
+type part struct {
+	mu      sync.Mutex // held while it writes, too
+	streams map[*stream]struct{}
+	wake    chan struct{}
+}
+
+// stream is one open event stream.
+type stream struct {
+	caller
+	conn net.Conn
+	seen int64 // generation that it was told of last
+	beat time.Time
+}
+
+func newHub(d *Door) *hub {
+	h := &hub{d: d}
+	for i := range h.parts {
+		h.parts[i].streams = map[*stream]struct{}{}
+		h.parts[i].wake = make(chan struct{}, 1)
+	}
+	return h
+}
+
+// changed wakes the writers.
+func (h *hub) changed(string) {
+	for i := range h.parts {
+		h.parts[i].stir()
+	}
+}
+
+// stir wakes a writer.
+func (p *part) stir() {
+	select {
+	case p.wake <- struct{}{}:
+	default: // it has not begun yet
+	}
+}
+
+// run writes until ctx ends, then closes every stream.
+func (h *hub) run(ctx context.Context) error {
+	var all sync.WaitGroup
+	for i := range h.parts {
+		all.Go(func() { h.parts[i].run(ctx, h) })
+	}
+	all.Wait()
+	return nil
+}
+
+func (p *part) run(ctx context.Context, h *hub) {
+	tick := time.NewTicker(heartbeat / 20)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			h.closed.Store(true)
+			p.pass(h, time.Now(), true)
+			return
+		case <-h.d.Stop.Done():
+			h.closed.Store(true)
+			p.pass(h, time.Now(), true)
+			return
+		case <-p.wake:
+		case <-tick.C:
+		}
+		p.pass(h, time.Now(), false)
+	}
+}
+
+// pass tells every stream what it has not heard, and ends those that may not go on.
+func (p *part) pass(h *hub, now time.Time, end bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	views := map[string]*view{}
+	for s := range p.streams {
+		v, ok := views[s.environment]
+		if !ok {
+			v = h.d.view(s.environment)
+			views[s.environment] = v
+		}
+		if end || !s.mayGoOn(h.d, now) || !s.tell(v, now) {
+			delete(p.streams, s)
+			h.open.Add(-1)
+			_ = s.conn.Close()
+		}
+	}
+}
+
+// mayGoOn reports whether the stream's key still holds.
+func (s *stream) mayGoOn(d *Door, now time.Time) bool {
+	switch {
+	case s.key != nil && s.key.Ended(), !s.until.IsZero() && now.After(s.until):
+		return false
+	case s.key == nil && s.secret != "" && !now.Before(s.beat): // a token: asked again with every heartbeat
+		_, err := d.tokens.actor(d.Stop, d.Token, s.secret, now)
+		return err == nil
+	}
+	return true
+}
+
+// tell sends what is due. It reports whether the stream is still there.
+func (s *stream) tell(v *view, now time.Time) bool {
+	var message []byte
+	switch {
+	case v != nil && v.set.Generation != s.seen:
+		message, s.seen = v.event, v.set.Generation
+	case !now.Before(s.beat):
+		message = []byte(": alive\n\n")
+	default:
+		return true
+	}
+	s.beat = now.Add(heartbeat)
+	_ = s.conn.SetWriteDeadline(time.Now().Add(stall))
+	n, err := s.conn.Write(message)
+	return err == nil && n == len(message)
+}
+
+// events opens a stream that tells of changes.
+func (d *Door) events(w http.ResponseWriter, r *http.Request, c *caller) {
+	v := d.view(c.environment)
+	if v == nil {
+		d.missing(w, "")
+		return
+	}
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", "text/event-stream")
+		return
+	}
+	if d.hub.open.Add(1) > int64(d.Streams) || d.hub.closed.Load() {
+		d.hub.open.Add(-1)
+		retry(w, time.Duration(5+rand.IntN(25))*time.Second)
+		fail(w, http.StatusServiceUnavailable, failure{Details: "Too many event streams are open. Come back later."})
+		return
+	}
+	hello := d.hello(w.Header(), v, c, r.Header.Get("Last-Event-ID"))
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		d.hub.open.Add(-1)
+		fail(w, http.StatusNotImplemented, failure{Details: "Event streams need HTTP/1.1."})
+		return
+	}
+	_ = conn.SetReadDeadline(time.Time{})
+	_ = conn.SetWriteDeadline(time.Now().Add(helloTime))
+	if _, err := conn.Write(hello); err != nil {
+		d.hub.open.Add(-1)
+		_ = conn.Close()
+		return
+	}
+	s := &stream{caller: *c, conn: conn, seen: v.set.Generation, beat: c.now.Add(heartbeat)}
+	p := &d.hub.parts[d.hub.next.Add(1)%writers]
+	p.mu.Lock()
+	p.streams[s] = struct{}{}
+	p.mu.Unlock()
+	if d.hub.closed.Load() {
+		p.pass(d.hub, c.now, true)
+	} else if d.Flags.Set(c.environment).Generation != s.seen || c.key != nil && c.key.Ended() { // meanwhile
+		p.stir()
+	}
+}
+
+// hello is the beginning of a stream. One who was there before and has missed nothing hears nothing; everybody else is
+// told to ask, because something may have changed between their last answer and now. Those who were cut off at once do
+// not all come back at once.
+func (d *Door) hello(h http.Header, v *view, c *caller, last string) []byte {
+	out := []byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n" +
+		"Connection: close\r\nX-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\n")
+	for _, name := range []string{"Access-Control-Allow-Origin", "Vary"} {
+		if value := h.Get(name); value != "" { // an origin that a key was checked against, without line breaks
+			out = append(out, name+": "+value+"\r\n"...)
+		}
+	}
+	out = append(out, "\r\nretry: "+strconv.Itoa(1000+rand.IntN(2000))+"\n\n"...)
+	if last != strconv.FormatInt(v.set.Generation, 10) {
+		return append(out, v.event...)
+	}
+	return append(out, ": nothing was missed\n\n"...)
+}
