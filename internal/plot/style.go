@@ -31,7 +31,7 @@ const Stylesheet = `
 .plot-grid { color: var(--plot-quiet); shape-rendering: crispEdges; stroke-opacity: .18; }
 .plot-axis { color: var(--plot-quiet); }
 .plot-base { stroke-opacity: .6; shape-rendering: crispEdges; }
-.plot-zone { opacity: .8; }
+.plot-zone { letter-spacing: .02em; }
 .plot-line { stroke-linejoin: round; }
 .plot-band { fill-opacity: .16; stroke: none; }
 .plot-whisker { stroke-width: 1.5; stroke-opacity: .5; }
