@@ -103,8 +103,8 @@ type Check struct {
 // Approval is a request for people's decisions.
 type Approval struct {
 	ID          string            `json:"id"`
-	Kind        string            `json:"kind" enum:"release,rollback"`
-	Subject     string            `json:"subject" doc:"Id of the release or rollback."`
+	Kind        string            `json:"kind" enum:"release,rollback,flag"`
+	Subject     string            `json:"subject" doc:"Id of the release, rollback or draft of a flag."`
 	Action      string            `json:"action"`
 	App         string            `json:"app"`
 	Environment string            `json:"environment"`

@@ -244,6 +244,8 @@ type Segment struct {
 	Revision    int64             `json:"revision"`
 	Updated     time.Time         `json:"updated"`
 	UpdatedBy   string            `json:"updated_by"`
+	Draft       string            `json:"draft" doc:"Id of the draft of this change, which waits; empty when it is made."`
+	Approval    string            `json:"approval" doc:"Id of the open approval request."`
 }
 
 // PutSegment makes or changes a segment.
@@ -306,6 +308,31 @@ type FlagDraft struct {
 	Changes     []Change   `json:"changes"`
 	Approval    string     `json:"approval"`
 	Created     time.Time  `json:"created"`
+
+	AfterRelease string `json:"after_release" doc:"Id of the release that must succeed in the environment first."`
+	Why          string `json:"why" doc:"Why it came to nothing."`
+}
+
+// FlagDraftPage is a page of drafts, newest first.
+type FlagDraftPage struct {
+	Items []FlagDraft `json:"items"`
+	Next  string      `json:"next,omitempty"`
+}
+
+// DiscardDraft takes a draft back.
+type DiscardDraft struct {
+	Reason string `json:"reason,omitempty" maxLength:"1000"`
+}
+
+// ScheduleFlag has one change made later: on, config or rollout, at a time or after a release.
+type ScheduleFlag struct {
+	At           *time.Time     `json:"at,omitempty"`
+	AfterRelease string         `json:"after_release,omitempty" maxLength:"64" doc:"Id of a release."`
+	On           *bool          `json:"on,omitempty"`
+	Config       *PutFlagConfig `json:"config,omitempty" doc:"It is made for the present revision, and fails on any other."`
+	Rollout      *RolloutFlag   `json:"rollout,omitempty"`
+	Reason       string         `json:"reason,omitempty" maxLength:"1000"`
+	Revision     int64          `json:"revision,omitempty" doc:"It must still be this when the time comes; 0: any."`
 }
 
 // FlagUsage is what was seen of a flag in an environment.

@@ -94,6 +94,32 @@ func (c *Client) RevertFlag(ctx context.Context, key, environment string, in api
 	return post[api.FlagChange](ctx, c, flagIn(key, environment)+"/revert", in)
 }
 
+// ScheduleFlag has a change of a flag made at a time, or after a release.
+func (c *Client) ScheduleFlag(
+	ctx context.Context, key, environment string, in api.ScheduleFlag,
+) (api.FlagChange, error) {
+	return post[api.FlagChange](ctx, c, flagIn(key, environment)+"/schedule", in)
+}
+
+// DraftQuery selects drafts.
+type DraftQuery struct {
+	Environment, Flag string
+	State             string // open, waiting, scheduled, applied, refused, discarded or failed
+	Cursor            string // Next of the page before
+	Limit             int
+}
+
+// FlagDrafts returns a page of changes that wait, or waited, newest first.
+func (c *Client) FlagDrafts(ctx context.Context, q DraftQuery) (api.FlagDraftPage, error) {
+	return get[api.FlagDraftPage](ctx, c, "flag-drafts", query("environment", q.Environment, "flag", q.Flag,
+		"state", q.State, "cursor", q.Cursor, "limit", number(q.Limit)))
+}
+
+// DiscardFlagDraft takes a change back that waits.
+func (c *Client) DiscardFlagDraft(ctx context.Context, id, reason string) (api.FlagDraft, error) {
+	return post[api.FlagDraft](ctx, c, "flag-drafts/"+seg(id)+"/discard", api.DiscardDraft{Reason: reason})
+}
+
 // TryFlag evaluates a configuration, saved or not, for sample users.
 func (c *Client) TryFlag(ctx context.Context, key, environment string, in api.TryFlag) (api.FlagTrial, error) {
 	return post[api.FlagTrial](ctx, c, flagIn(key, environment)+"/try", in)

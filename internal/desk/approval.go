@@ -143,8 +143,11 @@ func whyNot(who access.Actor, q approval.Request) string {
 }
 
 func permission(q approval.Request) access.Permission {
-	if q.Subject.Kind == "rollback" {
+	switch q.Subject.Kind {
+	case "rollback":
 		return access.ApproveRollback
+	case "flag":
+		return access.ApproveFlag
 	}
 	return access.ApproveRelease
 }

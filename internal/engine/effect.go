@@ -10,6 +10,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/ident"
@@ -160,7 +161,7 @@ func (e *Engine) recordTry(ctx context.Context, x effect.Effect, now time.Time) 
 	})
 }
 
-// wakeSubject has the release or rollback with the id looked at; other things, such
+// wakeSubject has the release, rollback or draft with the id looked at; other things, such
 // as a deployment that was adopted, wait for nothing.
 func wakeSubject(ctx context.Context, tx *store.Tx, id string, at time.Time) error {
 	switch {
@@ -168,6 +169,8 @@ func wakeSubject(ctx context.Context, tx *store.Tx, id string, at time.Time) err
 		return tx.Schedule(ctx, id, workRelease, at)
 	case ident.Valid("rbk", id):
 		return tx.Schedule(ctx, id, workRollback, at)
+	case ident.Valid(flags.DraftPrefix, id):
+		return tx.Schedule(ctx, id, flags.Work, at)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/store"
 )
@@ -46,7 +47,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	pools := []pool{
-		{"decide", 4, map[string]handler{workRelease: e.lookAtRelease, workRollback: e.lookAtRollback}},
+		{"decide", 4, map[string]handler{workRelease: e.lookAtRelease, workRollback: e.lookAtRollback,
+			flags.Work: e.Flags.Look}},
 		{"route", 4, map[string]handler{workRoute: e.carryOut}}, // of its own: no slow check keeps visitors waiting
 		{"act", 6, map[string]handler{workEffect: e.carryOut}},
 		{"tell", 4, map[string]handler{workNotify: e.carryOut}},

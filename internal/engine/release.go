@@ -199,6 +199,9 @@ func (e *Engine) recordRelease(ctx context.Context, tx *store.Tx, d *release.Dec
 	if err := e.recordOutcome(ctx, tx, d, f); err != nil {
 		return err
 	}
+	if err := e.Flags.After(ctx, tx, *r); err != nil {
+		return err
+	}
 	if _, watched := r.Rules(); watched {
 		if err := tx.Schedule(ctx, "health/"+r.ID, workHealth, f.Now); err != nil {
 			return err

@@ -75,7 +75,8 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 // it where it is needed, the desk checks.
 func (s *Server) admit(r *http.Request, who *caller) error {
 	e := s.endpoint(r)
-	if e.Permission == "" || who.actor.MayAnywhere(e.Permission) || e.Or != "" && who.actor.MayAnywhere(e.Or) {
+	if e.Permission == "" || who.actor.MayAnywhere(e.Permission) || who.actor.MayAnywhere(e.Or) ||
+		who.actor.MayAnywhere(e.OrElse) {
 		return nil
 	}
 	if err := s.throttle(s.actors, "denied", who.actor.ID, 10); err != nil { // each denial is an event

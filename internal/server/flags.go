@@ -95,6 +95,32 @@ func (s *Server) flagOperations(h huma.API) {
 	s.flagConfigOperations(h)
 	s.segmentOperations(h)
 	s.flagKeyOperations(h)
+	s.draftOperations(h)
+}
+
+// draftOperations are about changes that wait.
+func (s *Server) draftOperations(h huma.API) {
+	type query struct {
+		Paged
+		Environment string `query:"environment" maxLength:"64" doc:"Only those of this environment."`
+		Flag        string `query:"flag" maxLength:"128" doc:"Only those of this flag."`
+		State       string `query:"state" enum:"open,waiting,scheduled,applied,refused,discarded,failed" doc:"open: waiting or scheduled."`
+	}
+	register(s, h, endpoint{
+		ID: "list-flag-drafts", Method: http.MethodGet, Path: "/flag-drafts", Tag: flagTag,
+		Summary: "List changes of flags and segments that wait, or waited, newest first", Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *query) (api.FlagDraftPage, error) {
+		return s.Desk.Flags.Drafts(ctx, who, flags.DraftQuery{
+			Environment: in.Environment, Flag: in.Flag, State: in.State, Cursor: in.Cursor, Limit: in.Limit,
+		})
+	})
+	register(s, h, endpoint{
+		ID: "discard-flag-draft", Method: http.MethodPost, Path: "/flag-drafts/{id}/discard", Tag: flagTag,
+		Summary: "Take a change back that waits", About: "Its author may, and whoever has flag:edit in the environment.",
+		Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *withID[api.DiscardDraft]) (api.FlagDraft, error) {
+		return s.Desk.Flags.Discard(ctx, who, in.ID, in.Body.Reason)
+	})
 }
 
 // flagConfigOperations are about what a flag does in one environment.
@@ -138,6 +164,15 @@ func (s *Server) flagConfigOperations(h huma.API) {
 		Summary: "Bring back what an earlier revision said, as a new one", Permission: access.EditFlag, Or: access.SwitchFlag,
 	}, func(ctx context.Context, who access.Actor, in *within[api.RevertFlag]) (api.FlagChange, error) {
 		return s.Desk.Flags.Revert(ctx, who, in.Key, in.Environment, in.Body)
+	})
+	register(s, h, endpoint{
+		ID: "schedule-flag", Method: http.MethodPost, Path: configPath + "/schedule", Tag: flagTag,
+		Summary: "Have a change of a flag made at a time, or after a release",
+		About: "It waits as a draft, and is made once, under the name of who asked for it: at the time, or when the release " +
+			"has succeeded in the environment. On and off need flag:switch.",
+		Permission: access.EditFlag, Or: access.SwitchFlag,
+	}, func(ctx context.Context, who access.Actor, in *within[api.ScheduleFlag]) (api.FlagChange, error) {
+		return s.Desk.Flags.Schedule(ctx, who, in.Key, in.Environment, in.Body)
 	})
 	register(s, h, endpoint{
 		ID: "try-flag", Method: http.MethodPost, Path: configPath + "/try", Tag: flagTag,

@@ -120,7 +120,7 @@ type endpoint struct {
 	Tag, Summary     string
 	About            string            // more than the summary says
 	Permission       access.Permission // empty: everybody who is signed in
-	Or               access.Permission // lets in too: which of the two it needs depends on the thing
+	Or, OrElse       access.Permission // let in too: which of them it needs depends on the thing
 	Public           bool              // nobody needs to be signed in
 	Secret           bool              // its bodies hold secrets: neither is kept for repeated requests
 	Replays          bool              // a repeated POST does no harm by itself: Idempotency-Key is not looked at
@@ -145,6 +145,9 @@ func (e endpoint) operation() huma.Operation {
 		needs = "Needs the permission " + string(e.Permission) + "."
 		if e.Or != "" {
 			needs = "Needs the permission " + string(e.Permission) + " or " + string(e.Or) + "."
+		}
+		if e.OrElse != "" {
+			needs = "Needs the permission " + string(e.Permission) + ", " + string(e.Or) + " or " + string(e.OrElse) + "."
 		}
 	}
 	about := strings.TrimSpace(e.About + " " + needs)
@@ -213,6 +216,8 @@ func nextPage(ctx context.Context, out any) string {
 	case api.FlagHistory:
 		next = p.Next
 	case api.MemberPage:
+		next = p.Next
+	case api.FlagDraftPage:
 		next = p.Next
 	}
 	about, _ := ctx.Value(requestKey{}).(*request)

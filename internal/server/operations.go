@@ -148,8 +148,8 @@ func (s *Server) approvalOperations(h huma.API) {
 			ID: "approve", Method: http.MethodPost, Path: "/approvals/{id}/approve", Tag: "Approvals",
 			Summary: "Approve a request",
 			About: "The decision names the hash of what was read: when that has changed since, it is refused. " +
-				"Requests of releases need release:approve, those of rollbacks rollback:approve.",
-			Permission: access.ApproveRelease, Or: access.ApproveRollback,
+				"Requests of releases need release:approve, those of rollbacks rollback:approve, those of flags flag:approve.",
+			Permission: access.ApproveRelease, Or: access.ApproveRollback, OrElse: access.ApproveFlag,
 		}
 		if !approve {
 			e.ID, e.Path, e.Summary = "reject", "/approvals/{id}/reject", "Reject a request"

@@ -184,6 +184,15 @@ func TestFlagNouns(t *testing.T) {
 			func(c *flag.Config) *int64 { return &c.Row },
 			func(c *flag.Config) { c.On, c.Revision, c.Ramp = true, 2, "rel_1" },
 		})
+		life(t, db, kept[flag.Draft]{
+			(*store.Tx).InsertFlagDraft, (*store.Tx).UpdateFlagDraft, (*store.DB).FlagDraft,
+			func(id string) flag.Draft {
+				return flag.Draft{ID: id, App: "shop", Environment: "production", State: flag.Waiting, Release: "rel_1",
+					Order: []byte(`{"kind":"on"}`), Created: day(1)}
+			},
+			func(d *flag.Draft) *int64 { return &d.Row },
+			func(d *flag.Draft) { d.State, d.Ended = flag.Applied, day(2) },
+		})
 		life(t, db, kept[flag.Segment]{
 			(*store.Tx).InsertSegment, (*store.Tx).UpdateSegment,
 			func(db *store.DB, ctx context.Context, key string) (flag.Segment, error) {

@@ -3,7 +3,6 @@ package flags
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strconv"
 
 	"github.com/slipwayhq/slipway/api"
@@ -16,12 +15,14 @@ import (
 )
 
 // order carries an order out after the checks: on and off need flag:switch, all else flag:edit.
-func (d *Desk) order(ctx context.Context, who access.Actor, o writer.Order, dry bool) (api.FlagChange, error) {
+func (d *Desk) order(
+	ctx context.Context, who access.Actor, o writer.Order, how writer.How,
+) (api.FlagChange, error) {
 	if err := d.see(ctx, who, o.Environment); err != nil {
 		return api.FlagChange{}, err
 	}
 	missing := access.EditFlag
-	out, err := d.Engine.Flags.Do(ctx, who, o, dry, func(out writer.Outcome) error {
+	how.Allow = func(out writer.Outcome) error {
 		if out.Switches() || o.Kind == writer.On || o.Kind == writer.Off {
 			missing = access.SwitchFlag
 			if err := who.Check(access.SwitchFlag, o.Environment); err != nil {
@@ -33,12 +34,14 @@ func (d *Desk) order(ctx context.Context, who access.Actor, o writer.Order, dry 
 			return who.Check(access.EditFlag, o.Environment)
 		}
 		return nil
-	})
+	}
+	out, err := d.Engine.Flags.Do(ctx, who, o, how)
 	if err != nil {
 		return api.FlagChange{}, d.denied(ctx, who, missing, o.Environment, err)
 	}
 	return api.FlagChange{
 		Done: out.Done, Sentence: out.Sentence, Missing: out.Missing, Config: wireConfig(out.Flag, out.After),
+		Draft: out.Draft.ID, Approval: out.Draft.Request,
 		Changes: changes(words.DiffConfigs(&out.Flag, &out.Before, &out.After)),
 	}, nil
 }
@@ -50,7 +53,7 @@ func (d *Desk) Put(
 	return d.order(ctx, who, writer.Order{
 		Kind: writer.Put, Flag: key, Environment: environment, Revision: in.Revision, Reason: in.Reason,
 		Config: domain(key, environment, in),
-	}, false)
+	}, writer.How{})
 }
 
 // domain is a configuration as somebody sent it.
@@ -71,7 +74,7 @@ func (d *Desk) Switch(
 	}
 	return d.order(ctx, who, writer.Order{
 		Kind: kind, Flag: key, Environment: environment, Revision: in.Revision, Reason: in.Reason,
-	}, false)
+	}, writer.How{})
 }
 
 // Rollout sets the share of a variant among those whom no rule serves.
@@ -81,7 +84,7 @@ func (d *Desk) Rollout(
 	return d.order(ctx, who, writer.Order{
 		Kind: writer.Rollout, Flag: key, Environment: environment, Revision: in.Revision, Reason: in.Reason,
 		Share: in.Percent, Variant: in.Variant, Against: in.Against,
-	}, false)
+	}, writer.How{})
 }
 
 // Revert brings back what an earlier revision said, as a new one.
@@ -90,7 +93,7 @@ func (d *Desk) Revert(
 ) (api.FlagChange, error) {
 	return d.order(ctx, who, writer.Order{
 		Kind: writer.Revert, Flag: key, Environment: environment, Revision: in.Revision, Reason: in.Reason, To: in.To,
-	}, false)
+	}, writer.How{})
 }
 
 // Promote copies what a flag serves from one environment to another, or says what that would change.
@@ -100,7 +103,7 @@ func (d *Desk) Promote(ctx context.Context, who access.Actor, key string, in api
 	}
 	return d.order(ctx, who, writer.Order{
 		Kind: writer.Promote, Flag: key, Environment: in.To, Revision: in.Revision, Reason: in.Reason, From: in.From,
-	}, in.DryRun)
+	}, writer.How{Dry: in.DryRun})
 }
 
 // History returns the revisions of what a flag does in an environment, newest first, each with what it changed.
@@ -160,17 +163,6 @@ func (d *Desk) revisions(
 		items = append(items, item)
 	}
 	return items, next, nil
-}
-
-// between reads two documents and says what is different.
-func between[T any](before, after json.RawMessage, differ func(a, b *T) words.Difference) ([]api.Change, error) {
-	var a, b T
-	for doc, to := range map[*json.RawMessage]*T{&before: &a, &after: &b} {
-		if err := json.Unmarshal(*doc, to); err != nil {
-			return nil, fmt.Errorf("read a revision: %w", err)
-		}
-	}
-	return changes(differ(&a, &b)), nil
 }
 
 // changes are differences as wire types.

@@ -72,14 +72,24 @@ func (d *Desk) PutSegment(
 	if err := d.mayEdit(ctx, who, environment); err != nil {
 		return api.Segment{}, err
 	}
-	_, err := d.Engine.Flags.PutSegment(ctx, who, flag.Segment{
-		Key: key, Environment: environment, Description: in.Description, Any: convert[[][]flag.Condition](in.Any), By: in.By,
-		Excluded: in.Excluded,
-	}, in.Revision, in.Reason)
+	return d.changeSegment(ctx, who, writer.SegmentOrder{
+		Key: key, Environment: environment, Revision: in.Revision, Reason: in.Reason, Put: &flag.Segment{
+			Description: in.Description, Any: convert[[][]flag.Condition](in.Any), By: in.By, Excluded: in.Excluded,
+		},
+	})
+}
+
+func (d *Desk) changeSegment(
+	ctx context.Context, who access.Actor, o writer.SegmentOrder,
+) (api.Segment, error) {
+	out, err := d.Engine.Flags.ChangeSegment(ctx, who, o, writer.When{})
 	if err != nil {
 		return api.Segment{}, err
 	}
-	return d.Segment(ctx, who, key, environment)
+	configs, err := d.DB.FlagConfigsIn(ctx, d.Strategy.App, o.Environment)
+	s := wireSegment(out.Segment, configs)
+	s.Draft, s.Approval = out.Draft.ID, out.Draft.Request
+	return s, err
 }
 
 func (d *Desk) mayEdit(ctx context.Context, who access.Actor, environment string) error {
@@ -141,11 +151,8 @@ func (d *Desk) ChangeMembers(
 	if err := d.mayEdit(ctx, who, environment); err != nil {
 		return api.Segment{}, err
 	}
-	_, err := d.Engine.Flags.ChangeMembers(ctx, who, environment, key, writer.Members{
-		Add: in.Add, Remove: in.Remove, Replace: in.Replace, Reason: in.Reason,
+	return d.changeSegment(ctx, who, writer.SegmentOrder{
+		Key: key, Environment: environment, Reason: in.Reason,
+		Members: &writer.Members{Add: in.Add, Remove: in.Remove, Replace: in.Replace},
 	})
-	if err != nil {
-		return api.Segment{}, err
-	}
-	return d.Segment(ctx, who, key, environment)
 }

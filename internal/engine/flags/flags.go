@@ -195,12 +195,16 @@ func (w *Writer) Change(
 		if err := current(revision, f.Row, "The flag "+key); err != nil {
 			return err
 		}
+		f.Variants, f.Tags = slices.Clone(f.Variants), slices.Clone(f.Tags)
 		edit(&f)
 		f.App, f.Key, f.Kind, f.Created, f.CreatedBy, f.Row = before.App, before.Key, before.Kind, before.Created,
 			before.CreatedBy, before.Row
 		what := w.differs(before, f)
 		if out = f; what == "" {
 			return nil
+		}
+		if err := w.unasked(ctx, tx, before, f); err != nil {
+			return err
 		}
 		if err := w.stillServed(ctx, tx, f); err != nil {
 			return err
@@ -255,6 +259,31 @@ func (w *Writer) stillServed(ctx context.Context, tx *store.Tx, f flag.Flag) err
 	return nil
 }
 
+// unasked refuses to change by the way what is served where people are asked first: who gets which value is a matter
+// of configurations there. Adding a variant serves nobody.
+func (w *Writer) unasked(ctx context.Context, tx *store.Tx, before, after flag.Flag) error {
+	same := before.Bucketing == after.Bucketing
+	for _, v := range before.Variants {
+		i := slices.IndexFunc(after.Variants, func(o flag.Variant) bool { return o.Name == v.Name })
+		same = same && i >= 0 && equal(v.Value, after.Variants[i].Value)
+	}
+	if same {
+		return nil
+	}
+	configs, err := tx.FlagConfigs(ctx, w.app(), before.Key)
+	if err != nil {
+		return err
+	}
+	for _, c := range configs {
+		if c.On && len(w.asks(c.Environment)) > 0 {
+			return fault.New(fault.Refused, "approval_needed",
+				"%s is on in %s, where changes need approval: add a variant with the new value, and propose to serve it.",
+				c.Flag, c.Environment)
+		}
+	}
+	return nil
+}
+
 // noLists leaves the members of segments where they are: rules only name segments.
 func noLists(string, int64) bool { return false }
 
@@ -263,7 +292,7 @@ func (w *Writer) Archive(ctx context.Context, who access.Actor, key, reason stri
 	return w.shelve(ctx, who, key, reason, true)
 }
 
-// Restore brings an archived flag back, as it was.
+// Restore brings an archived flag back: as it was, but off where turning it on needs approval.
 func (w *Writer) Restore(ctx context.Context, who access.Actor, key, reason string) (flag.Flag, error) {
 	return w.shelve(ctx, who, key, reason, false)
 }
@@ -292,11 +321,36 @@ func (w *Writer) shelve(ctx context.Context, who access.Actor, key, reason strin
 		if err := w.raiseAll(ctx, tx); err != nil {
 			return err
 		}
+		if !away {
+			if err := w.offWhereAsked(ctx, tx, who, key); err != nil {
+				return err
+			}
+		}
 		out = f
 		return w.append(ctx, tx, w.by(who, kind, "", subjectOf(key),
 			fmt.Sprintf("%s %s the flag %s%s.", who.Name, word, key, because(reason)), map[string]any{"revision": f.Row}))
 	})
 	return out, err
+}
+
+// offWhereAsked turns a flag off that comes back, where turning it on needs approval.
+func (w *Writer) offWhereAsked(ctx context.Context, tx *store.Tx, who access.Actor, key string) error {
+	configs, err := tx.FlagConfigs(ctx, w.app(), key)
+	if err != nil {
+		return err
+	}
+	for _, c := range configs {
+		if !c.On || len(w.asks(c.Environment)) == 0 {
+			continue
+		}
+		c.On, c.Since, c.Reason = false, tx.Now(), "restored"
+		c.Revision, c.Updated, c.By = c.Revision+1, tx.Now(), who.ID
+		says := who.Name + " restores it, off."
+		if err := w.record(ctx, tx, who, &c, change{reason: c.Reason, sentence: says}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unneeded refuses to archive what other flags ask for, or what is being raised.

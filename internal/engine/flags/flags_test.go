@@ -74,10 +74,8 @@ func (w *world) create(key string) flag.Flag {
 	return f
 }
 
-func anything(flags.Outcome) error { return nil }
-
 func (w *world) do(o flags.Order) (flags.Outcome, error) {
-	return w.Do(w.ctx, ada(), o, false, anything)
+	return w.Do(w.ctx, ada(), o, flags.How{})
 }
 
 func (w *world) done(o flags.Order) flag.Config {
@@ -85,6 +83,13 @@ func (w *world) done(o flags.Order) flag.Config {
 	out, err := w.do(o)
 	w.ok(err)
 	return out.After
+}
+
+func (w *world) segment(key, environment string) {
+	w.t.Helper()
+	_, err := w.ChangeSegment(w.ctx, ada(), flags.SegmentOrder{Key: key, Environment: environment, Put: &flag.Segment{}},
+		flags.When{})
+	w.ok(err)
 }
 
 func (w *world) config(key, environment string) flag.Config {
@@ -230,20 +235,18 @@ func TestRolloutRevertAndPromote(t *testing.T) {
 		if c.Default.Variant != "on" || c.Revision != 3 {
 			w.t.Errorf("reverted: %+v", c)
 		}
-		_, err = w.PutSegment(w.ctx, ada(), flag.Segment{Key: "beta", Environment: "staging"}, 0, "")
-		w.ok(err)
+		w.segment("beta", "staging")
 		c.Rules = []flag.Rule{{If: []flag.Condition{{Segment: "beta"}}, Serve: flag.Serve{Variant: "on"}}}
 		w.done(flags.Order{Kind: flags.Put, Flag: "checkout", Environment: "staging", Config: c})
 		promote := flags.Order{Kind: flags.Promote, Flag: "checkout", Environment: "production", From: "staging"}
-		dry, err := w.Do(w.ctx, ada(), promote, true, anything)
+		dry, err := w.Do(w.ctx, ada(), promote, flags.How{Dry: true})
 		w.ok(err)
 		if dry.Done || !dry.Changed || fmt.Sprint(dry.Missing) != "[segment beta]" {
 			w.t.Errorf("dry run: %+v", dry)
 		}
 		_, err = w.do(promote)
 		w.refused(err, fault.Refused, "missing_in_target")
-		_, err = w.PutSegment(w.ctx, ada(), flag.Segment{Key: "beta", Environment: "production"}, 0, "")
-		w.ok(err)
+		w.segment("beta", "production")
 		got := w.done(promote)
 		if got.On || len(got.Rules) != 1 {
 			w.t.Errorf("promoted: %+v; rules go along, the switch stays", got)

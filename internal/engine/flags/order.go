@@ -43,6 +43,7 @@ type Order struct {
 	Against string      `json:"against,omitempty"` // of Rollout; empty: the one that means off, or the last
 	To      int64       `json:"to,omitempty"`      // of Revert
 	From    string      `json:"from,omitempty"`    // of Promote
+	Exactly bool        `json:"exactly,omitempty"` // Config is what comes of it, whatever the kind: it was approved
 }
 
 // Outcome is what an order did, or would do.
@@ -54,6 +55,7 @@ type Outcome struct {
 	Sentence      string
 	Changed       bool
 	Done          bool
+	Draft         flag.Draft // that waits; with an id unless it was done at once
 }
 
 // Switches reports whether it turns the flag on or off.
@@ -66,25 +68,34 @@ func (o Outcome) Edits() bool {
 	return !same(before, o.After)
 }
 
-// Do carries an order out, or only says what it would do. allow is asked whether that may be done, on what is there
-// then: the desk checks permissions in it.
-func (w *Writer) Do(
-	ctx context.Context, who access.Actor, o Order, dry bool, allow func(Outcome) error,
-) (Outcome, error) {
+// How says how an order is to be carried out.
+type How struct {
+	Dry   bool                // only say what it would do
+	Allow func(Outcome) error // asked on what is there then: the desk checks permissions in it; nil allows
+	When  When
+}
+
+// Do carries an order out. What needs an approval, or is for later, becomes a draft.
+func (w *Writer) Do(ctx context.Context, who access.Actor, o Order, how How) (Outcome, error) {
 	if err := w.known(o.Environment); err != nil {
 		return Outcome{}, err
 	}
 	var out Outcome
 	err := w.DB.Write(ctx, func(tx *store.Tx) error {
 		var err error
-		if out, err = w.plan(ctx, tx, who, o); err != nil || dry {
+		if out, err = w.plan(ctx, tx, who, o); err != nil || how.Dry {
 			return err
 		}
-		if err := allow(out); err != nil {
-			return err
+		if how.Allow != nil {
+			if err := how.Allow(out); err != nil {
+				return err
+			}
 		}
 		if err := permits(o, out); err != nil {
 			return err
+		}
+		if w.holds(out, o.Environment) || how.When.waits() {
+			return w.postpone(ctx, tx, who, o, &out, how.When)
 		}
 		return w.carryOut(ctx, tx, who, o, &out)
 	})
@@ -148,8 +159,10 @@ func (w *Writer) record(ctx context.Context, tx *store.Tx, who access.Actor, c *
 	}); err != nil {
 		return err
 	}
-	_, err = tx.RaiseGeneration(ctx, c.App, c.Environment)
-	return err
+	if _, err = tx.RaiseGeneration(ctx, c.App, c.Environment); err != nil {
+		return err
+	}
+	return w.wake(ctx, tx, c.Environment, c.Flag, "")
 }
 
 // plan says what an order would make of what is there. It changes nothing.
@@ -228,6 +241,9 @@ func (w *Writer) seen(ctx context.Context, tx *store.Tx, o Order, c flag.Config)
 // apply makes the next configuration from the present one.
 func (w *Writer) apply(ctx context.Context, tx *store.Tx, o Order, out *Outcome) (flag.Config, error) {
 	f, c := out.Flag, out.Before
+	if o.Exactly {
+		return serving(c, o.Config, o.Config.On), nil
+	}
 	switch o.Kind {
 	case On:
 		c.On = true

@@ -15,41 +15,145 @@ import (
 // mostSegments is how many segments an environment may have.
 const mostSegments = 1000
 
-// PutSegment makes a segment or changes what it is. A revision other than 0 must be its present one.
-func (w *Writer) PutSegment(
-	ctx context.Context, who access.Actor, s flag.Segment, revision int64, reason string,
-) (flag.Segment, error) {
-	if err := w.known(s.Environment); err != nil {
-		return s, err
+// SegmentOrder is a change of a segment: of what it is, or of who is named in it.
+type SegmentOrder struct {
+	Environment string        `json:"environment"`
+	Key         string        `json:"key"`
+	Revision    int64         `json:"revision,omitempty"` // of what was seen; 0: whatever is there
+	Reason      string        `json:"reason,omitempty"`
+	Put         *flag.Segment `json:"put,omitempty"`
+	Members     *Members      `json:"members,omitempty"`
+}
+
+// SegmentOutcome is what came of it.
+type SegmentOutcome struct {
+	Segment flag.Segment
+	Draft   flag.Draft // that waits; with an id unless it was done at once
+}
+
+// ChangeSegment carries a change of a segment out. What needs an approval becomes a draft.
+func (w *Writer) ChangeSegment(ctx context.Context, who access.Actor, o SegmentOrder, when When) (SegmentOutcome, error) {
+	var out SegmentOutcome
+	if err := w.known(o.Environment); err != nil {
+		return out, err
 	}
-	s.App = w.app()
-	if err := s.Validate(); err != nil {
-		return s, err
+	if o.Put != nil {
+		o.Put.App, o.Put.Key, o.Put.Environment = w.app(), o.Key, o.Environment
+		if err := o.Put.Validate(); err != nil {
+			return out, err
+		}
+	}
+	if o.Members != nil {
+		o.Members.Add, o.Members.Remove = ordered(o.Members.Add), ordered(o.Members.Remove)
+		if err := flag.ValidateMembers(o.Members.Add); err != nil {
+			return out, err
+		}
 	}
 	err := w.DB.Write(ctx, func(tx *store.Tx) error {
-		have, err := w.segment(ctx, tx, s.Environment, s.Key)
+		var err error
+		out.Segment, err = w.segment(ctx, tx, o.Environment, o.Key)
 		if err != nil {
 			return err
 		}
-		next := have
-		next.Description, next.Any, next.By, next.Excluded = s.Description, s.Any, s.By, s.Excluded
-		if err := current(revision, have.Revision, "The segment "+s.Key+" in "+s.Environment); err != nil {
+		held := len(w.asks(o.Environment)) > 0 && w.alters(out.Segment, o)
+		if !held && !when.waits() {
+			out.Segment, err = w.doSegment(ctx, tx, who, o)
 			return err
 		}
-		what := "changes"
-		switch {
-		case have.Revision == 0:
-			what = "makes"
-		case equal(have, next):
-			s = have
-			return nil
+		if o.Put == nil && out.Segment.Revision == 0 {
+			return noSegment(o)
 		}
-		s = next
-		says := fmt.Sprintf("%s %s the segment %s in %s: %s by rule, %d named, %d left out%s.", who.Name, what,
-			s.Key, s.Environment, groups(len(s.Any)), s.Listed, len(s.Excluded), because(reason))
-		return w.recordSegment(ctx, tx, who, &s, "segment.changed", change{reason: reason, sentence: says})
+		d := flag.Draft{Segment: o.Key, Environment: o.Environment, Base: out.Segment.Revision, Reason: o.Reason,
+			Sentence: o.says()}
+		o.Revision = d.Base
+		if d.Order, err = json.Marshal(o); err != nil {
+			return fmt.Errorf("marshal the order for %s: %w", o.Key, err)
+		}
+		if o.Put != nil {
+			next := altered(out.Segment, *o.Put)
+			if d.Before, err = json.Marshal(out.Segment); err == nil {
+				d.After, err = json.Marshal(next)
+			}
+			if err != nil {
+				return fmt.Errorf("marshal the segment %s: %w", o.Key, err)
+			}
+		}
+		out.Draft, err = w.keep(ctx, tx, who, d, when, held)
+		return err
 	})
-	return s, err
+	return out, err
+}
+
+// says is what an approver reads of a change of who is in a segment.
+func (o SegmentOrder) says() string {
+	switch {
+	case o.Put != nil:
+		return fmt.Sprintf("%s is %s by rule and leaves %d out.", o.Key, groups(len(o.Put.Any)), len(o.Put.Excluded))
+	case o.Members.Replace:
+		return fmt.Sprintf("%s names exactly %d users.", o.Key, len(o.Members.Add))
+	}
+	return fmt.Sprintf("%s names %d more users and %d no longer.", o.Key, len(o.Members.Add), len(o.Members.Remove))
+}
+
+func noSegment(o SegmentOrder) error {
+	return fault.New(fault.NotFound, "not_found", "There is no segment %s in %s.", o.Key, o.Environment)
+}
+
+// alters reports whether an order changes who is in a segment.
+func (w *Writer) alters(s flag.Segment, o SegmentOrder) bool {
+	if o.Put == nil {
+		return true
+	}
+	next := altered(s, *o.Put)
+	next.Description = s.Description
+	return s.Revision > 0 && !equal(s, next)
+}
+
+// altered is a segment with what it shall be.
+func altered(s, put flag.Segment) flag.Segment {
+	s.Description, s.Any, s.By, s.Excluded = put.Description, put.Any, put.By, put.Excluded
+	return s
+}
+
+// doSegment changes a segment.
+func (w *Writer) doSegment(
+	ctx context.Context, tx *store.Tx, who access.Actor, o SegmentOrder,
+) (flag.Segment, error) {
+	s, err := w.segment(ctx, tx, o.Environment, o.Key)
+	if err != nil {
+		return s, err
+	}
+	if err := current(o.Revision, s.Revision, "The segment "+o.Key+" in "+o.Environment); err != nil {
+		return s, err
+	}
+	if o.Put == nil {
+		if s.Revision == 0 {
+			return s, noSegment(o)
+		}
+		return w.doMembers(ctx, tx, who, s, o)
+	}
+	next := altered(s, *o.Put)
+	what := "changes"
+	switch {
+	case s.Revision == 0:
+		what = "makes"
+	case equal(s, next):
+		return s, nil
+	}
+	says := fmt.Sprintf("%s %s the segment %s in %s: %s by rule, %d named, %d left out%s.", who.Name, what,
+		s.Key, s.Environment, groups(len(next.Any)), s.Listed, len(next.Excluded), because(o.Reason))
+	err = w.recordSegment(ctx, tx, who, &next, "segment.changed", change{reason: o.Reason, sentence: says})
+	return next, err
+}
+
+// makeSegment carries out the order of a draft, under the name of who asked for it.
+func (w *Writer) makeSegment(ctx context.Context, tx *store.Tx, who access.Actor, d flag.Draft) error {
+	var o SegmentOrder
+	if err := json.Unmarshal(d.Order, &o); err != nil {
+		return fmt.Errorf("read the order of %s: %w", d.ID, err)
+	}
+	_, err := w.doSegment(ctx, tx, who, o)
+	return err
 }
 
 func groups(n int) string {
@@ -98,6 +202,9 @@ func (w *Writer) recordSegment(
 	if _, err := tx.RaiseGeneration(ctx, s.App, s.Environment); err != nil {
 		return err
 	}
+	if err := w.wake(ctx, tx, s.Environment, "", s.Key); err != nil {
+		return err
+	}
 	return w.append(ctx, tx, w.by(who, kind, s.Environment, "segment/"+s.Key, ch.sentence, map[string]any{
 		"revision": s.Revision, "listed": s.Listed,
 	}))
@@ -105,52 +212,34 @@ func (w *Writer) recordSegment(
 
 // Members is a change of the users that a segment names.
 type Members struct {
-	Add, Remove []string
-	Replace     bool // the list becomes exactly what is added
-	Reason      string
+	Add     []string `json:"add,omitempty"`
+	Remove  []string `json:"remove,omitempty"`
+	Replace bool     `json:"replace,omitempty"` // the list becomes exactly what is added
 }
 
-// ChangeMembers adds and removes users that a segment names.
-func (w *Writer) ChangeMembers(
-	ctx context.Context, who access.Actor, environment, key string, m Members,
+// doMembers adds and removes users that a segment names.
+func (w *Writer) doMembers(
+	ctx context.Context, tx *store.Tx, who access.Actor, s flag.Segment, o SegmentOrder,
 ) (flag.Segment, error) {
-	if err := w.known(environment); err != nil {
-		return flag.Segment{}, err
+	m := *o.Members
+	removed, err := 0, error(nil)
+	if m.Replace {
+		removed, err = w.keepOnly(ctx, tx, s, m.Add)
+	} else {
+		removed, err = tx.RemoveMembers(ctx, s, m.Remove)
 	}
-	m.Add, m.Remove = ordered(m.Add), ordered(m.Remove)
-	if err := flag.ValidateMembers(m.Add); err != nil {
-		return flag.Segment{}, err
+	if err != nil {
+		return s, err
 	}
-	var out flag.Segment
-	err := w.DB.Write(ctx, func(tx *store.Tx) error {
-		s, err := tx.Segment(ctx, w.app(), environment, key)
-		if err != nil {
-			return err
-		}
-		removed, before := 0, s.Listed
-		if m.Replace {
-			removed, err = w.keepOnly(ctx, tx, s, m.Add)
-		} else {
-			removed, err = tx.RemoveMembers(ctx, s, m.Remove)
-		}
-		if err != nil {
-			return err
-		}
-		added, err := tx.AddMembers(ctx, s, m.Add)
-		if err != nil {
-			return err
-		}
-		if out = s; added == 0 && removed == 0 {
-			return nil
-		}
-		s.Listed = before - removed + added
-		says := fmt.Sprintf("%s changes who is named in the segment %s in %s: %d added, %d removed, %d in all%s.",
-			who.Name, key, environment, added, removed, s.Listed, because(m.Reason))
-		err = w.recordSegment(ctx, tx, who, &s, "segment.members", change{reason: m.Reason, sentence: says})
-		out = s
-		return err
-	})
-	return out, err
+	added, err := tx.AddMembers(ctx, s, m.Add)
+	if err != nil || added == 0 && removed == 0 {
+		return s, err
+	}
+	s.Listed += added - removed
+	says := fmt.Sprintf("%s changes who is named in the segment %s in %s: %d added, %d removed, %d in all%s.",
+		who.Name, s.Key, s.Environment, added, removed, s.Listed, because(o.Reason))
+	err = w.recordSegment(ctx, tx, who, &s, "segment.members", change{reason: o.Reason, sentence: says})
+	return s, err
 }
 
 // keepOnly removes every member that is not among those that stay, which are in order.
