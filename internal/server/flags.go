@@ -168,8 +168,8 @@ func (s *Server) flagConfigOperations(h huma.API) {
 	register(s, h, endpoint{
 		ID: "schedule-flag", Method: http.MethodPost, Path: configPath + "/schedule", Tag: flagTag,
 		Summary: "Have a change of a flag made at a time, or after a release",
-		About: "It waits as a draft, and is made once, under the name of who asked for it: at the time, or when the release " +
-			"has succeeded in the environment. On and off need flag:switch.",
+		About: "It waits as a draft, and is made once, under the name of who asked for it: at the time, or when the " +
+			"release has succeeded in the environment. On and off need flag:switch.",
 		Permission: access.EditFlag, Or: access.SwitchFlag,
 	}, func(ctx context.Context, who access.Actor, in *within[api.ScheduleFlag]) (api.FlagChange, error) {
 		return s.Desk.Flags.Schedule(ctx, who, in.Key, in.Environment, in.Body)

@@ -76,7 +76,8 @@ func (w *Writer) keep(
 ) (flag.Draft, error) {
 	now := tx.Now()
 	if !when.At.IsZero() && when.At.Before(now) {
-		return d, fault.New(fault.Invalid, "time_past", "%s is over. Name a time to come.", when.At.UTC().Format(time.RFC3339))
+		return d, fault.New(fault.Invalid, "time_past", "%s is over. Name a time to come.",
+			when.At.UTC().Format(time.RFC3339))
 	}
 	if err := w.goesOn(ctx, tx, when.Release); err != nil {
 		return d, err

@@ -32,7 +32,9 @@ type SegmentOutcome struct {
 }
 
 // ChangeSegment carries a change of a segment out. What needs an approval becomes a draft.
-func (w *Writer) ChangeSegment(ctx context.Context, who access.Actor, o SegmentOrder, when When) (SegmentOutcome, error) {
+func (w *Writer) ChangeSegment(
+	ctx context.Context, who access.Actor, o SegmentOrder, when When,
+) (SegmentOutcome, error) {
 	var out SegmentOutcome
 	if err := w.known(o.Environment); err != nil {
 		return out, err
