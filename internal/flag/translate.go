@@ -299,6 +299,9 @@ func segmentRule(g *Segment, list []string) node {
 	return call("and", call("!", call("in", attribute(by), g.Excluded)), either(ways))
 }
 
+// Rule is the condition in flagd's language.
+func (n *Condition) Rule() (json.RawMessage, error) { return marshal(n.rule()) }
+
 func (n *Condition) rule() node {
 	rule := n.plain()
 	if n.Not {
