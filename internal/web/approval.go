@@ -32,7 +32,15 @@ func (s *Web) approvalPage(v *visit) (templ.Component, error) {
 	if err != nil {
 		return nil, err
 	}
-	return page.Approval(v.frame, a), nil
+	var draft *api.FlagDraft
+	if a.Kind == "flag" {
+		d, err := s.Desk.Flags.Draft(v.r.Context(), v.who, a.Subject)
+		if err != nil {
+			return nil, err
+		}
+		draft = &d
+	}
+	return page.Approval(v.frame, a, draft), nil
 }
 
 // approvalDecide records a decision about exactly what was shown: the form carries its

@@ -67,6 +67,11 @@ func (s *Web) flagPage(v *visit, environment string) (templ.Component, error) {
 	if parts.History, err = s.Desk.Flags.History(ctx, v.who, key, c.Environment, v.query("cursor"), 10); err != nil {
 		return nil, err
 	}
+	drafts, err := s.Desk.Flags.Drafts(ctx, v.who, flags.DraftQuery{Flag: key, Environment: c.Environment, State: "open"})
+	if err != nil {
+		return nil, err
+	}
+	parts.Drafts = drafts.Items
 	hours, _ := strconv.Atoi(v.query("hours")) // what is no number asks for what is shown first
 	parts.Hours = cmp.Or(min(max(hours, 0), 30*24), page.UsageHours)
 	u, err := s.Desk.Flags.Usage(ctx, v.who, key, c.Environment, parts.Hours)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"slices"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -33,7 +34,7 @@ func (s *Web) editing(v *visit) (*editing, error) {
 	}
 	e := &editing{flag: x, config: x.Environments[i]}
 	rules := s.Desk.Strategy.Flags()
-	e.Approval, e.Attributes = len(rules.Approve[environment]) > 0, rules.Attributes
+	e.Later, e.Approval, e.Attributes = true, len(rules.Approve[environment]) > 0, rules.Attributes
 	segments, err := s.Desk.Flags.Segments(ctx, v.who, environment)
 	if err != nil {
 		return nil, err
@@ -91,14 +92,14 @@ func (s *Web) flagEdited(v *visit) error {
 		s.try(v, e)
 		return v.show(e.page(v.frame))
 	}
-	if do != "save" {
+	if do != "save" && do != "schedule" {
 		s.try(v, e)
 		return v.show(e.page(v.frame))
 	}
 	in, bad := e.Form.Config()
 	change := api.FlagChange{}
 	if err = complain(bad); err == nil {
-		change, err = s.Desk.Flags.Put(v.r.Context(), v.who, e.flag.Key, e.config.Environment, in)
+		change, err = s.keep(v, e, do, in)
 	}
 	if err == nil {
 		return v.flagDone(e.flag.Key, e.config.Environment, "flag-"+do, change)
@@ -109,6 +110,20 @@ func (s *Web) flagEdited(v *visit) error {
 	}
 	s.try(v, e)
 	return v.render(status, e.page(v.frame))
+}
+
+// keep saves a configuration, or has it saved later.
+func (s *Web) keep(v *visit, e *editing, do string, in api.PutFlagConfig) (api.FlagChange, error) {
+	if do == "save" {
+		return s.Desk.Flags.Put(v.r.Context(), v.who, e.flag.Key, e.config.Environment, in)
+	}
+	at, err := time.ParseInLocation("2006-01-02T15:04", e.Form.At,
+		v.frame.Zone) // the field has no zone: it is the viewer's
+	if err != nil {
+		return api.FlagChange{}, complain([]ruleform.Complaint{{Path: "at", Message: "Say when: a day and a time."}})
+	}
+	return s.Desk.Flags.Schedule(v.r.Context(), v.who, e.flag.Key, e.config.Environment,
+		api.ScheduleFlag{At: &at, Config: &in, Reason: in.Reason, Revision: in.Revision})
 }
 
 // try evaluates the form for its sample users. What is not right is said beside them: it refuses no page.

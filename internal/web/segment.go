@@ -88,11 +88,12 @@ func (s *Web) segmentEdited(v *visit) error {
 				form.Key, form.Environment)
 		}
 	}
+	var g api.Segment
 	if err == nil {
-		_, err = s.Desk.Flags.PutSegment(v.r.Context(), v.who, form.Key, form.Environment, in)
+		g, err = s.Desk.Flags.PutSegment(v.r.Context(), v.who, form.Key, form.Environment, in)
 	}
 	if err == nil {
-		return v.done("/segments/"+url.PathEscape(form.Environment)+"/"+url.PathEscape(form.Key), "segment")
+		return v.segmentDone(g)
 	}
 	status := v.refused(err)
 	var theirs *api.Segment
@@ -110,19 +111,28 @@ func (s *Web) segmentEdited(v *visit) error {
 func (s *Web) segmentAct(v *visit) error {
 	key, environment := v.r.PathValue("key"), v.r.PathValue("environment")
 	var err error
-	code, to := "segment", "/segments/"+url.PathEscape(environment)+"/"+url.PathEscape(key)
+	var g api.Segment
 	switch v.r.PathValue("action") {
 	case "members":
-		_, err = s.Desk.Flags.ChangeMembers(v.r.Context(), v.who, key, environment, api.SegmentMembers{
+		g, err = s.Desk.Flags.ChangeMembers(v.r.Context(), v.who, key, environment, api.SegmentMembers{
 			Add: ruleform.Lines(v.value("add")), Remove: ruleform.Lines(v.value("remove")), Reason: v.value("reason")})
 	case "delete":
-		_, err = s.Desk.Flags.DeleteSegment(v.r.Context(), v.who, key, environment, v.value("reason"))
-		code, to = "segment-gone", "/segments"
+		if _, err = s.Desk.Flags.DeleteSegment(v.r.Context(), v.who, key, environment, v.value("reason")); err == nil {
+			return v.done("/segments", "segment-gone")
+		}
 	default:
 		return s.missing(v)
 	}
 	if err != nil {
 		return v.again(err, func() (templ.Component, error) { return s.segmentPage(v) })
 	}
-	return v.done(to, code)
+	return v.segmentDone(g)
+}
+
+// segmentDone leads to a segment after a change, or to the draft of it where approval is needed.
+func (v *visit) segmentDone(g api.Segment) error {
+	if g.Draft != "" {
+		return v.done("/flag-drafts", "flag-draft")
+	}
+	return v.done("/segments/"+url.PathEscape(g.Environment)+"/"+url.PathEscape(g.Key), "segment")
 }

@@ -144,6 +144,8 @@ func (s *Web) flagRoutes(page func(string, func(*visit) error)) {
 	page("GET /flags/{key}/environments/{environment}", s.flagEdit)
 	page("POST /flags/{key}/environments/{environment}", s.flagEdited)
 	page("POST /flags/{key}/environments/{environment}/{action}", s.flagAct)
+	page("GET /flag-drafts", s.flagDrafts)
+	page("POST /flag-drafts/{id}/discard", s.flagDraftDiscard)
 	page("GET /flag-keys", s.flagKeys)
 	page("POST /flag-keys", s.flagKeyMake)
 	page("POST /flag-keys/{id}/revoke", s.flagKeyRevoke)

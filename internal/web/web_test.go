@@ -43,13 +43,19 @@ type world struct {
 
 func open(t *testing.T) *world {
 	t.Helper()
+	return openWith(t, stages)
+}
+
+// openWith is open with a strategy.
+func openWith(t *testing.T, text string) *world {
+	t.Helper()
 	ctx := t.Context()
 	db, err := store.Open(ctx, filepath.Join(t.TempDir(), "slipway.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	plan, err := strategy.Parse("slipway.yaml", []byte(stages))
+	plan, err := strategy.Parse("slipway.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

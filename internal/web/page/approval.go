@@ -31,6 +31,9 @@ func approvalSentence(f Frame, a api.Approval) string {
 
 // approvalEffect completes "when everybody has approved, …".
 func approvalEffect(a api.Approval) string {
+	if a.Kind == "flag" {
+		return "programs in " + a.Environment + " evaluate by it."
+	}
 	if a.Kind == "rollback" {
 		return a.Environment + " goes back to " + a.Version + " at once."
 	}
@@ -46,8 +49,11 @@ func voteMark(approve bool) mark {
 
 // subjectPath is where the thing stands that an approval is about.
 func subjectPath(kind, id string) string {
-	if kind == "rollback" {
+	switch kind {
+	case "rollback":
 		return to("rollbacks", id)
+	case "flag":
+		return query("/flag-drafts", "state", "all") + "#" + id
 	}
 	return to("releases", id)
 }

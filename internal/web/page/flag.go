@@ -35,7 +35,7 @@ func flagStates() []crumb {
 // flagTabs are the pages about flags.
 func (f Frame) flagTabs() []crumb {
 	tabs := []crumb{
-		{"Flags", "/flags"}, {"Segments", "/segments"}, {"Could go", "/flags/stale"},
+		{"Flags", "/flags"}, {"Segments", "/segments"}, {"Drafts", "/flag-drafts"}, {"Could go", "/flags/stale"},
 	}
 	if f.May("flag:keys") {
 		tabs = append(tabs, crumb{"Keys", "/flag-keys"})

@@ -91,8 +91,17 @@ func draftSubject(d api.FlagDraft) (name, path string) {
 	return d.Flag, to("flags", d.Flag) + "?environment=" + d.Environment
 }
 
+// draftStates are the states that drafts can be filtered by; a path is the state.
+func draftStates() []crumb {
+	return []crumb{{"Open", ""}, {"Applied", "applied"}, {"Refused", "refused"}, {"Failed", "failed"},
+		{"Discarded", "discarded"}, {"All", "all"}}
+}
+
 // draftsLead says how many changes wait.
-func draftsLead(all []api.FlagDraft) string {
+func draftsLead(all []api.FlagDraft, state string) string {
+	if state != "" {
+		return plural(len(all), "change") + "."
+	}
 	waiting, scheduled := 0, 0
 	for _, d := range all {
 		switch d.State {
@@ -103,12 +112,19 @@ func draftsLead(all []api.FlagDraft) string {
 		}
 	}
 	var parts []string
-	if waiting > 0 {
-		parts = append(parts, plural(waiting, "change")+map[bool]string{true: " waits",
-			false: " wait"}[waiting == 1]+" for approval")
+	switch waiting {
+	case 0:
+	case 1:
+		parts = append(parts, "1 change waits for approval")
+	default:
+		parts = append(parts, count(waiting)+" changes wait for approval")
 	}
-	if scheduled > 0 {
-		parts = append(parts, count(scheduled)+map[bool]string{true: " is", false: " are"}[scheduled == 1]+" scheduled")
+	switch scheduled {
+	case 0:
+	case 1:
+		parts = append(parts, "1 is scheduled")
+	default:
+		parts = append(parts, count(scheduled)+" are scheduled")
 	}
 	if len(parts) == 0 {
 		return "No change waits."
@@ -116,7 +132,7 @@ func draftsLead(all []api.FlagDraft) string {
 	return strings.Join(parts, "; ") + "."
 }
 
-// flagFlags are the traits of a flag that are worth a line.
+// flagTraits are the traits of a flag that are worth a line.
 func flagTraits(x api.Flag) string {
 	var out []string
 	if x.Client {

@@ -129,6 +129,8 @@ func approvalTitle(a api.Approval) string {
 	switch a.Kind {
 	case "rollback":
 		return "Roll back " + a.Environment + " to " + a.Version
+	case "flag":
+		return a.Action
 	default:
 		return a.Version + " into " + a.Environment
 	}

@@ -13,7 +13,7 @@ func approvalStories() []Story {
 	one := func(name string, a api.Approval) Story {
 		return Story{Name: "approval/" + name, Page: func(f page.Frame) templ.Component {
 			f.Path = "/approvals/" + a.ID
-			return page.Approval(f, a)
+			return page.Approval(f, a, nil)
 		}}
 	}
 	many := func(name string, all ...api.Approval) Story {
@@ -46,13 +46,28 @@ func approvalStories() []Story {
 	early := approval()
 	early.Action, early.Environment, early.Outlook = "Let v2 reach 5 % of visitors", "canary", outlook()
 	early.Evidence = early.Evidence[2:]
+	change := flagApproval()
 	bad := approval()
 	bad.Version, bad.Author, bad.App, bad.Votes[0].Reason = hostile, hostile, hostile, hostile
 	return []Story{
-		many("open", approval()), many("none"), many("two", approval(), author),
+		many("open", approval()), many("none"), many("two", approval(), author, change),
 		one("open", approval()), one("evidence", demo), one("author", author),
 		one("before-canary", early), one("voided", voided), one("rejected",
 			rejected),
 		one("changed", again), one("hostile", bad),
+		{Name: "approval/flag", Page: func(f page.Frame) templ.Component {
+			f.Path = "/approvals/" + change.ID
+			return page.Approval(f, change, ptr(drafts()[0]))
+		}},
 	}
+}
+
+// flagApproval asks for a change of a flag.
+func flagApproval() api.Approval {
+	a := approval()
+	a.Kind, a.Subject, a.Action, a.Author = "flag", "fdr_1", "Change the flag new-checkout in production", "grace"
+	a.Version, a.Commit, a.Deployment = "", "", ""
+	a.Evidence = []api.Evidence{{Name: "change", Says: drafts()[0].Sentence}, {Name: "made for", Says: "revision 7"},
+		{Name: "when", Says: "as soon as it is approved"}}
+	return a
 }

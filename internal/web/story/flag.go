@@ -232,7 +232,7 @@ func drafts() []api.FlagDraft {
 			At: ptr(Now().Add(17 * time.Hour)), Sentence: "“hybrid” gets everybody.", Created: before(3 * time.Hour),
 			Changes: []api.Change{{Path: "default.variant", After: raw(`"hybrid"`)}}},
 		{ID: "fdr_3", Segment: "staff", Environment: "production", State: "failed", Author: "kim",
-			Sentence: "Two members are added.", Reason: "it had changed meanwhile", Created: before(30 * time.Hour)},
+			Sentence: "Two members are added.", Why: "it had changed meanwhile", Created: before(30 * time.Hour)},
 	}
 }
 

@@ -45,8 +45,16 @@ func flagListStories() []Story {
 			return page.FlagStale(f, []api.Flag{staleFlag(), due, unseen})
 		}),
 		flagAt("flags/none-stale", "/flags/stale", func(f page.Frame) templ.Component { return page.FlagStale(f, nil) }),
-		flagAt("flags/drafts", "/flag-drafts", func(f page.Frame) templ.Component { return page.FlagDrafts(f, drafts()) }),
-		flagAt("flags/no-drafts", "/flag-drafts", func(f page.Frame) templ.Component { return page.FlagDrafts(f, nil) }),
+		flagAt("flags/drafts", "/flag-drafts", func(f page.Frame) templ.Component {
+			return page.FlagDrafts(f, api.FlagDraftPage{Items: drafts(), Next: "fdr_3"}, "")
+		}),
+		flagAt("flags/drafts-failed", "/flag-drafts?state=failed", func(f page.Frame) templ.Component {
+			return page.FlagDrafts(f, api.FlagDraftPage{Items: drafts()[2:]}, "failed")
+		}),
+		flagAt("flags/no-drafts", "/flag-drafts", func(f page.Frame) templ.Component {
+			return page.FlagDrafts(f,
+				api.FlagDraftPage{}, "")
+		}),
 	}
 }
 
