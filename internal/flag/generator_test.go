@@ -10,11 +10,6 @@ import (
 // generator makes random documents and contexts that know a little of each other.
 type generator struct{ *rand.Rand }
 
-type (
-	list = []any
-	dict = map[string]any
-)
-
 func pick[T any](g *generator, from ...T) T { return from[g.IntN(len(from))] }
 
 func (g *generator) N(n int) int { return g.IntN(n) }

@@ -269,6 +269,9 @@ func (c *compiler) compare(o op, t *tree) (*node, bool) {
 	if fixed {
 		return fold(n)
 	}
+	if n.op == opCompareTwo {
+		n = is(n)
+	}
 	return n, true
 }
 

@@ -44,7 +44,7 @@ func determine(t *tree, inside bool) answer {
 	case o == opNone:
 		return throws
 	case o == opVar:
-		if inside && !strings.Contains(said(args), "../../") {
+		if inside && !strings.Contains(spelled(args), "../../") {
 			return yes
 		}
 		return no
@@ -90,15 +90,15 @@ func every(list []*tree, inside bool) answer {
 	return yes
 }
 
-// said is String(t), as far as it matters to a search for ../.
-func said(t *tree) string {
+// spelled is String(t), as far as it matters to a search for ../.
+func spelled(t *tree) string {
 	switch t.form {
 	case isPlain:
 		return t.plain.s
 	case isList:
 		var parts []string
 		for _, c := range t.list {
-			parts = append(parts, said(c))
+			parts = append(parts, spelled(c))
 		}
 		return strings.Join(parts, ",")
 	case isValues:

@@ -19,7 +19,7 @@ func (n *node) eval(e *env) value {
 		return n.chain(e, false)
 	case opOr:
 		return n.chain(e, true)
-	case opCompareTwo:
+	case opCompareTwo, opIs:
 		return n.compareTwo(e)
 	case opCompareThree:
 		return n.compareThree(e)
@@ -62,11 +62,10 @@ func (n *node) choose(e *env) value {
 		return args[0].eval(e)
 	}
 	for len(args) > 1 {
-		v := args[0].eval(e)
-		if v.k == kThrown {
-			return v
-		}
-		if v.truthy() {
+		switch args[0].test(e) {
+		case failed:
+			return thrown()
+		case holds:
 			return args[1].eval(e)
 		}
 		args = args[2:]

@@ -136,6 +136,9 @@ func (e *env) place(s *split, by value) value {
 	if by.k != kUndefined {
 		return s.pick(bucket.Hash(e.cbor(nil, by), nil))
 	}
+	if e.version < Cbor && e.ctx.targetingKey != "" {
+		return s.pick(bucket.HashUnits(e.flag, e.ctx.targetingKey))
+	}
 	key := e.ctx.get("targetingKey")
 	if key.falsy() {
 		return null()
@@ -256,7 +259,7 @@ func (c *compiler) sharpen(n *node, args *tree) *node {
 			n.op, n.konst = opInSet, value{}
 		}
 		if n.op == opInSet {
-			n.args = n.args[:1]
+			n.args = []*node{n.args[0]} // and let go of the list
 		}
 	case n.op == opFractional && !n.one && len(n.args) > 0:
 		var entries []value
@@ -272,7 +275,7 @@ func (c *compiler) sharpen(n *node, args *tree) *node {
 			entries = append(entries, a.konst)
 		}
 		if s, ok := shares(entries); ok {
-			n.op, n.split, n.args = opSplit, s, n.args[:from]
+			n.op, n.split, n.args = opSplit, s, slices.Clone(n.args[:from])
 		}
 	}
 	return n

@@ -31,6 +31,7 @@ const (
 	opStrictUnequal
 	opCompareTwo   // what all comparisons of two become
 	opCompareThree // and of three
+	opIs           // of an attribute with a text, which are most
 
 	opAdd
 	opSubtract
