@@ -162,3 +162,27 @@ func TestDifferential(t *testing.T) {
 		t.Errorf("only %d evaluations", all)
 	}
 }
+
+// TestDifferentialOperators asks flagd's core about every row of the table of operators, with code generation and
+// without.
+func TestDifferentialOperators(t *testing.T) {
+	c := startCore(t)
+	strayed := 0
+	for _, r := range operators() {
+		q := question{"f", somebody(), 1_800_000_000}
+		answers, refused := c.ask(t, r.document(), []question{q}, true)
+		if refused != "" {
+			t.Fatalf("%s: refused: %s", r.rule, refused)
+		}
+		want := answers[0]
+		got := outcome(flag.Evaluation{Variant: want.Variant, Reason: flag.Reason(want.Reason), Code: flag.Code(want.Code)})
+		if got != r.want {
+			t.Errorf("%s is %s there, %s in the table", r.rule, got, r.want)
+		}
+		if want.Generated != nil {
+			strayed++
+			t.Logf("%s: with code generation %v", r.rule, want.Generated)
+		}
+	}
+	t.Logf("%d rows, of which %d are another thing with code generation", len(operators()), strayed)
+}
