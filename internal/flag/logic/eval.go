@@ -25,6 +25,8 @@ func (n *node) eval(e *env) value {
 		return n.compareThree(e)
 	case opInSet:
 		return n.inSet(e)
+	case opInMerged:
+		return n.inMerged(e)
 	case opSplit:
 		return n.divide(e)
 	case opArray:

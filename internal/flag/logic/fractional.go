@@ -19,20 +19,38 @@ const maxWeight = math.MaxInt32
 type split struct {
 	upTo     []uint32
 	variants []value
+	made     []*node // in place of variants, where those are expressions
 }
 
 // pick is the variant of a hash.
-func (s *split) pick(hash uint32) value {
-	if len(s.upTo) == 0 {
-		return null()
+func (e *env) pick(s *split, hash uint32) value {
+	chosen := -1
+	if len(s.upTo) > 0 {
+		at := bucket.Scale(hash, s.upTo[len(s.upTo)-1])
+		chosen = slices.IndexFunc(s.upTo, func(sum uint32) bool { return sum > at })
 	}
-	at := bucket.Scale(hash, s.upTo[len(s.upTo)-1])
-	for i, sum := range s.upTo {
-		if sum > at {
-			return s.variants[i]
+	if s.made == nil {
+		if chosen < 0 {
+			return null()
+		}
+		return s.variants[chosen]
+	}
+	// All are evaluated: one that is wrong spoils the others.
+	picked, right := null(), true
+	for i, n := range s.made {
+		v := n.eval(e)
+		if v.k == kThrown {
+			return v
+		}
+		right = right && !v.complex()
+		if i == chosen {
+			picked = known(v)
 		}
 	}
-	return null()
+	if !right {
+		return null()
+	}
+	return picked
 }
 
 // shares reads entries of a variant and perhaps a weight; false when one of them is wrong.
@@ -104,7 +122,7 @@ func (n *node) divide(e *env) value {
 	if first.op == opCat && len(first.args) == 2 && !first.one && e.version < Cbor {
 		a, b := first.args[0].eval(e), first.args[1].eval(e)
 		if a.k == kText && b.k == kText {
-			return n.split.pick(bucket.HashUnits(a.s, b.s)) // without joining them
+			return e.pick(n.split, bucket.HashUnits(a.s, b.s)) // without joining them
 		}
 	}
 	by := first.eval(e)
@@ -114,41 +132,50 @@ func (n *node) divide(e *env) value {
 	case by.k == kText, by.k != kArray && e.version >= Cbor && by.k != kNull && by.k != kUndefined:
 		return e.place(n.split, by)
 	case by.k == kArray:
-		// It is an entry itself.
-		in := []value{by}
-		for i, v := range n.split.variants {
-			w := n.split.upTo[i]
-			if i > 0 {
-				w -= n.split.upTo[i-1]
-			}
-			in = append(in, array([]value{v, number(float64(w))}))
-		}
-		return e.fractional(in)
+		return n.entry(e, by)
 	}
 	return null()
+}
+
+// entry is fractional whose first argument turns out to be an entry itself.
+func (n *node) entry(e *env, first value) value {
+	in := []value{first}
+	for i, sum := range n.split.upTo {
+		var v value
+		if n.split.made == nil {
+			v = n.split.variants[i]
+		} else if v = n.split.made[i].eval(e); v.k == kThrown {
+			return v
+		}
+		if i > 0 {
+			sum -= n.split.upTo[i-1]
+		}
+		in = append(in, array([]value{v, number(float64(sum))}))
+	}
+	return e.fractional(in)
 }
 
 // place buckets by a value, or by the flag's key and the targeting key when there is none.
 func (e *env) place(s *split, by value) value {
 	if by.k == kText && e.version < Cbor {
-		return s.pick(bucket.HashUnits(by.s, ""))
+		return e.pick(s, bucket.HashUnits(by.s, ""))
 	}
 	if by.k != kUndefined {
-		return s.pick(bucket.Hash(e.cbor(nil, by), nil))
+		return e.pick(s, bucket.Hash(e.cbor(nil, by), nil))
 	}
 	if e.version < Cbor && e.ctx.targetingKey != "" {
-		return s.pick(bucket.HashUnits(e.flag, e.ctx.targetingKey))
+		return e.pick(s, bucket.HashUnits(e.flag, e.ctx.targetingKey))
 	}
 	key := e.ctx.get("targetingKey")
 	if key.falsy() {
 		return null()
 	}
 	if e.version < Cbor {
-		return s.pick(bucket.HashUnits(e.flag, e.text(key)))
+		return e.pick(s, bucket.HashUnits(e.flag, e.text(key)))
 	}
 	var stack [256]byte
 	b := e.cbor(append(stack[:0], 0x82), text(e.flag))
-	return s.pick(bucket.Hash(e.cbor(b, key), nil))
+	return e.pick(s, bucket.Hash(e.cbor(b, key), nil))
 }
 
 // cbor appends the deterministic encoding of RFC 8949, section 4.2.1; whole numbers are integers.
@@ -245,38 +272,4 @@ func float16(bits uint32) (uint16, bool) {
 		}
 	}
 	return 0, false
-}
-
-// sharpen gives constant lists a set, and constant shares a table.
-func (c *compiler) sharpen(n *node, args *tree) *node {
-	switch {
-	case n.op == opIn && len(n.args) == 2 && n.args[1].op == opConst && n.args[1].konst.k == kArray:
-		list := n.args[1].konst.list()
-		n.konst = array(list)
-		if len(list) <= few {
-			n.op = opInSet
-		} else if n.set = c.setOf(args.list[1], list); n.set != nil {
-			n.op, n.konst = opInSet, value{}
-		}
-		if n.op == opInSet {
-			n.args = []*node{n.args[0]} // and let go of the list
-		}
-	case n.op == opFractional && !n.one && len(n.args) > 0:
-		var entries []value
-		first := n.args[0]
-		from := 1
-		if first.op == opConst && first.konst.k == kArray {
-			from = 0
-		}
-		for _, a := range n.args[from:] {
-			if a.op != opConst {
-				return n
-			}
-			entries = append(entries, a.konst)
-		}
-		if s, ok := shares(entries); ok {
-			n.op, n.split, n.args = opSplit, s, slices.Clone(n.args[:from])
-		}
-	}
-	return n
 }

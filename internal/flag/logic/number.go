@@ -26,8 +26,13 @@ func parseNumber(s string) float64 {
 		return 0
 	}
 	if len(s) > 2 && s[0] == '0' {
-		if base := map[byte]int{'x': 16, 'o': 8, 'b': 2}[s[1]|0x20]; base != 0 {
-			return parseBase(s[2:], base)
+		switch s[1] | 0x20 {
+		case 'x':
+			return parseBase(s[2:], 16)
+		case 'o':
+			return parseBase(s[2:], 8)
+		case 'b':
+			return parseBase(s[2:], 2)
 		}
 	}
 	unsigned := strings.TrimPrefix(strings.TrimPrefix(s, "+"), "-")

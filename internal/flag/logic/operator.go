@@ -51,6 +51,7 @@ const (
 	opMerge
 	opIn
 	opInSet
+	opInMerged
 	opCat
 	opSubstr
 
