@@ -186,7 +186,7 @@ func (d *Door) events(w http.ResponseWriter, r *http.Request, c *caller) {
 	p.mu.Unlock()
 	if d.hub.closed.Load() {
 		p.pass(d.hub, c.now, true)
-	} else if d.Flags.Set(c.environment).Generation != s.seen || c.key != nil && c.key.Ended() { // meanwhile
+	} else if d.Flags.Set(c.environment) != v.set || c.key != nil && c.key.Ended() { // meanwhile
 		p.stir()
 	}
 }
