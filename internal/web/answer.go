@@ -153,7 +153,7 @@ func doneSentence(code string) string {
 		"signed":   "You are signed in.",
 		"setup":    "You are the first admin. Sign in.",
 
-		"flag":          "Made. It is off everywhere until somebody turns it on.",
+		"flag":          "Made. Below is who sees what.",
 		"saved":         "Saved.",
 		"archive":       "Archived. Programs use their own fallback from now on; “Restore it” brings it back.",
 		"restore":       "Restored, as it was.",

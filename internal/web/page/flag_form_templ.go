@@ -116,7 +116,7 @@ func FlagNew(f Frame, in FlagFields) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<p class=\"effect\">It is off everywhere: nobody sees anything else before you turn it on in an environment.</p><p><button class=\"button primary\">Make it</button></p></form>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<p class=\"effect\">It begins off, except in environments where the strategy has new flags begin on.</p><p><button class=\"button primary\">Make it</button></p></form>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -920,7 +920,7 @@ func FlagKeys(f Frame, keys []api.FlagKey, made *api.FlagKey, in api.CreateFlagK
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 68, "<pre><code>slipway flag-key create web --environment production --kind public</code></pre>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 68, "<pre><code>slipway flag-key create web -e production --kind public</code></pre>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

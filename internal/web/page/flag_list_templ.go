@@ -859,7 +859,7 @@ func FlagStale(f Frame, items []api.Flag) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 63, "<ol class=\"bullets numbers\"><li>Find where the code asks for them, with file and line and what removing it would take:<pre><code>slipway flag scan --stale .</code></pre></li><li>Remove that code, keep the branch that everybody gets, and release it.</li><li>Archive the flag on its page. It leaves every client’s set; restoring brings it back as it was.</li></ol><p class=\"quiet\">A switch that is meant to stay is marked permanent on its page: it is never listed here.</p>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 63, "<ol class=\"bullets numbers\"><li>Find where the code asks for them, with file and line and what removing it would take:<pre><code>slipway flag scan</code></pre></li><li>Remove that code, keep the branch that everybody gets, and release it.</li><li>Archive the flag on its page. It leaves every client’s set; restoring brings it back as it was.</li></ol><p class=\"quiet\">A switch that is meant to stay is marked permanent on its page: it is never listed here.</p>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

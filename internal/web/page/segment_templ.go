@@ -71,9 +71,9 @@ func SegmentList(f Frame, all []api.Segment) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var4 string
-					templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs("slipway segment set staff --environment production --if 'email ends_with @example.com'")
+					templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(`slipway segment set staff -e production --group "email ends_with @shop.example"`)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/segment.templ`, Line: 18, Col: 105}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/segment.templ`, Line: 18, Col: 98}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 					if templ_7745c5c3_Err != nil {
