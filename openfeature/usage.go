@@ -25,7 +25,7 @@ const mostCounts = 1000
 type usage struct {
 	mu       sync.Mutex
 	counters map[[2]string]*counter // by flag and variant
-	report   *api.ReportFlagUsage        // made, and not taken by the server yet
+	report   *api.ReportFlagUsage   // made, and not taken by the server yet
 }
 
 func (u *usage) counter(flag, variant string) *counter {
