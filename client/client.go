@@ -110,6 +110,7 @@ type call struct {
 	body         any
 	key          string // Idempotency-Key
 	header       http.Header
+	outside      bool // path is not below /api/v1
 }
 
 // get reads.
@@ -209,6 +210,9 @@ func (c *Client) once(ctx context.Context, in call, body []byte) ([]byte, error)
 // send sends a request and returns an answer that is good; every other is a Problem.
 func (c *Client) send(ctx context.Context, in call, body []byte) (*http.Response, error) {
 	u := c.base.JoinPath("api", "v1", in.path)
+	if in.outside {
+		u = c.base.JoinPath(in.path)
+	}
 	u.RawQuery = in.query.Encode()
 	var content io.Reader
 	if body != nil {
@@ -269,6 +273,9 @@ func problemOf(resp *http.Response) *Problem {
 	if err := json.Unmarshal(raw, &p); err == nil && p.Kind != "" {
 		out.Kind, out.Reason, out.Message = p.Kind, p.Reason, p.Detail
 		out.Remedy, out.ExitCode, out.Fields = p.Remedy, p.ExitCode, p.Errors
+		return out
+	}
+	if out.evaluating(raw) {
 		return out
 	}
 	out.Kind, out.Reason, out.ExitCode = "internal", "answer_unexpected", 1

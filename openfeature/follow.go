@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	of "github.com/open-feature/go-sdk/openfeature"
@@ -235,8 +236,11 @@ func (p *Provider) told(ctx context.Context, data []byte) error {
 	if json.Unmarshal(data, &e) != nil || e.Type != "refetchEvaluation" {
 		return nil // of a later server: not for us
 	}
-	if s := p.current.Load(); e.ETag != "" && s != nil && e.ETag == s.etag {
-		return nil // we have it already
+	if s := p.current.Load(); s != nil && s.etag != "" {
+		tag := strings.Trim(s.etag, `"`)
+		if e.ETag == tag || strings.HasSuffix(e.ETag, "-"+tag) { // behind the generation
+			return nil // we have it already
+		}
 	}
 	err := p.fetch(ctx)
 	p.note(err)

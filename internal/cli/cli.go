@@ -72,7 +72,8 @@ func New(o Options) *cobra.Command {
 	f.BoolVar(&c.json, "json", false, "print the API's answer as JSON")
 	root.AddCommand(c.release(), c.rollback(), c.check(), c.approval(), c.deployment(), c.incident(), c.issue(),
 		c.status(),
-		c.logs(), c.user(), c.tokens(), c.login(), c.logout(), c.initialize(), c.metric(), c.judge(), c.simulate())
+		c.logs(), c.user(), c.tokens(), c.login(), c.logout(), c.initialize(), c.metric(), c.judge(), c.simulate(),
+		c.flag(), c.segment(), c.flagKey())
 	root.AddCommand(o.Commands...)
 	checkArgs(root)
 	return root

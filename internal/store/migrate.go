@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strconv"
 	"strings"
 
@@ -109,6 +111,45 @@ func (db *DB) applyAll(ctx context.Context, tx *sql.Tx, files []migration, now T
 		if _, err := run.exec(ctx, sqlInsertMigration, m.number, m.name, now); err != nil {
 			return fmt.Errorf("record migration %s: %w", m.name, err)
 		}
+	}
+	return nil
+}
+
+// OpenAsIs opens a database that a Slipway of this very version has set up, and changes nothing of its schema: other
+// programs may be using it. It never makes a new one.
+func OpenAsIs(ctx context.Context, address string) (*DB, error) {
+	path := strings.TrimPrefix(strings.TrimPrefix(address, "sqlite:"), "//")
+	if !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
+		if _, err := os.Stat(path); err != nil {
+			return nil, fault.Wrap(err, fault.Unavailable, "store_unavailable", "There is no database %s.", path)
+		}
+	}
+	db, err := connect(address)
+	if err != nil {
+		return nil, err
+	}
+	db.reads = reads{run: runner{db.read}}
+	if err := db.sameSchema(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// sameSchema refuses a database whose schema is another version's.
+func (db *DB) sameSchema(ctx context.Context) error {
+	files, err := loadMigrations()
+	if err != nil {
+		return err
+	}
+	last, err := one(ctx, runner{db.read}, value[int64], sqlLastMigration)
+	switch {
+	case err != nil && fault.Is(translate(err), fault.Unavailable):
+		return translate(err)
+	case err != nil:
+		return fault.Wrap(err, fault.Invalid, "database_strange", "The database is not one that a Slipway has set up.")
+	case *last != int64(len(files)):
+		return fault.New(fault.Refused, "database_differs",
+			"The database has schema %d, this Slipway has %d. Use the Slipway that runs on it.", *last, len(files))
 	}
 	return nil
 }
