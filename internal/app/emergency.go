@@ -33,5 +33,5 @@ func TurnFlagOff(ctx context.Context, e Emergency) (out flags.Outcome, err error
 	who := access.Actor{ID: "system:emergency", Name: e.Operator + " (emergency)", Grants: access.Everything()}
 	return writer.Flags.Do(ctx, who, flags.Order{
 		Kind: flags.Off, Flag: e.Flag, Environment: e.Environment, Reason: e.Reason,
-	}, false, func(flags.Outcome) error { return nil })
+	}, flags.How{})
 }
