@@ -83,7 +83,9 @@ func FuzzCondition(f *testing.F) {
 // Conditions of the model, whatever their values, survive being written.
 func TestWrittenConditionsReadTheSame(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	texts := []string{"", "a", "a b", "5", "true", "null", `"`, `\`, ",", " x ", "->", "and", "not", "segment", "now", "é", "\n"}
+	texts := []string{
+		"\n", "", "a", "a b", "5", "true", "null", `"`, `\`, ",", " x ", "->", "and", "not", "segment", "now", "é",
+	}
 	for range 20_000 {
 		n := flag.Condition{Attribute: texts[1+r.IntN(len(texts)-1)], Op: flag.Ops()[r.IntN(11)], Not: r.IntN(2) == 0}
 		for range 1 + r.IntN(3) {
