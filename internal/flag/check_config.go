@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/slipwayhq/slipway/internal/fault"
 )
 
 // Validate says everything that is wrong with what a flag does in an environment. The set holds the flag, and the
@@ -393,8 +395,32 @@ func (x *index) checkTargeting(c complaints, config *Config) {
 		key, isSegment := strings.CutPrefix(name, segmentPrefix)
 		if !isSegment || x.segments[key] == nil {
 			c.say("there is nothing called %q here: a rule may ask for segment/KEY of a segment of this environment", name)
+			return
 		}
 	}
+	if why := refused(config.Targeting, references(rule)); why != "" {
+		c.say("flagd can't evaluate it: %s", why)
+	}
+}
+
+// refused says why flagd's clients would not evaluate a rule; empty when they do.
+func refused(rule json.RawMessage, names []string) string {
+	const key = "flag"
+	d := &Document{
+		Flags:      map[string]Definition{key: {State: Enabled, Variants: map[string]json.RawMessage{}, Targeting: rule}},
+		Evaluators: map[string]json.RawMessage{},
+	}
+	for _, name := range names {
+		d.Evaluators[name] = json.RawMessage(`{"!!":[false]}`)
+	}
+	s, err := Compile(d)
+	if err != nil {
+		return fault.MessageOf(err)
+	}
+	if e := s.Evaluate(key, NewContext("", nil), time.Unix(0, 0)); e.Code == ParseError {
+		return e.Detail
+	}
+	return ""
 }
 
 // references returns the names in {"$ref": name} within a rule, in the order they are met.

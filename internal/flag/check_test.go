@@ -222,6 +222,10 @@ func TestConfigValidate(t *testing.T) {
 		}, []string{"needs[1].flag"}},
 		{"raw beside rules", func(c *Config) { c.Targeting = json.RawMessage(`{"var":"a"}`) }, []string{"targeting"}},
 		{"raw no object", func(c *Config) { c.Rules, c.Targeting = nil, json.RawMessage(`[1]`) }, []string{"targeting"}},
+		{"raw unknown operator", func(c *Config) { c.Rules, c.Targeting = nil, json.RawMessage(`{"matches":["a","b"]}`) },
+			[]string{"targeting"}},
+		{"raw", func(c *Config) { c.Rules, c.Targeting = nil, json.RawMessage(`{"if":[{"$ref":"segment/staff"},"on"]}`) },
+			nil},
 		{"raw reference", func(c *Config) {
 			c.Rules, c.Targeting = nil, json.RawMessage(`{"if":[{"$ref":"segment/staff"},"on",{"$ref":"other"}]}`)
 		}, []string{"targeting"}},
