@@ -186,3 +186,49 @@ func TestDifferentialOperators(t *testing.T) {
 	}
 	t.Logf("%d rows, of which %d are another thing with code generation", len(operators()), strayed)
 }
+
+// TestDifferentialSets evaluates environments as people edit them. Their documents must mean the same to everybody:
+// here, and to flagd's core with code generation and without.
+func TestDifferentialSets(t *testing.T) {
+	c := startCore(t)
+	all, matches := 0, 0
+	for d := range number(t, "SLIPWAY_DIFFERENTIAL_SETS", 60) {
+		g := sets{rand.New(rand.NewPCG(uint64(d), 77))}
+		s := g.make(20)
+		if err := s.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		document, err := s.Document()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var questions []question
+		for range 50 {
+			user, now := g.user(), 1_700_000_000+g.IntN(200_000_000)
+			for key := range document.Flags {
+				questions = append(questions, question{key, user, int64(now)})
+			}
+		}
+		answers, refused := c.ask(t, document, questions, true)
+		if refused != "" {
+			t.Fatal(refused)
+		}
+		snapshot := compiled(t, document)
+		for i, want := range answers {
+			q := questions[i]
+			got := snapshot.Evaluate(q.Key, flag.NewContext("", q.Context), time.Unix(q.Now, 0))
+			all++
+			if got.Reason == flag.TargetingMatch {
+				matches++
+			}
+			generated := want.Generated
+			want.Generated = nil
+			mine := answer{got.Variant, got.Value, string(got.Reason), string(got.Code), nil}
+			if mine.String() != want.String() || generated != nil {
+				t.Fatalf("here %v\nthere %v\nwith code generation %v\nrule %s\ncase %s",
+					mine, want, generated, document.Flags[q.Key].Targeting, encode(q.Context))
+			}
+		}
+	}
+	t.Logf("%d evaluations, %d of them matches", all, matches)
+}

@@ -93,7 +93,7 @@ func (e *env) fractional(in []value) value {
 		return null()
 	}
 	by, entries := value{}, in
-	if e.version >= Cbor {
+	if e.edition >= Cbor {
 		if in[0].k != kArray {
 			by, entries = in[0], in[1:]
 			if by.k == kNull || by.k == kUndefined {
@@ -119,17 +119,21 @@ func (n *node) divide(e *env) value {
 		return e.place(n.split, value{})
 	}
 	first := n.args[0]
-	if first.op == opCat && len(first.args) == 2 && !first.one && e.version < Cbor {
+	if first.op == opCat && len(first.args) == 2 && !first.one && e.edition < Cbor {
 		a, b := first.args[0].eval(e), first.args[1].eval(e)
 		if a.k == kText && b.k == kText {
 			return e.pick(n.split, bucket.HashUnits(a.s, b.s)) // without joining them
+		}
+		var stack [128]byte
+		if a.k == kText && b.k == kNumber && len(a.s) < 96 && ascii(a.s) {
+			return e.pick(n.split, bucket.Hash(appendNumber(append(stack[:0], a.s...), b.n), nil))
 		}
 	}
 	by := first.eval(e)
 	switch {
 	case by.k == kThrown:
 		return by
-	case by.k == kText, by.k != kArray && e.version >= Cbor && by.k != kNull && by.k != kUndefined:
+	case by.k == kText, by.k != kArray && e.edition >= Cbor && by.k != kNull && by.k != kUndefined:
 		return e.place(n.split, by)
 	case by.k == kArray:
 		return n.entry(e, by)
@@ -157,20 +161,20 @@ func (n *node) entry(e *env, first value) value {
 
 // place buckets by a value, or by the flag's key and the targeting key when there is none.
 func (e *env) place(s *split, by value) value {
-	if by.k == kText && e.version < Cbor {
+	if by.k == kText && e.edition < Cbor {
 		return e.pick(s, bucket.HashUnits(by.s, ""))
 	}
 	if by.k != kUndefined {
 		return e.pick(s, bucket.Hash(e.cbor(nil, by), nil))
 	}
-	if e.version < Cbor && e.ctx.targetingKey != "" {
+	if e.edition < Cbor && e.ctx.targetingKey != "" {
 		return e.pick(s, bucket.HashUnits(e.flag, e.ctx.targetingKey))
 	}
 	key := e.ctx.get("targetingKey")
 	if key.falsy() {
 		return null()
 	}
-	if e.version < Cbor {
+	if e.edition < Cbor {
 		return e.pick(s, bucket.HashUnits(e.flag, e.text(key)))
 	}
 	var stack [256]byte

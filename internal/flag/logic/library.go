@@ -71,7 +71,7 @@ func (l *Library) Compile(src []byte, path string, version int) (*Rule, error) {
 	if err := bounds(t, path); err != nil {
 		return nil, err
 	}
-	r := &Rule{version: version}
+	r := &Rule{edition: version}
 	r.unknown = unknown(t, path, map[*tree]bool{})
 	if r.unknown != "" {
 		return r, nil

@@ -68,7 +68,7 @@ const (
 type Rule struct {
 	root    *node
 	climbs  bool // it may look at the lists that it is inside of
-	version int  // of fractional
+	edition int  // of fractional
 	unknown string
 }
 
@@ -80,7 +80,7 @@ func (r *Rule) Run(c *Context, flag string, now int64) (string, Outcome) {
 	if r.unknown != "" {
 		return "", Refused
 	}
-	e := env{ctx: c, flag: flag, now: now, fuel: fuel, climbs: r.climbs, version: r.version, data: value{k: kRoot}}
+	e := env{ctx: c, flag: flag, now: now, fuel: fuel, climbs: r.climbs, edition: r.edition, data: value{k: kRoot}}
 	v := r.root.eval(&e)
 	switch v.k {
 	case kThrown:
@@ -104,7 +104,7 @@ type env struct {
 	now     int64
 	fuel    int
 	climbs  bool
-	version int
+	edition int
 	data    value // what var looks at: the context, or an element of a list
 	up      *scope
 }

@@ -103,22 +103,29 @@ func decimal(s string) bool {
 
 // formatNumber is JavaScript's String(n).
 func formatNumber(n float64) string {
+	var b [32]byte
+	return string(appendNumber(b[:0], n))
+}
+
+func appendNumber(b []byte, n float64) []byte {
 	switch {
 	case n != n:
-		return "NaN"
+		return append(b, "NaN"...)
 	case math.IsInf(n, 1):
-		return "Infinity"
+		return append(b, "Infinity"...)
 	case math.IsInf(n, -1):
-		return "-Infinity"
+		return append(b, "-Infinity"...)
 	case n == 0:
-		return "0"
+		return append(b, '0')
 	}
 	if abs := math.Abs(n); abs >= 1e-6 && abs < 1e21 {
-		return strconv.FormatFloat(n, 'f', -1, 64)
+		return strconv.AppendFloat(b, n, 'f', -1, 64)
 	}
-	s := strconv.FormatFloat(n, 'e', -1, 64)
-	mantissa, exponent, _ := strings.Cut(s, "e")
-	return mantissa + "e" + exponent[:1] + strings.TrimLeft(exponent[1:], "0")
+	b = strconv.AppendFloat(b, n, 'e', -1, 64)
+	if i := len(b) - 2; b[i] == '0' { // its exponents have two digits at least
+		b = append(b[:i], b[i+1])
+	}
+	return b
 }
 
 // ascii reports whether bytes and UTF-16 units are the same.

@@ -19,11 +19,11 @@ func (e *env) semVer(in []value) value {
 	if len(in) != 3 {
 		return null()
 	}
-	a, ok := parseVersion(e.text(in[0]))
+	a, ok := e.version(in[0])
 	if !ok {
 		return null()
 	}
-	b, ok := parseVersion(e.text(in[2]))
+	b, ok := e.version(in[2])
 	if !ok {
 		return null()
 	}
@@ -49,6 +49,16 @@ func (e *env) semVer(in []value) value {
 	return null()
 }
 
+// version is the version that a value is as a text.
+func (e *env) version(v value) (version, bool) {
+	if v.k == kNumber {
+		var stack [32]byte
+		w, ok := parseVersion(string(appendNumber(stack[:0], v.n)))
+		return version{parts: w.parts}, ok // a number has nothing else, and so its text needn't be kept
+	}
+	return parseVersion(e.text(v))
+}
+
 // parseVersion reads a version; one or two numbers are enough.
 func parseVersion(s string) (version, bool) {
 	if s != "" && s[0]|0x20 == 'v' {
@@ -64,16 +74,25 @@ func parseVersion(s string) (version, bool) {
 		return r != '.' && (r > unicode.MaxASCII || r < '0' || r > '9')
 	}) {
 		major, minor, _ := strings.Cut(s, ".")
-		if len(major) > 16 || len(minor) > 16 || dots == 1 && minor == "" {
-			return version{}, false
-		}
-		if minor == "" {
+		if minor == "" && dots == 0 {
 			minor = "0"
 		}
-		return wholeVersion(major + "." + minor + ".0")
+		var v version
+		for i, part := range []string{major, minor} {
+			if !numeral(part) || len(part) > 16 {
+				return v, false
+			}
+			if v.parts[i] = parseNumber(part); v.parts[i] > maxInteger {
+				return v, false
+			}
+		}
+		return v, true
 	}
 	return version{}, false
 }
+
+// maxInteger is the largest number of a version.
+const maxInteger = 1<<53 - 1
 
 func wholeVersion(s string) (version, bool) {
 	var v version
@@ -85,7 +104,7 @@ func wholeVersion(s string) (version, bool) {
 			return v, false
 		}
 		v.parts[i], core = parseNumber(part), rest
-		if v.parts[i] > 1<<53-1 {
+		if v.parts[i] > maxInteger {
 			return v, false
 		}
 	}
