@@ -111,6 +111,7 @@ type CreateFlag struct {
 	Client      bool          `json:"client,omitempty"`
 	Permanent   bool          `json:"permanent,omitempty"`
 	Expires     *time.Time    `json:"expires,omitempty"`
+	Bucketing   int           `json:"bucketing,omitempty" enum:"2,3" default:"2"`
 }
 
 // ChangeFlag changes what a flag is; what is left out stays.

@@ -120,6 +120,21 @@ func (c *Client) DiscardFlagDraft(ctx context.Context, id, reason string) (api.F
 	return post[api.FlagDraft](ctx, c, "flag-drafts/"+seg(id)+"/discard", api.DiscardDraft{Reason: reason})
 }
 
+// ApplyFlags makes flags and segments as a file says, or says what differs.
+func (c *Client) ApplyFlags(ctx context.Context, in api.ApplyFlags) (api.FlagPlan, error) {
+	return post[api.FlagPlan](ctx, c, "flags/apply", in)
+}
+
+// ExportFlags returns all flags of an environment (of all for "") as a file, or, with format flagd, as flagd's document.
+func (c *Client) ExportFlags(ctx context.Context, environment, format string) (api.FlagExport, error) {
+	return get[api.FlagExport](ctx, c, "flags/export", query("environment", environment, "format", format))
+}
+
+// StaleFlags returns a page of flags whose code may go.
+func (c *Client) StaleFlags(ctx context.Context, cursor string, limit int) (api.FlagPage, error) {
+	return get[api.FlagPage](ctx, c, "flags/stale", query("cursor", cursor, "limit", number(limit)))
+}
+
 // TryFlag evaluates a configuration, saved or not, for sample users.
 func (c *Client) TryFlag(ctx context.Context, key, environment string, in api.TryFlag) (api.FlagTrial, error) {
 	return post[api.FlagTrial](ctx, c, flagIn(key, environment)+"/try", in)

@@ -53,6 +53,9 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 			if r.URL.Path == observationsPath {
 				limit = maxObservation
 			}
+			if holdsMany(r) {
+				limit = maxFile
+			}
 			err = readBody(w, r, limit)
 		}
 		if err == nil {

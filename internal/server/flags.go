@@ -96,6 +96,7 @@ func (s *Server) flagOperations(h huma.API) {
 	s.segmentOperations(h)
 	s.flagKeyOperations(h)
 	s.draftOperations(h)
+	s.flagFileOperations(h)
 }
 
 // draftOperations are about changes that wait.

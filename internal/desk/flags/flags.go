@@ -216,17 +216,22 @@ func (d *Desk) Create(ctx context.Context, who access.Actor, in api.CreateFlag) 
 	if err := d.anywhere(ctx, who, access.EditFlag); err != nil {
 		return api.Flag{}, err
 	}
+	if _, err := d.Engine.Flags.Create(ctx, who, fromRequest(in)); err != nil {
+		return api.Flag{}, err
+	}
+	return d.flag(ctx, who, in.Key)
+}
+
+// fromRequest is a flag as somebody asked for it.
+func fromRequest(in api.CreateFlag) flag.Flag {
 	f := flag.Flag{
 		Key: in.Key, Kind: flag.Kind(in.Kind), Description: in.Description, Owner: in.Owner, Tags: in.Tags,
-		Client: in.Client, Permanent: in.Permanent, Variants: convert[[]flag.Variant](in.Variants),
+		Client: in.Client, Permanent: in.Permanent, Variants: convert[[]flag.Variant](in.Variants), Bucketing: in.Bucketing,
 	}
 	if in.Expires != nil {
 		f.Expires = *in.Expires
 	}
-	if _, err := d.Engine.Flags.Create(ctx, who, f); err != nil {
-		return api.Flag{}, err
-	}
-	return d.flag(ctx, who, in.Key)
+	return f
 }
 
 // Change changes what a flag is. What reaches users needs flag:edit wherever the flag is on.

@@ -37,7 +37,7 @@ func (d *Desk) Try(
 	}
 	for i := range c.Rules {
 		if c.Rules[i].ID == "" {
-			c.Rules[i].ID = fmt.Sprintf("new-%d", i+1) // it gets its own when it is kept
+			c.Rules[i].ID = newRule(i)
 		}
 	}
 	set, err := d.DB.FlagSet(ctx, d.Strategy.App, environment, func(string, int64) bool { return false })
@@ -67,6 +67,9 @@ func (d *Desk) Try(
 	}
 	return out, nil
 }
+
+// newRule is the id of a rule without one, until it is kept and gets its own.
+func newRule(i int) string { return fmt.Sprintf("new-%d", i+1) }
 
 // put gives a set a flag and its configuration in place of those that it has.
 func put(set *flag.Set, f flag.Flag, c flag.Config) {

@@ -76,7 +76,7 @@ func (w *Writer) known(environment string) error {
 
 // Create makes a flag. It starts off, but on where the strategy lets new flags start on.
 func (w *Writer) Create(ctx context.Context, who access.Actor, f flag.Flag) (flag.Flag, error) {
-	complete(&f)
+	Complete(&f)
 	if err := f.Validate(); err != nil {
 		return f, err
 	}
@@ -139,8 +139,8 @@ func (w *Writer) room(ctx context.Context, tx *store.Tx, key string) error {
 	return nil
 }
 
-// complete gives a new flag what was left out.
-func complete(f *flag.Flag) {
+// Complete gives a new flag what was left out.
+func Complete(f *flag.Flag) {
 	if f.Kind == "" {
 		f.Kind = flag.Boolean
 	}

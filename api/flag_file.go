@@ -1,0 +1,117 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// FlagFile is flags as code: what flags are, what they do in environments, and the segments that they ask for.
+type FlagFile struct {
+	Flags    []FlagEntry    `json:"flags" maxItems:"5000"`
+	Segments []SegmentEntry `json:"segments,omitempty" maxItems:"1000"`
+}
+
+// FlagEntry is a flag in a file. What is left out is as in a new flag; environments that are left out stay as they are.
+type FlagEntry struct {
+	Key          string                 `json:"key" minLength:"1" maxLength:"128"`
+	Kind         string                 `json:"kind,omitempty" enum:"boolean,string,number,object" default:"boolean"`
+	Description  string                 `json:"description,omitempty" maxLength:"2000"`
+	Owner        string                 `json:"owner,omitempty" maxLength:"128"`
+	Tags         []string               `json:"tags,omitempty" maxItems:"20"`
+	Variants     []FlagVariant          `json:"variants,omitempty" maxItems:"100"`
+	Client       bool                   `json:"client,omitempty"`
+	Permanent    bool                   `json:"permanent,omitempty"`
+	Expires      *time.Time             `json:"expires,omitempty"`
+	Bucketing    int                    `json:"bucketing,omitempty" enum:"2,3" default:"2"`
+	Environments map[string]ConfigEntry `json:"environments,omitempty"`
+}
+
+// ConfigEntry is what a flag does in an environment, in a file.
+type ConfigEntry struct {
+	On        *bool              `json:"on,omitempty" doc:"Left out: whether it is on stays, so that no file undoes a kill switch."`
+	Off       string             `json:"off,omitempty"`
+	Needs     []FlagPrerequisite `json:"needs,omitempty" maxItems:"20"`
+	Rules     []FlagRule         `json:"rules,omitempty" maxItems:"200"`
+	Default   FlagServe          `json:"default"`
+	Targeting json.RawMessage    `json:"targeting,omitempty"`
+}
+
+// SegmentEntry is a segment in a file.
+type SegmentEntry struct {
+	Key          string                 `json:"key" minLength:"1" maxLength:"128"`
+	Environments map[string]SegmentSpec `json:"environments"`
+}
+
+// SegmentSpec is a segment of an environment in a file.
+type SegmentSpec struct {
+	Description string            `json:"description,omitempty" maxLength:"2000"`
+	Any         [][]FlagCondition `json:"any,omitempty" maxItems:"100"`
+	By          string            `json:"by,omitempty"`
+	Excluded    []string          `json:"excluded,omitempty" maxItems:"10000"`
+	Members     *[]string         `json:"members,omitempty" doc:"Left out: who is named stays as it is."`
+}
+
+// FlagExport is all of one or more environments in one of two forms.
+type FlagExport struct {
+	File     *FlagFile       `json:"file,omitempty" doc:"What apply takes. Who is named in segments is not in it."`
+	Document json.RawMessage `json:"document,omitempty" doc:"One environment in flagd's definition format."`
+}
+
+// ApplyFlags makes what there is as a file says.
+type ApplyFlags struct {
+	File         FlagFile `json:"file"`
+	Environments []string `json:"environments,omitempty" maxItems:"64" doc:"Only what the file says of these."`
+	Prune        bool     `json:"prune,omitempty" doc:"Archive the flags that are not in the file."`
+	DryRun       bool     `json:"dry_run,omitempty" doc:"Only say what would change: the drift between file and server."`
+	Reason       string   `json:"reason,omitempty" maxLength:"1000"`
+}
+
+// FlagPlan is what a file changes, in the order in which it is done.
+type FlagPlan struct {
+	Done     bool       `json:"done" doc:"False for a dry run, and when something could not be done."`
+	Drift    bool       `json:"drift" doc:"Whether anything differs from the file."`
+	Sentence string     `json:"sentence"`
+	Steps    []FlagStep `json:"steps"`
+}
+
+// FlagStep is one part of a plan.
+type FlagStep struct {
+	What        string   `json:"what" enum:"create,change,restore,archive,unchanged"`
+	Flag        string   `json:"flag"`
+	Segment     string   `json:"segment"`
+	Environment string   `json:"environment" doc:"Empty for what a flag is everywhere."`
+	Sentence    string   `json:"sentence"`
+	Changes     []Change `json:"changes"`
+	Done        bool     `json:"done"`
+	Draft       string   `json:"draft" doc:"Id of the draft that waits for approval."`
+	Approval    string   `json:"approval"`
+	Problem     string   `json:"problem" doc:"Why it could not be done; what follows was not tried."`
+}
+
+// ImportFlags brings in the flags of another system.
+type ImportFlags struct {
+	Source       string            `json:"source" doc:"launchdarkly, unleash, growthbook, flagsmith, vercel or flagd."`
+	Export       json.RawMessage   `json:"export" doc:"What that system exports, as JSON."`
+	Environment  string            `json:"environment,omitempty" doc:"Of an export of one environment that names none."`
+	Environments map[string]string `json:"environments,omitempty" doc:"Their environments, and what they are called here."`
+	Only         bool              `json:"only,omitempty" doc:"Leave out environments that are not named."`
+	DryRun       bool              `json:"dry_run,omitempty"`
+	Reason       string            `json:"reason,omitempty" maxLength:"1000"`
+}
+
+// FlagImport is what an import does, and what did not map.
+type FlagImport struct {
+	Plan     FlagPlan       `json:"plan"`
+	Sentence string         `json:"sentence"`
+	Remarks  []ImportRemark `json:"remarks"`
+}
+
+// ImportRemark is one thing that is not as it was there.
+type ImportRemark struct {
+	Flag        string `json:"flag"`
+	Segment     string `json:"segment"`
+	Environment string `json:"environment"`
+	What        string `json:"what" doc:"What the export says."`
+	Done        string `json:"done" doc:"What was made of it."`
+	Lost        bool   `json:"lost" doc:"Users would get something else: it came in switched off."`
+}
