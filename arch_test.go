@@ -142,8 +142,8 @@ var table = map[string]rule{
 			"strategy", "verdict", "watch"),
 		fan: 23, lines: 2900, // it puts every noun into wire types, for server and web at once
 	},
-	"desk/flags": {may: []string{"access", "api", "engine", "engine/flags", "fault", "flag", "flag/words", "store",
-		"strategy"}},
+	"desk/flags": {may: []string{"access", "api", "engine", "engine/flags", "fault", "flag", "flag/foreign", "flag/words",
+		"store", "strategy"}},
 	"server": {
 		may: []string{"access", "api", "desk", "desk/flags", "event", "fault", "ident", "live", "metric", "metric/otlp",
 			"people", "store", "telemetry"},

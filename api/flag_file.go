@@ -90,7 +90,7 @@ type FlagStep struct {
 
 // ImportFlags brings in the flags of another system.
 type ImportFlags struct {
-	Source       string            `json:"source" doc:"launchdarkly, unleash, growthbook, flagsmith, vercel or flagd."`
+	Source       string            `json:"source,omitempty" doc:"Guessed when it is left out: launchdarkly, unleash, growthbook, flagsmith, vercel or flagd."`
 	Export       json.RawMessage   `json:"export" doc:"What that system exports, as JSON."`
 	Environment  string            `json:"environment,omitempty" doc:"Of an export of one environment that names none."`
 	Environments map[string]string `json:"environments,omitempty" doc:"Their environments, and what they are called here."`

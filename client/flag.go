@@ -125,6 +125,11 @@ func (c *Client) ApplyFlags(ctx context.Context, in api.ApplyFlags) (api.FlagPla
 	return post[api.FlagPlan](ctx, c, "flags/apply", in)
 }
 
+// ImportFlags brings in the flags of another system, or says what that would do.
+func (c *Client) ImportFlags(ctx context.Context, in api.ImportFlags) (api.FlagImport, error) {
+	return post[api.FlagImport](ctx, c, "flags/import", in)
+}
+
 // ExportFlags returns all flags of an environment (of all for "") as a file, or, with format flagd, as flagd's document.
 func (c *Client) ExportFlags(ctx context.Context, environment, format string) (api.FlagExport, error) {
 	return get[api.FlagExport](ctx, c, "flags/export", query("environment", environment, "format", format))

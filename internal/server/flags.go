@@ -97,6 +97,7 @@ func (s *Server) flagOperations(h huma.API) {
 	s.flagKeyOperations(h)
 	s.draftOperations(h)
 	s.flagFileOperations(h)
+	s.flagImportOperations(h)
 }
 
 // draftOperations are about changes that wait.

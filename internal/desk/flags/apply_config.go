@@ -156,21 +156,14 @@ func (d *Desk) Export(ctx context.Context, who access.Actor, environment string)
 			continue
 		}
 		at[f.Key] = len(out.Flags)
-		out.Flags = append(out.Flags, api.FlagEntry{
-			Key: f.Key, Kind: string(f.Kind), Description: f.Description, Owner: f.Owner, Tags: f.Tags,
-			Variants: convert[[]api.FlagVariant](f.Variants), Client: f.Client, Permanent: f.Permanent,
-			Expires: instant(f.Expires), Bucketing: f.Bucketing, Environments: map[string]api.ConfigEntry{},
-		})
+		out.Flags = append(out.Flags, entry(f))
 	}
 	for _, c := range configs {
 		i, there := at[c.Flag]
 		if !there || !slices.Contains(within, c.Environment) {
 			continue
 		}
-		out.Flags[i].Environments[c.Environment] = api.ConfigEntry{
-			On: &c.On, Off: c.Off, Needs: convert[[]api.FlagPrerequisite](c.Needs), Rules: convert[[]api.FlagRule](c.Rules),
-			Default: convert[api.FlagServe](c.Default), Targeting: c.Targeting,
-		}
+		out.Flags[i].Environments[c.Environment] = configEntry(c)
 	}
 	out.Segments, err = d.exportSegments(ctx, within)
 	return out, err
@@ -186,9 +179,7 @@ func (d *Desk) exportSegments(ctx context.Context, within []string) ([]api.Segme
 		if len(out) == 0 || out[len(out)-1].Key != s.Key {
 			out = append(out, api.SegmentEntry{Key: s.Key, Environments: map[string]api.SegmentSpec{}})
 		}
-		out[len(out)-1].Environments[s.Environment] = api.SegmentSpec{
-			Description: s.Description, Any: convert[[][]api.FlagCondition](s.Any), By: s.By, Excluded: s.Excluded,
-		}
+		out[len(out)-1].Environments[s.Environment] = segmentSpec(s)
 	}
 	return out, err
 }
@@ -197,7 +188,8 @@ func (d *Desk) exportSegments(ctx context.Context, within []string) ([]api.Segme
 // they are people, so it needs flag:edit.
 func (d *Desk) Document(ctx context.Context, who access.Actor, environment string) (json.RawMessage, error) {
 	if environment == "" {
-		return nil, fault.New(fault.Invalid, "environment_missing", "A document in flagd's format is of one environment: name it.")
+		return nil, fault.New(fault.Invalid, "environment_missing",
+			"A document in flagd's format is of one environment: name it.")
 	}
 	if err := d.mayEdit(ctx, who, environment); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package flags_test
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -183,5 +184,35 @@ func TestSampleUsersGetWhatTheyWouldGet(t *testing.T) {
 		if again, err := w.Config(w.ctx, root, "checkout", "staging"); err != nil || again.Revision != c.Revision {
 			t.Errorf("trying saved something: %+v, %v", again, err)
 		}
+	})
+}
+
+func TestAnImportSaysWhatDidNotMapAndIsDoneOnce(t *testing.T) {
+	export, err := os.ReadFile("../../flag/foreign/testdata/launchdarkly.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	each(t, plain, func(t *testing.T, w *world) {
+		root := w.as("admin")
+		in := api.ImportFlags{Export: export, DryRun: true, Only: true, Environments: map[string]string{
+			"production": "production", "prod": "production", "test": "staging", "staging": "staging"}}
+		dry, err := w.Import(w.ctx, root, in)
+		w.ok(err)
+		if dry.Plan.Done || !dry.Plan.Drift || len(dry.Remarks) == 0 || dry.Sentence == "" {
+			t.Fatalf("dry run: %+v", dry)
+		}
+		in.DryRun = false
+		done, err := w.Import(w.ctx, root, in)
+		w.ok(err)
+		if !done.Plan.Done {
+			t.Fatalf("imported: %+v", done.Plan)
+		}
+		again, err := w.Import(w.ctx, root, in)
+		w.ok(err)
+		if again.Plan.Drift {
+			t.Errorf("imported again:\n%s", plan(again.Plan))
+		}
+		_, err = w.Import(w.ctx, root, api.ImportFlags{Source: "abacus", Export: []byte(`{}`)})
+		w.refused(err, fault.Invalid, "unknown_source")
 	})
 }

@@ -1,0 +1,79 @@
+package flags
+
+import (
+	"context"
+	"slices"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/flag"
+	"github.com/slipwayhq/slipway/internal/flag/foreign"
+)
+
+// Import brings in the flags of another system, or says what that would do and what does not map.
+func (d *Desk) Import(ctx context.Context, who access.Actor, in api.ImportFlags) (api.FlagImport, error) {
+	if err := d.anywhere(ctx, who, access.EditFlag); err != nil {
+		return api.FlagImport{}, err
+	}
+	source := foreign.Source(in.Source)
+	if source == "" {
+		source = foreign.Detect(in.Export)
+	}
+	got, err := foreign.Read(source, in.Export, foreign.Options{
+		App: d.Strategy.App, Environment: in.Environment, Environments: in.Environments, Only: in.Only,
+	})
+	if err != nil {
+		return api.FlagImport{}, err
+	}
+	out := api.FlagImport{Sentence: got.Sentence(), Remarks: convert[[]api.ImportRemark](got.Entries)}
+	out.Plan, err = d.Apply(ctx, who, api.ApplyFlags{File: brought(got), DryRun: in.DryRun, Reason: in.Reason})
+	return out, err
+}
+
+// brought is an import as a file.
+func brought(in *foreign.Import) api.FlagFile {
+	out := api.FlagFile{Flags: []api.FlagEntry{}, Segments: []api.SegmentEntry{}}
+	for _, f := range in.Flags {
+		e := entry(f)
+		for _, c := range in.Configs {
+			if c.Flag == f.Key {
+				e.Environments[c.Environment] = configEntry(c)
+			}
+		}
+		out.Flags = append(out.Flags, e)
+	}
+	for _, s := range in.Segments {
+		i := slices.IndexFunc(out.Segments, func(e api.SegmentEntry) bool { return e.Key == s.Key })
+		if i < 0 {
+			i = len(out.Segments)
+			out.Segments = append(out.Segments, api.SegmentEntry{Key: s.Key, Environments: map[string]api.SegmentSpec{}})
+		}
+		spec := segmentSpec(s)
+		if list, named := in.Lists[s.Environment][s.Key]; named {
+			spec.Members = &list
+		}
+		out.Segments[i].Environments[s.Environment] = spec
+	}
+	return out
+}
+
+func entry(f flag.Flag) api.FlagEntry {
+	return api.FlagEntry{
+		Key: f.Key, Kind: string(f.Kind), Description: f.Description, Owner: f.Owner, Tags: f.Tags,
+		Variants: convert[[]api.FlagVariant](f.Variants), Client: f.Client, Permanent: f.Permanent,
+		Expires: instant(f.Expires), Bucketing: f.Bucketing, Environments: map[string]api.ConfigEntry{},
+	}
+}
+
+func configEntry(c flag.Config) api.ConfigEntry {
+	return api.ConfigEntry{
+		On: &c.On, Off: c.Off, Needs: convert[[]api.FlagPrerequisite](c.Needs), Rules: convert[[]api.FlagRule](c.Rules),
+		Default: convert[api.FlagServe](c.Default), Targeting: c.Targeting,
+	}
+}
+
+func segmentSpec(s flag.Segment) api.SegmentSpec {
+	return api.SegmentSpec{
+		Description: s.Description, Any: convert[[][]api.FlagCondition](s.Any), By: s.By, Excluded: s.Excluded,
+	}
+}
