@@ -130,7 +130,8 @@ func (c *Client) ImportFlags(ctx context.Context, in api.ImportFlags) (api.FlagI
 	return post[api.FlagImport](ctx, c, "flags/import", in)
 }
 
-// ExportFlags returns all flags of an environment (of all for "") as a file, or, with format flagd, as flagd's document.
+// ExportFlags returns all flags of an environment (of all for "") as a file, or, with format flagd, as flagd's
+// document.
 func (c *Client) ExportFlags(ctx context.Context, environment, format string) (api.FlagExport, error) {
 	return get[api.FlagExport](ctx, c, "flags/export", query("environment", environment, "format", format))
 }

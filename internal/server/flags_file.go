@@ -51,8 +51,8 @@ func (s *Server) flagImportOperations(h huma.API) {
 	register(s, h, endpoint{
 		ID: "import-flags", Method: http.MethodPost, Path: "/flags/import", Tag: flagTag,
 		Summary: "Bring in the flags of another system",
-		About: "What could not be said alike is in the remarks, and comes in switched off. With dry_run nothing is changed. " +
-			"An empty source is guessed from the export.",
+		About: "What could not be said alike is in the remarks, and comes in switched off. With dry_run nothing is " +
+			"changed. An empty source is guessed from the export.",
 		Permission: access.EditFlag,
 	}, func(ctx context.Context, who access.Actor, in *struct{ Body api.ImportFlags }) (api.FlagImport, error) {
 		return s.Desk.Flags.Import(ctx, who, in.Body)

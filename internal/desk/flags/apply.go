@@ -219,14 +219,16 @@ func (p *planner) change(ctx context.Context, f flag.Flag, _ int64) error {
 func (p *planner) segment(ctx context.Context, key, environment string, e api.SegmentSpec) error {
 	set := p.sets[environment]
 	i := slices.IndexFunc(set.Segments, func(s flag.Segment) bool { return s.Key == key })
-	s := step{FlagStep: api.FlagStep{What: "create", Segment: key, Environment: environment, Sentence: "It is new.",
-		Changes: []api.Change{}}}
+	s := step{FlagStep: api.FlagStep{
+		What: "create", Segment: key, Environment: environment, Sentence: "It is new.", Changes: []api.Change{},
+	}}
 	have := flag.Segment{App: p.Strategy.App, Key: key, Environment: environment}
 	if i >= 0 {
 		have = set.Segments[i]
 	}
 	next := have
-	next.Description, next.Any, next.By, next.Excluded = e.Description, convert[[][]flag.Condition](e.Any), e.By, e.Excluded
+	next.Description, next.Any = e.Description, convert[[][]flag.Condition](e.Any)
+	next.By, next.Excluded = e.By, e.Excluded
 	if err := next.Validate(); err != nil {
 		return err
 	}

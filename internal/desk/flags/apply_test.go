@@ -21,7 +21,8 @@ const code = `{
 				{"if": [{"segment": "staff"}], "serve": {"variant": "on"}},
 				{"if": [{"attribute": "plan", "op": "equals", "values": ["pro"]}], "serve": {"variant": "on"}}
 			]},
-			"production": {"off": "off", "default": {"split": [{"variant": "on", "weight": 500}, {"variant": "off", "weight": 9500}]}}
+			"production": {"off": "off", "default": {"split": [
+				{"variant": "on", "weight": 500}, {"variant": "off", "weight": 9500}]}}
 		}},
 		{"key": "color", "kind": "string", "variants": [{"name": "red", "value": "#f00"}, {"name": "blue", "value": "#00f"}]}
 	],
