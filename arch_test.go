@@ -66,7 +66,7 @@ var table = map[string]rule{
 	"approval":  {pure: true, may: []string{"fault"}},
 	"judge": {
 		pure: true, may: []string{"fault", "judge/burst", "judge/num"},
-		lines: 3600, // the evidence of one comparison is one bounded state: it can't be divided among rooms
+		lines: 3700, // the evidence of one comparison is one bounded state: it can't be divided among rooms
 	},
 	"judge/num":         {pure: true},
 	"judge/burst":       {pure: true, may: []string{"judge/num"}},

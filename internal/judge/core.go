@@ -349,7 +349,11 @@ func (j *Judge) judge(second int64, width float64, c, s Arm) {
 // version has more failures. Off says that the share is not what was intended, in either direction.
 func (j *Judge) realShare() (v float64, off bool) {
 	v = j.share
-	for _, look := range [2][3]float64{{j.stepC, j.stepN, 5}, {j.nearC, j.nearN, 4}} {
+	errors := 5.0 // of the standard kind; gross faults are seen in the first seconds, and chance must not hide them
+	if j.stepN > 2000 {
+		errors = 3.5
+	}
+	for _, look := range [2][3]float64{{j.stepC, j.stepN, errors}, {j.nearC, j.nearN, 4}} {
 		c, n := look[0], look[1]
 		mean := float64(n * j.share)
 		far := float64(look[2]*math.Sqrt(mean*(1-j.share))) + 1

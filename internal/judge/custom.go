@@ -44,6 +44,7 @@ func newCustomEvidence(m Metric, s Settings) *customEvidence {
 	default:
 		s.WorseErrors, s.Slack, s.Background = max(m.WorseBy, 0), 0, Background{}
 		e := newErrorEvidence(s)
+		e.atOnce, e.turned = mostValues, m.Higher
 		if m.Higher { // fewer good events are worse: the same bets with the ratios turned round
 			for i := range e.worlds {
 				e.worlds[i].Ratio = 1 / e.worlds[i].Ratio

@@ -35,10 +35,12 @@ const (
 	firstGross  = 6
 	patience    = 2
 	mostTrimmed = 12 // failures in a tick up to which no more than enough is bet on
-	// Failures in a tick that are bet on; of more, as large a part of both versions. The heights of bursts are a few, and
+	// Failures a second that are bet on; of more, as large a part of both versions. The heights of bursts are a few, and
 	// the tolerated ratio is one: of enough failures any small step between them is seen, and the world that happens to
-	// have one nearer is no better evidence. Part of what fell is less sure than all of it, never more.
-	mostAtOnce = 5000
+	// have one nearer is no better evidence. Part of what fell is less sure than all of it, never more; twenty a second
+	// tell a doubled rate in half a minute.
+	mostAtOnce = 20
+	mostValues = 5000 // likewise of the values of a metric, which come from many visitors and in spans
 )
 
 // What is asked whether it is ruled out: so many times as many errors (statistics: section 2.6), and how much the
@@ -66,6 +68,8 @@ type errorEvidence struct {
 	linear  bool
 	block   int64 // seconds of a block in linear mode
 	pace    burst.Pace
+	atOnce  float64 // failures a second that are bet on at most
+	turned  bool    // fewer are worse: what is counted is good
 	enough  float64 // wealth at which all is decided; 0: there is none
 	worlds  [worlds]burst.World
 	share   float64 // that they are set to
@@ -101,7 +105,7 @@ const shareCells = 24
 func newErrorEvidence(s Settings) errorEvidence {
 	e := errorEvidence{
 		rho: 1 + max(s.WorseErrors, 0), slack: s.Slack, reserve: 1 - staked - trickle, drops: trickle,
-		each: max(s.Horizon.Seconds()*0.75/payments, 1), share: math.NaN(),
+		each: max(s.Horizon.Seconds()*0.75/payments, 1), share: math.NaN(), atOnce: mostAtOnce,
 	}
 	for i, q := range stakes() {
 		e.wealth[i] = staked * q
@@ -131,7 +135,11 @@ func (e *errorEvidence) learn(b Background) {
 		mean = min(max(b.BurstSeconds, 25), 60)
 	}
 	e.pace = burst.Of(min(rate, 60), mean)
-	e.linear, e.block = b.Mode == Linear, min(max(b.Block, 5), 60)
+	least := int64(5)
+	if b.Bursts > 0 {
+		least = doubtBlock // a bad instance that lasts as long fills a block, and not three of them
+	}
+	e.linear, e.block = b.Mode == Linear, min(max(b.Block, least), 60)
 }
 
 // prepare sets the worlds to a share.
@@ -256,6 +264,10 @@ func (e *errorEvidence) withdraw(k, n, ps float64) {
 	}
 }
 
+// filteredTick bets on the failures of a tick. Where no more of them fell on the canary than on a tolerated one, nobody
+// wins: a world in which a worse canary meets a burst on the stable side may fit better than any in which neither is
+// the case, because the heights of bursts are a few, and of many failures every misfit is seen. Winning less than what
+// is fair is fair.
 func (e *errorEvidence) filteredTick(width, c, k float64) {
 	for i := range e.worlds {
 		e.worlds[i].Move(&e.pace, width)
@@ -263,16 +275,19 @@ func (e *errorEvidence) filteredTick(width, c, k float64) {
 	if k == 0 {
 		return
 	}
-	if k > mostAtOnce {
-		c, k = float64(c*mostAtOnce/k), mostAtOnce
+	if at := float64(e.atOnce * max(width, 1)); k > at {
+		c, k = float64(c*at/k), at
 	}
 	factor := 1.0
 	if e.enough > 0 && k <= mostTrimmed {
 		factor = e.trimmed(c, k, e.seen)
 	}
-	null := e.worlds[tolerated].See(c, k)
+	null, most := e.worlds[tolerated].See(c, k), maxLog
+	if usual := float64(k * share(e.share, e.worlds[tolerated].Ratio)); e.turned && c >= usual || !e.turned && c <= usual {
+		most = 0
+	}
 	for i := range e.wealth {
-		e.wealth[i] = float64(factor * scaled(e.wealth[i], e.worlds[firstBet+i].See(c, k)-null))
+		e.wealth[i] = float64(factor * scaled(e.wealth[i], min(e.worlds[firstBet+i].See(c, k)-null, most)))
 	}
 	e.reserve *= factor
 	e.drops *= factor
@@ -411,7 +426,7 @@ func (e *errorEvidence) best() float64 {
 // maxLog bounds every logarithm, and richest every wealth: enough for any decision, far from overflow. What falls
 // below poorest is given up, which is always fair.
 const (
-	maxLog  = 600
+	maxLog  = 600.0
 	richest = 1e260
 	poorest = 1e-290
 )

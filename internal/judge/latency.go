@@ -18,7 +18,7 @@ const (
 	refresh     = 60.0  // seconds between two renewals of what the ranks and "slow" refer to
 	memory      = 120.0 // seconds that the pooled histogram remembers
 	slowBlock   = 5     // seconds of a block of the exceedance bets
-	unsureBlock = 20    // likewise where nobody counts slow visitors by slices
+	unsureBlock = 30    // likewise where nobody counts slow visitors by slices
 	rankBlock   = 200.0 // durations that a pool needs before anything is judged by it
 )
 
@@ -259,6 +259,9 @@ func (l *latencyEvidence) ranks(c, s *[rankCells]float64, w, width float64) {
 		for t := range l.rank {
 			l.rank[t] = num.LogAdd(l.rank[t], num.Log(part))
 		}
+	}
+	if l.seconds == width { // a spell may have begun while durations were not judged
+		l.spells.move(w, spellSeconds)
 	}
 	l.spells.move(w, width)
 	null := l.spells.see(&gain)

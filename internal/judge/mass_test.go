@@ -2,6 +2,7 @@ package judge
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -47,6 +48,38 @@ func TestMassesThatAreEqualBlameNobody(t *testing.T) {
 			if r.State == Bad {
 				t.Errorf("%g units at the share %g, %g times as many failures: %s", n, v, ratio, r.State)
 			}
+		}
+	}
+}
+
+// A visitor who makes a third of all requests of the canary, or a canary that got a fifth of the sticky visitors it was
+// meant to have, is no regression, however many failures there are to see it by: where no more of them fall on the
+// canary than on a tolerated one, nothing is won (decision 16).
+//
+// req: N-04
+func TestFewerFailuresThanTheirShareAreNeverEvidence(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 16))
+		j := New(Settings{Bins: Bins{Low: 8, Ratio: 1.09, Count: 4}})
+		got := [3]float64{0.01, 0.02, 0.03}[seed%3] // of the visitors, instead of 0.05
+		for second := range int64(900) {
+			x := &Tick{Second: second, Share: 0.05, SliceUnits: &[Slices]uint32{}}
+			for range 1000 {
+				a := &x.Stable
+				if rng.Float64() < got {
+					a = &x.Canary
+				}
+				a.Requests++
+				if rng.Float64() < 0.05 {
+					a.Errors++
+					a.Units++
+				}
+			}
+			j.Tick(x)
+		}
+		if a := j.Answer(); a.MaxLogE > math.Log(3) {
+			t.Errorf("seed %d: %.3f of the visitors instead of 0.05: evidence %.3g", seed, got, math.Exp(a.MaxLogE))
 		}
 	}
 }

@@ -1,10 +1,10 @@
 package judge
 
 // setEnough says at which wealth errors alone decide, and a little more: without any, one in 100 would really be taken
-// back wrongly at the limit of what is tolerated; a seventh more costs one request of a hundred.
+// back wrongly at the limit of what is tolerated; two fifths more cost two requests of a hundred.
 func (j *Judge) setEnough() {
 	if j.pi[0] > 0 {
-		j.errors.enough = 1.15 / float64(j.s.Alpha*j.pi[0])
+		j.errors.enough = 1.4 / float64(j.s.Alpha*j.pi[0])
 	}
 }
 
