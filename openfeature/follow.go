@@ -31,12 +31,22 @@ const most = 512 << 20
 // settle lets the SDK say that the provider is ready before the provider says that it is stale already.
 const settle = 100 * time.Millisecond
 
+// spread is how long a key that was just made may take to reach every server.
+const spread = 2 * time.Second
+
+func refusesKey(err error) bool { return fault.ReasonOf(err) == "flag_key_refused" }
+
 // follow keeps the flags those of the server until ctx ends. It tells first how the first attempt went.
 func (p *Provider) follow(ctx context.Context, first chan<- error) {
 	if p.said = (announced{}); p.current.Load() != nil {
 		p.said.state = of.ProviderReady // of the file
 	}
 	err := p.fetch(ctx)
+	for began := time.Now(); refusesKey(err) && time.Since(began) < spread; err = p.fetch(ctx) {
+		if !wait(ctx, p.retry) {
+			break
+		}
+	}
 	first <- err
 	if err == nil {
 		p.said.state = of.ProviderReady // which the SDK says itself

@@ -161,7 +161,7 @@ func (p *Provider) InitWithContext(ctx context.Context, _ of.EvaluationContext) 
 		return nil
 	}
 	code := of.ProviderNotReadyCode
-	if f, ok := errors.AsType[*fault.Error](err); ok && f.Reason == "flag_key_refused" {
+	if refusesKey(err) {
 		code = of.ProviderFatalCode
 	}
 	return &of.ProviderInitError{ErrorCode: code, Message: err.Error()}
