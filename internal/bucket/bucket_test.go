@@ -94,3 +94,36 @@ func BenchmarkOf(b *testing.B) {
 		Of("rel_0a1b2c3d4e5f6g7h8j9k", "v_0a1b2c3d4e5f6g7h8j9k")
 	}
 }
+
+// The vectors are what the JavaScript package that flagd's core uses computes.
+func TestHashUnitsVectors(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want uint32
+	}{
+		{"", "é", 0x44c6d4b2},
+		{"flag", "пользователь-7", 0xffb8a},
+		{"日本", "語", 0x85f0b427},
+		{"a", "鿿", 0x68b76f42},
+		{"ab", "鿿鿿", 0x1cdbfaec},
+		{"", "鿿鿿鿿", 0x85f0b427},
+		{"x", "🚀", 0x85f0b427},
+		{"salt-", "ключ-ü", 0x5897addb},
+	} {
+		if got := HashUnits(tt.a, tt.b); got != tt.want {
+			t.Errorf("HashUnits(%q, %q) = %#x, want %#x", tt.a, tt.b, got, tt.want)
+		}
+	}
+	if HashUnits("flag", "user-1") != Hash("flag", "user-1") {
+		t.Error("within ASCII the two differ")
+	}
+}
+
+func TestHashOfBytes(t *testing.T) {
+	for i := range 40 {
+		s := string(make([]byte, i)) + "x"
+		if Hash(s, "") != Hash([]byte(s), nil) {
+			t.Errorf("%d bytes differ from the text", i)
+		}
+	}
+}

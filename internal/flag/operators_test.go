@@ -21,7 +21,7 @@ func somebody() dict {
 	return dict{
 		"targetingKey": "user-1", "plan": "pro", "age": 42, "share": 0.5, "yes": true, "no": false, "nothing": nil,
 		"empty": "",
-		"tags": list{"a", "b"}, "numbers": list{1, 2, 3}, "void": list{}, "email": "ann@example.com", "version": "1.4.2",
+		"tags":  list{"a", "b"}, "numbers": list{1, 2, 3}, "void": list{}, "email": "ann@example.com", "version": "1.4.2",
 		"address": dict{"country": "DE", "at": dict{"zip": "10115"}}, "text": "42",
 		"people": list{dict{"name": "Ann", "old": 30}, dict{"name": "Bob", "old": 10}},
 	}
@@ -209,6 +209,7 @@ func outcome(e flag.Evaluation) string {
 	return e.Variant
 }
 
+// req: FF-04 FF-06
 func TestOperators(t *testing.T) {
 	who := flag.NewContext("", decoded(t, somebody()))
 	for _, r := range operators() {

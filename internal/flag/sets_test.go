@@ -126,6 +126,8 @@ func (g sets) user() dict {
 	return c
 }
 
+// req: FF-21
+//
 // TestSetsAllocateNothing evaluates environments as people edit them: the forms that rules take must cost no memory.
 func TestSetsAllocateNothing(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)

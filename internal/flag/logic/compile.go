@@ -84,17 +84,19 @@ func (c *compiler) make(t *tree) (*node, bool) {
 	}
 	n.cost = max(n.cost, t.size)
 	if det == yes {
-		return fold(n)
+		return c.fold(n)
 	}
 	return c.sharpen(n, args), true
 }
 
-// fold evaluates an expression that depends on nothing.
-func fold(n *node) (*node, bool) {
-	e := env{ctx: &Context{}, fuel: fuel, climbs: true, data: value{k: kObject}} // where there is no data it is {}
+// fold evaluates an expression that depends on nothing, as long as that is cheap.
+func (c *compiler) fold(n *node) (*node, bool) {
+	most := min(foldFuel, c.library.fuel)
+	e := env{ctx: &Context{}, fuel: most, climbs: true, data: value{k: kObject}} // where there is no data it is {}
 	v := n.eval(&e)
+	c.library.fuel -= most - max(e.fuel, 0)
 	if e.fuel < 0 {
-		return n, true // too long for now: as long it takes later, and fails there
+		return n, true // it is evaluated when it is needed
 	}
 	if v.k == kThrown {
 		return nil, false
@@ -267,7 +269,7 @@ func (c *compiler) compare(o op, t *tree) (*node, bool) {
 		n.op = opCompareThree
 	}
 	if fixed {
-		return fold(n)
+		return c.fold(n)
 	}
 	if n.op == opCompareTwo {
 		n = is(n)

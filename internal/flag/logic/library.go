@@ -14,11 +14,12 @@ type Library struct {
 	resolved []*tree
 	compiled map[*tree]*node
 	sets     map[*tree]*set
+	fuel     int // for evaluating beforehand, over all rules
 }
 
 // NewLibrary reads named rules, in the order in which their document has them.
 func NewLibrary(names []string, rules map[string]json.RawMessage) (*Library, error) {
-	l := &Library{names: Order(names), compiled: map[*tree]*node{}, sets: map[*tree]*set{}}
+	l := &Library{names: Order(names), compiled: map[*tree]*node{}, sets: map[*tree]*set{}, fuel: libraryFuel}
 	for _, name := range l.names {
 		if !json.Valid(rules[name]) {
 			return nil, fault.New(fault.Invalid, "bad_flags", "$evaluators.%s is no JSON.", name)

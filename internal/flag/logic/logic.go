@@ -23,6 +23,12 @@ const (
 // fuel is what one evaluation may cost: about one for every expression that is evaluated for an element of a list.
 const fuel = 500_000
 
+// What may be spent on evaluating beforehand: on one expression, and on all rules of a library.
+const (
+	foldFuel    = 50_000
+	libraryFuel = 5_000_000
+)
+
 // Context is who a rule is evaluated for. It never changes and serves any number of evaluations.
 type Context struct {
 	targetingKey string

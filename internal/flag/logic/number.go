@@ -122,7 +122,7 @@ func appendNumber(b []byte, n float64) []byte {
 		return strconv.AppendFloat(b, n, 'f', -1, 64)
 	}
 	b = strconv.AppendFloat(b, n, 'e', -1, 64)
-	if i := len(b) - 2; b[i] == '0' { // its exponents have two digits at least
+	if i := len(b) - 2; b[i] == '0' && (b[i-1] == '+' || b[i-1] == '-') { // its exponents have two digits at least
 		b = append(b[:i], b[i+1])
 	}
 	return b

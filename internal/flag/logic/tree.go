@@ -243,7 +243,36 @@ func Keys(src []byte) []string {
 	if r.blank() != '{' {
 		return nil
 	}
-	return r.object().keys
+	r.i++
+	var keys []string
+	for c := r.blank(); c != '}' && c != 0; c = r.blank() {
+		keys = append(keys, strings.Clone(r.text()))
+		r.skip()
+	}
+	return Order(keys)
+}
+
+// skip passes over a value.
+func (r *reader) skip() {
+	for depth := 0; ; {
+		switch r.blank() {
+		case 0:
+			return
+		case '{', '[':
+			depth++
+			r.i++
+		case '}', ']':
+			depth--
+			r.i++
+		case '"':
+			r.text()
+		default:
+			r.scalar()
+		}
+		if depth == 0 {
+			return
+		}
+	}
 }
 
 // Targets reports whether a targeting says anything: nothing, null, false, 0, {} and [] don't.
