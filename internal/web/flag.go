@@ -18,7 +18,7 @@ import (
 )
 
 // flagsShown is how many flags a page lists: what fits into a page's 60 KB.
-const flagsShown = 40
+const flagsShown = 30
 
 func (s *Web) flags(v *visit) error {
 	q := page.FlagFilter{Text: v.query("q"), State: v.query("state"), Tag: v.query("tag"),

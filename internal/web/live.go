@@ -57,6 +57,10 @@ func (s *Web) live(v *visit) error {
 	if err != nil || tick < 1 || tick > 600 {
 		return fault.New(fault.Invalid, "tick_invalid", "tick is a number of seconds between 1 and 600.")
 	}
+	after := s.Live.Head() // what happened between the page and its stream would else be missed until the next tick
+	if seen, err := strconv.ParseInt(v.query("after"), 10, 64); err == nil && seen >= 0 && seen < after {
+		after = seen
+	}
 	if err := s.streams.open(v.cookie); err != nil {
 		return err
 	}
@@ -67,7 +71,7 @@ func (s *Web) live(v *visit) error {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")
 	v.w.WriteHeader(http.StatusOK)
-	sub := s.Live.Subscribe(s.Live.Head())
+	sub := s.Live.Subscribe(after)
 	defer sub.Close()
 	send := func(format string, args ...any) bool {
 		if _, err := fmt.Fprintf(v.w, format, args...); err != nil {

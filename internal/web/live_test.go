@@ -174,3 +174,31 @@ func TestLiveStreamsEndWithTheSession(t *testing.T) {
 		t.Error("the stream outlives the session")
 	}
 }
+
+// What happens between a page and its stream is told as soon as the stream opens.
+func TestAStreamBeginsWhereItsPageEnded(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.admin(t)
+	b := w.person(t, "dora", "devops", "development")
+	head := between(b.get("/releases").body, `data-head="`, `"`)
+	w.release(t, "v2")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/live?tick=600&after="+head, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := b.http.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			if data == head || data == "tick" {
+				t.Errorf("the stream said %q, the page was made at %s", data, head)
+			}
+			return
+		}
+	}
+	t.Error("the stream ended without a word")
+}

@@ -2,8 +2,8 @@ package flags
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -68,7 +68,7 @@ func (k seen) tally(list []flag.Flag, configs map[string][]flag.Config, environm
 			stale++
 		}
 	}
-	parts := []string{fmt.Sprintf("%d flags", n)}
+	parts := []string{thousands(n) + " flags"}
 	if n == 1 {
 		parts[0] = "1 flag"
 	}
@@ -77,10 +77,19 @@ func (k seen) tally(list []flag.Flag, configs map[string][]flag.Config, environm
 	case 1:
 		parts = append(parts, "1 ramps in "+environment)
 	default:
-		parts = append(parts, fmt.Sprintf("%d ramp in %s", ramps, environment))
+		parts = append(parts, thousands(ramps)+" ramp in "+environment)
 	}
 	if stale > 0 {
-		parts = append(parts, fmt.Sprintf("%d could go", stale))
+		parts = append(parts, thousands(stale)+" could go")
 	}
 	return strings.Join(parts, "; ") + "."
+}
+
+// thousands writes a number with its thousands apart.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }

@@ -12,6 +12,7 @@ package page
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ type Frame struct {
 	Theme   string         // "light", "dark" or empty for the system's
 	Zone    *time.Location // the viewer's; UTC when unknown
 	Now     time.Time
+	Head    int64                    // number of the newest event when the page was made; its stream begins there
 	Asset   func(name string) string // address of a static file
 	Done    string                   // sentence about what was just done
 	Problem *Problem                 // why what was asked for did not happen
@@ -90,6 +92,9 @@ type head struct {
 	refresh string // seconds until the page is loaded anew; for pages that nobody has to sign in for
 	plain   bool   // without the navigation: sign-in, set-up, public pages
 }
+
+// headText writes the number of the newest event for the script.
+func (f Frame) headText() string { return strconv.FormatInt(f.Head, 10) }
 
 // tab is an entry of the navigation.
 type tab struct {

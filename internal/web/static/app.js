@@ -38,6 +38,7 @@
       } });
     }
     asOf = $("#asof").textContent;
+    document.body.dataset.head = doc.body.dataset.head;
   };
   const away = (yes) => {
     lost.hidden = !yes;
@@ -55,7 +56,7 @@
   };
   const listen = () => {
     if (stream || document.hidden) return;
-    stream = new EventSource("/live?tick=" + encodeURIComponent(tick));
+    stream = new EventSource("/live?tick=" + encodeURIComponent(tick) + "&after=" + document.body.dataset.head);
     let first = true;
     stream.onopen = () => { if (!first || !lost.hidden) look(); first = false; };
     stream.onmessage = look;
