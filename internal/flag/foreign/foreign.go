@@ -179,8 +179,11 @@ func (r *reader) finish() {
 			break
 		}
 	}
-	for i := range r.out.Configs {
-		r.switchOff(&r.out.Configs[i])
+	for changed := true; changed; { // what needs a flag that was switched off is switched off too
+		changed = false
+		for i := range r.out.Configs {
+			changed = r.switchOff(&r.out.Configs[i]) || changed
+		}
 	}
 	sort.SliceStable(r.out.Flags, func(i, j int) bool { return r.out.Flags[i].Key < r.out.Flags[j].Key })
 	sort.SliceStable(r.out.Configs, func(i, j int) bool {
@@ -207,7 +210,7 @@ func (r *reader) remarkSplits(c *flag.Config) {
 
 // switchOff turns a configuration off of which a part is missing, or a part of a segment that it asks for, or which
 // needs a flag of which that is true.
-func (r *reader) switchOff(c *flag.Config) {
+func (r *reader) switchOff(c *flag.Config) bool {
 	why := ""
 	if r.lost[place{flag: c.Flag, environment: c.Environment}.key()] || r.lost[place{flag: c.Flag}.key()] {
 		why = "a part of it could not be said"
@@ -217,12 +220,18 @@ func (r *reader) switchOff(c *flag.Config) {
 			why = "a part of segment " + key + " could not be said"
 		}
 	}
+	for _, need := range c.Needs {
+		if r.lost[place{flag: need.Flag, environment: c.Environment}.key()] || r.lost[place{flag: need.Flag}.key()] {
+			why = "a part of " + need.Flag + ", which it needs, could not be said"
+		}
+	}
 	if why == "" || !c.On {
-		return
+		return false
 	}
 	c.On = false
-	r.entry(place{flag: c.Flag, environment: c.Environment}, "it is on", "switched off, because "+why+
-		": look at it, then turn it on", true)
+	r.lose(place{flag: c.Flag, environment: c.Environment}, "it is on", "switched off, because "+why+
+		": look at it, then turn it on")
+	return true
 }
 
 // valid holds every environment to the rules of this house, and takes out what they refuse.

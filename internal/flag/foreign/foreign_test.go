@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	goflag "flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -274,4 +276,124 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// wild makes random definitions of the forms that people write by hand, and of some that nobody should.
+type wild struct{ *rand.Rand }
+
+func (d wild) one(of ...any) any { return of[d.IntN(len(of))] }
+
+func (d wild) condition(depth int) any {
+	v := map[string]any{"var": d.one("plan", "n", "email", "targetingKey", "a.b")}
+	call := func(op string, args ...any) any { return map[string]any{op: args} }
+	if depth < 3 && d.IntN(3) == 0 {
+		switch d.IntN(4) {
+		case 0:
+			return call("!", d.condition(depth+1))
+		case 1:
+			return map[string]any{"$ref": d.one("mail", "staff", "other")}
+		}
+		return call(d.one("and", "or").(string), d.condition(depth+1), d.condition(depth+1))
+	}
+	switch d.IntN(9) {
+	case 0:
+		return call(d.one("===", "!==").(string), v, d.one("pro", 5, true, nil))
+	case 1:
+		return call("in", v, []any{"pro", "free"})
+	case 2:
+		return call("in", d.one("o", "pro"), v)
+	case 3:
+		return call(d.one("starts_with", "ends_with").(string), v, d.one("p", "o", ""))
+	case 4:
+		return call(d.one("<", ">", "<=", ">=").(string), v, d.one(3, 5, "5"))
+	case 5:
+		return call("sem_ver", v, d.one("=", ">", "^"), d.one("1.2.3", "2"))
+	case 6:
+		return d.one(true, false, v, "text")
+	case 7:
+		return call("<", map[string]any{"var": "$flagd.timestamp"}, d.one(1_700_000_000, 1_900_000_000))
+	}
+	return call("===", v, d.one("pro", "free"))
+}
+
+func (d wild) result() any {
+	return d.one("on", "off", nil, "gone", true,
+		map[string]any{"fractional": []any{[]any{"on", 1}, []any{"off", 3}}},
+		map[string]any{"fractional": []any{[]any{"on"}, []any{"off"}}},
+		map[string]any{"fractional": []any{map[string]any{"cat": []any{"salt", map[string]any{"var": "email"}}},
+			[]any{"on", 50}, []any{"off", 50}}})
+}
+
+func (d wild) document() map[string]any {
+	flags := map[string]any{}
+	for i := range 5 {
+		args := []any{}
+		for range d.IntN(3) {
+			args = append(args, d.condition(0), d.result())
+		}
+		if d.IntN(2) == 0 {
+			args = append(args, d.result())
+		}
+		flags[fmt.Sprint("f", i)] = map[string]any{"state": d.one("ENABLED", "ENABLED", "ENABLED", "DISABLED"),
+			"variants": map[string]any{"on": true, "off": false}, "defaultVariant": d.one("off", "on", "off", nil),
+			"targeting": map[string]any{"if": args}}
+	}
+	return map[string]any{"flags": flags, "$evaluators": map[string]any{"mail": d.condition(3), "staff": d.condition(3),
+		"other": d.condition(3)}}
+}
+
+// TestFlagdKeepsItsMeaning imports random definitions and evaluates both: what comes in switched on serves the same.
+func TestFlagdKeepsItsMeaning(t *testing.T) {
+	compared, rules := 0, 0
+	for seed := range uint64(1000) {
+		d := wild{rand.New(rand.NewPCG(seed, 4))}
+		text, err := json.Marshal(d.document())
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := compiled(t, text)
+		m, err := Read(Flagd, text, Options{Environment: "e"})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		valid(t, m)
+		document, err := m.Set("e").Document()
+		if err != nil {
+			t.Fatal(err)
+		}
+		after := compiled(t, document.JSON())
+		for _, c := range m.Configs {
+			if !c.On {
+				continue
+			}
+			rules += len(c.Rules)
+			for range 10 {
+				user := map[string]any{"plan": d.one("pro", "free", "x", nil), "n": d.one(5, 3, nil),
+					"email": d.one("pro", "", "po@x", nil), "a": map[string]any{"b": d.one("pro", "2.0.0")}}
+				context := flag.NewContext(d.one("", "ada", "pro", "u1").(string), user)
+				now := time.Unix(1_800_000_000, 0)
+				want, got := before.Evaluate(c.Flag, context, now), after.Evaluate(c.Flag, context, now)
+				if string(want.Value) != string(got.Value) {
+					t.Fatalf("seed %d, %s for %v: %+v, and imported %+v\n%s\n%+v", seed, c.Flag, user, want, got, text, c)
+				}
+				compared++
+			}
+		}
+	}
+	if t.Logf("%d compared, %d rules", compared, rules); compared < 20_000 || rules < 500 {
+		t.Error("too little was compared")
+	}
+}
+
+func compiled(t *testing.T, text []byte) *flag.Snapshot {
+	t.Helper()
+	d, err := flag.ParseDocument(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := flag.Compile(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

@@ -117,7 +117,8 @@ func mongoOperator(attribute, op string, value any) (flag.Condition, string) {
 		return flag.Condition{Attribute: attribute, Op: flag.Missing, Not: op == "$ne"}, ""
 	}
 	numbers := map[string]flag.Op{"$lt": flag.Less, "$lte": flag.AtMost, "$gt": flag.More, "$gte": flag.AtLeast}
-	versions := map[string]string{"$veq": "=", "$vne": "!=", "$vlt": "<", "$vlte": "<=", "$vgt": ">", "$vgte": ">="}
+	// A missing version satisfies $vne alone, as in the newest SDK for Go. Older ones take it for version 0.
+	versions := map[string]string{"$veq": "=", "$vne": "=", "$vlt": "<", "$vlte": "<=", "$vgt": ">", "$vgte": ">="}
 	switch {
 	case op == "$exists":
 		yes, _ := value.(bool)
@@ -158,6 +159,7 @@ func mongoOperator(attribute, op string, value any) (flag.Condition, string) {
 		n.Op = numbers[op]
 	case versions[op] != "":
 		n.Op, n.Values = flag.Version, []any{versions[op] + " " + fmt.Sprint(value)}
+		n.Not = op == "$vne"
 		return n, ""
 	default:
 		return n, "there is no " + op + " here"

@@ -273,6 +273,24 @@ func (r *reader) ldNeeds() {
 					c.Needs[j].Variants = []string{at(&r.out.Flags[k], n)}
 				}
 			}
+			r.ldNeeded(c, c.Needs[j])
+		}
+	}
+}
+
+// ldNeeded looks whether a flag that is needed serves the variant while it is off: there that meets no need, here it
+// does.
+func (r *reader) ldNeeded(c *flag.Config, need flag.Prerequisite) {
+	p := place{flag: c.Flag, environment: c.Environment}
+	for _, other := range r.out.Configs {
+		if other.Flag != need.Flag || other.Environment != c.Environment || other.Off != need.Variants[0] {
+			continue
+		}
+		const done = "while that is off and serves the same variant, the need is met here: name another variant for off"
+		if what := "it needs that " + need.Flag + " is on and serves " + need.Variants[0]; other.On {
+			r.note(p, what, done)
+		} else {
+			r.lose(p, what, done)
 		}
 	}
 }
