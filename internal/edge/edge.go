@@ -27,6 +27,10 @@ import (
 // DeploymentHeader names, in an answer, the deployment that gave it.
 const DeploymentHeader = "X-Slipway-Deployment"
 
+// VisitorHeader carries, in a request to a deployment, the id by which the visitor was assigned, so that flags are
+// split by the same id. What a client sends under this name is dropped. Crawlers have none.
+const VisitorHeader = "X-Slipway-Visitor"
+
 // Options set up an Edge. The zero value is usable.
 type Options struct {
 	Source                string         // names this process in batches; made up when empty

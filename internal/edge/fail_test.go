@@ -244,7 +244,7 @@ func TestHostileRequests(t *testing.T) {
 	}
 	got := w.raw("POST /a HTTP/1.1\r\nHost: shop\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n"+
 		"Connection: close, X-Forwarded-For, X-Forwarded-Host, Cookie\r\nX-Slipway-Deployment: dep_b\r\n"+
-		"X-Middleware-Subrequest: middleware:middleware\r\nX-Slipway-Anything: 1\r\n"+
+		"X-Middleware-Subrequest: middleware:middleware\r\nX-Slipway-Anything: 1\r\nX-Slipway-Visitor: me\r\n"+
 		"X-Forwarded-For: 1.2.3.4\r\n\r\n5\r\nhello\r\n0\r\n\r\n", false)
 	if got != 200 {
 		t.Fatalf("a plain request got %d", got)
@@ -259,6 +259,10 @@ func TestHostileRequests(t *testing.T) {
 	if v, ok := r.Header["Accept-Encoding"]; ok {
 		t.Errorf("the edge asks for %v where the client did not", v)
 	}
+	if v := r.Header.Values(VisitorHeader); len(v) != 1 || !isSticky(v[0]) {
+		t.Errorf("the application is told of the visitors %q, want the edge's own id", v)
+	}
+	r.Header.Del(VisitorHeader)
 	for name := range r.Header {
 		if strings.HasPrefix(name, "X-Slipway-") || strings.HasPrefix(name, "X-Middleware-") {
 			t.Errorf("%s of a client reached the deployment", name)

@@ -133,19 +133,21 @@ func (e *Edge) assign(x *exchange, r *http.Request) *page {
 	crawler := isCrawler(r.UserAgent())
 	x.excluded = crawler || isPrefetch(r.Header)
 	a, f := x.routes.pin(pinOf(r, x.class), x.class, x.start)
-	switch {
-	case f == gone:
+	if f == gone {
 		e.stats.gone.Add(1)
 		return goneVersion(x.class)
+	}
+	if !crawler { // a crawler is nobody: flags give it what they give to those whom they don't know
+		x.visitor = e.visitorOf(x.routes, r, x.class)
+	}
+	switch {
 	case f == pinned || f == bounds:
-		x.arm = a
-		return nil
+		x.arm, x.visitor.first = a, false // it has been here
 	case crawler:
 		x.arm = x.routes.stable
-		return nil
+	default:
+		x.arm = x.routes.draw(x.visitor.id)
 	}
-	x.visitor = e.visitorOf(x.routes, r, x.class)
-	x.arm = x.routes.draw(x.visitor.id)
 	return nil
 }
 
@@ -165,6 +167,9 @@ func (e *Edge) rewrite(pr *httputil.ProxyRequest) {
 		if strings.HasPrefix(name, "X-Slipway-") || strings.HasPrefix(name, "X-Middleware-") {
 			delete(out.Header, name)
 		}
+	}
+	if x.visitor.id != "" {
+		out.Header[VisitorHeader] = []string{x.visitor.id}
 	}
 	e.forward(pr)
 	if x.body != nil {

@@ -57,6 +57,28 @@ func TestCookieOnlyOnDocuments(t *testing.T) {
 	}
 }
 
+// The application splits its flags by the id that the edge assigned by, whatever a client says of itself.
+func TestTheApplicationIsToldTheVisitor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, func(rw http.ResponseWriter, r *http.Request) {
+		_, _ = rw.Write([]byte(strings.Join(r.Header.Values(VisitorHeader), ",")))
+	}, nil, 0)
+	a := w.get("/", "Accept", "text/html", VisitorHeader, "somebody")
+	c := setCookie(a, DefaultCookie)
+	if c == nil || a.body != c.Value {
+		t.Fatalf("a new visitor is %q to the application, the cookie says %v", a.body, c)
+	}
+	for _, path := range []string{"/", "/api/x", "/_next/static/x.js?dpl=build-a"} {
+		a := w.get(path, "Cookie", DefaultCookie+"="+c.Value, VisitorHeader, "somebody")
+		if a.body != c.Value {
+			t.Errorf("%s: the visitor %s is %q to the application", path, c.Value, a.body)
+		}
+	}
+	if a := w.get("/", "User-Agent", "Googlebot/2.1", VisitorHeader, "somebody"); a.body != "" {
+		t.Errorf("a crawler is the visitor %q", a.body)
+	}
+}
+
 func TestUserIdentities(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{}, nil, nil, 0)
