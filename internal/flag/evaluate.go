@@ -48,6 +48,9 @@ func (s *Snapshot) Evaluate(key string, c *Context, now time.Time) Evaluation {
 	case f.rule == nil:
 		return f.fallback
 	}
+	if c == nil {
+		c = NewContext("", nil)
+	}
 	variant, outcome := f.rule.Run(c, key, now.Unix())
 	switch outcome {
 	case logic.None:

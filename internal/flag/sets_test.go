@@ -81,7 +81,11 @@ func (g sets) make(n int) *flag.Set {
 		s.Flags = append(s.Flags, flag.Flag{App: "shop", Key: key, Kind: flag.String, Variants: variants, Bucketing: 2})
 		c := flag.Config{App: "shop", Flag: key, Environment: "production", On: g.IntN(8) > 0,
 			Off: one(g, "", "off", "third"), Default: g.serve()}
-		for r := range g.IntN(5) {
+		rules := g.IntN(5)
+		if i == n-1 {
+			rules = 150 // flagd's core takes other ways in large rules
+		}
+		for r := range rules {
 			c.Rules = append(c.Rules, flag.Rule{ID: fmt.Sprintf("r%d", r), If: g.conditions(true), Serve: g.serve()})
 		}
 		if i > 1 && i < n/2 {

@@ -2,7 +2,6 @@ package logic
 
 import (
 	"encoding/json"
-	"slices"
 
 	"github.com/slipwayhq/slipway/internal/fault"
 )
@@ -10,6 +9,7 @@ import (
 // Library is the named rules of a document. It is used while rules are compiled, and not from many goroutines.
 type Library struct {
 	names    []string
+	places   map[string]int // of the names
 	raw      []*tree
 	resolved []*tree
 	compiled map[*tree]*node
@@ -20,7 +20,9 @@ type Library struct {
 // NewLibrary reads named rules, in the order in which their document has them.
 func NewLibrary(names []string, rules map[string]json.RawMessage) (*Library, error) {
 	l := &Library{names: Order(names), compiled: map[*tree]*node{}, sets: map[*tree]*set{}, fuel: libraryFuel}
-	for _, name := range l.names {
+	l.places = make(map[string]int, len(names))
+	for i, name := range l.names {
+		l.places[name] = i
 		if !json.Valid(rules[name]) {
 			return nil, fault.New(fault.Invalid, "bad_flags", "$evaluators.%s is no JSON.", name)
 		}
@@ -112,7 +114,7 @@ func depth(t *tree) int {
 // rule that is put in may use only the names from least on; any other reference stays, and is an unknown operator.
 func (l *Library) resolve(t *tree, least int) *tree {
 	if len(t.keys) == 1 && t.keys[0] == "$ref" && t.list[0].form == isPlain && t.list[0].plain.k == kText {
-		if i := slices.Index(l.names, t.list[0].plain.s); i >= least {
+		if i, ok := l.places[t.list[0].plain.s]; ok && i >= least {
 			return l.resolved[i]
 		}
 	}
