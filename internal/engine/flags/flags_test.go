@@ -43,12 +43,16 @@ func each(t *testing.T, text string, test func(t *testing.T, w *world)) {
 
 func newWorld(t *testing.T, db *store.DB, text string) *world {
 	t.Helper()
+	return &world{writer(t, db, text), t, t.Context()}
+}
+
+func writer(t testing.TB, db *store.DB, text string) *flags.Writer {
+	t.Helper()
 	s, err := strategy.Parse("test.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := engine.New(engine.Options{DB: db, Strategy: s, Log: slog.New(slog.DiscardHandler)})
-	return &world{e.Flags, t, t.Context()}
+	return engine.New(engine.Options{DB: db, Strategy: s, Log: slog.New(slog.DiscardHandler)}).Flags
 }
 
 func ada() access.Actor { return access.Actor{ID: "user:ada", User: "usr_ada", Name: "Ada"} }
