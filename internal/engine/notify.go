@@ -26,6 +26,7 @@ func told() []string {
 		"release.started", "release.completed", "release.aborted", "release.rolled_back", "release.failed", "release.suspect",
 		"release.blind", "release.seen", "release.troubled", "release.calm",
 		"approval.opened", "approval.voted", "rollback.*", "incident.*",
+		"flag.switched", "flag.ramped",
 	}
 }
 

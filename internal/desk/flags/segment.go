@@ -151,8 +151,26 @@ func (d *Desk) ChangeMembers(
 	if err := d.mayEdit(ctx, who, environment); err != nil {
 		return api.Segment{}, err
 	}
-	return d.changeSegment(ctx, who, writer.SegmentOrder{
-		Key: key, Environment: environment, Reason: in.Reason,
-		Members: &writer.Members{Add: in.Add, Remove: in.Remove, Replace: in.Replace},
-	})
+	o := writer.SegmentOrder{Key: key, Environment: environment, Reason: in.Reason}
+	whole := in.Replace || len(d.Strategy.Flags().Approve[environment]) > 0 // it is one change, or people approve it as one
+	for {
+		m := writer.Members{Add: in.Add, Remove: in.Remove, Replace: in.Replace}
+		if !whole {
+			m.Add, in.Add = cut(in.Add)
+			m.Remove, in.Remove = cut(in.Remove)
+		}
+		o.Members = &m
+		out, err := d.changeSegment(ctx, who, o)
+		if err != nil || whole || len(in.Add)+len(in.Remove) == 0 {
+			return out, err
+		}
+	}
+}
+
+// membersAtATime is how many members one commit adds: others wait for it.
+const membersAtATime = 20_000
+
+func cut(list []string) (now, later []string) {
+	n := min(len(list), membersAtATime)
+	return list[:n], list[n:]
 }

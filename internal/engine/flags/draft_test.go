@@ -308,3 +308,37 @@ func TestChangesFollowAReleaseWhereItSucceeds(t *testing.T) {
 		w.refused(err, fault.Conflict, "release_ended")
 	})
 }
+
+// A node that dies with a draft in its hands keeps nobody from making the change, once.
+func TestADraftOutlivesTheNodeThatHeldIt(t *testing.T) {
+	each(t, plain, func(t *testing.T, w *world) {
+		w.create("checkout")
+		now, err := w.DB.Now(w.ctx)
+		w.ok(err)
+		out, err := w.Do(w.ctx, ada(), flags.Order{Kind: flags.On, Flag: "checkout", Environment: "production"},
+			flags.How{When: flags.When{At: now.Add(time.Millisecond)}})
+		w.ok(err)
+		var held []store.Work
+		w.until("a node takes it", func() bool {
+			now, err := w.DB.Now(w.ctx)
+			w.ok(err)
+			held, err = w.DB.Claim(w.ctx, "dead", []string{flags.Work}, 1, 200*time.Millisecond, now)
+			w.ok(err)
+			return len(held) == 1
+		})
+		if _, err := w.Look(w.ctx, out.Draft.ID); err != nil { // it got as far as the commit, and no further
+			t.Fatal(err)
+		}
+		_, stop := w.node(plain)
+		defer stop()
+		w.ended(out.Draft.ID, flag.Applied)
+		w.until("the lease has run out and the next has looked", func() bool {
+			due, err := w.DB.NextDue(w.ctx, []string{flags.Work})
+			w.ok(err)
+			return due.IsZero()
+		})
+		if c := w.config("checkout", "production"); !c.On || c.Revision != 2 {
+			t.Errorf("made more than once: %+v", c)
+		}
+	})
+}

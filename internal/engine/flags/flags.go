@@ -326,6 +326,9 @@ func (w *Writer) shelve(ctx context.Context, who access.Actor, key, reason strin
 				return err
 			}
 		}
+		if err := w.reportAll(ctx, tx, key); err != nil {
+			return err
+		}
 		out = f
 		return w.append(ctx, tx, w.by(who, kind, "", subjectOf(key),
 			fmt.Sprintf("%s %s the flag %s%s.", who.Name, word, key, because(reason)), map[string]any{"revision": f.Row}))

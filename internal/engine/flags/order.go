@@ -162,6 +162,11 @@ func (w *Writer) record(ctx context.Context, tx *store.Tx, who access.Actor, c *
 	if _, err = tx.RaiseGeneration(ctx, c.App, c.Environment); err != nil {
 		return err
 	}
+	if c.Environment == production {
+		if err := w.reportAll(ctx, tx, c.Flag); err != nil {
+			return err
+		}
+	}
 	return w.wake(ctx, tx, c.Environment, c.Flag, "")
 }
 
