@@ -120,7 +120,8 @@ var table = map[string]rule{
 		lines: 2800, // releases, rollbacks, watching and effects: the next kind of work gets a room of its own
 	},
 	"engine/flags": {
-		may: []string{"access", "approval", "checklist", "credential", "event", "fault", "flag", "ident", "release", "store", "strategy"},
+		may: []string{"access", "approval", "checklist", "credential", "event", "fault", "flag", "ident", "release",
+			"store", "strategy"},
 	},
 	"watch": {
 		may: []string{"effect", "fault", "guard", "guard/record", "judge", "metric", "release", "store"},

@@ -152,7 +152,7 @@ func (d *Desk) ChangeMembers(
 		return api.Segment{}, err
 	}
 	o := writer.SegmentOrder{Key: key, Environment: environment, Reason: in.Reason}
-	whole := in.Replace || len(d.Strategy.Flags().Approve[environment]) > 0 // it is one change, or people approve it as one
+	whole := in.Replace || len(d.Strategy.Flags().Approve[environment]) > 0 // one change, or people approve it as one
 	for {
 		m := writer.Members{Add: in.Add, Remove: in.Remove, Replace: in.Replace}
 		if !whole {
