@@ -175,6 +175,14 @@ func (c *Client) DeleteSegment(ctx context.Context, key, environment, reason str
 		query: query("reason", reason)})
 }
 
+// SegmentHistory returns a page of the revisions of a segment, newest first.
+func (c *Client) SegmentHistory(
+	ctx context.Context, key, environment, cursor string, limit int,
+) (api.FlagHistory, error) {
+	return get[api.FlagHistory](ctx, c, segmentIn(key, environment)+"/history",
+		query("cursor", cursor, "limit", number(limit)))
+}
+
 // SegmentMembers returns a page of the users that a segment names.
 func (c *Client) SegmentMembers(
 	ctx context.Context, key, environment, cursor string, limit int,

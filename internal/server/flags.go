@@ -229,6 +229,17 @@ func (s *Server) segmentOperations(h huma.API) {
 	}, func(ctx context.Context, who access.Actor, in *gone) (api.Segment, error) {
 		return s.Desk.Flags.DeleteSegment(ctx, who, in.Key, in.Environment, in.Reason)
 	})
+	type history struct {
+		Within
+		Paged
+	}
+	register(s, h, endpoint{
+		ID: "list-segment-history", Method: http.MethodGet, Path: path + "/history", Tag: flagTag,
+		Summary: "List the revisions of a segment, newest first", About: "Of its members only the number is in them.",
+		Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *history) (api.FlagHistory, error) {
+		return s.Desk.Flags.SegmentHistory(ctx, who, in.Key, in.Environment, in.Cursor, in.Limit)
+	})
 	type members struct {
 		Within
 		Cursor string `query:"cursor" maxLength:"1024" doc:"next of the page before."`

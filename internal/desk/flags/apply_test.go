@@ -50,6 +50,7 @@ func plan(p api.FlagPlan) string {
 	return strings.Join(out, "\n")
 }
 
+// req: FF-04
 func TestAFileIsAppliedOnceAndThenThereIsNoDrift(t *testing.T) {
 	each(t, asking, func(t *testing.T, w *world) {
 		root := w.as("admin")
@@ -96,6 +97,7 @@ func TestAFileIsAppliedOnceAndThenThereIsNoDrift(t *testing.T) {
 	})
 }
 
+// req: FF-19
 func TestAFileIsRefusedAsAWhole(t *testing.T) {
 	each(t, asking, func(t *testing.T, w *world) {
 		root := w.as("admin")
@@ -156,7 +158,7 @@ func TestAnExportIsAFileWithoutDrift(t *testing.T) {
 	})
 }
 
-// req: FF-18
+// req: FF-18 FF-26
 func TestSampleUsersGetWhatTheyWouldGet(t *testing.T) {
 	each(t, plain, func(t *testing.T, w *world) {
 		root := w.as("admin")

@@ -127,6 +127,25 @@ func (d *Desk) History(
 	return out, err
 }
 
+// SegmentHistory returns the revisions of a segment, newest first. Who was named in it is not in them, only how many.
+func (d *Desk) SegmentHistory(
+	ctx context.Context, who access.Actor, key, environment, cursor string, limit int,
+) (api.FlagHistory, error) {
+	out := api.FlagHistory{Items: []api.FlagRevision{}}
+	if err := d.see(ctx, who, environment); err != nil {
+		return out, err
+	}
+	if _, err := d.DB.Segment(ctx, d.Strategy.App, environment, key); err != nil {
+		return out, err
+	}
+	subject := store.SegmentSubject(d.Strategy.App, environment, key)
+	items, next, err := d.revisions(ctx, subject, cursor, limit, func(a, b json.RawMessage) ([]api.Change, error) {
+		return between(a, b, words.DiffSegments)
+	})
+	out.Items, out.Next = items, next
+	return out, err
+}
+
 // revisions are a page of the revisions of a subject, and the cursor of the next.
 func (d *Desk) revisions(
 	ctx context.Context, subject, cursor string, limit int,

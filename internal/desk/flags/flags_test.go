@@ -82,7 +82,7 @@ func (w *world) denials() int {
 	return n
 }
 
-// req: FF-13 FF-23
+// req: FF-13 FF-23 FF-24
 func TestEveryChangeAsksForItsPermissionWhereItIsMade(t *testing.T) {
 	each(t, plain, func(_ *testing.T, w *world) {
 		_, err := w.Create(w.ctx, w.as("development"), api.CreateFlag{Key: "checkout"})

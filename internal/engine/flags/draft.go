@@ -262,7 +262,11 @@ func (w *Writer) due(ctx context.Context, tx *store.Tx, d *flag.Draft) (time.Tim
 	switch k := fault.KindOf(err); k {
 	case "":
 		d.State, d.Ended = flag.Applied, tx.Now()
-		return time.Time{}, tx.UpdateFlagDraft(ctx, d)
+		if err := tx.UpdateFlagDraft(ctx, d); err != nil || d.Release == "" {
+			return time.Time{}, err
+		}
+		return time.Time{}, w.append(ctx, tx, w.by(who, "release.flag", d.Environment, d.Release,
+			fmt.Sprintf("After its success in %s: %s", d.Environment, d.Sentence), map[string]any{"draft": d.ID}))
 	case fault.Conflict, fault.Refused, fault.Invalid, fault.NotFound:
 		return time.Time{}, w.end(ctx, tx, slipway(), d, flag.Failed, fault.MessageOf(err))
 	}
