@@ -11,7 +11,11 @@ import (
 
 // window is the time that a usage covers.
 func window(u api.FlagUsage) time.Duration {
-	return time.Duration(u.StepSeconds * float64(len(u.Points)) * float64(time.Second))
+	d := time.Duration(u.StepSeconds * float64(len(u.Points)) * float64(time.Second))
+	if d > time.Hour {
+		return d.Round(time.Hour) // the present step is counted too
+	}
+	return d
 }
 
 // recent is how often the flag was evaluated in the window.
@@ -26,7 +30,7 @@ func recent(u api.FlagUsage) int64 {
 }
 
 // usageChart draws the evaluations of each variant over time. Four have a line of their own; what is left is one more.
-func usageChart(f Frame, u api.FlagUsage) plot.Chart {
+func usageChart(f Frame, x api.Flag, u api.FlagUsage) plot.Chart {
 	c := plot.Chart{
 		ID: "usage-chart", Title: "Evaluations", Note: "by variant, in steps of " +
 			span(time.Duration(u.StepSeconds*float64(time.Second))),
@@ -35,7 +39,7 @@ func usageChart(f Frame, u api.FlagUsage) plot.Chart {
 	if n := len(u.Points); n > 1 && recent(u) > 0 {
 		c.From, c.To = u.Points[0].At, u.Points[n-1].At
 	}
-	names, points := busiest(u), finished(u, f.Now)
+	names, points := busiest(u), finished(u, x.Created, f.Now)
 	tones := []plot.Tone{plot.Stable, plot.Canary, plot.Third, plot.Fourth}
 	for i, name := range names[:min(len(names), len(tones))] {
 		s := plot.Series{Name: cmp.Or(name, "fallback"), Tone: tones[i]}
@@ -58,13 +62,17 @@ func usageChart(f Frame, u api.FlagUsage) plot.Chart {
 	return c
 }
 
-// finished are the steps that are over: what is counted of the present one would look like a fall.
-func finished(u api.FlagUsage, now time.Time) []api.UsagePoint {
-	n := len(u.Points)
-	if n > 0 && u.Points[n-1].At.Add(time.Duration(u.StepSeconds*float64(time.Second))).After(now) {
-		n--
+// finished are the steps that are over and that the flag has seen: what is counted of the present one would look like a
+// fall, and nothing is known of a time before it was made.
+func finished(u api.FlagUsage, made, now time.Time) []api.UsagePoint {
+	step := time.Duration(u.StepSeconds * float64(time.Second))
+	var out []api.UsagePoint
+	for _, p := range u.Points {
+		if end := p.At.Add(step); end.After(made) && !end.After(now) {
+			out = append(out, p)
+		}
 	}
-	return u.Points[:n]
+	return out
 }
 
 // heard reports whether anything is known of a flag's usage.

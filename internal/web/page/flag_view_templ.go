@@ -141,7 +141,7 @@ func Flag(f Frame, x api.Flag, p FlagParts) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = flagUsage(f, c, p).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = flagUsage(f, x, c, p).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1951,7 +1951,7 @@ func served(s api.FlagServe) templ.Component {
 	})
 }
 
-func flagUsage(f Frame, c api.FlagConfig, p FlagParts) templ.Component {
+func flagUsage(f Frame, x api.Flag, c api.FlagConfig, p FlagParts) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -2013,7 +2013,7 @@ func flagUsage(f Frame, c api.FlagConfig, p FlagParts) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = usageChart(f, *p.Usage).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = usageChart(f, x, *p.Usage).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
