@@ -134,11 +134,12 @@ func (r *reader) flagsmithFlag(environment string, file *flagsmithFile, s *flags
 	f.Kind, f.Variants = variants(values, nil)
 	r.out.Flags = append(r.out.Flags, f)
 	c := flag.Config{Flag: f.Key, Environment: environment, On: s.Enabled, Default: r.flagsmithServe(p, &f, s, plain)}
-	if !s.Enabled {
+	switch {
+	case plain:
+		c.Off, c.Default = "off", flag.Serve{Variant: "on"}
+	case !s.Enabled:
 		r.note(p, "it is disabled and has a value all the same", "while it is off, programs use their own fallback")
 		c.Default = flag.Serve{Variant: f.Variants[0].Name}
-	} else if plain {
-		c.Default = flag.Serve{Variant: "on"}
 	}
 	r.flagsmithOverrides(p, &f, &c, file, key, plain)
 	r.out.Configs = append(r.out.Configs, c)

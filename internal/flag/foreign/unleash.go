@@ -213,10 +213,13 @@ func (r *reader) unleashConfig(f *flag.Flag, theirName, environment, theirs stri
 	var whole, parts []flag.Rule
 	any := false
 	for _, s := range file.FeatureStrategies {
-		if s.FeatureName != theirName || s.Disabled || s.Environment != "" && s.Environment != theirs {
+		if s.FeatureName != theirName || s.Environment != "" && s.Environment != theirs {
 			continue
 		}
 		any = true
+		if s.Disabled {
+			continue
+		}
 		rule, ok := r.unleashStrategy(p, f, &s, own, segments)
 		if ok && partial(f, rule.Serve) {
 			parts = append(parts, rule)

@@ -293,23 +293,18 @@ func vercelSegments(op string, right any) ([][]flag.Condition, string) {
 	if !ok {
 		list = []any{right}
 	}
-	var any, none [][]flag.Condition
+	var any [][]flag.Condition
+	var none []flag.Condition
 	for _, v := range list {
 		id, _ := v.(string)
 		any = append(any, []flag.Condition{{Segment: name(id)}})
-		none = append(none, []flag.Condition{{Segment: name(id), Not: true}})
+		none = append(none, flag.Condition{Segment: name(id), Not: true})
 	}
 	switch op {
 	case "eq", "oneOf":
 		return any, ""
-	case "!eq":
-		return none, ""
-	case "!oneOf": // as it is evaluated there: all of the segments must match
-		var group []flag.Condition
-		for _, g := range any {
-			group = append(group, g...)
-		}
-		return [][]flag.Condition{group}, ""
+	case "!eq", "!oneOf":
+		return [][]flag.Condition{none}, ""
 	}
 	return nil, "there is no such operator for segments here"
 }
