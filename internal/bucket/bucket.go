@@ -26,8 +26,9 @@ type Point int
 // Of returns the point of key under salt. It allocates nothing.
 func Of(salt, key string) Point { return Point(Scale(Hash(salt, key), Size)) }
 
-// In reports whether the point lies in a share of percent (0 to 100).
-func (p Point) In(percent float64) bool { return float64(p) < percent*(Size/100) }
+// In reports whether the point lies in a share of percent (0 to 100). A share in whole hundredths of a percent has
+// exactly so many points, as a flag's weights have: 0.07 × 100 is a little more than 7 in binary.
+func (p Point) In(percent float64) bool { return float64(p) < percent*(Size/100)-1e-9 }
 
 // Scale maps a hash to [0, size).
 func Scale(hash uint32, size uint32) uint32 { return uint32((uint64(hash) * uint64(size)) >> 32) }

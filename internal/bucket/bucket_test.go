@@ -44,6 +44,17 @@ func TestShareIsMonotone(t *testing.T) {
 	}
 }
 
+// A share in hundredths of a percent has the points that a flag's weight of the same number has.
+func TestShareHasItsPoints(t *testing.T) {
+	t.Parallel()
+	for weight := range Size + 1 {
+		share := float64(weight) / (Size / 100)
+		if weight > 0 && !Point(weight-1).In(share) || Point(weight).In(share) {
+			t.Fatalf("%g %% does not end at point %d", share, weight)
+		}
+	}
+}
+
 // req: EN-10
 func TestShareIsTrue(t *testing.T) {
 	t.Parallel()
