@@ -31,6 +31,16 @@ type Routing struct {
 	Canary     *Arm
 	Share      float64 // percent, for the canary
 	Retired    []Arm
+	Ramps      []Ramp // flags whose visitors are to be counted by variant; nobody is routed by them
+}
+
+// Ramp is a flag whose share is being raised by the application's visitors.
+type Ramp struct {
+	ID      string // flag:ENVIRONMENT/KEY; with "=" and a variant it is an arm
+	Salt    string // of the flag's split
+	Share   float64
+	Variant string
+	Against string
 }
 
 // Provider moves the traffic of one target platform. The self-hosted edge is one;

@@ -117,5 +117,8 @@ func (p *Provider) table(r provider.Routing) edge.Table {
 	for _, a := range r.Retired {
 		t.Arms = append(t.Arms, edge.Arm(a))
 	}
+	for _, x := range r.Ramps {
+		t.Ramps = append(t.Ramps, edge.Ramp(x))
+	}
 	return t
 }
