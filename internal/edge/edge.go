@@ -31,6 +31,10 @@ const DeploymentHeader = "X-Slipway-Deployment"
 // split by the same id. What a client sends under this name is dropped. Crawlers have none.
 const VisitorHeader = "X-Slipway-Visitor"
 
+// flagsHeader, in a deployment's answer, tells which variants it served. It is nobody else's business, and no evidence
+// either: see DESIGN.md, "Flags".
+const flagsHeader = "X-Slipway-Flags"
+
 // Options set up an Edge. The zero value is usable.
 type Options struct {
 	Source                string         // names this process in batches; made up when empty

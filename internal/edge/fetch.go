@@ -26,7 +26,7 @@ func (f *fetcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	again := !x.forced && (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Body == nil
 	switch {
 	case err != nil && again && isDial(err) && x.arm != x.routes.stable && r.Context().Err() == nil:
-		x.count(sample{failure: notReached})
+		x.count(sample{failure: notReached, retried: true})
 		e.stats.failovers.Add(1)
 		x.arm = x.routes.stable
 		resp, err = e.transport.RoundTrip(x.withURL(r))
@@ -99,6 +99,9 @@ func (x *exchange) count(s sample) {
 	now := time.Now()
 	s.deployment, s.class, s.excluded, s.visitor = x.arm.ID, x.class, x.excluded, x.visitor.id
 	s.latency = now.Sub(x.start)
+	if !s.retried {
+		s.ramps = x.ramps
+	}
 	x.edge.observer.record(now, s)
 }
 

@@ -62,6 +62,8 @@ type sample struct {
 	excluded   bool // counted as such and nowhere else
 	visitor    string
 	failure    failure
+	ramps      []string // arms of flags that the visitor is counted for as well
+	retried    bool     // another deployment answers this request: no matter of any flag
 }
 
 // failure is how a deployment failed without giving a status.
@@ -85,6 +87,18 @@ func (o *Observer) record(now time.Time, s sample) {
 	at := now.Unix()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if counts := !s.excluded && (s.status != 0 || s.failure != noFailure && s.failure != cut); counts {
+		o.pooled(at, s.latency)
+	}
+	o.add(at, s)
+	for _, arm := range s.ramps {
+		s.deployment = arm
+		o.add(at, s)
+	}
+}
+
+// add counts s for one deployment or arm; o.mu is held.
+func (o *Observer) add(at int64, s sample) {
 	b := o.bucket(max(at, o.complete), s.deployment, s.class)
 	if s.excluded {
 		if s.status != 0 || s.failure != noFailure && s.failure != cut {
@@ -103,7 +117,7 @@ func (o *Observer) record(now time.Time, s sample) {
 	}
 	b.Requests++
 	b.Latency.Add(s.latency)
-	o.slice(b, at, s)
+	o.slice(b, s)
 	if s.first {
 		b.New++
 	}
@@ -135,16 +149,20 @@ func sliceOf(visitor string) int {
 	return int(bucket.Of(placebo, visitor)) * judge.Slices / bucket.Size
 }
 
-// slice counts a request in its visitor's part, and whether it was slow: beyond the p95 of all versions in the minute
-// before.
-func (o *Observer) slice(b *metric.Bucket, at int64, s sample) {
+// pooled takes the duration of a request, once for all that it counts for, to find out what is slow.
+func (o *Observer) pooled(at int64, latency time.Duration) {
 	if m := at / 60; m != o.minute {
 		if o.slow = 0; o.pool.Count() >= 100 {
 			o.slow = time.Duration(o.pool.Quantile(0.95) * float64(time.Millisecond))
 		}
 		o.minute, o.pool = m, judge.Sketch{}
 	}
-	o.pool.Add(s.latency)
+	o.pool.Add(latency)
+}
+
+// slice counts a request in its visitor's part, and whether it was slow: beyond the p95 of all versions in the minute
+// before.
+func (o *Observer) slice(b *metric.Bucket, s sample) {
 	if b.Slices == nil {
 		b.Slices = &metric.Slices{}
 	}

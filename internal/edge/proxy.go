@@ -24,6 +24,7 @@ type exchange struct {
 	arm      *arm // that is asked now
 	class    metric.Class
 	visitor  visitor
+	ramps    []string // arms of the flags that are being raised
 	start    time.Time
 	forced   bool // by a signed token: no other arm may answer
 	excluded bool // from the comparison
@@ -139,6 +140,7 @@ func (e *Edge) assign(x *exchange, r *http.Request) *page {
 	}
 	if !crawler { // a crawler is nobody: flags give it what they give to those whom they don't know
 		x.visitor = e.visitorOf(x.routes, r, x.class)
+		x.ramps = x.routes.drawRamps(x.visitor.id)
 	}
 	switch {
 	case f == pinned || f == bounds:
@@ -219,6 +221,7 @@ func (e *Edge) finish(resp *http.Response) error {
 	} else {
 		resp.Header[DeploymentHeader] = []string{x.arm.ID}
 	}
+	resp.Header.Del(flagsHeader)
 	if x.visitor.fresh && resp.StatusCode != http.StatusSwitchingProtocols {
 		resp.Header.Add("Set-Cookie", stickyCookie(x.routes.cookie, x.visitor.id, x.secure))
 	}

@@ -17,6 +17,7 @@ type routes struct {
 	stable   *arm
 	canary   *arm // nil when there is none
 	arms     []*arm
+	ramps    []ramp
 	byBuild  map[string]*arm // nil for an id that two arms answer to: it tells nothing
 	complete bool            // every arm's build ids are known, so an unknown id is a gone version
 }
@@ -30,7 +31,8 @@ type arm struct {
 
 // compile makes routes of a validated table and the build ids learned so far.
 func compile(t Table, learned map[string][]string) (*routes, error) {
-	rt := &routes{table: t, cookie: t.Sticky.cookie(), byBuild: map[string]*arm{}, complete: true}
+	rt := &routes{table: t, cookie: t.Sticky.cookie(), byBuild: map[string]*arm{}, complete: true,
+		ramps: compileRamps(t.Ramps)}
 	for _, a := range t.Arms {
 		u, err := a.target()
 		if err != nil {

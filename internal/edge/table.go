@@ -35,6 +35,7 @@ type Table struct {
 	Share      float64 `json:"share"`            // percent of visitors for the canary
 	Arms       []Arm   `json:"arms"`
 	Sticky     Sticky  `json:"sticky"`
+	Ramps      []Ramp  `json:"ramps,omitempty"` // flags whose shares are being raised
 }
 
 // Arm is one running deployment that the edge can reach.
@@ -94,6 +95,9 @@ func (t Table) Validate() error {
 		byID[a.ID] = a
 	}
 	if err := t.validateRoles(byID); err != nil {
+		return err
+	}
+	if err := t.validateRamps(); err != nil {
 		return err
 	}
 	return t.Sticky.validate()
@@ -183,6 +187,7 @@ func (t Table) equal(o Table) bool { return reflect.DeepEqual(t.normal(), o.norm
 // normal returns a deep copy in which equal instants and empty lists are identical.
 func (t Table) normal() Table {
 	t.Arms = append([]Arm(nil), t.Arms...)
+	t.Ramps = append([]Ramp(nil), t.Ramps...)
 	for i := range t.Arms {
 		t.Arms[i].BuildIDs = append([]string(nil), t.Arms[i].BuildIDs...)
 		t.Arms[i].Until = t.Arms[i].Until.UTC().Round(0)
@@ -221,8 +226,11 @@ func isToken(s string) bool {
 }
 
 // isText reports whether s has 1 to maxWord bytes without control characters.
-func isText(s string) bool {
-	if s == "" || len(s) > maxWord {
+func isText(s string) bool { return len(s) <= maxWord && isArmText(s) }
+
+// isArmText is isText for the longer names of arms of ramps.
+func isArmText(s string) bool {
+	if s == "" || len(s) > maxArm {
 		return false
 	}
 	return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) < 0

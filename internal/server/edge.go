@@ -22,6 +22,7 @@ import (
 const (
 	observationsPath = "/api/v1/edge/observations"
 	maxEdgeBuckets   = 20_000
+	maxArm           = 320 // characters of a deployment's id, or of an arm: flag:ENVIRONMENT/KEY=VARIANT
 	// edgeLook is how often a waiting edge's table is looked at: it is stored without
 	// an event. A look costs 50 µs.
 	edgeLook = 100 * time.Millisecond
@@ -155,7 +156,7 @@ func readBatch(body []byte, packed bool) (metric.Batch, error) {
 		return malformed(nil, "are not an edge's")
 	}
 	for _, k := range b.Buckets {
-		if k.Deployment == "" || len(k.Deployment) > 128 || k.Second < 0 || !slices.Contains(metric.Classes(), k.Class) ||
+		if k.Deployment == "" || len(k.Deployment) > maxArm || k.Second < 0 || !slices.Contains(metric.Classes(), k.Class) ||
 			k.Errors > k.Requests+k.Excluded || k.Requests > 1<<40 {
 			return malformed(nil, "hold a bucket that no edge would send")
 		}
