@@ -19,8 +19,8 @@ func checkout(share float64) Ramp {
 	return Ramp{ID: "flag:production/new-checkout", Salt: "new-checkout", Share: share, Variant: "on", Against: "off"}
 }
 
-// The application serves the variant by the id that it is told. Its failures are those of the variant's arm, none is lost
-// with a header that a crash does not send, and they stay failures of the deployment too.
+// The application serves the variant by the id that it is told. Its failures are those of the variant's arm, none is
+// lost with a header that a crash does not send, and they stay failures of the deployment too.
 func TestAnswersCountForTheVariantOfTheirVisitor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{}, func(rw http.ResponseWriter, r *http.Request) {
@@ -45,7 +45,8 @@ func TestAnswersCountForTheVariantOfTheirVisitor(t *testing.T) {
 	all := w.totals()
 	on, off, dep := all["flag:production/new-checkout=on"], all["flag:production/new-checkout=off"], all["dep_a"]
 	if in == 0 || on.Requests != in || on.Errors != in || on.Units != in {
-		t.Errorf("the variant of %d visitors has %d requests, %d errors of %d visitors", in, on.Requests, on.Errors, on.Units)
+		t.Errorf("the variant of %d visitors has %d requests, %d errors of %d visitors", in, on.Requests, on.Errors,
+			on.Units)
 	}
 	if off.Requests != 200-in || off.Errors != 0 || on.Excluded+off.Excluded != 0 {
 		t.Errorf("the others have %d requests, %d errors; %d of nobody", off.Requests, off.Errors, on.Excluded+off.Excluded)
@@ -54,7 +55,8 @@ func TestAnswersCountForTheVariantOfTheirVisitor(t *testing.T) {
 		t.Errorf("the deployment has %d requests, %d errors of %d visitors", dep.Requests, dep.Errors, dep.Units)
 	}
 	if on.Slices == nil || on.Latency.Count() == 0 || on.Latency.Count()+off.Latency.Count() != dep.Latency.Count() {
-		t.Errorf("%d durations of the arms, %d of the deployment", on.Latency.Count()+off.Latency.Count(), dep.Latency.Count())
+		t.Errorf("%d and %d durations of the arms, %d of the deployment", on.Latency.Count(), off.Latency.Count(),
+			dep.Latency.Count())
 	}
 }
 
@@ -87,7 +89,8 @@ func TestAFailoverIsOneAnswerOfTheVariant(t *testing.T) {
 	}
 }
 
-// The edge assigns as the flag's split does, user by user, and with one salt the exposures of a canary and a flag nest.
+// The edge assigns as the flag's split does, user by user, and with one salt the exposures of a canary and a flag
+// nest.
 func TestCanaryAndFlagNest(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
@@ -109,7 +112,8 @@ func TestCanaryAndFlagNest(t *testing.T) {
 			}
 			inCanary, inFlag := rt.draw(id) == rt.canary, arm == "on"
 			if canary <= raised && inCanary && !inFlag || raised <= canary && inFlag && !inCanary {
-				t.Fatalf("%s at a canary of %g %% and a flag of %g %%: %v and %v do not nest", id, canary, raised, inCanary, inFlag)
+				t.Fatalf("%s at a canary of %g %% and a flag of %g %%: %v and %v do not nest", id, canary, raised, inCanary,
+					inFlag)
 			}
 		}
 	}
