@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -202,5 +203,55 @@ func TestFlagNouns(t *testing.T) {
 			func(s *flag.Segment) *int64 { return &s.Row },
 			func(s *flag.Segment) { s.Listed, s.Revision = 3, 2 },
 		})
+	})
+}
+
+// However fast flags change, a set holds what was true at one moment.
+func TestFlagSetIsOneMoment(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		a, b := checkout("a"), checkout("b")
+		configs := []flag.Config{
+			{App: "shop", Environment: "production", Flag: "a"}, {App: "shop", Environment: "production", Flag: "b"},
+		}
+		beta := flag.Segment{App: "shop", Environment: "production", Key: "beta"}
+		must(t, db, func(tx *store.Tx) error {
+			return errors.Join(tx.InsertFlag(ctx, &a), tx.InsertFlag(ctx, &b), tx.InsertFlagConfig(ctx, &configs[0]),
+				tx.InsertFlagConfig(ctx, &configs[1]), tx.InsertSegment(ctx, &beta))
+		})
+		const changes = 150
+		done := make(chan error, 1)
+		go func() {
+			var err error
+			for n := int64(1); n <= changes && err == nil; n++ {
+				err = db.Write(ctx, func(tx *store.Tx) error {
+					configs[0].Revision, configs[1].Revision, beta.Revision, beta.Listed = n, n, n, int(n)
+					_, e := tx.AddMembers(ctx, beta, []string{fmt.Sprint(n)})
+					_, g := tx.RaiseGeneration(ctx, "shop", "production")
+					return errors.Join(e, g, tx.UpdateFlagConfig(ctx, &configs[0]), tx.UpdateFlagConfig(ctx, &configs[1]),
+						tx.UpdateSegment(ctx, &beta))
+				})
+			}
+			done <- err
+		}()
+		for last := int64(0); last < changes; {
+			set, err := db.FlagSet(ctx, "shop", "production")
+			if fault.ReasonOf(err) == "flags_changing" {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := set.Generation
+			if set.Configs[0].Revision != n || set.Configs[1].Revision != n || set.Segments[0].Revision != n ||
+				int64(len(set.Lists["beta"])) != n || n < last {
+				t.Fatalf("after generation %d: %d with revisions %d, %d, %d and %d members", last, n, set.Configs[0].Revision,
+					set.Configs[1].Revision, set.Segments[0].Revision, len(set.Lists["beta"]))
+			}
+			last = n
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	})
 }

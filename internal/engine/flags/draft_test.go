@@ -342,3 +342,22 @@ func TestADraftOutlivesTheNodeThatHeldIt(t *testing.T) {
 		}
 	})
 }
+
+// What was shown is what is made, whatever became of where it was copied from.
+func TestWhatIsApprovedIsWhatWasShown(t *testing.T) {
+	each(t, asking, func(t *testing.T, w *world) {
+		e, stop := w.node(asking)
+		defer stop()
+		w.create("checkout")
+		w.done(flags.Order{Kind: flags.Rollout, Flag: "checkout", Environment: "staging", Share: 5})
+		out, err := w.Do(w.ctx, ada(), flags.Order{Kind: flags.Promote, Flag: "checkout", Environment: "production",
+			From: "staging"}, flags.How{})
+		w.ok(err)
+		w.done(flags.Order{Kind: flags.Rollout, Flag: "checkout", Environment: "staging", Share: 90})
+		w.ok(w.vote(e, pia(), out.Draft.Request, true))
+		w.ended(out.Draft.ID, flag.Applied)
+		if c := w.config("checkout", "production"); c.Default.Split[0].Weight != 500 {
+			t.Errorf("approved at 5 %%, made: %+v", c.Default)
+		}
+	})
+}
