@@ -44,7 +44,11 @@ func (s *Web) segmentPage(v *visit) (templ.Component, error) {
 			return nil, err
 		}
 	}
-	return page.Segment(v.frame, g, members.Items), nil
+	h, err := s.Desk.Flags.SegmentHistory(v.r.Context(), v.who, key, environment, v.query("cursor"), 10)
+	if err != nil {
+		return nil, err
+	}
+	return page.Segment(v.frame, g, members.Items, h), nil
 }
 
 // editable are the environments in which the viewer may edit flags.

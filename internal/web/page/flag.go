@@ -205,24 +205,31 @@ func flagActions(f Frame, x api.Flag, c api.FlagConfig, u *api.FlagUsage) []api.
 		why = "Needs the permission flag:switch in " + c.Environment + "."
 	}
 	if !c.On {
-		on := api.Action{Name: "on", Title: "Turn on in " + c.Environment, Primary: true, Disabled: why,
-			Effect: "The rules decide again, at once: " + lowerFirst(defaultSays(c)), Undo: "Turn it off."}
-		return []api.Action{on}
+		all := []api.Action{{Name: "on", Title: "Turn on in " + c.Environment, Primary: true, Disabled: why,
+			Effect: "The rules decide again, at once: " + lowerFirst(defaultSays(c)), Undo: "Turn it off."}}
+		return append(all, shareAction(f, x, c)...)
 	}
 	off := api.Action{Name: "off", Title: "Turn off in " + c.Environment, Dangers: true, Primary: true, Reason: true,
 		Disabled: why, Effect: offEffect(c, u), Undo: "Turn it on again: the rules are kept as they are."}
-	all := []api.Action{off}
-	if c.Ramp == "" && len(c.Targeting) == 0 && len(x.Variants) > 1 {
-		edit := ""
-		if !f.mayIn("flag:edit", c.Environment) {
-			edit = "Needs the permission flag:edit in " + c.Environment + "."
-		}
-		all = append(all, api.Action{Name: "rollout", Title: "Set the share", Disabled: edit,
-			Effect: "Users whom no rule serves get “" + x.Variants[raised(x, c)].Name + "” up to the share that you enter. " +
-				"Whoever has it keeps it when the share grows.",
-			Undo: "Set it back to " + shareNow(c) + "."})
+	return append([]api.Action{off}, shareAction(f, x, c)...)
+}
+
+// shareAction sets the share, where there is one and no ramp has it.
+func shareAction(f Frame, x api.Flag, c api.FlagConfig) []api.Action {
+	if c.Ramp != "" || len(c.Targeting) > 0 || len(x.Variants) < 2 {
+		return nil
 	}
-	return all
+	why := ""
+	if !f.mayIn("flag:edit", c.Environment) {
+		why = "Needs the permission flag:edit in " + c.Environment + "."
+	}
+	effect := "Users whom no rule serves get “" + x.Variants[raised(x, c)].Name + "” up to the share that you enter. " +
+		"Whoever has it keeps it when the share grows."
+	if !c.On {
+		effect += " Nobody sees it before the flag is on."
+	}
+	return []api.Action{{Name: "rollout", Title: "Set the share", Disabled: why, Effect: effect,
+		Undo: "Set it back to " + shareNow(c) + "."}}
 }
 
 // raised is the variant that a share raises: the split's first, else the first of the flag.

@@ -66,7 +66,8 @@ func rampAffects(c api.FlagConfig, in RampFields, u *api.FlagUsage) []string {
 			"judge by.")
 	}
 	if !c.On {
-		out = append(out, "The flag is off: the ramp turns it on.")
+		out = append(out, "The flag is off: set its share to 0 % and turn it on first, so that everybody begins with “"+
+			in.Against+"”.")
 	}
 	return append(out, "Whoever gets “"+in.Variant+"” keeps it while the share rises.")
 }

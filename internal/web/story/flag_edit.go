@@ -201,13 +201,13 @@ func segmentStories() []Story {
 		}),
 		flagAt("segments/empty", "/segments", func(f page.Frame) templ.Component { return page.SegmentList(f, nil) }),
 		flagAt("segment/rules", path, func(f page.Frame) templ.Component {
-			return page.Segment(f, s, []string{"kim",
-				"omar"})
+			return page.Segment(f, s, []string{"kim", "omar"}, history())
 		}),
-		flagAt("segment/million", path, func(f page.Frame) templ.Component { return page.Segment(f, big, first) }),
+		flagAt("segment/million", path, func(f page.Frame) templ.Component {
+			return page.Segment(f, big, first, api.FlagHistory{})
+		}),
 		flagAt("segment/hostile", path, func(f page.Frame) templ.Component {
-			return page.Segment(f, bad,
-				[]string{hostile})
+			return page.Segment(f, bad, []string{hostile}, api.FlagHistory{})
 		}),
 		flagAt("segment/edit", path+"/edit", func(f page.Frame) templ.Component {
 			return page.SegmentEdit(f, ruleform.OfSegment(s), nil, nil)
