@@ -121,7 +121,9 @@ func Run(ctx context.Context, o Options, args []string) int {
 	if err == nil {
 		return 0
 	}
-	for _, complaint := range []string{"required flag", "if any flags in the group", "unknown command"} { // cobra's own
+	for _, complaint := range []string{ // cobra's own
+		"required flag", "if any flags in the group", "at least one of the flags in the group", "unknown command",
+	} {
 		if _, said := errors.AsType[*fault.Error](err); !said && strings.HasPrefix(err.Error(), complaint) {
 			err = usage(cmd, err)
 		}

@@ -208,3 +208,31 @@ func TestOffGoesPastAServer(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// Changes wait for their time, are listed, and can be taken back.
+func TestChangesThatWait(t *testing.T) {
+	ada := signedIn(t)
+	ada.must("", "flag", "create", "checkout")
+	out := ada.must("", "flag", "schedule", "checkout", "-e", "production", "--at", "2h", "--on", "--reason", "launch").out
+	if !strings.Contains(out, "flag drafts") {
+		t.Error(out)
+	}
+	page := decode[api.FlagDraftPage](t, ada.must("", "flag", "drafts", "--json"))
+	if len(page.Items) != 1 || page.Items[0].State != "scheduled" {
+		t.Fatalf("%+v", page)
+	}
+	ada.must("", "flag", "drafts", "discard", page.Items[0].ID, "--reason", "not yet")
+	if out := ada.must("", "flag", "drafts").out; !strings.Contains(out, "No change waits") {
+		t.Error(out)
+	}
+	for _, bad := range [][]string{
+		{"flag", "schedule", "checkout", "-e", "production", "--on"},
+		{"flag", "schedule", "checkout", "-e", "production", "--at", "soon", "--on"},
+		{"flag", "schedule", "checkout", "-e", "production", "--at", "2h"},
+		{"flag", "schedule", "checkout", "-e", "production", "--at", "2h", "--rollout", "much"},
+	} {
+		if r := ada.run("", bad...); r.code != 2 {
+			t.Errorf("%v: %+v", bad, r)
+		}
+	}
+}
