@@ -2,6 +2,7 @@ package document
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -103,8 +104,16 @@ func (n *Node) flow() string {
 		return "{" + strings.Join(parts, ", ") + "}"
 	case n.Plain && consists(n.Text, lower+upper+digits, lower+upper+digits+"_./% -") && !strings.HasSuffix(n.Text, " "):
 		return n.Text // it stood without quotes, so it can again
+	case n.Plain && isNumber(n.Text):
+		return n.Text
 	}
 	return Quote(n.Text)
+}
+
+// isNumber reports whether s is a number as JSON has them, which begins with a sign perhaps.
+func isNumber(s string) bool {
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil && consists(strings.TrimPrefix(s, "-"), digits, digits+".eE+-")
 }
 
 // isPair reports whether s reads like release:start, which as a key at the
