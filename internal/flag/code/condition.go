@@ -2,8 +2,7 @@
 // line, and whole environments as a file in a repository.
 //
 // Parse reads such a file strictly, with the place of everything that is wrong, and
-// File.YAML writes one that reads the same. Compare says what must be done so that
-// what is there becomes what the file says. Nothing here asks a server.
+// File.YAML writes one that reads the same. Nothing here asks a server.
 package code
 
 import (

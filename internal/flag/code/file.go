@@ -15,7 +15,13 @@ import (
 type File struct {
 	App      string // empty: not said
 	Flags    []Flag
-	Segments []flag.Segment
+	Segments []Segment
+}
+
+// Segment is a segment of an environment.
+type Segment struct {
+	flag.Segment
+	Members *[]string // whom it names; nil: the file does not say
 }
 
 // Flag is a flag with what it does in each environment that is spoken of.
@@ -72,6 +78,7 @@ type (
 		Any         []conditions `yaml:"any"`
 		By          string       `yaml:"by"`
 		Excluded    []string     `yaml:"excluded"`
+		Members     *[]string    `yaml:"members"`
 	}
 	longServe struct {
 		Variant string     `yaml:"variant"`
@@ -219,6 +226,10 @@ func Parse(name string, src []byte) (*File, error) {
 	}
 	var r root
 	(&document.Decoder{Problems: problems}).Decode(tree, &r)
+	if len(problems.List) > 0 { // what follows from a word that was misread helps nobody
+		problems.Sort()
+		return nil, problems
+	}
 	f := &File{App: r.App}
 	for _, e := range r.Flags {
 		one := e.value.flag(e.key)
@@ -305,8 +316,10 @@ func (s configShape) config(key, environment string) Config {
 	return c
 }
 
-func (s groupShape) segment(key, environment string) flag.Segment {
-	g := flag.Segment{Key: key, Environment: environment, Description: s.Description, By: s.By, Excluded: s.Excluded}
+func (s groupShape) segment(key, environment string) Segment {
+	g := Segment{Members: s.Members, Segment: flag.Segment{
+		Key: key, Environment: environment, Description: s.Description, By: s.By, Excluded: s.Excluded,
+	}}
 	for _, group := range s.Any {
 		g.Any = append(g.Any, group)
 	}

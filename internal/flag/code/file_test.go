@@ -59,14 +59,17 @@ func TestParse(t *testing.T) {
 		Rules: []flag.Rule{
 			{If: []flag.Condition{{Segment: "beta"}}, Serve: flag.Serve{Variant: "on"}},
 			{If: []flag.Condition{
-				{Attribute: "plan", Op: flag.Equals, Values: []any{"pro"}}, {Attribute: "age", Op: flag.AtLeast, Values: []any{18.0}},
-			}, Serve: flag.Serve{By: "company", Split: []flag.Portion{{Variant: "on", Weight: 25}, {Variant: "off", Weight: 75}}}},
+				{Attribute: "plan", Op: flag.Equals, Values: []any{"pro"}}, {Attribute: "age", Op: flag.AtLeast,
+					Values: []any{18.0}},
+			}, Serve: flag.Serve{By: "company", Split: []flag.Portion{{Variant: "on", Weight: 25}, {Variant: "off",
+				Weight: 75}}}},
 		}, Default: flag.Serve{Variant: "off"},
 	}
 	if diff := cmp.Diff(want, checkout.Configs[0].Config); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if !checkout.Configs[0].Switched || f.flag("color").Configs[0].Switched || f.App != "shop" || len(checkout.Variants) != 2 ||
+	if !checkout.Configs[0].Switched || f.flag("color").Configs[0].Switched || f.App != "shop" ||
+		len(checkout.Variants) != 2 ||
 		!checkout.Expires.Equal(time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)) {
 		t.Errorf("%+v", f)
 	}
@@ -122,7 +125,8 @@ func anyFile(r *rand.Rand) *File {
 		if r.IntN(2) == 0 {
 			return flag.Serve{Variant: word()}
 		}
-		return flag.Serve{By: "x.y", Salt: free(), Split: []flag.Portion{{Variant: "on", Weight: r.IntN(9)}, {Variant: "off", Weight: 1}}}
+		return flag.Serve{By: "x.y", Salt: free(), Split: []flag.Portion{{Variant: "on", Weight: r.IntN(9)},
+			{Variant: "off", Weight: 1}}}
 	}
 	f := &File{App: "shop"}
 	for i := range r.IntN(4) {
@@ -147,8 +151,9 @@ func anyFile(r *rand.Rand) *File {
 		f.Flags = append(f.Flags, one)
 	}
 	for i := range r.IntN(3) {
-		f.Segments = append(f.Segments, flag.Segment{Key: fmt.Sprintf("s%d", i), Environment: "staging", Description: free(),
-			Any: [][]flag.Condition{conditions(), conditions()}, By: "x.y", Excluded: []string{"u", "5"}})
+		f.Segments = append(f.Segments, Segment{Members: &[]string{"u-1", "5"}, Segment: flag.Segment{
+			Key: fmt.Sprintf("s%d", i), Environment: "staging", Description: free(), By: "x.y", Excluded: []string{"u", "5"},
+			Any: [][]flag.Condition{conditions(), conditions()}}})
 	}
 	return f
 }
@@ -170,4 +175,42 @@ func TestAFileThatIsWrittenReadsTheSame(t *testing.T) {
 			t.Fatalf("(-want +got):\n%s\n%s", diff, f.YAML())
 		}
 	}
+}
+
+func (f *File) flag(key string) *Flag {
+	for i := range f.Flags {
+		if f.Flags[i].Key == key {
+			return &f.Flags[i]
+		}
+	}
+	return nil
+}
+
+// FuzzParse: whatever is read is written so that it reads the same.
+func FuzzParse(f *testing.F) {
+	f.Add(example)
+	f.Add("flags: {a: {}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		first, err := Parse("flags.yaml", []byte(text))
+		if err != nil {
+			return
+		}
+		again, err := Parse("flags.yaml", []byte(first.YAML()))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, first.YAML())
+		}
+		if a, b := first.YAML(), again.YAML(); a != b {
+			t.Errorf("%s\n%s", a, b)
+		}
+	})
+}
+
+// normal is a JSON text in the form that only its meaning decides.
+func normal(raw json.RawMessage) []byte {
+	var v any
+	if json.Unmarshal(raw, &v) != nil {
+		return raw
+	}
+	out, _ := json.Marshal(v) // it came from JSON
+	return out
 }

@@ -13,7 +13,8 @@ import (
 )
 
 const head = `# Feature flags as code: slipway flag apply reconciles what there is with this file.
-# Where "on" is left out, whoever switched the flag last decides. Members of segments are not in here.
+# Where "on" is left out, whoever switched the flag last decides. Where segments have
+# no "members", those whom they name stay.
 `
 
 // YAML writes a file that Parse reads the same. What is as it is by itself is left out, and so are ids of rules.
@@ -145,7 +146,7 @@ func serving(s flag.Serve) *document.Node {
 	return n
 }
 
-func groups(g flag.Segment) *document.Node {
+func groups(g Segment) *document.Node {
 	n, all := mapping(), list()
 	for _, group := range g.Any {
 		all.Items = append(all.Items, lines(group))
@@ -154,6 +155,9 @@ func groups(g flag.Segment) *document.Node {
 	add(n, "by", text(g.By), g.By != "")
 	add(n, "any", all, len(g.Any) > 0)
 	add(n, "excluded", textList(g.Excluded), len(g.Excluded) > 0)
+	if g.Members != nil {
+		add(n, "members", textList(*g.Members), true)
+	}
 	return n
 }
 
