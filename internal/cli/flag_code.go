@@ -281,7 +281,7 @@ func (c *cli) flagExport() *cobra.Command {
 		}),
 	}
 	environmentFlag(cmd, &environment,
-		"only this one (file: default all; flagd: default SLIPWAY_ENVIRONMENT, or production)")
+		"only this one (default: all; for flagd SLIPWAY_ENVIRONMENT, or production)")
 	cmd.Flags().StringVar(&format, "format", "file", "file or flagd")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write (default: standard output)")
 	return cmd
