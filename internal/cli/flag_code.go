@@ -287,7 +287,7 @@ func (c *cli) flagExport() *cobra.Command {
 	return cmd
 }
 
-const importHelp = `Bring in the flags of another system from what it exports, after showing the plan and what did not map.
+const importHelp = `Bring in flags of another system from what it exports, after showing the plan and what did not map.
 
 Configurations that would serve users something else come in switched off. Flags that are here already are
 changed to what the export says.`
