@@ -69,11 +69,11 @@ func take(m map[string]json.RawMessage, key, path, want string, into any) error 
 
 // ParseDocument reads flagd's format: flags by key, or a list of flags with their keys.
 func ParseDocument(text []byte) (*Document, error) {
-	if err := json.Unmarshal(text, new(json.RawMessage)); err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "bad_flags", "The flag definitions are no JSON.")
-	}
 	m, err := fields(text, "The document")
 	if err != nil {
+		if !json.Valid(text) {
+			return nil, fault.New(fault.Invalid, "bad_flags", "The flag definitions are no JSON.")
+		}
 		return nil, err
 	}
 	d := &Document{Flags: map[string]Definition{}}
@@ -162,7 +162,7 @@ func (d *Document) evaluators() []string {
 
 // JSON prints the document, the same text for the same document.
 func (d *Document) JSON() []byte {
-	text, err := json.Marshal(d)
+	text, err := d.MarshalJSON()
 	if err != nil {
 		return nil // not reached: its raw texts were JSON when they were read
 	}
@@ -195,7 +195,13 @@ func (d *Document) MarshalJSON() ([]byte, error) {
 	if named.Len() > 0 {
 		out.Evaluators = slices.Concat([]byte{'{'}, named.Bytes(), []byte{'}'})
 	}
-	return json.Marshal(out)
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false) // people read it, too
+	if err := encoder.Encode(out); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(b.Bytes()), nil
 }
 
 // UnmarshalJSON is ParseDocument.

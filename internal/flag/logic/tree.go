@@ -227,18 +227,23 @@ func (r *reader) text() string {
 	}
 	r.i = min(r.i+1, len(r.src))
 	raw := r.src[start:r.i]
-	var s string
-	if (escaped || !ascii(raw)) && json.Unmarshal([]byte(raw), &s) == nil {
-		return s // mends what is no UTF-8, too
+	if escaped || !ascii(raw) {
+		return unescape(raw)
 	}
 	return raw[1 : len(raw)-1]
 }
 
-// Keys are the keys of a JSON object in JavaScript's order; nil of anything else.
-func Keys(src []byte) []string {
-	if !json.Valid(src) {
-		return nil
+// unescape reads a string with its quotes, and mends what is no UTF-8.
+func unescape(raw string) string {
+	var s string
+	if json.Unmarshal([]byte(raw), &s) != nil {
+		return "" // not reached with valid JSON
 	}
+	return s
+}
+
+// Keys are the keys of a JSON object, which must be valid, in JavaScript's order; nil of anything else.
+func Keys(src []byte) []string {
 	r := &reader{src: string(src)}
 	if r.blank() != '{' {
 		return nil
