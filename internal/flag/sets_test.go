@@ -160,3 +160,19 @@ func TestSetsAllocateNothing(t *testing.T) {
 		}
 	}
 }
+
+// The third version of fractional hashes an encoding, which is made on the stack.
+func TestThirdEditionAllocatesNothing(t *testing.T) {
+	for _, rule := range []string{
+		`{"fractional":[["a",1],["b",1]]}`, `{"fractional":[{"var":"age"},["a",1],["b",1]]}`,
+		`{"fractional":[{"var":"email"},["a",1],["b",1]]}`,
+	} {
+		s := read(t, dict{"flags": dict{"f": dict{"state": "ENABLED", "variants": dict{"a": 1, "b": 2},
+			"metadata": dict{"bucketing": 3}, "targeting": json.RawMessage(rule)}}})
+		who := flag.NewContext("user-1", decoded(t, somebody()))
+		n := testing.AllocsPerRun(10, func() { s.Evaluate("f", who, time.Time{}) })
+		if got := s.Evaluate("f", who, time.Time{}); n > 0 || got.Reason != flag.TargetingMatch {
+			t.Errorf("%g allocations for %s, which is %v", n, rule, got)
+		}
+	}
+}

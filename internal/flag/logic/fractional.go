@@ -164,8 +164,9 @@ func (e *env) place(s *split, by value) value {
 	if by.k == kText && e.edition < Cbor {
 		return e.pick(s, bucket.HashUnits(by.s, ""))
 	}
+	var stack [256]byte
 	if by.k != kUndefined {
-		return e.pick(s, bucket.Hash(e.cbor(nil, by), nil))
+		return e.pick(s, bucket.Hash(e.cbor(stack[:0], by), nil))
 	}
 	if e.edition < Cbor && e.ctx.targetingKey != "" {
 		return e.pick(s, bucket.HashUnits(e.flag, e.ctx.targetingKey))
@@ -177,7 +178,6 @@ func (e *env) place(s *split, by value) value {
 	if e.edition < Cbor {
 		return e.pick(s, bucket.HashUnits(e.flag, e.text(key)))
 	}
-	var stack [256]byte
 	b := e.cbor(append(stack[:0], 0x82), text(e.flag))
 	return e.pick(s, bucket.Hash(e.cbor(b, key), nil))
 }
