@@ -72,7 +72,7 @@ func flagStories() []Story {
 	waiting.Drafts = drafts()[:1]
 	ramp := parts()
 	ramp.Usage = usage("new-checkout", two, "on")
-	ramp.Ramp, ramp.Canary = ptr(rampRelease()), ptr(canary(0))
+	ramp.Ramp, ramp.Canary = ptr(rampRelease()), ptr(rampCanary())
 	five := page.FlagParts{Usage: usage("search-ranking", map[string]int64{"control": 210, "bm25": 190, "vector": 160,
 		"hybrid": 120, "hybrid-rerank": 60}, "vector")}
 	return []Story{
@@ -123,4 +123,21 @@ func rampRelease() api.Release {
 		"failed, 0.49 % of "+
 		"5,520.")
 	return r
+}
+
+// rampCanary is what was measured of the ramp: the canary's twenty minutes, on to 25 %.
+func rampCanary() api.Canary {
+	c := canary(0)
+	for i := range c.Shares {
+		if c.Shares[i].Share == 10 {
+			c.Shares[i].Share = 25
+		}
+	}
+	for i := range c.Measured {
+		if m := &c.Measured[i]; m.Intended == 10 {
+			off := m.Share - m.Intended
+			m.Intended, m.Share, m.Low, m.High = 25, 25+off, 25+off-0.9, 25+off+0.9
+		}
+	}
+	return c
 }
