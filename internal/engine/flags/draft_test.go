@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -162,20 +163,42 @@ func TestSegmentsNeedApprovalToo(t *testing.T) {
 	each(t, asking, func(t *testing.T, w *world) {
 		e, stop := w.node(asking)
 		defer stop()
-		w.segment("beta", "production") // nobody asks for a new one yet
+		w.segment("beta", "production")
+		free, err := w.ChangeSegment(w.ctx, ada(), flags.SegmentOrder{Key: "beta", Environment: "production",
+			Members: &flags.Members{Add: []string{"u0"}}}, flags.When{})
+		w.ok(err)
+		if free.Draft.ID != "" || free.Segment.Listed != 1 {
+			t.Fatalf("a change waits of what no flag asks for: %+v", free)
+		}
+		w.create("checkout")
+		ask := w.config("checkout", "production")
+		ask.Rules = []flag.Rule{{If: []flag.Condition{{Segment: "beta"}}, Serve: flag.Serve{Variant: "on"}}}
+		asked, err := w.Do(w.ctx, ada(), flags.Order{Kind: flags.Put, Flag: "checkout", Environment: "production",
+			Config: ask}, flags.How{})
+		w.ok(err)
+		if asked.Draft.ID == "" { // from here on the segment is not filled alone, before this is approved
+			t.Fatalf("a change did not wait: %+v", asked)
+		}
 		out, err := w.ChangeSegment(w.ctx, ada(), flags.SegmentOrder{Key: "beta", Environment: "production",
 			Members: &flags.Members{Add: []string{"u2", "u1", "u2"}}}, flags.When{})
 		w.ok(err)
-		if out.Draft.ID == "" || out.Segment.Listed != 0 {
+		if out.Draft.ID == "" || out.Segment.Listed != 1 {
 			t.Fatalf("members were added that wait: %+v", out)
 		}
 		w.ok(w.vote(e, pia(), out.Draft.Request, true))
 		w.ended(out.Draft.ID, flag.Applied)
 		s, err := w.DB.Segment(w.ctx, "shop", "production", "beta")
 		w.ok(err)
-		if s.Listed != 2 || s.UpdatedBy != "user:ada" {
+		if s.Listed != 3 || s.UpdatedBy != "user:ada" {
 			t.Errorf("approved: %+v", s)
 		}
+		many := make([]string, 10_001)
+		for i := range many {
+			many[i] = fmt.Sprint("x", i)
+		}
+		_, err = w.ChangeSegment(w.ctx, ada(), flags.SegmentOrder{Key: "beta", Environment: "production",
+			Members: &flags.Members{Add: many}}, flags.When{})
+		w.refused(err, fault.Refused, "too_many_members")
 		out, err = w.ChangeSegment(w.ctx, ada(), flags.SegmentOrder{Key: "beta", Environment: "production",
 			Put: &flag.Segment{Excluded: []string{"u1"}}}, flags.When{})
 		w.ok(err)
@@ -194,7 +217,7 @@ func TestScheduledChangesAreMadeOnce(t *testing.T) {
 		const env = "production"
 		now, err := w.DB.Now(w.ctx)
 		w.ok(err)
-		at := flags.How{When: flags.When{At: now.Add(150 * time.Millisecond)}}
+		at := flags.How{When: flags.When{At: now.Add(1500 * time.Millisecond)}}
 		var ids []string
 		for range 5 {
 			for _, o := range []flags.Order{{Kind: flags.On}, {Kind: flags.Rollout, Share: 40}} {
@@ -238,7 +261,7 @@ func TestAScheduledConfigurationFailsOnWhatItWasNotMadeFor(t *testing.T) {
 		put := w.config("checkout", "staging")
 		put.Default = flag.Serve{Variant: "off"}
 		out, err := w.Do(w.ctx, ada(), flags.Order{Kind: flags.Put, Flag: "checkout", Environment: "staging", Config: put},
-			flags.How{When: flags.When{At: now.Add(50 * time.Millisecond)}})
+			flags.How{When: flags.When{At: now.Add(400 * time.Millisecond)}})
 		w.ok(err)
 		w.done(flags.Order{Kind: flags.Rollout, Flag: "checkout", Environment: "staging", Share: 7})
 		_, stop := w.node(plain)
@@ -316,7 +339,7 @@ func TestADraftOutlivesTheNodeThatHeldIt(t *testing.T) {
 		now, err := w.DB.Now(w.ctx)
 		w.ok(err)
 		out, err := w.Do(w.ctx, ada(), flags.Order{Kind: flags.On, Flag: "checkout", Environment: "production"},
-			flags.How{When: flags.When{At: now.Add(time.Millisecond)}})
+			flags.How{When: flags.When{At: now.Add(400 * time.Millisecond)}})
 		w.ok(err)
 		var held []store.Work
 		w.until("a node takes it", func() bool {

@@ -57,7 +57,10 @@ func (w *Writer) ChangeSegment(
 		if err != nil {
 			return err
 		}
-		held := len(w.asks(o.Environment)) > 0 && w.alters(out.Segment, o)
+		held, err := w.holdsSegment(ctx, tx, out.Segment, o)
+		if err != nil {
+			return err
+		}
 		if !held && !when.waits() {
 			out.Segment, err = w.doSegment(ctx, tx, who, o)
 			return err
@@ -101,8 +104,46 @@ func noSegment(o SegmentOrder) error {
 	return fault.New(fault.NotFound, "not_found", "There is no segment %s in %s.", o.Key, o.Environment)
 }
 
+// mostProposed is how many members a change may have that waits for approval: it is kept as a whole until then.
+const mostProposed = 10_000
+
+// holdsSegment reports whether a change waits for approval: it changes who is in a segment that a flag asks for, or
+// would by a change that waits itself. While nobody asks for a segment it can be filled with a million members.
+func (w *Writer) holdsSegment(ctx context.Context, tx *store.Tx, s flag.Segment, o SegmentOrder) (bool, error) {
+	if len(w.asks(o.Environment)) == 0 || !alters(s, o) {
+		return false, nil
+	}
+	configs, err := tx.FlagConfigsIn(ctx, w.app(), o.Environment)
+	if err != nil {
+		return false, err
+	}
+	open, err := tx.OpenFlagDrafts(ctx, w.app())
+	if err != nil {
+		return false, err
+	}
+	for _, d := range open {
+		var c flag.Config
+		if d.Flag == "" || d.Environment != o.Environment {
+			continue
+		}
+		if err := json.Unmarshal(d.After, &c); err != nil {
+			return false, fmt.Errorf("read the draft %s: %w", d.ID, err)
+		}
+		configs = append(configs, c)
+	}
+	if len((&flag.Set{Configs: configs}).SegmentUses(s.Key)) == 0 {
+		return false, nil
+	}
+	if o.Members != nil && len(o.Members.Add)+len(o.Members.Remove) > mostProposed {
+		return false, fault.New(fault.Refused, "too_many_members",
+			"A change of %s that people approve may name %d users at most. Fill another segment, and propose to ask for that.",
+			s.Key, mostProposed)
+	}
+	return true, nil
+}
+
 // alters reports whether an order changes who is in a segment.
-func (w *Writer) alters(s flag.Segment, o SegmentOrder) bool {
+func alters(s flag.Segment, o SegmentOrder) bool {
 	if o.Put == nil {
 		return true
 	}
