@@ -168,7 +168,7 @@ var table = map[string]rule{
 	"sim":           {may: []string{"bucket", "fault", "metric"}, goes: 1},
 	"demo": {may: []string{"api", "app", "cli", "client", "edge", "fault", "ident", "sim", "strategy",
 		"telemetry"}, goes: 1},
-	"story/clients": {may: []string{"api", "app", "client", "strategy"}},
+	"story/clients": {may: []string{"api", "app", "client", "credential", "flag", "store", "strategy"}},
 	"story/next":    {may: []string{"api", "app", "client", "edge", "edge/follow", "fault", "store", "strategy"}},
 	"story": {
 		may: []string{"api", "app", "client", "edge", "edge/follow", "event", "fault", "sim", "store", "strategy"},

@@ -59,7 +59,6 @@ type Options struct {
 
 	Prometheus *prometheus.Options // where a Prometheus is; nil: none is asked
 	Late       time.Duration       // how long custom metrics may take to arrive; 2 min
-	FlagRate   float64             // requests for flags a second that one key may make of this node; 20,000
 }
 
 // App is the program.

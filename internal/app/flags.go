@@ -23,7 +23,6 @@ func (a *App) openFlags(key ed25519.PrivateKey, m *telemetry.Metrics) {
 	secret := sha256.Sum256(append([]byte("the addresses of event streams of flags\n"), key.Seed()...))
 	a.door = ofrep.New(ofrep.Options{
 		Flags: a.flags, Token: a.People.FromToken, Secret: secret[:], Log: a.opts.Log, Stop: a.stop, Panicked: m.Panic,
-		Rate: a.opts.FlagRate,
 	})
 	m.Gauge("slipway_flag_streams", "Event streams of flags that are open.",
 		func() float64 { return float64(a.door.Numbers().Streams) })
