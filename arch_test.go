@@ -36,7 +36,7 @@ var table = map[string]rule{
 	".":           {},
 	"api":         {pure: true},
 	"client":      {may: []string{"api"}},
-	"openfeature": {may: []string{"api", "fault", "flag"}, goes: 1},
+	"openfeature": {may: []string{"api", "fault", "flag", "flagset/follow"}, goes: 1},
 	"cmd/slipway": {may: []string{"api", "app", "cli", "client", "demo", "fault"}, goes: 1},
 
 	// The domain.
@@ -128,6 +128,7 @@ var table = map[string]rule{
 	},
 	"live":                  {may: []string{"event", "store"}, goes: 1},
 	"flagset":               {may: []string{"flag", "live", "store"}},
+	"flagset/follow":        {may: []string{"api", "fault", "flag"}},
 	"ofrep":                 {may: []string{"access", "api", "fault", "flag", "flagset"}},
 	"provider":              {may: []string{"fault"}},
 	"provider/providertest": {may: []string{"fault", "provider"}},

@@ -15,13 +15,11 @@
 package openfeature
 
 import (
-	"cmp"
 	"context"
-	"errors"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,53 +28,53 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/flagset/follow"
 )
 
 // name is what the provider is called in events and hooks.
 const name = "slipway"
 
 // Option changes how a Provider works.
-type Option func(*Provider)
+type Option func(*settings)
+
+// settings are what options change.
+type settings struct {
+	follow.Options
+	patience time.Duration
+	every    time.Duration
+}
 
 // WithFile keeps the last good flags in a file. A program that starts while no server answers begins with them. The
 // file is for this key alone, and only its owner can read it: rules may name people.
-func WithFile(path string) Option { return func(p *Provider) { p.file = path } }
+func WithFile(path string) Option { return func(s *settings) { s.File = path } }
 
 // WithHTTPClient sends requests through another client. It must not have a Timeout: the event stream stays open.
-func WithHTTPClient(c *http.Client) Option { return func(p *Provider) { p.http = c } }
+func WithHTTPClient(c *http.Client) Option { return func(s *settings) { s.HTTP = c } }
 
 // WithLogger tells a logger what goes wrong. Without it only events do.
-func WithLogger(l *slog.Logger) Option { return func(p *Provider) { p.log = l } }
+func WithLogger(l *slog.Logger) Option { return func(s *settings) { s.Log = l } }
 
 // WithPatience bounds how long the start waits for the first answer; 10 s without it.
-func WithPatience(d time.Duration) Option { return func(p *Provider) { p.patience = d } }
+func WithPatience(d time.Duration) Option { return func(s *settings) { s.patience = d } }
 
 // WithRetry sets the first and the longest pause after a failure; 250 ms and 30 s without it. While the event stream
 // can't be opened the flags are fetched at each attempt, so the longest pause is also how often they are polled then.
 func WithRetry(first, longest time.Duration) Option {
-	return func(p *Provider) { p.retry, p.longest = first, longest }
+	return func(s *settings) { s.Retry, s.Longest = first, longest }
 }
 
 // WithReports sets how often sums of what was served are sent; a minute without it, and 0 sends none.
-func WithReports(every time.Duration) Option { return func(p *Provider) { p.every = every } }
+func WithReports(every time.Duration) Option { return func(s *settings) { s.every = every } }
 
 // Provider evaluates the flags of one environment. It implements the OpenFeature SDK's FeatureProvider,
 // ContextAwareStateHandler and EventHandler.
 type Provider struct {
-	base, key      string
-	file           string
-	http           *http.Client
-	log            *slog.Logger
-	patience       time.Duration
-	retry, longest time.Duration
-	every          time.Duration
-	silence        time.Duration // how long the stream may be without a sign of life
-	age            time.Duration // after which the stream is opened anew
-
-	current atomic.Pointer[snapshot]
-	usage   usage
-	events  chan of.Event
-	said    announced // of the goroutine that follows
+	settings settings
+	follower *follow.Follower
+	reporter *follow.Reporter
+	current  atomic.Pointer[snapshot]
+	usage    usage
+	events   chan of.Event
 
 	mu   sync.Mutex
 	stop context.CancelFunc
@@ -86,35 +84,18 @@ type Provider struct {
 // New returns a provider for the Slipway at an address and a server key (slwf_srv_…), which names the environment. It
 // asks nothing yet: the SDK starts it.
 func New(address, key string, options ...Option) (*Provider, error) {
-	u, err := url.Parse(strings.TrimRight(address, "/"))
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" {
-		return nil, fault.New(fault.Invalid, "address_malformed",
-			"%q is no address of a Slipway: it looks like https://slipway.example.com.", address)
-	}
-	if key == "" || strings.ContainsAny(key, "\r\n ") {
-		return nil, fault.New(fault.Invalid, "flag_key_malformed",
-			"The flag key is empty or holds spaces: make one with slipway flag-key create.")
-	}
-	p := &Provider{
-		base: u.String(), key: key, log: slog.New(slog.DiscardHandler), patience: 10 * time.Second,
-		retry: 250 * time.Millisecond, longest: 30 * time.Second, every: time.Minute, silence: 90 * time.Second,
-		age: 10 * time.Minute, events: make(chan of.Event, 64),
-	}
+	p := &Provider{events: make(chan of.Event, 64)}
+	s := &p.settings
+	s.patience, s.every = 10*time.Second, time.Minute
 	for _, option := range options {
-		option(p)
+		option(s)
 	}
-	if p.http == nil {
-		p.http = &http.Client{
-			CheckRedirect: func(*http.Request, []*http.Request) error {
-				return http.ErrUseLastResponse // the key is for this address only
-			},
-			Transport: &http.Transport{
-				Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute,
-				TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 30 * time.Second,
-			},
-		}
+	s.Address, s.Key, s.Agent, s.Took, s.Told = address, key, "slipway-openfeature-go/1", p.took, p.told
+	var err error
+	if p.follower, err = follow.New(s.Options); err != nil {
+		return nil, err
 	}
-	p.retry, p.longest = max(p.retry, time.Millisecond), max(p.retry, p.longest)
+	p.reporter = &follow.Reporter{Follower: p.follower, Due: p.usage.due, Every: s.every}
 	return p, nil
 }
 
@@ -140,14 +121,12 @@ func (p *Provider) InitWithContext(ctx context.Context, _ of.EvaluationContext) 
 	if p.stop != nil {
 		return nil // one provider may be set for several domains
 	}
-	if p.current.Load() == nil && p.file != "" {
-		p.start()
-	}
+	p.follower.Restore()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop, p.done = stop, make(chan struct{})
 	first := make(chan error, 1)
 	go p.run(running, first, p.done)
-	patience := time.NewTimer(p.patience)
+	patience := time.NewTimer(p.settings.patience)
 	defer patience.Stop()
 	var err error
 	select {
@@ -155,13 +134,14 @@ func (p *Provider) InitWithContext(ctx context.Context, _ of.EvaluationContext) 
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-patience.C:
-		err = fault.New(fault.Unavailable, "flags_slow", "%s did not answer within %s.", p.base, p.patience)
+		err = fault.New(fault.Unavailable, "flags_slow", "%s did not answer within %s.", p.follower.Address(),
+			p.settings.patience)
 	}
 	if err == nil || p.current.Load() != nil {
 		return nil
 	}
 	code := of.ProviderNotReadyCode
-	if refusesKey(err) {
+	if follow.RefusesKey(err) {
 		code = of.ProviderFatalCode
 	}
 	return &of.ProviderInitError{ErrorCode: code, Message: err.Error()}
@@ -171,9 +151,9 @@ func (p *Provider) InitWithContext(ctx context.Context, _ of.EvaluationContext) 
 func (p *Provider) run(ctx context.Context, first chan<- error, done chan<- struct{}) {
 	defer close(done)
 	var g errgroup.Group
-	g.Go(func() error { p.follow(ctx, first); return nil })
-	if p.every > 0 {
-		g.Go(func() error { p.report(ctx); return nil })
+	g.Go(func() error { p.follower.Run(ctx, first); return nil })
+	if p.settings.every > 0 {
+		g.Go(func() error { p.reporter.Run(ctx); return nil })
 	}
 	_ = g.Wait() // neither fails
 }
@@ -183,7 +163,7 @@ func (p *Provider) Shutdown() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := p.ShutdownWithContext(ctx); err != nil {
-		p.log.Warn("stop the flags", "error", err)
+		p.emit(of.ProviderError, of.ProviderEventDetails{Message: "The last report was not sent: " + err.Error()})
 	}
 }
 
@@ -201,15 +181,10 @@ func (p *Provider) ShutdownWithContext(ctx context.Context) error {
 		return ctx.Err()
 	}
 	p.stop = nil
-	for range 2 { // what did not arrive before, and what came since
-		if p.every == 0 {
-			break
-		}
-		if err := p.sendUsage(ctx); err != nil {
-			return err
-		}
+	if p.settings.every == 0 {
+		return nil
 	}
-	return nil
+	return p.reporter.Finish(ctx)
 }
 
 // emit hands an event to the SDK. When nobody takes events the oldest goes, so that following never waits.
@@ -228,38 +203,51 @@ func (p *Provider) emit(kind of.EventType, d of.ProviderEventDetails) {
 	}
 }
 
-// announced is what was said last of how it goes.
-type announced struct {
-	state  of.EventType // ready, stale or error
-	detail string
-	failed bool // the attempt before failed too
+// told tells the SDK how it goes.
+func (p *Provider) told(state follow.State, words string) {
+	switch state {
+	case follow.Ready:
+		p.emit(of.ProviderReady, of.ProviderEventDetails{Message: words})
+	case follow.Stale:
+		p.emit(of.ProviderStale, of.ProviderEventDetails{Message: words})
+	case follow.Wrong:
+		p.emit(of.ProviderError, of.ProviderEventDetails{Message: words, ErrorCode: of.GeneralCode})
+	}
 }
 
-// note says how an attempt to have the newest flags went, when that differs from before. A first failure is not spoken
-// of: most are over at the second attempt.
-func (p *Provider) note(err error) {
-	s := &p.said
-	f, refused := errors.AsType[*fault.Error](err)
-	refused = refused && f.Kind != fault.Unavailable
-	switch {
-	case err == nil:
-		if s.state != of.ProviderReady {
-			p.emit(of.ProviderReady, of.ProviderEventDetails{Message: "The flags are those of the server."})
+// snapshot is what flags were at one generation. It never changes.
+type snapshot struct {
+	*follow.Snapshot
+	values map[string]map[string]*served
+}
+
+// served is a variant of a flag with its value, read once, and how often it was served.
+type served struct {
+	value any // of an object nil: everybody gets one of their own
+	count *counter
+}
+
+// took puts flags in force.
+func (p *Provider) took(f *follow.Snapshot, changed []string) {
+	s := &snapshot{Snapshot: f, values: make(map[string]map[string]*served, len(f.Document.Flags))}
+	for key, d := range f.Document.Flags {
+		s.values[key] = make(map[string]*served, len(d.Variants)+1)
+		s.values[key][""] = &served{count: p.usage.counter(key, "")}
+		for variant, raw := range d.Variants {
+			v := &served{count: p.usage.counter(key, variant)}
+			if err := json.Unmarshal(raw, &v.value); err != nil {
+				v.value = nil // it is read again when it is served, and refused then
+			}
+			if _, object := v.value.(map[string]any); object {
+				v.value = nil
+			}
+			s.values[key][variant] = v
 		}
-		*s = announced{state: of.ProviderReady}
-	case refused && s.state == of.ProviderError && s.detail == f.Message:
-	case refused:
-		*s = announced{state: of.ProviderError, detail: f.Message, failed: true}
-		p.log.Error("flags refused", "error", err)
-		p.emit(of.ProviderError, of.ProviderEventDetails{Message: f.Message, ErrorCode: of.GeneralCode})
-	case !s.failed:
-		s.failed = true
-		s.detail = cmp.Or(s.detail, err.Error())
-	case s.state == of.ProviderReady && p.current.Load() != nil:
-		s.state = of.ProviderStale
-		p.log.Warn("flags may be out of date", "error", err)
-		p.emit(of.ProviderStale, of.ProviderEventDetails{
-			Message: "No server answers: the flags are the last that were seen.",
+	}
+	p.current.Store(s)
+	if len(changed) > 0 {
+		p.emit(of.ProviderConfigChange, of.ProviderEventDetails{
+			Message: fmt.Sprintf("Generation %d: %d flags changed.", f.Generation, len(changed)), FlagChanges: changed,
 		})
 	}
 }

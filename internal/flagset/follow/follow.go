@@ -1,4 +1,4 @@
-package openfeature
+package follow
 
 import (
 	"bufio"
@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	of "github.com/open-feature/go-sdk/openfeature"
 
 	"github.com/slipwayhq/slipway/internal/fault"
 )
@@ -34,47 +32,48 @@ const settle = 100 * time.Millisecond
 // spread is how long a key that was just made may take to reach every server.
 const spread = 2 * time.Second
 
-func refusesKey(err error) bool { return fault.ReasonOf(err) == "flag_key_refused" }
+// RefusesKey reports whether a server refused the key.
+func RefusesKey(err error) bool { return fault.ReasonOf(err) == "flag_key_refused" }
 
-// follow keeps the flags those of the server until ctx ends. It tells first how the first attempt went.
-func (p *Provider) follow(ctx context.Context, first chan<- error) {
-	if p.said = (announced{}); p.current.Load() != nil {
-		p.said.state = of.ProviderReady // of the file
+// Run keeps the flags those of the server until ctx ends. It tells first how the first attempt went.
+func (f *Follower) Run(ctx context.Context, first chan<- error) {
+	if f.said = (announced{}); f.current.Load() != nil {
+		f.said.state = Ready // of the file
 	}
-	err := p.fetch(ctx)
-	for began := time.Now(); refusesKey(err) && time.Since(began) < spread; err = p.fetch(ctx) {
-		if !wait(ctx, p.retry) {
+	err := f.fetch(ctx)
+	for began := time.Now(); RefusesKey(err) && time.Since(began) < spread; err = f.fetch(ctx) {
+		if !wait(ctx, f.o.Retry) {
 			break
 		}
 	}
 	first <- err
 	if err == nil {
-		p.said.state = of.ProviderReady // which the SDK says itself
+		f.said.state = Ready // which the SDK says itself
 	}
-	p.said.failed = err != nil
-	pause := p.retry
+	f.said.failed = err != nil
+	pause := f.o.Retry
 	if err != nil && !wait(ctx, pause+settle) {
 		return
 	}
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := p.stream(ctx)
+		err := f.stream(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if err == nil { // it lived its time
-			pause = p.retry
+			pause = f.o.Retry
 			continue
 		}
-		if time.Since(began) > p.longest {
-			pause = p.retry
+		if time.Since(began) > f.o.Longest {
+			pause = f.o.Retry
 		}
-		p.note(p.fetch(ctx)) // in place of the stream
-		p.log.Debug("flags: the event stream ended", "error", err)
+		f.note(f.fetch(ctx)) // in place of the stream
+		f.o.Log.Debug("flags: the event stream ended", "error", err)
 		if !wait(ctx, max(pause/2+rand.N(pause), retryAfter(err))) {
 			return
 		}
-		pause = min(2*pause, p.longest)
+		pause = min(2*pause, f.o.Longest)
 	}
 }
 
@@ -90,27 +89,27 @@ func wait(ctx context.Context, d time.Duration) bool {
 }
 
 // ask sends a request with the key.
-func (p *Provider) ask(
+func (f *Follower) ask(
 	ctx context.Context, method, path string, body []byte, header ...string,
 ) (*http.Response, error) {
 	var content io.Reader
 	if body != nil {
 		content = bytes.NewReader(body)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, p.base+path, content)
+	req, err := http.NewRequestWithContext(ctx, method, f.base+path, content)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
-	req.Header.Set("Authorization", "Bearer "+p.key)
-	req.Header.Set("User-Agent", "slipway-openfeature-go/1")
+	req.Header.Set("Authorization", "Bearer "+f.o.Key)
+	req.Header.Set("User-Agent", f.o.Agent)
 	for i := 0; i+1 < len(header); i += 2 {
 		if header[i+1] != "" {
 			req.Header.Set(header[i], header[i+1])
 		}
 	}
-	resp, err := p.http.Do(req)
+	resp, err := f.o.HTTP.Do(req)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "unreachable", "%s does not answer.", p.base)
+		return nil, fault.Wrap(err, fault.Unavailable, "unreachable", "%s does not answer.", f.base)
 	}
 	return resp, nil
 }
@@ -132,33 +131,33 @@ func retryAfter(err error) time.Duration {
 }
 
 // refusal is what an answer means that is not the wanted one.
-func (p *Provider) refusal(resp *http.Response) error {
+func (f *Follower) refusal(resp *http.Response) error {
 	switch resp.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return fault.New(fault.Denied, "flag_key_refused",
-			"%s refuses the flag key (%s): make one with slipway flag-key create.", p.base, resp.Status)
+			"%s refuses the flag key (%s): make one with slipway flag-key create.", f.base, resp.Status)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
 		if err != nil {
 			seconds = 0
 		}
 		return later{
-			fault.New(fault.Unavailable, "flags_busy", "%s answers %s.", p.base, resp.Status),
+			fault.New(fault.Unavailable, "flags_busy", "%s answers %s.", f.base, resp.Status),
 			min(time.Duration(max(seconds, 0))*time.Second, time.Minute),
 		}
 	}
-	return fault.New(fault.Unavailable, "flags_unexpected", "%s answers %s.", p.base, resp.Status)
+	return fault.New(fault.Unavailable, "flags_unexpected", "%s answers %s.", f.base, resp.Status)
 }
 
 // fetch makes the server's flags those in force.
-func (p *Provider) fetch(ctx context.Context) error {
+func (f *Follower) fetch(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	etag := ""
-	if s := p.current.Load(); s != nil {
-		etag = s.etag
+	if s := f.current.Load(); s != nil {
+		etag = s.ETag
 	}
-	resp, err := p.ask(ctx, http.MethodGet, documentPath, nil, "Accept", "application/json", "If-None-Match", etag)
+	resp, err := f.ask(ctx, http.MethodGet, documentPath, nil, "Accept", "application/json", "If-None-Match", etag)
 	if err != nil {
 		return err
 	}
@@ -168,28 +167,22 @@ func (p *Provider) fetch(ctx context.Context) error {
 		return nil
 	case http.StatusOK:
 	default:
-		return p.refusal(resp)
+		return f.refusal(resp)
 	}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, most))
 	if err != nil {
-		return fault.Wrap(err, fault.Unavailable, "unreachable", "%s was cut off.", p.base)
+		return fault.Wrap(err, fault.Unavailable, "unreachable", "%s was cut off.", f.base)
 	}
-	s, err := p.read(bytes.TrimSpace(text), resp.Header.Get("ETag"))
+	s, err := read(bytes.TrimSpace(text), resp.Header.Get("ETag"))
 	if err != nil {
 		return err
 	}
-	flags, err := p.take(s)
-	if err != nil {
+	if err := f.take(s); err != nil {
 		return err
 	}
-	if len(flags) > 0 {
-		p.emit(of.ProviderConfigChange, of.ProviderEventDetails{
-			Message: fmt.Sprintf("Generation %d: %d flags changed.", s.generation, len(flags)), FlagChanges: flags,
-		})
-	}
-	if p.file != "" {
-		if err := save(p.file, s); err != nil {
-			p.log.Warn("keep the flags", "file", p.file, "error", err)
+	if f.o.File != "" {
+		if err := save(f.o.File, s); err != nil {
+			f.o.Log.Warn("keep the flags", "file", f.o.File, "error", err)
 		}
 	}
 	return nil
@@ -197,31 +190,31 @@ func (p *Provider) fetch(ctx context.Context) error {
 
 // stream follows the event stream. It fetches at its beginning, because something may have changed while there was
 // none, and whenever it is told to. It returns nil when the stream is old enough to be opened anew.
-func (p *Provider) stream(ctx context.Context) error {
-	alive, cancel := context.WithTimeout(ctx, p.age/2+rand.N(p.age))
+func (f *Follower) stream(ctx context.Context) error {
+	alive, cancel := context.WithTimeout(ctx, f.o.Age/2+rand.N(f.o.Age))
 	defer cancel()
 	quiet, stop := context.WithCancel(alive)
 	defer stop()
-	resp, err := p.ask(quiet, http.MethodGet, eventsPath, nil, "Accept", "text/event-stream")
+	resp, err := f.ask(quiet, http.MethodGet, eventsPath, nil, "Accept", "text/event-stream")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return p.refusal(resp)
+		return f.refusal(resp)
 	}
-	err = p.fetch(ctx)
-	p.note(err)
+	err = f.fetch(ctx)
+	f.note(err)
 	if fault.Is(err, fault.Unavailable) {
 		return err
 	}
-	silence := time.AfterFunc(p.silence, stop)
+	silence := time.AfterFunc(f.o.Silence, stop)
 	defer silence.Stop()
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 1<<20)
 	var data []byte
 	for lines.Scan() {
-		silence.Reset(p.silence)
+		silence.Reset(f.o.Silence)
 		line := lines.Bytes()
 		if rest, ok := bytes.CutPrefix(line, []byte("data:")); ok {
 			data = append(data, bytes.TrimPrefix(rest, []byte(" "))...)
@@ -229,7 +222,7 @@ func (p *Provider) stream(ctx context.Context) error {
 		if len(line) > 0 || len(data) == 0 {
 			continue
 		}
-		err, data = p.told(ctx, data), nil
+		err, data = f.told(ctx, data), nil
 		if fault.Is(err, fault.Unavailable) {
 			return err
 		}
@@ -237,22 +230,22 @@ func (p *Provider) stream(ctx context.Context) error {
 	if alive.Err() != nil {
 		return nil
 	}
-	return fault.Wrap(lines.Err(), fault.Unavailable, "unreachable", "The event stream of %s was cut off.", p.base)
+	return fault.Wrap(lines.Err(), fault.Unavailable, "unreachable", "The event stream of %s was cut off.", f.base)
 }
 
 // told fetches when an event says that something changed.
-func (p *Provider) told(ctx context.Context, data []byte) error {
+func (f *Follower) told(ctx context.Context, data []byte) error {
 	var e struct{ Type, ETag string }
 	if json.Unmarshal(data, &e) != nil || e.Type != "refetchEvaluation" {
 		return nil // of a later server: not for us
 	}
-	if s := p.current.Load(); s != nil && s.etag != "" {
-		tag := strings.Trim(s.etag, `"`)
+	if s := f.current.Load(); s != nil && s.ETag != "" {
+		tag := strings.Trim(s.ETag, `"`)
 		if e.ETag == tag || strings.HasSuffix(e.ETag, "-"+tag) { // behind the generation
 			return nil // we have it already
 		}
 	}
-	err := p.fetch(ctx)
-	p.note(err)
+	err := f.fetch(ctx)
+	f.note(err)
 	return err
 }

@@ -1,4 +1,4 @@
-package openfeature
+package follow
 
 import (
 	"crypto/sha256"
@@ -27,8 +27,8 @@ func (r record) sum() string {
 }
 
 // save keeps the flags, so that the file is at every moment the old or the new one as a whole.
-func save(path string, s *snapshot) error {
-	r := record{ETag: s.etag, Document: s.text}
+func save(path string, s *Snapshot) error {
+	r := record{ETag: s.ETag, Document: s.Text}
 	head, err := json.Marshal(map[string]string{"sha256": r.sum(), "etag": r.ETag})
 	if err != nil {
 		return fmt.Errorf("encode the flags: %w", err)
@@ -41,7 +41,7 @@ func save(path string, s *snapshot) error {
 	// By hand, because an encoder would rewrite the document, and the sum is over its bytes.
 	_, err = fmt.Fprintf(f, "%s,\"document\":", head[:len(head)-1])
 	if err == nil {
-		_, err = f.Write(append(s.text[:len(s.text):len(s.text)], '}', '\n'))
+		_, err = f.Write(append(s.Text[:len(s.Text):len(s.Text)], '}', '\n'))
 	}
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write the flags: %w", err)
@@ -60,16 +60,16 @@ func save(path string, s *snapshot) error {
 }
 
 // load reads what save wrote; nothing and no error when there is no file. A damaged file is refused as a whole.
-func (p *Provider) load() (*snapshot, error) {
-	f, err := os.Open(p.file)
+func (f *Follower) load() (*Snapshot, error) {
+	file, err := os.Open(f.o.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the file of flags: %w", err)
 	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, most))
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(io.LimitReader(file, most))
 	if err != nil {
 		return nil, fmt.Errorf("read the file of flags: %w", err)
 	}
@@ -80,7 +80,7 @@ func (p *Provider) load() (*snapshot, error) {
 	if r.sum() != r.Sum {
 		return nil, errors.New("the checksum of the file of flags does not match")
 	}
-	s, err := p.read(r.Document, r.ETag)
+	s, err := read(r.Document, r.ETag)
 	if err != nil {
 		return nil, err
 	}
@@ -88,14 +88,18 @@ func (p *Provider) load() (*snapshot, error) {
 	return s, nil
 }
 
-// start begins with the flags of the file, if it has good ones.
-func (p *Provider) start() {
-	s, err := p.load()
+// Restore begins with the flags of the file, if there is one with good ones and nothing else is in force.
+func (f *Follower) Restore() {
+	if f.o.File == "" || f.current.Load() != nil {
+		return
+	}
+	s, err := f.load()
 	switch {
 	case err != nil:
-		p.log.Warn("flags do not start from the file", "file", p.file, "error", err)
+		f.o.Log.Warn("flags do not start from the file", "file", f.o.File, "error", err)
 	case s != nil:
-		p.current.Store(s)
-		p.log.Info("flags start from the file", "file", p.file, "generation", s.generation)
+		f.current.Store(s)
+		f.o.Took(s, nil)
+		f.o.Log.Info("flags start from the file", "file", f.o.File, "generation", s.Generation)
 	}
 }
