@@ -246,6 +246,9 @@ func TestEvaluationIsBounded(t *testing.T) {
 		"merging": dict{"reduce": list{dict{"var": "big"}, dict{"merge": list{dict{"var": "accumulator"},
 			dict{"var": "accumulator"}}},
 			list{1}}},
+		"encoded": dict{"if": list{
+			dict{"some": list{dict{"var": "big"}, dict{"===": list{dict{"cat": list{dict{"var": "../../big"}, "x"}},
+				""}}}}, "a", "a"}},
 		"folded": dict{"reduce": list{big, dict{"cat": list{dict{"var": "accumulator"}, dict{"var": "accumulator"}}}, "x"}},
 	} {
 		start := time.Now()

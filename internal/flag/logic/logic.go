@@ -88,19 +88,23 @@ func (r *Rule) Run(c *Context, flag string, now int64) (string, Outcome) {
 	}
 	e := env{ctx: c, flag: flag, now: now, fuel: fuel, climbs: r.climbs, edition: r.edition, data: value{k: kRoot}}
 	v := r.root.eval(&e)
+	name := v.s
 	switch v.k {
 	case kThrown:
 		return "", Failed
-	case kNull, kUndefined:
-		return "", None
 	case kText:
-		return v.s, Named
+	case kNull, kUndefined:
+		name = ""
+	default:
+		name = e.text(v)
 	}
-	s := e.text(v)
-	if e.fuel < 0 {
+	switch {
+	case e.fuel < 0: // what was cut short on the way is not to be trusted
 		return "", Failed
+	case v.k == kNull, v.k == kUndefined:
+		return "", None
 	}
-	return s, Named
+	return name, Named
 }
 
 // env is one evaluation. It lives on the stack of Run.
