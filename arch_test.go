@@ -181,7 +181,7 @@ var table = map[string]rule{
 	},
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "engine/flags",
-			"flagset",
+			"flagset", "flagset/follow",
 			"live", "metric/intake", "metric/otlp", "metric/prometheus", "ofrep", "people",
 			"provider", "provider/selfhost", "server", "sim", "smoke", "store", "strategy", "telemetry", "web"),
 		goes: 1, fan: 40, // it builds everything

@@ -179,6 +179,7 @@ func announce(ctx context.Context, a *App, f upFlags, out io.Writer) error {
 // edgeFlags are the flags of `slipway edge`.
 type edgeFlags struct {
 	control, listen, name, file, level string
+	flagsListen, flagsFile             string
 	jsonLog                            bool
 	proxies                            []string
 }
@@ -191,7 +192,10 @@ func EdgeCommand(out, errs io.Writer) *cobra.Command {
 		Short: "Run an edge as its own process",
 		Long: "Runs the proxy that visitors come through. It follows the routing table of a\n" +
 			"control node, keeps the last one in a file, and goes on serving it when no control\n" +
-			"node answers. The token needs the scope edge:operate and is read from SLIPWAY_TOKEN.",
+			"node answers. The token needs the scope edge:operate and is read from SLIPWAY_TOKEN.\n\n" +
+			"With --flags-listen it also answers the programs beside it that evaluate feature flags\n" +
+			"(OFREP, and /flags/v1), from the last flags that it has seen. SLIPWAY_FLAGS_KEY is the\n" +
+			"server key of the environment; the programs send the same one.",
 		Example: "  SLIPWAY_TOKEN=slp_… slipway edge --control http://127.0.0.1:4400 --listen 0.0.0.0:8080",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -204,9 +208,32 @@ func EdgeCommand(out, errs io.Writer) *cobra.Command {
 	proxyFlag(fl, &f.proxies)
 	fl.StringVar(&f.name, "name", "", "name of this edge; its host and address when empty")
 	fl.StringVar(&f.file, "snapshot", "slipway-edge.json", "file that keeps the last routing table")
+	fl.StringVar(&f.flagsListen, "flags-listen", "", "address for programs that evaluate flags; none when empty")
+	fl.StringVar(&f.flagsFile, "flags-snapshot", "slipway-edge-flags.json", "file that keeps the last flags")
 	fl.StringVar(&f.level, "log-level", "info", "debug, info, warn or error")
 	fl.BoolVar(&f.jsonLog, "log-json", false, "write the log as JSON")
 	return cmd
+}
+
+// flags is what answers for flags beside the edge; nothing when that was not asked for.
+func (f edgeFlags) flags(log *slog.Logger) (func(context.Context) error, error) {
+	if f.flagsListen == "" {
+		return func(context.Context) error { return nil }, nil
+	}
+	key := os.Getenv("SLIPWAY_FLAGS_KEY")
+	if key == "" {
+		return nil, fault.New(fault.Invalid, "flag_key_missing",
+			"--flags-listen needs a server key in SLIPWAY_FLAGS_KEY: slipway flag-key create.")
+	}
+	file, err := filepath.Abs(f.flagsFile)
+	if err != nil {
+		return nil, fmt.Errorf("find the file of flags: %w", err)
+	}
+	ln, err := listen(f.flagsListen, "The edge", "--flags-listen")
+	if err != nil {
+		return nil, err
+	}
+	return EdgeFlags{Control: f.control, Key: key, File: file, Listen: ln, Log: log}.Run, nil
 }
 
 func runEdge(ctx context.Context, f edgeFlags, out, errs io.Writer) error {
@@ -238,8 +265,14 @@ func runEdge(ctx context.Context, f edgeFlags, out, errs io.Writer) error {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	flags, err := f.flags(log)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
 	_, _ = fmt.Fprintf(out, "The edge %q serves visitors on http://%s and follows %s.\n", f.name, ln.Addr(), f.control)
-	return runBoth(ctx, func(ctx context.Context) error { return e.Serve(ctx, ln) }, follower.Run)
+	return runBoth(ctx, func(ctx context.Context) error { return e.Serve(ctx, ln) }, func(ctx context.Context) error {
+		return runBoth(ctx, follower.Run, flags)
+	})
 }
 
 // edgeNamed returns the name that an edge reports under: letters, digits, dots,

@@ -189,7 +189,7 @@ func (k *Keeper) Look(ctx context.Context) error {
 // perhaps.
 func (k *Keeper) Await(ctx context.Context, environment string, generation int64) {
 	old := func() bool { s := k.Set(environment); return s != nil && s.Generation < generation }
-	if !old() {
+	if !old() || k.DB == nil {
 		return
 	}
 	k.mu.Lock()
@@ -273,8 +273,12 @@ func compile(raw *flag.Set) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newSet(raw.Environment, raw.Generation, doc, snapshot, doc.JSON()), nil
+}
+
+func newSet(environment string, generation int64, doc *flag.Document, snapshot *flag.Snapshot, text []byte) *Set {
 	s := &Set{
-		Environment: raw.Environment, Generation: raw.Generation, Snapshot: snapshot, Document: doc.JSON(),
+		Environment: environment, Generation: generation, Snapshot: snapshot, Document: text,
 		Variants: make(map[string][]string, len(doc.Flags)), Timed: timed(doc),
 	}
 	for key, d := range doc.Flags {
@@ -284,5 +288,5 @@ func compile(raw *flag.Set) (*Set, error) {
 	}
 	sum := sha256.Sum256(s.Document)
 	s.Digest = hex.EncodeToString(sum[:16])
-	return s, nil
+	return s
 }
