@@ -87,12 +87,19 @@ func (x *index) checkUses(c complaints, config *Config) {
 	}
 }
 
-// leads says whether a flag needs another, itself or through others. There must be no circle.
+// leads says whether a flag needs another, itself or through others.
 func (x *index) leads(from, to string) bool {
-	config := x.configs[from]
-	return config != nil && slices.ContainsFunc(config.Needs, func(n Prerequisite) bool {
-		return n.Flag == to || x.leads(n.Flag, to)
-	})
+	seen := map[string]bool{}
+	var walk func(string) bool
+	walk = func(key string) bool {
+		config := x.configs[key]
+		if config == nil || seen[key] {
+			return false
+		}
+		seen[key] = true
+		return slices.ContainsFunc(config.Needs, func(n Prerequisite) bool { return n.Flag == to || walk(n.Flag) })
+	}
+	return walk(from)
 }
 
 // circle returns the keys of a circle that a flag is part of or leads to, or nil.

@@ -291,6 +291,25 @@ func TestNeedsValidate(t *testing.T) {
 	}
 }
 
+// TestLadderIsRefusedAtOnce needs every flag twice over two ways: written out it would be 2^60 flags.
+func TestLadderIsRefusedAtOnce(t *testing.T) {
+	s := chained(60)
+	for i := range s.Configs {
+		for _, far := range []int{2, 3} {
+			if i+far < len(s.Configs) {
+				need := Prerequisite{s.Configs[i+far].Flag, []string{"on"}}
+				s.Configs[i].Needs = append(s.Configs[i].Needs, need)
+			}
+		}
+	}
+	if err := s.Validate(); err == nil {
+		t.Error("a ladder of needs was accepted")
+	}
+	if d, err := s.Document(); err == nil {
+		t.Errorf("a ladder of needs became %d bytes", len(d.JSON()))
+	}
+}
+
 func TestNeededFlagsAnswerAlike(t *testing.T) {
 	s := shop()
 	s.Configs[0].Needs = []Prerequisite{{"search", []string{"on"}}}
