@@ -2,6 +2,7 @@ package flag
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,4 +90,31 @@ func parse(t *testing.T, text string) any {
 		t.Fatalf("%v in %s", err, text)
 	}
 	return v
+}
+
+// BenchmarkDocument translates 1,000 flags, which a change of any of them does, and a segment of a million members.
+func BenchmarkDocument(b *testing.B) {
+	thousand := shop()
+	thousand.Flags, thousand.Configs = nil, nil
+	for i := range 1000 {
+		f, c := shop().Flags[0], shop().Configs[0]
+		f.Key = fmt.Sprint("f", i)
+		c.Flag = f.Key
+		thousand.Flags, thousand.Configs = append(thousand.Flags, f), append(thousand.Configs, c)
+	}
+	million := shop()
+	members := make([]string, 1_000_000)
+	for i := range members {
+		members[i] = fmt.Sprintf("user-%07d", i)
+	}
+	million.Lists = map[string][]string{"staff": members}
+	for name, s := range map[string]*Set{"1000 flags": thousand, "1000000 members": million} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.Document(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
