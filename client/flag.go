@@ -115,6 +115,11 @@ func (c *Client) FlagDrafts(ctx context.Context, q DraftQuery) (api.FlagDraftPag
 		"state", q.State, "cursor", q.Cursor, "limit", number(q.Limit)))
 }
 
+// FlagDraft returns a change that waits, or waited.
+func (c *Client) FlagDraft(ctx context.Context, id string) (api.FlagDraft, error) {
+	return get[api.FlagDraft](ctx, c, "flag-drafts/"+seg(id), nil)
+}
+
 // DiscardFlagDraft takes a change back that waits.
 func (c *Client) DiscardFlagDraft(ctx context.Context, id, reason string) (api.FlagDraft, error) {
 	return post[api.FlagDraft](ctx, c, "flag-drafts/"+seg(id)+"/discard", api.DiscardDraft{Reason: reason})

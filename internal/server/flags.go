@@ -117,6 +117,13 @@ func (s *Server) draftOperations(h huma.API) {
 		})
 	})
 	register(s, h, endpoint{
+		ID: "get-flag-draft", Method: http.MethodGet, Path: "/flag-drafts/{id}", Tag: flagTag,
+		Summary: "Read a change that waits, with what it changes", About: "It is the subject of its approval request.",
+		Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *ByID) (api.FlagDraft, error) {
+		return s.Desk.Flags.Draft(ctx, who, in.ID)
+	})
+	register(s, h, endpoint{
 		ID: "discard-flag-draft", Method: http.MethodPost, Path: "/flag-drafts/{id}/discard", Tag: flagTag,
 		Summary: "Take a change back that waits", About: "Its author may, and whoever has flag:edit in the environment.",
 		Permission: access.ViewEnvironment,

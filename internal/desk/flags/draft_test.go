@@ -49,6 +49,11 @@ func TestWhoMayScheduleAndTakeBack(t *testing.T) {
 		w.refused(err, fault.Denied, "permission_missing")
 		_, err = w.Discard(w.ctx, w.as("qa"), staged.Draft, "done")
 		w.ok(err)
+		_, err = w.Draft(w.ctx, w.as("qa"), staged.Draft)
+		w.ok(err)
+		if d, err := w.Draft(w.ctx, w.as("incident"), staged.Draft); !fault.Is(err, fault.Denied) {
+			t.Errorf("who may not see staging sees %+v, %v", d, err)
+		}
 		d, err := w.Discard(w.ctx, w.as("product"), asked.Draft, "not yet")
 		w.ok(err)
 		if d.State != "discarded" || d.Why == "" {

@@ -366,6 +366,26 @@ func TestADraftOutlivesTheNodeThatHeldIt(t *testing.T) {
 	})
 }
 
+// A change that was approved still waits for its time.
+func TestApprovedIsNotYetDue(t *testing.T) {
+	each(t, asking, func(t *testing.T, w *world) {
+		e, stop := w.node(asking)
+		defer stop()
+		w.create("checkout")
+		now, err := w.DB.Now(w.ctx)
+		w.ok(err)
+		at := now.Add(1500 * time.Millisecond)
+		out, err := w.Do(w.ctx, ada(), flags.Order{Kind: flags.On, Flag: "checkout", Environment: "production"},
+			flags.How{When: flags.When{At: at}})
+		w.ok(err)
+		w.ok(w.vote(e, pia(), out.Draft.Request, true))
+		w.until("it is approved", func() bool { return w.draft(out.Draft.ID).State != flag.Waiting })
+		if d := w.ended(out.Draft.ID, flag.Applied); d.Ended.Before(at) {
+			t.Errorf("made at %s, scheduled for %s", d.Ended, at)
+		}
+	})
+}
+
 // What was shown is what is made, whatever became of where it was copied from.
 func TestWhatIsApprovedIsWhatWasShown(t *testing.T) {
 	each(t, asking, func(t *testing.T, w *world) {

@@ -92,3 +92,25 @@ func million(b *testing.B, db *store.DB) {
 	}
 	b.ReportMetric(time.Since(begin).Seconds(), "s/read")
 }
+
+// BenchmarkChangeAmongThousand changes one flag of a thousand: plan, checks and commit.
+func BenchmarkChangeAmongThousand(b *testing.B) {
+	for _, kind := range storetest.Engines(b) {
+		b.Run(kind, func(b *testing.B) {
+			db := storetest.Open(b, kind)
+			w := &world{writer(b, db, plain), nil, b.Context()}
+			for i := range 1000 {
+				if _, err := w.Create(w.ctx, ada(), flag.Flag{Key: fmt.Sprintf("flag-%04d", i)}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ResetTimer()
+			for i := range b.N {
+				if _, err := w.do(flags.Order{Kind: flags.Rollout, Flag: "flag-0500", Environment: "production",
+					Share: float64(i%10_000) / 100}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
