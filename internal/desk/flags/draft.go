@@ -113,18 +113,6 @@ func (d *Desk) Draft(ctx context.Context, who access.Actor, id string) (api.Flag
 	return d.draft(ctx, in)
 }
 
-// Draft returns a change that waits, or waited: what an approver reads.
-func (d *Desk) Draft(ctx context.Context, who access.Actor, id string) (api.FlagDraft, error) {
-	in, err := d.DB.FlagDraft(ctx, id)
-	if err != nil {
-		return api.FlagDraft{}, err
-	}
-	if err := d.see(ctx, who, in.Environment); err != nil {
-		return api.FlagDraft{}, err
-	}
-	return d.draft(ctx, in)
-}
-
 func (d *Desk) draft(ctx context.Context, in flag.Draft) (api.FlagDraft, error) {
 	out := api.FlagDraft{
 		ID: in.ID, Flag: in.Flag, Segment: in.Segment, Environment: in.Environment, State: string(in.State),
