@@ -21,10 +21,10 @@ func (c Config) Validate(s *Set) error {
 	return all.err("flag_config_invalid", "The configuration can't be kept")
 }
 
-// Validate says everything that is wrong with a segment.
-func (g Segment) Validate() error {
+// Validate says everything that is wrong with a segment. Attributes are those that it may ask for; none: any.
+func (g Segment) Validate(attributes ...string) error {
 	all := newComplaints()
-	g.check(all, nil)
+	g.check(all, attributes)
 	return all.err("segment_invalid", "The segment can't be kept")
 }
 

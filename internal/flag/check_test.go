@@ -181,6 +181,13 @@ func TestUnknownAttributeIsRefused(t *testing.T) {
 	if diff := cmp.Diff([]string{"rules[0].if[1].attribute"}, pathsOf(t, c.Validate(s))); diff != "" {
 		t.Error(diff)
 	}
+	g := s.Segments[0]
+	if diff := cmp.Diff([]string{"any[0][0].attribute"}, pathsOf(t, g.Validate("plan"))); diff != "" {
+		t.Error(diff)
+	}
+	if err := g.Validate("email"); err != nil {
+		t.Error(err)
+	}
 }
 
 // req: FF-19

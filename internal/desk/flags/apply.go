@@ -229,7 +229,7 @@ func (p *planner) segment(ctx context.Context, key, environment string, e api.Se
 	next := have
 	next.Description, next.Any = e.Description, convert[[][]flag.Condition](e.Any)
 	next.By, next.Excluded = e.By, e.Excluded
-	if err := next.Validate(); err != nil {
+	if err := next.Validate(p.Strategy.Flags().Attributes...); err != nil {
 		return err
 	}
 	if i >= 0 {

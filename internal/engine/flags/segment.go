@@ -41,7 +41,7 @@ func (w *Writer) ChangeSegment(
 	}
 	if o.Put != nil {
 		o.Put.App, o.Put.Key, o.Put.Environment = w.app(), o.Key, o.Environment
-		if err := o.Put.Validate(); err != nil {
+		if err := o.Put.Validate(w.Strategy.Flags().Attributes...); err != nil {
 			return out, err
 		}
 	}
