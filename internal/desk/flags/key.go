@@ -161,7 +161,7 @@ func usageSentence(u api.FlagUsage, hours int) string {
 		out += fmt.Sprintf(" and shown %s", times(exposures))
 	}
 	if errors > 0 {
-		out += fmt.Sprintf("; programs saw %d failures under it", errors)
+		out += fmt.Sprintf("; programs saw %s failures under it", thousands(int(errors)))
 	}
 	return out + "."
 }
@@ -170,5 +170,5 @@ func times(n int64) string {
 	if n == 1 {
 		return "once"
 	}
-	return fmt.Sprintf("%d times", n)
+	return thousands(int(n)) + " times"
 }

@@ -259,7 +259,7 @@ func offEffect(c api.FlagConfig, u *api.FlagUsage) string {
 	s := "Everybody in " + c.Environment + " gets " + gets + " at once, whatever the rules say."
 	if u != nil {
 		if n := recent(*u); n > 0 {
-			s += " It was asked for " + count(n) + " times in the last " + span(window(*u)) + "."
+			s += " It was asked for " + count(n) + " times in the last " + lately(*u) + "."
 		}
 	}
 	if c.Ramp != "" {

@@ -58,7 +58,7 @@ func rampAffects(c api.FlagConfig, in RampFields, u *api.FlagUsage) []string {
 	share, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(first), "%")), 64)
 	if u != nil && recent(*u) > 0 && err == nil {
 		n := recent(*u)
-		out = append(out, "It was asked for "+count(n)+" times in the last "+span(window(*u))+": at the first step about "+
+		out = append(out, "It was asked for "+count(n)+" times in the last "+lately(*u)+": at the first step about "+
 			count(int64(float64(n)*share/100))+" of them get “"+in.Variant+"”.")
 	} else {
 		out = append(out, "How many that are is not known: nobody has asked for it here yet, so the guard would have "+

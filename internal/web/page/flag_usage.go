@@ -3,6 +3,7 @@ package page
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
@@ -17,6 +18,9 @@ func window(u api.FlagUsage) time.Duration {
 	}
 	return d
 }
+
+// lately writes the window behind "in the last": hour, 30 minutes.
+func lately(u api.FlagUsage) string { return strings.TrimPrefix(span(window(u)), "1 ") }
 
 // recent is how often the flag was evaluated in the window.
 func recent(u api.FlagUsage) int64 {
