@@ -71,6 +71,16 @@ func TestAnEdgeEvaluatesWithoutControl(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "flags.json")
 	e := c.flagsEdge(t, key.Secret, file)
 	c.until("the edge knows the flags", func() bool { return e.checkout() == "on" })
+	out := c.typesWith(t, map[string]string{"SLIPWAY_URL": e.Address(), "SLIPWAY_FLAGS_KEY": key.Secret},
+		"flag", "eval", "checkout", "-c", "targetingKey=u-2", "-c", "plan=pro", "-c", "age=36")
+	if out != "checkout is true (TARGETING_MATCH, variant on).\n" {
+		t.Error(out)
+	}
+	out = c.typesWith(t, map[string]string{"SLIPWAY_URL": c.url, "SLIPWAY_TOKEN": c.tokens["you"]},
+		"flag", "eval", "checkout", "-e", "staging", "-c", "targetingKey=u-2")
+	if !strings.HasPrefix(out, "checkout is ") {
+		t.Error(out)
+	}
 	stranger, err := client.New(e.Address(), client.Options{Token: "slwf_srv_other", Tries: 1})
 	c.ok(err)
 	if _, err := stranger.EvaluateFlag(ctx, "checkout", "", nil); err == nil || !strings.Contains(err.Error(), "key") {

@@ -64,8 +64,14 @@ func (c *control) starts(t *testing.T) {
 // types runs a command line of ada's, who has the database's address and no token.
 func (c *control) types(t *testing.T, args ...string) string {
 	t.Helper()
-	var out bytes.Buffer
 	env := map[string]string{"SLIPWAY_URL": c.url, "USER": "ada", "SLIPWAY_DATABASE_URL": c.database}
+	return c.typesWith(t, env, args...)
+}
+
+// typesWith runs a command line in another environment.
+func (c *control) typesWith(t *testing.T, env map[string]string, args ...string) string {
+	t.Helper()
+	var out bytes.Buffer
 	code := cli.Run(c.ctx, cli.Options{
 		In: strings.NewReader(""), Out: &out, Err: &out, Env: func(k string) string { return env[k] }, Version: "story",
 	}, args)
