@@ -32,6 +32,7 @@ func Decide(r Release, f Facts) Decision {
 	case r.Phase.Final():
 	case r.Phase == Undoing:
 		x.undoing()
+	case x.switchedOff():
 	case x.guarded():
 	case r.Phase == Paused:
 		x.paused()
@@ -215,7 +216,8 @@ func (x *decider) exposable() bool { return x.r.Routes > 0 }
 // route asks for a routing. tries 0 means: until it succeeds.
 func (x *decider) route(a RouteArgs, tries int) {
 	x.r.Routes++
-	x.effect(effect.Route, fmt.Sprintf("%s/route/%d", x.r.ID, x.r.Routes), "route/"+x.r.App, a, tries)
+	a.Flag = x.r.Flag
+	x.effect(effect.Route, fmt.Sprintf("%s/route/%d", x.r.ID, x.r.Routes), x.lane(), a, tries)
 }
 
 // undoing waits until the edge has confirmed that traffic is back.
@@ -230,9 +232,12 @@ func (x *decider) undoing() {
 	}
 	x.setShare(0, e.Ended, engineActor)
 	x.r.Restored = e.Ended
-	x.event("release.restored", engineActor,
-		fmt.Sprintf("All traffic is back on the stable version, %s after the decision.",
-			round(x.r.Restored.Sub(x.r.Detected))), map[string]any{"seconds": x.r.Restored.Sub(x.r.Detected).Seconds()})
+	back := "All traffic is back on the stable version"
+	if x.r.Flag != nil {
+		back = x.r.Flag.Key + " serves what it did before the ramp"
+	}
+	x.event("release.restored", engineActor, fmt.Sprintf("%s, %s after the decision.", back,
+		round(x.r.Restored.Sub(x.r.Detected))), map[string]any{"seconds": x.r.Restored.Sub(x.r.Detected).Seconds()})
 	x.ended(Aborted)
 }
 
@@ -240,12 +245,14 @@ func (x *decider) undoing() {
 // as bad; one that a person ended before anybody saw it is not judged.
 func (x *decider) ended(p Phase) {
 	x.r.Phase, x.r.Ended, x.r.Effect = p, x.f.Now, ""
-	switch p {
-	case Completed:
+	switch {
+	case x.r.Flag != nil:
+		x.flagEnded(p)
+	case p == Completed:
 		x.r.Sentence = x.r.Version + " is in production, verified and watched."
 		x.d.Judgements = append(x.d.Judgements, Judgement{Deployment: x.r.Deployment, Verdict: deployment.Good,
 			Why: "watched in production without a finding"})
-	case Aborted:
+	case p == Aborted:
 		x.r.Sentence = x.r.Version + " was taken back: " + x.r.Reason
 		if x.r.Reached == 0 {
 			x.r.Sentence = x.r.Version + " ended before anybody saw it: " + x.r.Reason

@@ -25,6 +25,7 @@ type Facts struct {
 	Busy     string                      // why the canary is taken by another release; empty when it is free
 	Running  map[string]string           // what runs in each environment: deployment ids
 	Rollback bool                        // a production rollback of this release is under way
+	Switched string                      // of a ramp: why its flag serves nobody any more; empty while it does
 	Command  *Command                    // a person's command; nil when the clock asks
 }
 
@@ -67,7 +68,8 @@ type RouteArgs struct {
 	Canary string  `json:"canary,omitempty"`
 	Share  float64 `json:"share"`
 	Salt   string  `json:"salt"`
-	Ban    string  `json:"ban,omitempty"` // deployment whose pinned sessions are no longer honored
+	Ban    string  `json:"ban,omitempty"`  // deployment whose pinned sessions are no longer honored
+	Flag   *Flag   `json:"flag,omitempty"` // whose share is meant, and no deployment's
 }
 
 // TargetArgs are the arguments of Deploy and Smoke effects.

@@ -158,6 +158,7 @@ type Release struct {
 	PreviousURL string            `json:"previous_url"`
 	Before      map[string]string `json:"before,omitempty"`     // what ran in an environment before it came: deployment ids
 	Flags       []string          `json:"flags,omitempty"`      // names of flags that belong to it
+	Flag        *Flag             `json:"flag,omitempty"`       // a flag's share is raised, and no deployment's
 	Scheduled   time.Time         `json:"scheduled,omitzero"`   // production not before
 	Unscheduled string            `json:"unscheduled"`          // reason of an unscheduled production release
 	Urgent      bool              `json:"urgent,omitempty"`     // goes through freeze windows

@@ -24,6 +24,23 @@ type canary struct {
 	Guard      string            `yaml:"guard" doc:"Guard that watches it."`
 }
 
+// ramp is a canary's ladder for the share of a flag.
+type ramp struct {
+	Steps      ladder            `yaml:"steps" doc:"Shares of users in percent, rising; or adaptive: as the evidence permits."`
+	Shorten    bool              `yaml:"shorten" doc:"Whether a step may end early when the evidence permits the next."`
+	Bake       document.Duration `yaml:"bake" doc:"How long each share is watched; with adaptive all below 100 together."`
+	MaxBake    document.Duration `yaml:"max_bake" doc:"The longest at one share; six times bake, an hour at least."`
+	AtMax      string            `yaml:"at_max" doc:"What follows after max_bake without proof." enum:"hold,promote,undo"`
+	HarmBudget budget            `yaml:"harm_budget" doc:"Failed requests that an adaptive ramp may cost, or off."`
+	Reaction   document.Duration `yaml:"reaction" doc:"Time until a worse variant gets no requests any more."`
+	Guard      string            `yaml:"guard" doc:"Guard that watches it."`
+}
+
+func (r ramp) canary() canary {
+	return canary{Steps: r.Steps, Shorten: r.Shorten, Bake: r.Bake, MaxBake: r.MaxBake, AtMax: r.AtMax,
+		HarmBudget: r.HarmBudget, Reaction: r.Reaction, Guard: r.Guard}
+}
+
 // budget is a number of failed requests; off is 0.
 type budget int
 
@@ -91,9 +108,9 @@ func (*ladder) Schema() map[string]any {
 	return document.AnyOf(map[string]any{"enum": []any{adaptiveWord}}, document.ListOf[step]())
 }
 
-// longSteps writes every step of the canary in its long form.
-func longSteps(tree *document.Node) {
-	steps := tree.Get("stages").Get("canary").Get("steps")
+// longSteps writes every step of a canary or ramp in its long form.
+func longSteps(c *document.Node) {
+	steps := c.Get("steps")
 	if steps == nil || steps.Form != document.List {
 		return
 	}
@@ -102,7 +119,7 @@ func longSteps(tree *document.Node) {
 	for i, one := range steps.Items {
 		long.Items[i] = (*step)(nil).Expand(one)
 	}
-	tree.Get("stages").Get("canary").Set("steps", tree.Get("stages").Get("canary").Has("steps").Place, &long)
+	c.Set("steps", c.Has("steps").Place, &long)
 }
 
 // shares are the canary's steps with the one that holds visitors back before everybody gets the version.
@@ -136,9 +153,8 @@ func (c canary) horizon() time.Duration {
 	return sum
 }
 
-// shareSteps are the plan's steps of the canary's shares.
-func (s *Strategy) shareSteps(undo bool) []release.Step {
-	c := s.file.Stages.Canary
+// shareSteps are the plan's steps of a canary's or ramp's shares.
+func (s *Strategy) shareSteps(c canary, stage, environment, whom string, undo bool) []release.Step {
 	rules := s.rules(c.Guard)
 	rules.Horizon = c.horizon()
 	var add []release.Step
@@ -149,8 +165,8 @@ func (s *Strategy) shareSteps(undo bool) []release.Step {
 			bake = one.Bake
 		}
 		st := release.Step{
-			ID: "canary/share-" + share, Stage: cnyStage, Environment: cnyStage, Kind: release.KindShare,
-			Title: share + " % of visitors", Share: float64(one.Share), Bake: time.Duration(bake),
+			ID: stage + "/share-" + share, Stage: stage, Environment: environment, Kind: release.KindShare,
+			Title: share + " % of " + whom, Share: float64(one.Share), Bake: time.Duration(bake),
 			MaxBake: time.Duration(c.MaxBake), Rules: rules, AutoUndo: undo, Adaptive: c.Steps.adaptive,
 			Shorten: c.Shorten, AtMax: release.AtMax(c.AtMax),
 		}
@@ -167,6 +183,16 @@ func (c checker) canary() {
 	here := func(key ...string) []string { return append(at("stages", cnyStage), key...) }
 	c.suite(here("smoke"), string(s.Smoke))
 	c.role(here("sign_off"), string(s.SignOff), cnyStage)
+	c.shares(s, here)
+	c.evidence(s, here)
+	if s.AtMax == string(release.GoBack) && c.file.Rollback.Environments[cnyStage] != auto {
+		c.at(here("at_max"), "rollback.canary asks people, so nothing goes back by itself",
+			"write hold, or rollback: {canary: auto}")
+	}
+}
+
+// shares checks a ladder.
+func (c checker) shares(s canary, here func(...string) []string) {
 	c.known(here("guard"), "guard", s.Guard, c.order("guards"))
 	c.in(here("bake"), s.Bake, time.Millisecond, month)
 	if s.MaxBake != 0 && s.MaxBake < s.Bake {
@@ -190,7 +216,6 @@ func (c checker) canary() {
 				"shares must rise: lowering is done by hand or by the guard")
 		}
 	}
-	c.evidence(s, here)
 }
 
 // evidence checks what steers a canary by what is known of it.
@@ -201,10 +226,6 @@ func (c checker) evidence(s canary, here func(...string) []string) {
 	if s.HarmBudget > 0 && !s.Steps.adaptive {
 		c.at(here("harm_budget"), "only adaptive steps keep within a number of failed requests",
 			"write steps: adaptive, or leave it out")
-	}
-	if s.AtMax == string(release.GoBack) && c.file.Rollback.Environments[cnyStage] != auto {
-		c.at(here("at_max"), "rollback.canary asks people, so nothing goes back by itself",
-			"write hold, or rollback: {canary: auto}")
 	}
 	if s.Holdback == 0 {
 		return

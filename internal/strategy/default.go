@@ -154,7 +154,11 @@ roles:
       incident:manage: all
       flag:switch: all
     everywhere: [issue:report]
-flags: {approve: {}, attributes: [], stale: {rolled_out: 14d, unseen: 28d}}
+flags:
+  approve: {}
+  attributes: []
+  stale: {rolled_out: 14d, unseen: 28d}
+  ramp: {steps: [5, 25, 50, 100], shorten: off, bake: 15m, at_max: hold, harm_budget: off, reaction: 10s, guard: default}
 approvals: {expires: 24h, author_counts: false}
 calendar: {zone: UTC, freezes: [], windows: []}
 notify: {webhooks: []}
@@ -187,8 +191,10 @@ func effective(user *document.Node) *document.Node {
 	guards(tree, user)
 	defaultQueries(tree)
 	core(tree)
-	longSteps(tree)
-	maxBake(tree)
+	for _, c := range []*document.Node{tree.Get("stages").Get("canary"), tree.Get("flags").Get("ramp")} {
+		longSteps(c)
+		maxBake(c)
+	}
 	document.Arrange(t, tree)
 	return tree
 }
@@ -255,8 +261,7 @@ func core(tree *document.Node) {
 }
 
 // maxBake is six times the longest bake, an hour at least.
-func maxBake(tree *document.Node) {
-	c := tree.Get("stages").Get("canary")
+func maxBake(c *document.Node) {
 	bake := c.Get("bake")
 	if bake == nil || c.Get("max_bake") != nil {
 		return

@@ -14,6 +14,7 @@ type flagSpec struct {
 	Approve    map[string]quorum `yaml:"approve" doc:"Environments whose flags and segments change only when these roles approve."`
 	Attributes []string          `yaml:"attributes" doc:"What rules may ask of a user; any, when none is named."`
 	Stale      staleSpec         `yaml:"stale" doc:"When the code of a flag may go."`
+	Ramp       ramp              `yaml:"ramp" doc:"How a flag's share is raised under a guard."`
 }
 
 type staleSpec struct {
@@ -62,6 +63,9 @@ func (c checker) flags() {
 				"name every attribute once, as rules write it: plan, address.country")
 		}
 	}
+	here := func(key ...string) []string { return append(at("flags", "ramp"), key...) }
+	c.shares(f.Ramp.canary(), here)
+	c.evidence(f.Ramp.canary(), here)
 	c.in(at("flags", "stale", "rolled_out"), f.Stale.RolledOut, 0, 24*month)
 	c.in(at("flags", "stale", "unseen"), f.Stale.Unseen, 0, 24*month)
 }

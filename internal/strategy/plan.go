@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/strategy/document"
 )
 
 // The stages, which are also the names of the environments they happen in.
@@ -15,6 +17,7 @@ const (
 	stgStage  = "staging"
 	cnyStage  = "canary"
 	prodStage = "production"
+	rampStage = "ramp" // of a flag; no environment
 )
 
 // auto and ask are the two ways back.
@@ -32,6 +35,34 @@ const (
 func (s *Strategy) ReleasePlan() release.Plan {
 	p := s.plan
 	p.Steps = slices.Clone(p.Steps)
+	return p
+}
+
+// RampPlan returns the steps of a ramp of a flag in an environment. Shares and bake stand in place of the strategy's
+// where they are given. A ramp goes back by itself: it changes a flag's share, which nobody approved in the first
+// place, and no deployment.
+func (s *Strategy) RampPlan(environment string, shares []float64, bake time.Duration) release.Plan {
+	c := s.file.Flags.Ramp.canary()
+	if len(shares) > 0 {
+		c.Steps = ladder{}
+		for _, share := range shares {
+			c.Steps.steps = append(c.Steps.steps, step{Share: amount(share)})
+		}
+	}
+	if bake > 0 {
+		c.Bake, c.MaxBake = document.Duration(bake), max(c.MaxBake, document.Duration(6*bake))
+		for i := range c.Steps.steps {
+			c.Steps.steps[i].Bake = 0
+		}
+	}
+	t := s.file.Timing
+	p := release.Plan{Strategy: s.Hash(), Timing: release.Timing{
+		Look: time.Duration(t.Look), Skew: time.Duration(t.Skew), Retry: time.Duration(t.Retry), Tries: t.Tries,
+	}}
+	p.Steps = s.shareSteps(c, rampStage, environment, "users", true)
+	for i := range p.Steps {
+		p.Steps[i].Rules.Health = guard.HealthRule{} // two variants live in one deployment
+	}
 	return p
 }
 
@@ -102,7 +133,7 @@ func (s *Strategy) canarySteps() []release.Step {
 	if c.SignOff != "" {
 		add = append(add, s.signOff(cnyStage, string(c.SignOff)))
 	}
-	return append(add, s.shareSteps(undo)...)
+	return append(add, s.shareSteps(s.file.Stages.Canary, cnyStage, cnyStage, "visitors", undo)...)
 }
 
 func (s *Strategy) productionSteps() []release.Step {
