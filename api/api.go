@@ -46,6 +46,18 @@ type Release struct {
 	Outlook     *Outlook   `json:"outlook,omitempty" doc:"Before its first visitor: what its canary can and cannot know."`
 	Approval    *Approval  `json:"approval,omitempty" doc:"The open approval request."`
 	Actions     []Action   `json:"actions" doc:"What the caller may do now."`
+
+	Flag *ReleaseFlag `json:"flag,omitempty" doc:"Of a ramp: the flag whose share is raised, instead of a deployment's."`
+}
+
+// ReleaseFlag is the lever of a ramp.
+type ReleaseFlag struct {
+	Key         string  `json:"key"`
+	Environment string  `json:"environment"`
+	Variant     string  `json:"variant" doc:"Whose share rises."`
+	Against     string  `json:"against" doc:"What the others get."`
+	Before      float64 `json:"before" doc:"Percent that it had, and has again when it is taken back."`
+	With        string  `json:"with" doc:"Id of the release that it belongs to, and is taken back with; or empty."`
 }
 
 // Step is one step of a release.

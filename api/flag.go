@@ -159,6 +159,16 @@ type RolloutFlag struct {
 	Revision int64   `json:"revision,omitempty"`
 }
 
+// RampFlag starts a guarded ramp: the share rises step by step, watched like a canary.
+type RampFlag struct {
+	Variant     string    `json:"variant,omitempty" doc:"Whose share rises. Empty: on, or the first."`
+	Against     string    `json:"against,omitempty" doc:"What the others get. Empty: off, or the last."`
+	Steps       []float64 `json:"steps,omitempty" maxItems:"20" doc:"Percent, rising; empty: the strategy's."`
+	BakeSeconds float64   `json:"bake_seconds,omitempty" doc:"At each share; 0: the strategy's."`
+	Note        string    `json:"note,omitempty" maxLength:"2000"`
+	With        string    `json:"with,omitempty" maxLength:"128" doc:"Release that it belongs to: taken back with it."`
+}
+
 // TryFlag evaluates a configuration, saved or not, for sample users.
 type TryFlag struct {
 	Config   *PutFlagConfig   `json:"config,omitempty" doc:"Left out: the one in force."`

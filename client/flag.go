@@ -222,3 +222,9 @@ func (c *Client) RevokeFlagKey(ctx context.Context, id string) (api.FlagKey, err
 func (c *Client) FlagUsage(ctx context.Context, key, environment string, hours int) (api.FlagUsage, error) {
 	return get[api.FlagUsage](ctx, c, flagIn(key, environment)+"/usage", query("hours", number(hours)))
 }
+
+// RampFlag starts a guarded ramp of a variant's share in an environment. The release that it returns is controlled like
+// any other.
+func (c *Client) RampFlag(ctx context.Context, key, environment string, in api.RampFlag) (api.Release, error) {
+	return post[api.Release](ctx, c, flagIn(key, environment)+"/ramp", in)
+}

@@ -98,8 +98,8 @@ func (d *Desk) brief(r release.Release) api.Release {
 		Share:  r.Share, Reached: r.Reached, Measured: -1, Scheduled: instant(r.Scheduled), Unscheduled: r.Unscheduled,
 		Created: r.Created.UTC(),
 		Updated: r.Updated.UTC(), Ended: instant(r.Ended), Detected: instant(r.Detected), Restored: instant(r.Restored),
-		Revision: r.Row,
-		Steps:    []api.Step{}, Shares: []api.Shift{}, Actions: []api.Action{},
+		Revision: r.Row, Flag: lever(r.Flag),
+		Steps: []api.Step{}, Shares: []api.Shift{}, Actions: []api.Action{},
 	}
 	for i, s := range r.States {
 		p := r.Plan.Steps[i]
@@ -118,7 +118,9 @@ func (d *Desk) brief(r release.Release) api.Release {
 // release is a release with everything that belongs to it.
 func (d *Desk) release(ctx context.Context, who access.Actor, r release.Release) (api.Release, error) {
 	out := d.brief(r)
-	if dep, err := d.DB.Deployment(ctx, r.Previous); err == nil {
+	if r.Flag != nil {
+		out.Previous = r.Stable("")
+	} else if dep, err := d.DB.Deployment(ctx, r.Previous); err == nil {
 		out.Previous = dep.Version
 	} else if _, err = ifFound(err); err != nil {
 		return out, err
@@ -239,23 +241,23 @@ func (d *Desk) releaseActions(who access.Actor, r release.Release) []api.Action 
 	}
 	switch {
 	case r.Phase == release.Paused:
-		add(access.ControlRelease, api.Action{Name: "resume", Title: "Resume", Effect: "It goes on with " + step.Title + ".",
+		add(steers(r), api.Action{Name: "resume", Title: "Resume", Effect: "It goes on with " + step.Title + ".",
 			Undo: "Pause it again.", Primary: true})
 	default:
 		if state.Status == release.StepFailed {
-			add(access.ControlRelease, api.Action{Name: "retry", Title: "Try again", Effect: step.Title + " is tried once more.",
+			add(steers(r), api.Action{Name: "retry", Title: "Try again", Effect: step.Title + " is tried once more.",
 				Undo: "Abort.", Primary: true})
 		}
 		if step.Kind == release.KindShare && !state.Set.IsZero() || step.Kind == release.KindWindow && r.Scheduled.IsZero() &&
 			r.Unscheduled == "" {
-			add(access.ControlRelease, api.Action{Name: "promote", Title: "Go on now", Reason: true,
+			add(steers(r), api.Action{Name: "promote", Title: "Go on now", Reason: true,
 				Effect: "It goes on to the next step without waiting for the rest of this one.", Undo: "Lower the share or abort."})
 		}
-		add(access.ControlRelease, api.Action{Name: "pause", Title: "Pause",
+		add(steers(r), api.Action{Name: "pause", Title: "Pause",
 			Effect: fmt.Sprintf("It stays at %g %% and nothing advances. The guard keeps watching.", r.Share), Undo: "Resume."})
 	}
 	if r.Share > 0 && r.Promoted.IsZero() {
-		add(access.ControlRelease, api.Action{Name: "share", Title: "Lower the share", Effect: "Fewer visitors see " +
+		add(steers(r), api.Action{Name: "share", Title: "Lower the share", Effect: "Fewer visitors see " +
 			r.Version + "; it is paused there.", Undo: "Resume."})
 	}
 	if err := r.MaySkip(who.User); !fault.Is(err, fault.Refused) {
@@ -267,7 +269,7 @@ func (d *Desk) releaseActions(who access.Actor, r release.Release) []api.Action 
 		add(access.SkipStep, skip)
 	}
 	if r.Promoted.IsZero() {
-		add(access.ControlRelease, api.Action{Name: "abort", Title: "Abort", Reason: true, Dangers: true,
+		add(steers(r), api.Action{Name: "abort", Title: "Abort", Reason: true, Dangers: true,
 			Effect: people, Undo: "Start a new release."})
 	} else {
 		add(access.RequestRollback, api.Action{Name: "rollback", Title: "Request a rollback", Reason: true, Dangers: true,
@@ -353,7 +355,7 @@ func (d *Desk) Act(ctx context.Context, who access.Actor, id, action string, in 
 	if action == "sign" {
 		return d.sign(ctx, who, r, in)
 	}
-	p := access.ControlRelease
+	p := steers(r)
 	if action == "skip" {
 		p = access.SkipStep
 	}

@@ -217,7 +217,7 @@ func (d *Desk) environment(ctx context.Context, e strategy.Environment, s store.
 		URL:   e.URL, AutoUndo: e.AutoUndo, ErrorRate: -1, P95: -1, Sentence: "Nothing runs here.",
 	}
 	for _, r := range active {
-		if r.Step().Environment == e.Name {
+		if r.Flag == nil && r.Step().Environment == e.Name {
 			out.Release, out.Share = r.ID, r.Share
 		}
 	}
@@ -265,7 +265,7 @@ func (d *Desk) environment(ctx context.Context, e strategy.Environment, s store.
 // none has.
 func exposed(active []release.Release) *release.Release {
 	for i, r := range active {
-		if r.Promoted.IsZero() && r.Share > 0 {
+		if r.Flag == nil && r.Promoted.IsZero() && r.Share > 0 {
 			return &active[i]
 		}
 	}

@@ -195,6 +195,9 @@ func (e *Engine) tryRoute(ctx context.Context, x effect.Effect) (effect.Result, 
 	if err != nil {
 		return effect.Result{}, err
 	}
+	if o.Flag != nil {
+		return e.tryRamp(ctx, x, o)
+	}
 	r, err := e.routing(ctx, o)
 	if err != nil {
 		return effect.Result{}, err
@@ -217,6 +220,9 @@ func (e *Engine) routing(ctx context.Context, o routeOrder) (provider.Routing, e
 		stable = e.identify(ctx, stable)
 	}
 	r.Stable = arm(stable)
+	if r.Ramps, err = e.ramps(ctx); err != nil {
+		return r, err
+	}
 	if o.Canary != "" {
 		canary, err := e.DB.Deployment(ctx, o.Canary)
 		if err != nil {

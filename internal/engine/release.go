@@ -69,7 +69,7 @@ func (e *Engine) decideRelease(ctx context.Context, id string, c *release.Comman
 // now: other releases and rollbacks may have changed that since it was started.
 func (e *Engine) besideProduction(ctx context.Context, r release.Release, f release.Facts) (release.Release, error) {
 	now := f.Running["production"]
-	if r.Routes > 0 || now == "" || now == r.Previous || now == r.Deployment {
+	if r.Flag != nil || r.Routes > 0 || now == "" || now == r.Previous || now == r.Deployment {
 		return r, nil
 	}
 	d, err := e.DB.Deployment(ctx, now)
@@ -127,6 +127,9 @@ func (e *Engine) releaseFacts(ctx context.Context, r release.Release, look bool)
 	for _, s := range states {
 		f.Running[s.Name] = s.Deployment
 	}
+	if f.Switched, err = e.rampOff(ctx, r); err != nil {
+		return f, err
+	}
 	f.Verdict, err = e.verdict(ctx, r, f, look)
 	return f, err
 }
@@ -146,12 +149,15 @@ func (e *Engine) effectsOf(ctx context.Context, subject string) (map[string]effe
 // busy says why a release that was not routed yet has to wait: another has the canary,
 // or production is being taken back. Who is routed first keeps the canary.
 func (e *Engine) busy(ctx context.Context, r release.Release) (string, error) {
+	if r.Flag != nil {
+		return "", nil // flags ramp beside each other, and beside a canary
+	}
 	active, err := e.DB.ActiveReleases(ctx, r.App)
 	if err != nil {
 		return "", err
 	}
 	for _, o := range active {
-		if o.ID != r.ID && o.Routes > 0 && r.Routes == 0 {
+		if o.ID != r.ID && o.Flag == nil && o.Routes > 0 && r.Routes == 0 {
 			return fmt.Sprintf("Waits for %s, which has the canary: only one version is tried at a time.", o.Version), nil
 		}
 	}
@@ -202,6 +208,9 @@ func (e *Engine) recordRelease(ctx context.Context, tx *store.Tx, d *release.Dec
 	if err := e.Flags.After(ctx, tx, *r); err != nil {
 		return err
 	}
+	if err := e.endRamp(ctx, tx, *r); err != nil {
+		return err
+	}
 	if _, watched := r.Rules(); watched {
 		if err := tx.Schedule(ctx, "health/"+r.ID, workHealth, f.Now); err != nil {
 			return err
@@ -220,7 +229,7 @@ func (e *Engine) recordRelease(ctx context.Context, tx *store.Tx, d *release.Dec
 func (e *Engine) takeCanary(ctx context.Context, tx *store.Tx, d release.Decision) error {
 	r := d.Release
 	first := slices.ContainsFunc(d.Effects, func(x effect.Effect) bool { return x.Kind == effect.Route }) && r.Routes == 1
-	if !first {
+	if !first || r.Flag != nil {
 		return nil
 	}
 	active, err := tx.ActiveReleases(ctx, r.App)
@@ -228,7 +237,7 @@ func (e *Engine) takeCanary(ctx context.Context, tx *store.Tx, d release.Decisio
 		return err
 	}
 	for _, o := range active {
-		if o.ID != r.ID && o.Routes > 0 {
+		if o.ID != r.ID && o.Flag == nil && o.Routes > 0 {
 			return fmt.Errorf("%w: %s has the canary", errStale, o.ID)
 		}
 	}
@@ -271,7 +280,7 @@ func (e *Engine) recordOutcome(ctx context.Context, tx *store.Tx, d *release.Dec
 	}
 	if d.Incident != nil {
 		_, err := e.openIncident(ctx, tx, openIncident{
-			title: d.Incident.Title, environment: "production", release: r.ID, deployment: r.Deployment,
+			title: d.Incident.Title, environment: incidentAt(r), release: r.ID, deployment: r.Deployment,
 			signs: e.signs(f.Now, r.Detected, r.Deployment, r.Previous), now: f.Now,
 		})
 		return err

@@ -375,7 +375,7 @@ func (e *Engine) stopCanary(ctx context.Context, tx *store.Tx, b rollback.Rollba
 		return err
 	}
 	for _, r := range active {
-		if !r.Promoted.IsZero() || r.Routes == 0 {
+		if !r.Promoted.IsZero() || r.Routes == 0 || r.Flag != nil {
 			continue
 		}
 		r.Reason = "production was rolled back while it was on trial"

@@ -159,3 +159,32 @@ type Set struct {
 	Lists            map[string][]string // members of segments by key
 	Attributes       []string            // that rules may ask for; empty: any
 }
+
+// Percent is the part of users that get the variant, of those whom no rule serves.
+func (s Serve) Percent(variant string) float64 {
+	if len(s.Split) == 0 {
+		if s.Variant == variant && variant != "" {
+			return 100
+		}
+		return 0
+	}
+	sum, part := 0, 0
+	for _, p := range s.Split {
+		sum += max(p.Weight, 0)
+		if p.Variant == variant {
+			part += max(p.Weight, 0)
+		}
+	}
+	if sum == 0 {
+		return 0
+	}
+	return 100 * float64(part) / float64(sum)
+}
+
+// BucketSalt is what the keys of users are hashed with where no rule serves them.
+func (c Config) BucketSalt() string {
+	if c.Default.Salt != "" {
+		return c.Default.Salt
+	}
+	return c.Flag
+}

@@ -61,6 +61,8 @@ func (x *decider) flagEnded(p Phase) {
 	f := x.r.Flag
 	switch {
 	case p == Completed:
+		x.route(RouteArgs{Stable: x.r.Deployment}, 0) // nobody is counted by it any more
+		x.r.Effect = ""
 		x.r.Sentence = fmt.Sprintf("Everybody in %s whom no rule of %s serves gets %s.", f.Environment, f.Key, f.Variant)
 	case x.r.Reached == 0:
 		x.r.Sentence = fmt.Sprintf("The ramp of %s ended before anybody saw %s: %s", f.Key, f.Variant, x.r.Reason)
@@ -71,4 +73,13 @@ func (x *decider) flagEnded(p Phase) {
 				Detected: x.r.Detected}
 		}
 	}
+}
+
+// action is what an approval of the release permits.
+func (r Release) action() string {
+	if f := r.Flag; f != nil {
+		return fmt.Sprintf("Raise the share of %s of %s in %s, under the guard, up to everybody", f.Variant, f.Key,
+			f.Environment)
+	}
+	return fmt.Sprintf("Put %s into %s for everybody", r.Version, r.Step().Environment)
 }

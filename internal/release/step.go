@@ -224,7 +224,7 @@ func (r Release) Subject(f Facts, expires time.Time) approval.Subject {
 		evidence["note"] = r.Note
 	}
 	return approval.Subject{
-		Kind: "release", ID: r.ID, Action: fmt.Sprintf("Put %s into %s for everybody", r.Version, r.Step().Environment),
+		Kind: "release", ID: r.ID, Action: r.action(),
 		App: r.App, Environment: r.Step().Environment, Version: r.Version, Commit: r.Commit, Deployment: r.Deployment,
 		URL:  r.URL,
 		Plan: r.Plan.Hash(), Evidence: evidence, Expires: expires,

@@ -116,9 +116,13 @@ func (s *Server) releaseActions(h huma.API) {
 		{"skip", "Skip a step", "Body: step and reason. The skip is recorded with the name of who did it.", access.SkipStep},
 		{"sign", "Sign a step off", "Body: step, passed and, for a refusal, reason.", access.SignCheck},
 	} {
+		or := access.Permission("")
+		if a.permission == access.ControlRelease {
+			or = access.EditFlag // of a ramp
+		}
 		register(s, h, endpoint{
 			ID: a.name + "-release", Method: http.MethodPost, Path: "/releases/{id}/" + a.name, Tag: "Releases",
-			Summary: a.summary, About: a.about, Permission: a.permission,
+			Summary: a.summary, About: a.about, Permission: a.permission, Or: or,
 		}, func(ctx context.Context, who access.Actor, in *withID[api.ReleaseAction]) (api.Release, error) {
 			return s.Desk.Act(ctx, who, in.ID, a.name, in.Body)
 		})

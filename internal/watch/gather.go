@@ -22,11 +22,14 @@ func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release,
 	before := r.Exposed.Add(-History).Unix()
 	ev.Width = max(tl.Grid(before, final, r.Deployment, r.Previous), at.known.Width)
 	ev.Complete = max(final/ev.Width*ev.Width, at.known.Complete)
-	stable, err := w.DB.Deployment(ctx, r.Previous)
-	if err != nil {
-		return ev, err
+	if r.Flag == nil {
+		stable, err := w.DB.Deployment(ctx, r.Previous)
+		if err != nil {
+			return ev, err
+		}
+		ev.StableVersion = stable.Version
 	}
-	ev.StableVersion = stable.Version
+	ev.StableVersion = r.Stable(ev.StableVersion)
 	from := at.pass.Next(ev.Since)
 	ev.Canary = tl.Spans(r.Deployment, from, ev.Complete, ev.Width, metric.Compared()...)
 	if r.Promoted.IsZero() {
@@ -49,6 +52,7 @@ func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release,
 	if ev.Since.After(since) {
 		since = ev.Since
 	}
+	var err error
 	if ev.CanaryHealth, err = w.DB.ProbesOf(ctx, r.Deployment, since); err != nil {
 		return ev, err
 	}

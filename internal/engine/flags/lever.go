@@ -1,0 +1,58 @@
+package flags
+
+import (
+	"context"
+
+	"github.com/slipwayhq/slipway/internal/approval"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/store"
+)
+
+// Asks are those who must approve a change of flags in an environment; none: it needs no approval.
+func (w *Writer) Asks(environment string) []approval.Rule { return w.asks(environment) }
+
+// Lever says what a ramp of a flag would raise, or why there can't be one.
+func (w *Writer) Lever(ctx context.Context, tx *store.Tx, r Raise) (release.Flag, error) {
+	var l release.Flag
+	if err := w.known(r.Environment); err != nil {
+		return l, err
+	}
+	f, err := tx.Flag(ctx, w.app(), r.Flag)
+	if err != nil {
+		return l, err
+	}
+	c, err := w.config(ctx, tx, f, r.Environment)
+	if err != nil {
+		return l, err
+	}
+	variant, against := sides(f, r.Variant, r.Against)
+	l = release.Flag{Key: f.Key, Environment: r.Environment, Variant: variant, Against: against, Salt: c.Default.Salt,
+		Before: c.Default.Percent(variant)}
+	others := 100 - l.Before - c.Default.Percent(against)
+	switch {
+	case !f.Archived.IsZero():
+		return l, fault.New(fault.Conflict, "flag_archived", "%s is archived. Restore it first.", f.Key)
+	case c.Ramp != "":
+		return l, rampRunning(c)
+	case !c.On:
+		return l, fault.New(fault.Refused, "flag_off",
+			"%s is off in %s: everybody gets the same, whatever its share. Turn it on first, with all of its share on %s.",
+			f.Key, r.Environment, against)
+	case variant == against:
+		return l, fault.New(fault.Invalid, "one_variant", "A ramp needs two different variants: %s has %d.", f.Key,
+			len(f.Variants))
+	case len(c.Targeting) > 0:
+		return l, fault.New(fault.Conflict, "raw_targeting",
+			"%s in %s is decided by a rule in flagd's language: its share is in there. Put rules in its place first.", f.Key,
+			r.Environment)
+	case l.Before >= 100:
+		return l, fault.New(fault.Refused, "ramp_over", "Everybody in %s whom no rule of %s serves gets %s already.",
+			r.Environment, f.Key, variant)
+	case others > 0.005:
+		return l, fault.New(fault.Refused, "three_variants",
+			"%g %% in %s get neither %s nor %s. A ramp compares two variants: set the share of the others to 0 first.",
+			others, r.Environment, variant, against)
+	}
+	return l, nil
+}
