@@ -42,6 +42,7 @@ type climb struct {
 	node  *Engine // that edges deliver to; nil while there is none
 	rate  float64 // requests a second
 	fails func(share float64) (stable, canary float64)
+	flags map[string][2]float64 // how often the arms of a ramp fail: against, variant
 }
 
 // long says whether the longest climbs go too. They are left to the run without the race detector, which would take
@@ -158,6 +159,11 @@ func (c *climb) second(r *rand.Rand, n uint64, at int64) {
 	list := []metric.Bucket{arrivals(r, serves.Stable, at, c.rate*(1-serves.Share/100), ps)}
 	if serves.Canary != "" && serves.Share > 0 {
 		list = append(list, arrivals(r, serves.Canary, at, c.rate*serves.Share/100, pc))
+	}
+	for _, p := range c.edge.Ramps() {
+		fails := c.flags[p.ID]
+		list = append(list, arrivals(r, p.ID+"="+p.Against, at, c.rate*(1-p.Share/100), fails[0]),
+			arrivals(r, p.ID+"="+p.Variant, at, c.rate*p.Share/100, fails[1]))
 	}
 	if err := c.node.Observe(c.ctx, metric.Batch{Source: "edge-1", Sequence: n, Sent: time.Now(), Complete: at + 1,
 		Buckets: list}); err != nil && c.ctx.Err() == nil {

@@ -129,6 +129,16 @@ func (f *Fake) Serves() Served {
 	return s
 }
 
+// Ramps returns the flags that the edge counts by.
+func (f *Fake) Ramps() []provider.Ramp {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.serves == nil {
+		return nil
+	}
+	return slices.Clone(f.serves.Ramps)
+}
+
 // Changes returns how often the edge got another routing.
 func (f *Fake) Changes() int {
 	f.mu.Lock()
