@@ -58,6 +58,6 @@ func lever(f *release.Flag) *api.ReleaseFlag {
 	if f == nil {
 		return nil
 	}
-	return &api.ReleaseFlag{Key: f.Key, Environment: f.Environment, Variant: f.Variant, Against: f.Against, Before: f.Before,
-		With: f.With}
+	return &api.ReleaseFlag{Key: f.Key, Environment: f.Environment, Variant: f.Variant, Against: f.Against,
+		Before: f.Before, With: f.With}
 }

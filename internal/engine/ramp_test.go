@@ -158,7 +158,8 @@ func TestOffEndsARamp(t *testing.T) {
 		c.ok(c.Command(c.ctx, canary.ID, release.Command{Kind: release.Abort, Name: "Ada", Actor: "user:ada",
 			Reason: "a mistake"}, 0))
 		time.Sleep(10 * time.Second)
-		if with = c.release(with.ID); with.Phase != release.Aborted || !strings.Contains(with.Reason, "v2, which it belongs to") {
+		with = c.release(with.ID)
+		if with.Phase != release.Aborted || !strings.Contains(with.Reason, "v2, which it belongs to") {
 			t.Errorf("%s: %s", with.Phase, with.Reason)
 		}
 	})

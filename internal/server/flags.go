@@ -93,6 +93,7 @@ func (s *Server) flagOperations(h huma.API) {
 		return s.Desk.Flags.Promote(ctx, who, in.Key, in.Body)
 	})
 	s.flagConfigOperations(h)
+	s.rampOperations(h)
 	s.segmentOperations(h)
 	s.flagKeyOperations(h)
 	s.draftOperations(h)
@@ -169,16 +170,6 @@ func (s *Server) flagConfigOperations(h huma.API) {
 		return s.Desk.Flags.Rollout(ctx, who, in.Key, in.Environment, in.Body)
 	})
 	register(s, h, endpoint{
-		ID: "ramp-flag", Method: http.MethodPost, Path: configPath + "/ramp", Tag: flagTag,
-		Summary: "Raise the share of a variant step by step, under the guard",
-		About: "The answer is a release whose lever is the flag: the guard compares the users of both variants, goes on when " +
-			"the evidence permits it, and takes the share back when the variant is worse. It is paused, resumed, promoted and " +
-			"aborted like any release. Turning the flag off ends it.",
-		Permission: access.EditFlag, Status: http.StatusCreated,
-	}, func(ctx context.Context, who access.Actor, in *within[api.RampFlag]) (api.Release, error) {
-		return s.Desk.StartRamp(ctx, who, in.Key, in.Environment, in.Body)
-	})
-	register(s, h, endpoint{
 		ID: "revert-flag", Method: http.MethodPost, Path: configPath + "/revert", Tag: flagTag,
 		Summary: "Bring back what an earlier revision said, as a new one", Permission: access.EditFlag, Or: access.SwitchFlag,
 	}, func(ctx context.Context, who access.Actor, in *within[api.RevertFlag]) (api.FlagChange, error) {
@@ -210,6 +201,19 @@ func (s *Server) flagConfigOperations(h huma.API) {
 		Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, in *history) (api.FlagHistory, error) {
 		return s.Desk.Flags.History(ctx, who, in.Key, in.Environment, in.Cursor, in.Limit)
+	})
+}
+
+func (s *Server) rampOperations(h huma.API) {
+	register(s, h, endpoint{
+		ID: "ramp-flag", Method: http.MethodPost, Path: configPath + "/ramp", Tag: flagTag,
+		Summary: "Raise the share of a variant step by step, under the guard",
+		About: "The answer is a release whose lever is the flag: the guard compares the users of both variants, goes on " +
+			"when the evidence permits it, and takes the share back when the variant is worse. It is paused, resumed, " +
+			"promoted and aborted like any release. Turning the flag off ends it.",
+		Permission: access.EditFlag, Status: http.StatusCreated,
+	}, func(ctx context.Context, who access.Actor, in *within[api.RampFlag]) (api.Release, error) {
+		return s.Desk.StartRamp(ctx, who, in.Key, in.Environment, in.Body)
 	})
 }
 
