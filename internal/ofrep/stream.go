@@ -2,9 +2,11 @@ package ofrep
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -17,8 +19,10 @@ const (
 	writers   = 8
 	heartbeat = 20 * time.Second
 	// stall is how long a connection may take a message: a hundred bytes, for which the system has room unless the
-	// reader has been away for long. One that does not take it is ended; it comes back and asks again.
+	// reader has been away for long. One that does not take it is ended; it comes back and asks again. On a busy machine
+	// the time may pass before anything is tried, so it is tried again.
 	stall     = 20 * time.Millisecond
+	tries     = 3
 	helloTime = 5 * time.Second
 )
 
@@ -143,9 +147,14 @@ func (s *stream) tell(v *view, now time.Time) bool {
 		return true
 	}
 	s.beat = now.Add(heartbeat)
-	_ = s.conn.SetWriteDeadline(time.Now().Add(stall))
-	n, err := s.conn.Write(message)
-	return err == nil && n == len(message)
+	for range tries {
+		_ = s.conn.SetWriteDeadline(time.Now().Add(stall))
+		n, err := s.conn.Write(message)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err == nil && n == len(message)
+		}
+	}
+	return false
 }
 
 // events opens a stream that tells of changes.
