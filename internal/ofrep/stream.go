@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -24,6 +25,7 @@ const (
 	stall     = 20 * time.Millisecond
 	tries     = 3
 	helloTime = 5 * time.Second
+	swept     = time.Second // between two looks who has left: ten thousand who come back at once need the room
 )
 
 // hub holds the open streams.
@@ -40,13 +42,15 @@ type part struct {
 	mu      sync.Mutex // held while it writes, too
 	streams map[*stream]struct{}
 	wake    chan struct{}
+	swept   time.Time // when it was last looked who has left
 }
 
 // stream is one open event stream.
 type stream struct {
 	caller
 	conn net.Conn
-	seen int64 // generation that it was told of last
+	raw  syscall.RawConn // nil where there is none, as over TLS
+	seen int64           // generation that it was told of last
 	beat time.Time
 }
 
@@ -109,13 +113,17 @@ func (p *part) pass(h *hub, now time.Time, end bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	views := map[string]*view{}
+	sweep := now.Sub(p.swept) >= swept
+	if sweep {
+		p.swept = now
+	}
 	for s := range p.streams {
 		v, ok := views[s.environment]
 		if !ok {
 			v = h.d.view(s.environment)
 			views[s.environment] = v
 		}
-		if end || !s.mayGoOn(h.d, now) || !s.tell(v, now) {
+		if end || !s.mayGoOn(h.d, now) || sweep && s.gone() || !s.tell(v, now) {
 			delete(p.streams, s)
 			h.open.Add(-1)
 			_ = s.conn.Close()
@@ -133,6 +141,21 @@ func (s *stream) mayGoOn(d *Door, now time.Time) bool {
 		return err == nil
 	}
 	return true
+}
+
+// gone reports whether the reader has closed the connection. It asks the system, and waits for nothing.
+func (s *stream) gone() bool {
+	if s.raw == nil {
+		return false
+	}
+	closed := false
+	err := s.raw.Read(func(fd uintptr) bool {
+		var one [1]byte
+		n, err := syscall.Read(int(fd), one[:]) // a reader has nothing more to say
+		closed = n == 0 && err == nil || err != nil && err != syscall.EAGAIN && err != syscall.EINTR
+		return true
+	})
+	return closed || err != nil
 }
 
 // tell sends what is due. It reports whether the stream is still there.
@@ -189,6 +212,11 @@ func (d *Door) events(w http.ResponseWriter, r *http.Request, c *caller) {
 		return
 	}
 	s := &stream{caller: *c, conn: conn, seen: v.set.Generation, beat: c.now.Add(heartbeat)}
+	if c, ok := conn.(syscall.Conn); ok {
+		if raw, err := c.SyscallConn(); err == nil {
+			s.raw = raw
+		}
+	}
 	p := &d.hub.parts[d.hub.next.Add(1)%writers]
 	p.mu.Lock()
 	p.streams[s] = struct{}{}
