@@ -59,7 +59,7 @@ func (s *Web) flagPage(v *visit, environment string) (templ.Component, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts := page.FlagParts{Environment: environment}
+	parts := page.FlagParts{Environment: environment, MayRamp: true}
 	c := page.FlagFocus(x, environment)
 	if c.Environment == "" {
 		return page.Flag(v.frame, x, parts), nil

@@ -94,3 +94,47 @@ func TestAScheduledChangeIsListedAndDiscarded(t *testing.T) {
 		t.Errorf("discarding twice answered %d", got.StatusCode)
 	}
 }
+
+// req: FF-17
+func TestARampStartsFromTheFlagsPage(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	b := w.admin(t)
+	w.flagged(t, "new-checkout")
+	const page, place = "/flags/new-checkout", "/flags/new-checkout/environments/production"
+	if got := b.get(page); !strings.Contains(got.body, place+"/ramp") {
+		t.Error("the page offers no ramp")
+	}
+	got := b.get(place + "/ramp")
+	if got.StatusCode != http.StatusOK || strings.Contains(between(got.body, `name="steps"`, ">"), `value="5`) {
+		t.Errorf("the form answered %d and must not offer less than 50 %%: %s", got.StatusCode, got.body)
+	}
+	for _, bad := range [][]string{{"steps", "200"}, {"bake", "soon"}, {"steps", "80, 60"}} {
+		got := b.post(page, place+"/ramp", append(bad, "variant", "on", "against", "off")...)
+		if got.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(got.body, `id="problem"`) {
+			t.Errorf("%v answered %d", bad, got.StatusCode)
+		}
+	}
+	got = b.post(page, place+"/ramp", "variant", "on", "against", "off", "steps", "75, 100", "bake", "10m")
+	if got.StatusCode != http.StatusSeeOther {
+		t.Fatalf("starting answered %d: %s", got.StatusCode, got.body)
+	}
+	got = b.get(page)
+	id := between(got.body, `href="/releases/rel_`, `"`)
+	if !strings.Contains(got.body, "Ramping") || id == "" {
+		t.Fatalf("the page does not say that it ramps: %s", got.body)
+	}
+	if strings.Contains(got.body, place+"/ramp") || strings.Contains(got.body, "act-rollout") {
+		t.Error("what only the ramp may change is offered")
+	}
+	for _, path := range []string{"/flags", "/", "/releases", "/releases/rel_" + id,
+		"/flags/new-checkout?environment=staging"} {
+		if got := b.get(path); got.StatusCode != http.StatusOK {
+			t.Errorf("%s answered %d: %s", path, got.StatusCode, got.body)
+		}
+	}
+	if got := b.get("/releases/rel_" + id); !strings.Contains(got.body,
+		`href="/flags/new-checkout?environment=production"`) {
+		t.Error("the release does not lead to its flag")
+	}
+}

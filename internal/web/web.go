@@ -143,6 +143,8 @@ func (s *Web) flagRoutes(page func(string, func(*visit) error)) {
 	page("POST /flags/{key}/{action}", s.flagArchive)
 	page("GET /flags/{key}/environments/{environment}", s.flagEdit)
 	page("POST /flags/{key}/environments/{environment}", s.flagEdited)
+	page("GET /flags/{key}/environments/{environment}/ramp", s.flagRamp)
+	page("POST /flags/{key}/environments/{environment}/ramp", s.flagRampStart)
 	page("POST /flags/{key}/environments/{environment}/{action}", s.flagAct)
 	page("GET /flag-drafts", s.flagDrafts)
 	page("POST /flag-drafts/{id}/discard", s.flagDraftDiscard)

@@ -69,22 +69,22 @@ func shareChart(f Frame, c api.Canary) plot.Chart {
 }
 
 // errorChart draws the error rate of both versions with 95 % intervals.
-func errorChart(f Frame, c api.Canary, id string, height int) plot.Chart {
+func errorChart(f Frame, r api.Release, c api.Canary, id string, height int) plot.Chart {
 	value := func(p api.CanaryPoint) plot.Point {
 		return plot.Point{At: p.At, Value: p.Rate, Low: p.RateLow, High: p.RateHigh}
 	}
-	ch := both(f, c, id, value)
+	ch := both(f, r, c, id, value)
 	ch.Title, ch.Note, ch.Unit, ch.Height = "Error rate", "band: 95 % interval", plot.Fraction, height
 	ch.Limits = limits(c.Limits.ErrorWarn, c.Limits.ErrorCritical)
 	return ch
 }
 
 // latencyChart draws the 95th percentile of both versions with its interval.
-func latencyChart(f Frame, c api.Canary, id string, height int) plot.Chart {
+func latencyChart(f Frame, r api.Release, c api.Canary, id string, height int) plot.Chart {
 	value := func(p api.CanaryPoint) plot.Point {
 		return plot.Point{At: p.At, Value: p.P95, Low: p.P95Low, High: p.P95High}
 	}
-	ch := both(f, c, id, value)
+	ch := both(f, r, c, id, value)
 	ch.Title, ch.Note, ch.Unit, ch.Height = "Latency", "95th percentile", plot.Milliseconds, height
 	ch.Shades, ch.Events = append(ch.Shades, coldShades(c)...), nil // the moments stand above the other pictures
 	ch.Limits = limits(c.Limits.LatencyWarn, c.Limits.LatencyCritical)
@@ -93,7 +93,7 @@ func latencyChart(f Frame, c api.Canary, id string, height int) plot.Chart {
 
 // both returns a chart with a line for each version. An interval without requests is a
 // gap, never a zero.
-func both(f Frame, c api.Canary, id string, value func(api.CanaryPoint) plot.Point) plot.Chart {
+func both(f Frame, r api.Release, c api.Canary, id string, value func(api.CanaryPoint) plot.Point) plot.Chart {
 	line := func(name string, tone plot.Tone, points []api.CanaryPoint) plot.Series {
 		s := plot.Series{Name: name, Tone: tone, Gap: gap(c)}
 		for _, p := range points {
@@ -105,10 +105,11 @@ func both(f Frame, c api.Canary, id string, value func(api.CanaryPoint) plot.Poi
 		}
 		return s
 	}
+	stable, canary := arms(r)
 	return plot.Chart{
 		ID: id, From: c.From, To: c.To, Location: f.Zone, Events: marks(c),
 		Shades: sharedShades(c, "both: not held against it"),
-		Series: []plot.Series{line("stable", plot.Stable, c.Stable), line("canary", plot.Canary, c.Canary)},
+		Series: []plot.Series{line(stable, plot.Stable, c.Stable), line(canary, plot.Canary, c.Canary)},
 		Empty:  "No requests have been measured yet.",
 	}
 }

@@ -232,6 +232,27 @@ func shareAction(f Frame, x api.Flag, c api.FlagConfig) []api.Action {
 		Undo: "Set it back to " + shareNow(c) + "."}}
 }
 
+// Raised is the name of the variant whose share a ramp raises first: that of the present split, else the first.
+func Raised(x api.Flag, c api.FlagConfig) string {
+	if len(x.Variants) == 0 {
+		return ""
+	}
+	return x.Variants[raised(x, c)].Name
+}
+
+// Against is what the others get while that variant is raised: the split's other one, else the last.
+func Against(x api.Flag, c api.FlagConfig) string {
+	for _, p := range c.Default.Split {
+		if p.Variant != Raised(x, c) && p.Weight > 0 {
+			return p.Variant
+		}
+	}
+	if n := len(x.Variants); n > 0 {
+		return x.Variants[n-1].Name
+	}
+	return ""
+}
+
 // raised is the variant that a share raises: the split's first, else the first of the flag.
 func raised(x api.Flag, c api.FlagConfig) int {
 	if len(c.Default.Split) > 0 {

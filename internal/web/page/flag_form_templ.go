@@ -778,12 +778,12 @@ func FlagRampStart(f Frame, x api.Flag, c api.FlagConfig, in RampFields, u *api.
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = field(f, input{name: "steps", label: "Steps", value: in.Steps, most: 200, required: true, auto: "off",
+			templ_7745c5c3_Err = field(f, input{name: "steps", label: "Steps", value: in.Steps, most: 200, auto: "off",
 				placeholder: "5, 25, 100", hint: "Percent of the users whom no rule serves, rising."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = field(f, input{name: "bake", label: "Stay at each step for at least", value: in.Bake, most: 20, required: true,
+			templ_7745c5c3_Err = field(f, input{name: "bake", label: "Stay at each step for at least", value: in.Bake, most: 20,
 				auto: "off", placeholder: "10m", hint: "Such as 90s, 10m or 2h. It stays longer while the evidence is thin."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -250,6 +250,36 @@ func sure(p float64) string {
 	return strconv.FormatFloat(math.Floor(p*100+1e-9), 'f', -1, 64) + "\u00a0% sure"
 }
 
+// mayGoBack reports whether the viewer may ask for what a completed release replaced. A ramp is taken back on the page of
+// its flag.
+func mayGoBack(f Frame, r api.Release) bool {
+	return r.Flag == nil && r.Phase == "completed" && f.May("rollback:request")
+}
+
+// trackName is the heading above the steps.
+func trackName(r api.Release) string {
+	if r.Flag != nil {
+		return "Way to everybody"
+	}
+	return "Way to production"
+}
+
+// canaryName is the heading above what is measured.
+func canaryName(r api.Release) string {
+	if r.Flag != nil {
+		return title(r.Flag.Variant) + " beside " + r.Flag.Against
+	}
+	return "Canary"
+}
+
+// arms are the names of what is compared, as the pictures write them.
+func arms(r api.Release) (stable, canary string) {
+	if r.Flag != nil {
+		return r.Flag.Against, r.Flag.Variant
+	}
+	return "stable", "canary"
+}
+
 // hasOutcome says whether an ended release has more to tell than its sentence.
 func hasOutcome(r api.Release) bool {
 	return !strings.Contains(r.Sentence, r.Reason) || r.Detected != nil && r.Restored != nil

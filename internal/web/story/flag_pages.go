@@ -97,6 +97,10 @@ func flagStories() []Story {
 				"it until it ends."}
 			return page.Flag(f, ramping(), ramp)
 		}),
+		{Name: "flag/release", Page: func(f page.Frame) templ.Component {
+			f.Path = "/releases/" + longID
+			return page.Release(f, rampRelease(), page.ReleaseParts{Canary: ptr(rampCanary())})
+		}},
 		{Name: "flag/onlooker", Page: func(f page.Frame) templ.Component {
 			f.Path, f.Me.Permissions = path, []string{"environment:view@*"}
 			return page.Flag(f, checkout(), parts())
@@ -119,6 +123,8 @@ func rampRelease() api.Release {
 		"so far; "+
 		"about 8 minutes more.")
 	r.Version, r.Deployment, r.URL = "new-checkout=on", "flag:production/new-checkout=on", ""
+	r.Flag = &api.ReleaseFlag{Key: "new-checkout", Environment: "production", Variant: "on", Against: "off", Before: 5}
+	r.Steps = slices.DeleteFunc(r.Steps, func(s api.Step) bool { return s.Kind != "share" })
 	r.Verdict = verdict("better_or_equal", "continue", "“on” is no worse than “off”: 0.41 % of 1,840 requests "+
 		"failed, 0.49 % of "+
 		"5,520.")
