@@ -64,8 +64,10 @@ func (s *Web) releasePage(v *visit) (templ.Component, error) {
 		return nil, err
 	}
 	var parts page.ReleaseParts
-	if parts.Checks, err = s.Desk.Checks(ctx, v.who, r.Version); err != nil && !fault.Is(err, fault.NotFound) {
-		return nil, err
+	if r.Flag == nil { // a ramp has no checklist
+		if parts.Checks, err = s.Desk.Checks(ctx, v.who, r.Version); err != nil && !fault.Is(err, fault.NotFound) {
+			return nil, err
+		}
 	}
 	if parts.Events, err = v.events(desk.EventQuery{Subject: r.ID, Limit: 60}); err != nil {
 		return nil, err

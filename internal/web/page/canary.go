@@ -25,9 +25,17 @@ func harmLine(r api.Release, c api.Canary) string {
 		harm = r.Verdict.Comparison.Harm
 	}
 	if harm >= 0.5 {
-		return "About " + plural(int(harm+0.5), "request") + " failed that would not have failed on the stable version"
+		return "About " + plural(int(harm+0.5), "request") + " failed that would not have failed on " + besides(r)
 	}
-	return "No request failed beyond the stable version’s rate"
+	return "No request failed beyond the rate of " + besides(r)
+}
+
+// besides names what the changed version is compared with.
+func besides(r api.Release) string {
+	if r.Flag != nil {
+		return "“" + r.Flag.Against + "”"
+	}
+	return "the stable version"
 }
 
 // canaryLead is the sentence of the canary's page: the verdict while there is one.
