@@ -250,8 +250,8 @@ func sure(p float64) string {
 	return strconv.FormatFloat(math.Floor(p*100+1e-9), 'f', -1, 64) + "\u00a0% sure"
 }
 
-// mayGoBack reports whether the viewer may ask for what a completed release replaced. A ramp is taken back where its flag
-// stands.
+// mayGoBack reports whether the viewer may ask for what a completed release replaced. A ramp is taken back on the page
+// of its flag.
 func mayGoBack(f Frame, r api.Release) bool {
 	return r.Flag == nil && r.Phase == "completed" && f.May("rollback:request")
 }
