@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,8 +114,9 @@ func TestPagesUseIndexes(t *testing.T) {
 	}
 	defer func() { _ = db.Close() }()
 	for name, query := range built(t) {
-		if kind, _, _ := strings.Cut(name, " "); kind == "claim" || kind == "next" || kind == "samples" || kind == "words" {
-			continue
+		kind, _, _ := strings.Cut(name, " ")
+		if slices.Contains([]string{"claim", "next", "samples", "words", "members"}, kind) {
+			continue // no pages
 		}
 		args := make([]any, strings.Count(query, "$")) // each parameter is used once
 		rows, err := db.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)

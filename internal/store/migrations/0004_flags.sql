@@ -71,6 +71,7 @@ CREATE TABLE flag_drafts (
     created     BIGINT NOT NULL CHECK (created >= 0),
     doc         TEXT NOT NULL CHECK (doc <> '')
 );
+CREATE INDEX flag_drafts_created ON flag_drafts (created, id);
 CREATE INDEX flag_drafts_app ON flag_drafts (app, created, id);
 CREATE INDEX flag_drafts_state ON flag_drafts (app, state, created, id);
 CREATE INDEX flag_drafts_release ON flag_drafts (release_id, created, id);
