@@ -236,3 +236,27 @@ func TestChangesThatWait(t *testing.T) {
 		}
 	}
 }
+
+// A ramp is a release; what can't be ramped is refused with the server's words.
+func TestRamps(t *testing.T) {
+	ada := signedIn(t)
+	ada.must("", "flag", "create", "checkout")
+	ada.must("", "flag", "rollout", "checkout", "0", "-e", "production")
+	ada.must("", "flag", "on", "checkout", "-e", "production")
+	out := ada.must("", "flag", "ramp", "checkout", "-e", "production", "--steps", "5, 50%,100", "--bake", "1h").out
+	if !strings.Contains(out, "slipway release watch rel_") {
+		t.Error(out)
+	}
+	f := decode[api.Flag](t, ada.must("", "flag", "get", "checkout", "-e", "production", "--json"))
+	r := decode[api.Release](t, ada.must("", "release", "status", f.Environments[0].Ramp, "--json"))
+	if r.ID == "" || r.ID != f.Environments[0].Ramp {
+		t.Errorf("%+v", f.Environments[0])
+	}
+	if r := ada.run("", "flag", "rollout", "checkout", "10", "-e", "production"); r.code != 4 ||
+		!strings.Contains(r.err, f.Environments[0].Ramp) {
+		t.Errorf("%+v", r)
+	}
+	if r := ada.run("", "flag", "ramp", "checkout", "-e", "production", "--steps", "some"); r.code != 2 {
+		t.Errorf("%+v", r)
+	}
+}
