@@ -50,7 +50,7 @@ func Command(out, errs io.Writer, version string) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&opts.Scenario, "scenario", "good", "what v2 does: good, errors, latency, crash or outage")
+	f.StringVar(&opts.Scenario, "scenario", "good", "what v2 does: good, errors, latency, crash or outage; or flag")
 	f.BoolVar(&opts.AutoApprove, "auto-approve", false, "let the demo's people sign off and approve by themselves")
 	f.BoolVar(&opts.Exit, "exit", false, "end when the release has ended; exit code 0 when it ended as it should")
 	f.StringVar(&opts.Listen, "listen", "127.0.0.1:4400",

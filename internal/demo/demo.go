@@ -26,11 +26,12 @@ import (
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/sim"
 	"github.com/slipwayhq/slipway/internal/strategy"
+	"github.com/slipwayhq/slipway/openfeature"
 )
 
 // Options say how the demo goes.
 type Options struct {
-	Scenario    string // good, errors, latency, crash or outage
+	Scenario    string // good, errors, latency, crash, outage or flag
 	AutoApprove bool   // the demo's people decide by themselves
 	Exit        bool   // end when the release has ended
 	JSON        bool   // end with one object on Out; progress goes to Err
@@ -62,6 +63,7 @@ func Scenarios() []Scenario {
 		{"latency", "aborted", "v2 becomes 700 ms slower at 10 % of visitors"},
 		{"crash", "aborted", "v2's process dies at 10 % of visitors"},
 		{"outage", "completed", "both versions become slow for some seconds; v2 must not be blamed"},
+		{flagScenario, "aborted", "the share of a flag is raised; the new checkout behind it fails every sixth time"},
 	}
 }
 
@@ -78,7 +80,7 @@ func scenario(name string) (Scenario, error) {
 		}
 	}
 	return Scenario{}, fault.New(fault.Invalid, "scenario_unknown",
-		"There is no scenario %q: use good, errors, latency, crash or outage.", name)
+		"There is no scenario %q: use good, errors, latency, crash, outage or flag.", name)
 }
 
 // world is the running demo.
@@ -90,6 +92,7 @@ type world struct {
 	crowd    *sim.Crowd
 	password string
 	as       map[string]*client.Client // by user name
+	flags    *openfeature.Provider     // of the shop; nil in other scenarios
 	started  time.Time
 
 	wellAt    time.Time // when a fault that passes is over
@@ -115,6 +118,7 @@ func Run(ctx context.Context, opts Options) (Summary, error) {
 	}
 	defer w.v1.Close()
 	defer w.v2.Close()
+	defer w.forget()
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	var parts sync.WaitGroup
@@ -183,10 +187,7 @@ func (w *world) play(ctx context.Context, parts *sync.WaitGroup) (Summary, error
 		return Summary{}, err
 	}
 	w.started = time.Now()
-	r, err := w.as["ada"].StartRelease(ctx, api.StartRelease{
-		Version: "v2", Commit: "5e1f00d", Deployment: w.v2.URL(), Note: "New product page",
-		Unscheduled: "to show how a release goes",
-	})
+	r, err := w.begin(ctx)
 	if err != nil {
 		return Summary{}, err
 	}
@@ -195,11 +196,27 @@ func (w *world) play(ctx context.Context, parts *sync.WaitGroup) (Summary, error
 		return w.summary(r), err
 	}
 	w.line("done", r.Sentence)
+	if w.scenario.Name == flagScenario {
+		if err := w.confirm(ctx); err != nil {
+			return w.summary(r), err
+		}
+	}
 	if !w.opts.Exit {
 		w.line("", "Everything keeps running: look around at "+w.app.URL()+". Ctrl-C ends it.")
 		<-ctx.Done()
 	}
 	return w.summary(r), nil
+}
+
+// begin starts what the scenario is about.
+func (w *world) begin(ctx context.Context) (api.Release, error) {
+	if w.scenario.Name == flagScenario {
+		return w.ramp(ctx)
+	}
+	return w.as["ada"].StartRelease(ctx, api.StartRelease{
+		Version: "v2", Commit: "5e1f00d", Deployment: w.v2.URL(), Note: "New product page",
+		Unscheduled: "to show how a release goes",
+	})
 }
 
 // settle waits for a time.

@@ -15,6 +15,7 @@ func TestScenariosAreWhatTheHelpSays(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
 		"good": "completed", "errors": "aborted", "latency": "aborted", "crash": "aborted", "outage": "completed",
+		"flag": "aborted",
 	}
 	help := scenarios()
 	got := map[string]string{}

@@ -63,7 +63,7 @@ func (w *world) misbehave(r api.Release, done map[string]bool) {
 		w.v2.Break(sim.Fault{})
 		w.line("fault", "both versions are well again.")
 	}
-	at := map[string]float64{"errors": 5, "latency": 10, "crash": 10, "outage": 25}[w.scenario.Name]
+	at := map[string]float64{"errors": 5, "latency": 10, "crash": 10, "outage": 25, flagScenario: 5}[w.scenario.Name]
 	if at == 0 || r.Share < at || done["fault"] {
 		return
 	}
@@ -90,7 +90,7 @@ func (w *world) welcome() {
 	_, _ = fmt.Fprintf(out, "Slipway demo: %s (scenario %s).\n\n", w.scenario.Words, w.scenario.Name)
 	_, _ = fmt.Fprintf(out, "  dashboard  %s\n  the shop   %s  (through the edge)\n", w.app.URL(), w.app.EdgeURL())
 	_, _ = fmt.Fprintf(out, "  sign in    as you, ada, quinn, pia or inez; password %s\n", w.password)
-	if !w.opts.AutoApprove {
+	if !w.opts.AutoApprove && w.scenario.Name != flagScenario {
 		_, _ = fmt.Fprintf(out,
 			"  terminal   slipway login --url %s   (as quinn: slipway release sign v2; later as pia: slipway release "+
 				"approve v2)\n", w.app.URL())

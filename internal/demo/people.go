@@ -28,6 +28,7 @@ guards:
     blind: 5s
     cold_start: 1s
 rollback: {watch: 5s, approvers: [incident]}
+flags: {ramp: {steps: [5, 25, 100], bake: 4s, guard: default}}
 timing: {look: 500ms, retry: 500ms}
 `
 

@@ -34,7 +34,14 @@ type Shop struct {
 	srv     *http.Server
 	ln      net.Listener
 	fault   atomic.Pointer[Fault]
+	feature atomic.Pointer[feature]
 	served  atomic.Uint64
+}
+
+// feature is something behind a flag.
+type feature struct {
+	on    func(ctx context.Context, visitor string) bool
+	fault Fault
 }
 
 // OpenShop starts a version on a free loopback port.
@@ -62,6 +69,10 @@ func (s *Shop) URL() string { return "http://" + s.ln.Addr().String() }
 // Break switches what is wrong with the version.
 func (s *Shop) Break(f Fault) { s.fault.Store(&f) }
 
+// Feature puts something behind a flag: visitors for whom on says so get it, with what is wrong with it. They are known
+// by the id that the edge tells.
+func (s *Shop) Feature(on func(ctx context.Context, visitor string) bool, f Fault) { s.feature.Store(&feature{on, f}) }
+
 // Served returns how many pages and API answers were asked of it.
 func (s *Shop) Served() uint64 { return s.served.Load() }
 
@@ -81,6 +92,9 @@ func (s *Shop) Close() {
 // waits the added latency. Spread by a hash, so that failures come in no rhythm.
 func (s *Shop) fails(r *http.Request) bool {
 	f := s.fault.Load()
+	if behind := s.feature.Load(); behind != nil && behind.on(r.Context(), r.Header.Get("X-Slipway-Visitor")) {
+		f = &behind.fault
+	}
 	n := s.served.Add(1)
 	if f.Latency > 0 {
 		timer := time.NewTimer(f.Latency)
