@@ -71,7 +71,9 @@ func (s *Shop) Break(f Fault) { s.fault.Store(&f) }
 
 // Feature puts something behind a flag: visitors for whom on says so get it, with what is wrong with it. They are known
 // by the id that the edge tells.
-func (s *Shop) Feature(on func(ctx context.Context, visitor string) bool, f Fault) { s.feature.Store(&feature{on, f}) }
+func (s *Shop) Feature(on func(ctx context.Context, visitor string) bool, f Fault) {
+	s.feature.Store(&feature{on, f})
+}
 
 // Served returns how many pages and API answers were asked of it.
 func (s *Shop) Served() uint64 { return s.served.Load() }

@@ -37,13 +37,17 @@ func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release,
 		ev.Values = w.values(at, r, rules, ev, now)
 	}
 	if at.known.Now.IsZero() {
-		ev.Baseline = tl.Sum(r.Previous, before, r.Exposed.Unix(), metric.Compared()...)
-		ev.Background = background(tl, r, ev.Width)
+		usual, err := w.usual(ctx, tl, r, before)
+		if err != nil {
+			return ev, err
+		}
+		ev.Baseline = tl.Sum(usual, before, r.Exposed.Unix(), metric.Compared()...)
+		ev.Background = background(tl, usual, r.Exposed, ev.Width)
 		if rules.Source != "" {
 			ev.Background.Block = 4 * ev.Width // the guard goes linear there; a block holds several buckets: they overlap
 		}
 		ev.Before = guard.LastHealthy(rules, ev.Baseline,
-			tl.Spans(r.Previous, before, r.Exposed.Unix(), ev.Width, metric.Compared()...))
+			tl.Spans(usual, before, r.Exposed.Unix(), ev.Width, metric.Compared()...))
 	} else {
 		ev.Baseline, ev.Background, ev.Before = at.known.Baseline, at.known.Background, at.known.Before
 	}
@@ -60,6 +64,25 @@ func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release,
 		ev.StableHealth, err = w.DB.ProbesOf(ctx, r.Previous, back)
 	}
 	return ev, err
+}
+
+// usual is what shows the normal period before the first visitor of a release: the stable version. Nobody counts the arms
+// of a flag before its ramp: everybody had the other variant, and was counted for what production ran.
+func (w *Watcher) usual(ctx context.Context, tl *metric.Timeline, r release.Release, from int64) (string, error) {
+	if r.Flag == nil {
+		return r.Previous, nil
+	}
+	seen := func(id string) uint64 { return tl.Sum(id, from, r.Exposed.Unix(), metric.Compared()...).Requests }
+	states, err := w.DB.EnvironmentStates(ctx, r.App)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range states {
+		if s.Name == "production" && r.Flag.Environment == s.Name && seen(s.Deployment) > seen(r.Previous) {
+			return s.Deployment, nil
+		}
+	}
+	return r.Previous, nil
 }
 
 // valueSpan is how many seconds of custom metrics are judged together.
@@ -101,12 +124,12 @@ func moving(list []guard.Move, from, to int64) bool {
 }
 
 // background is what the stable version's placebo slices showed before the first visitor of the release.
-func background(tl *metric.Timeline, r release.Release, width int64) judge.Background {
+func background(tl *metric.Timeline, stable string, exposed time.Time, width int64) judge.Background {
 	bins := judge.ProductBins()
 	h := judge.NewHistory(bins)
 	counts := make([]uint32, bins.Count)
-	from, to := r.Exposed.Add(-History).Unix(), r.Exposed.Unix()
-	for _, b := range tl.Spans(r.Previous, from, to, width, metric.Compared()...) {
+	from, to := exposed.Add(-History).Unix(), exposed.Unix()
+	for _, b := range tl.Spans(stable, from, to, width, metric.Compared()...) {
 		clear(counts)
 		t := judge.Tick{Second: b.Second, Width: b.Width, Stable: judge.Arm{
 			Requests: b.Requests, Errors: b.Errors, Units: b.Units, Latency: bins.Fold(b.Latency, counts),
