@@ -12,7 +12,7 @@ type PushMetrics struct {
 // MetricValue is one event or the sums of several. An event has value; sums have n.
 type MetricValue struct {
 	Metric     string     `json:"metric" maxLength:"64" doc:"As the strategy's guard names it."`
-	Deployment string     `json:"deployment,omitempty" maxLength:"128" doc:"Its id; or version."`
+	Deployment string     `json:"deployment,omitempty" maxLength:"320" doc:"Its id, or a ramp's arm: flag:ENVIRONMENT/KEY=VARIANT; or version."`
 	Version    string     `json:"version,omitempty" maxLength:"64" doc:"The newest deployment of it is meant."`
 	At         *time.Time `json:"at,omitempty" doc:"When it happened; now when left out. At most two minutes ago."`
 	Value      *float64   `json:"value,omitempty" doc:"Of a rate: 1 it happened, 0 it did not. Of durations: milliseconds."`

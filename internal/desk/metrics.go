@@ -14,6 +14,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/metric/intake"
+	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/store"
 )
 
@@ -140,13 +141,27 @@ func taken(rules []guard.MetricRule) string {
 	return strings.Join(names, ", ")
 }
 
-// DeploymentOf finds a deployment by its id, by the id that its own build has, or the newest of a version.
+// DeploymentOf finds a deployment by its id, by the id that its own build has, or the newest of a version. An arm of a
+// flag that is being raised counts as one.
 func (d *Desk) DeploymentOf(ctx context.Context, id, version string) (deployment.Deployment, error) {
 	unknown := fault.New(fault.NotFound, "deployment_unknown",
 		"There is no deployment %.64q. List them: slipway deployment list.", cmp.Or(id, version))
 	if id == "" && version == "" {
 		return deployment.Deployment{}, fault.New(fault.Invalid, "deployment_missing",
 			"A value needs its deployment or version: what is not known to be of one cannot be compared.")
+	}
+	if strings.HasPrefix(id, "flag:") {
+		active, err := d.DB.ActiveReleases(ctx, d.Strategy.App)
+		if err != nil {
+			return deployment.Deployment{}, err
+		}
+		if slices.ContainsFunc(active, func(r release.Release) bool {
+			return r.Flag != nil && (r.Deployment == id || r.Previous == id)
+		}) {
+			return deployment.Deployment{ID: id, App: d.Strategy.App}, nil
+		}
+		return deployment.Deployment{}, fault.New(fault.NotFound, "ramp_unknown",
+			"No ramp has the arm %.128q now. Arms are named flag:ENVIRONMENT/KEY=VARIANT.", id)
 	}
 	if id != "" {
 		dep, err := d.DB.Deployment(ctx, id)
