@@ -102,7 +102,8 @@ func (w *world) remembered(t *testing.T, r api.Release) {
 	}
 }
 
-// A variant that is as good gets everybody, while a release goes on beside it; the kill switch ends the ramp of another.
+// A variant that is as good gets everybody, while a release goes on beside it; the kill switch ends the ramp of
+// another.
 //
 // req: FF-08 FF-17
 func TestAGoodVariantGetsEverybody(t *testing.T) {

@@ -66,8 +66,8 @@ func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release,
 	return ev, err
 }
 
-// usual is what shows the normal period before the first visitor of a release: the stable version. Nobody counts the arms
-// of a flag before its ramp: everybody had the other variant, and was counted for what production ran.
+// usual is what shows the normal period before the first visitor of a release: the stable version. Nobody counts the
+// arms of a flag before its ramp: everybody had the other variant, and was counted for what production ran.
 func (w *Watcher) usual(ctx context.Context, tl *metric.Timeline, r release.Release, from int64) (string, error) {
 	if r.Flag == nil {
 		return r.Previous, nil
