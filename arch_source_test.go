@@ -180,7 +180,7 @@ func (f *source) uses(pkg string, names ...string) []*ast.SelectorExpr {
 // textFiles are the files of the tree that a person reads or runs, build output left out.
 func textFiles(t *testing.T) map[string][]string {
 	t.Helper()
-	left := []string{".git", "node_modules", ".next", ".build", "out", "bin", "var", "testdata"}
+	left := []string{".git", "node_modules", ".next", ".build", "out", "dist", "bin", "var", "testdata"}
 	kinds := []string{
 		"", ".go", ".templ", ".md", ".sh", ".mjs", ".ts", ".tsx", ".json", ".yaml", ".yml", ".sql",
 		".css", ".js", ".tsv", ".mod", ".sum", ".txt", ".svg",

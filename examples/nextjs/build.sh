@@ -29,9 +29,12 @@ export NODE_ENV=production
 # For tests only: this key is public. Every version must be built with the same key, or a form of one version can't be
 # answered by another; a real shop takes it from its secret store.
 test_key=c2xpcHdheS1leGFtcGxlLWtleS1mb3ItdGVzdHMtMDE=
+# Signs which prepared page somebody gets, and is public likewise.
+export FLAGS_SECRET=${FLAGS_SECRET:-c2xpcHdheS1leGFtcGxlLWtleS1mb3ItdGVzdHMtMDE}
 export NEXT_SERVER_ACTIONS_ENCRYPTION_KEY=${NEXT_SERVER_ACTIONS_ENCRYPTION_KEY:-$test_key}
 
-hash=$(node scripts/hash-sources.mjs "$version" "$NEXT_DEPLOYMENT_ID" "$NEXT_SERVER_ACTIONS_ENCRYPTION_KEY")
+hash=$(node scripts/hash-sources.mjs "$version" "$NEXT_DEPLOYMENT_ID" "$NEXT_SERVER_ACTIONS_ENCRYPTION_KEY" \
+  "$FLAGS_SECRET")
 mark=$out/.shop-build
 if [ "$(cat "$mark" 2>/dev/null)" = "$hash" ]; then
   echo "build.sh: $version is up to date in $out"
@@ -57,6 +60,7 @@ if ! installed; then
       exit 1
     fi
     trap 'rmdir .build/installing' EXIT
+    ../../sdk/nextjs/build.sh
     NODE_ENV=development npm ci --no-audit
     rmdir .build/installing
     trap - EXIT
@@ -65,7 +69,7 @@ fi
 
 work=$(mktemp -d "$PWD/.build/$version.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-cp -R app assets components lib public instrumentation.ts next.config.ts package.json package-lock.json \
+cp -R app assets components lib public instrumentation.ts proxy.ts next.config.ts package.json package-lock.json \
   tsconfig.json "$work/"
 # Hard links cost no space; where they can't be made the modules are copied.
 if ! cp -Rl node_modules "$work/" 2>/dev/null; then

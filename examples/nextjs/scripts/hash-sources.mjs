@@ -13,6 +13,7 @@ const files = [
   "next.config.ts",
   "package.json",
   "package-lock.json",
+  "proxy.ts",
   "tsconfig.json",
 ];
 
@@ -21,6 +22,10 @@ for (const part of parts) {
     if (entry.isFile()) files.push(path.relative(root, path.join(entry.parentPath ?? entry.path, entry.name)));
   }
 }
+
+// The package of Slipway is part of the repository and changes without the lock file.
+const sdk = "node_modules/@slipwayhq/nextjs/dist";
+for (const name of readdirSync(path.join(root, sdk))) files.push(`${sdk}/${name}`);
 
 const hash = createHash("sha256");
 for (const setting of [process.version, process.platform, process.arch, ...process.argv.slice(2)])

@@ -1,8 +1,11 @@
+import { SlipwayFlags } from "@slipwayhq/nextjs/server";
 import { cookies } from "next/headers";
 import { order, removeFromCart } from "@/app/cart/actions";
+import { OrderButton } from "@/components/order-button";
 import { Visit } from "@/components/visit";
 import { bill, parse } from "@/lib/cart";
 import { find, money } from "@/lib/catalog";
+import { newCheckout } from "@/lib/flags";
 import { second } from "@/lib/release";
 
 type Query = { searchParams: Promise<{ ordered?: string }> };
@@ -11,6 +14,8 @@ export default async function CartPage({ searchParams }: Query) {
   const { ordered } = await searchParams;
   const lines = parse((await cookies()).get("cart")?.value).filter((line) => find(line.slug, second));
   const due = bill(lines, second);
+  const express = await newCheckout();
+  const { SLIPWAY_FLAGS_URL: url, SLIPWAY_FLAGS_PUBLIC_KEY: publicKey } = process.env;
   return (
     <>
       <Visit filled={lines.length > 0} />
@@ -36,11 +41,14 @@ export default async function CartPage({ searchParams }: Query) {
         ))}
       </ul>
       {lines.length > 0 && (
-        <form action={order} id="order">
+        <form action={order} id="order" data-checkout={express ? "new" : "old"}>
+          {express && <p className="small">Your address and card are known: one step is left.</p>}
           <p>
             Delivery {money(due.delivery)}, together <b id="total">{money(due.total)}</b>
           </p>
-          <button type="submit">Order</button>
+          <SlipwayFlags live={url && publicKey ? { url, publicKey } : undefined}>
+            <OrderButton />
+          </SlipwayFlags>
         </form>
       )}
     </>
