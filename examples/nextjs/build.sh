@@ -47,7 +47,10 @@ fi
 
 # Two builds that both find no modules must not install them at once: the first to make the folder does it.
 mkdir -p .build
-installed() { [ node_modules/.package-lock.json -nt package-lock.json ]; }
+installed() {
+  [ node_modules/.package-lock.json -nt package-lock.json ] &&
+    [ -z "$(find ../../sdk/nextjs/src ../../sdk/nextjs/package.json -newer node_modules/.package-lock.json -print -quit)" ]
+}
 if ! installed; then
   for ((waited = 0; waited < 300; waited++)); do
     mkdir .build/installing 2>/dev/null && break

@@ -24,8 +24,9 @@ for (const part of parts) {
 }
 
 // The package of Slipway is part of the repository and changes without the lock file.
-const sdk = "node_modules/@slipwayhq/nextjs/dist";
-for (const name of readdirSync(path.join(root, sdk))) files.push(`${sdk}/${name}`);
+const sdk = "../../sdk/nextjs";
+files.push(`${sdk}/package.json`);
+for (const name of readdirSync(path.join(root, sdk, "src"))) files.push(`${sdk}/src/${name}`);
 
 const hash = createHash("sha256");
 for (const setting of [process.version, process.platform, process.arch, ...process.argv.slice(2)])
