@@ -47,9 +47,10 @@ fi
 
 # Two builds that both find no modules must not install them at once: the first to make the folder does it.
 mkdir -p .build
+sdk=../../sdk/nextjs
 installed() {
   [ node_modules/.package-lock.json -nt package-lock.json ] &&
-    [ -z "$(find ../../sdk/nextjs/src ../../sdk/nextjs/package.json -newer node_modules/.package-lock.json -print -quit)" ]
+    [ -z "$(find $sdk/src $sdk/package.json -newer node_modules/.package-lock.json -print -quit)" ]
 }
 if ! installed; then
   for ((waited = 0; waited < 300; waited++)); do
@@ -63,7 +64,7 @@ if ! installed; then
       exit 1
     fi
     trap 'rmdir .build/installing' EXIT
-    ../../sdk/nextjs/build.sh
+    $sdk/build.sh
     NODE_ENV=development npm ci --no-audit
     rmdir .build/installing
     trap - EXIT
