@@ -301,6 +301,9 @@ func (w *Writer) make(ctx context.Context, tx *store.Tx, who access.Actor, d fla
 	if err := permits(o, out); err != nil {
 		return err
 	}
+	if d.Request == "" && w.holds(out, d.Environment) { // it was none, or nobody had to be asked, when it was scheduled
+		return fault.New(fault.Refused, "approval_needed", "it needs approval by now: propose it again")
+	}
 	out.Sentence += asWas(d)
 	return w.carryOut(ctx, tx, who, o, &out)
 }

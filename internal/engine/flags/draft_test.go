@@ -135,8 +135,8 @@ func TestAChangeThatNeedsApprovalIsMadeWhenOthersApproveExactlyIt(t *testing.T) 
 		if c := w.config("checkout", env); c.Default.Split[0].Weight != 2000 {
 			t.Errorf("in the end: %+v", c)
 		}
-		_, err = w.Change(w.ctx, author, "checkout", 0, func(f *flag.Flag) { f.Variants[1].Value = []byte("true") })
-		w.ok(err) // it is off: nobody gets it
+		_, err = w.Change(w.ctx, author, "checkout", 0, func(f *flag.Flag) { f.Variants[0].Value = []byte("false") })
+		w.ok(err) // it is off: nobody gets that variant
 		w.refusedWhileOn(e, author)
 	})
 }
@@ -148,7 +148,7 @@ func (w *world) refusedWhileOn(e *engine.Engine, author access.Actor) {
 	w.ok(err)
 	w.ok(w.vote(e, pia(), out.Draft.Request, true))
 	w.ended(out.Draft.ID, flag.Applied)
-	_, err = w.Change(w.ctx, author, "checkout", 0, func(f *flag.Flag) { f.Variants[1].Value = []byte("false") })
+	_, err = w.Change(w.ctx, author, "checkout", 0, func(f *flag.Flag) { f.Variants[0].Value = []byte("true") })
 	w.refused(err, fault.Refused, "approval_needed")
 	_, err = w.Archive(w.ctx, author, "checkout", "")
 	w.ok(err)

@@ -259,31 +259,6 @@ func (w *Writer) stillServed(ctx context.Context, tx *store.Tx, f flag.Flag) err
 	return nil
 }
 
-// unasked refuses to change by the way what is served where people are asked first: who gets which value is a matter
-// of configurations there. Adding a variant serves nobody.
-func (w *Writer) unasked(ctx context.Context, tx *store.Tx, before, after flag.Flag) error {
-	same := before.Bucketing == after.Bucketing
-	for _, v := range before.Variants {
-		i := slices.IndexFunc(after.Variants, func(o flag.Variant) bool { return o.Name == v.Name })
-		same = same && i >= 0 && equal(v.Value, after.Variants[i].Value)
-	}
-	if same {
-		return nil
-	}
-	configs, err := tx.FlagConfigs(ctx, w.app(), before.Key)
-	if err != nil {
-		return err
-	}
-	for _, c := range configs {
-		if c.On && len(w.asks(c.Environment)) > 0 {
-			return fault.New(fault.Refused, "approval_needed",
-				"%s is on in %s, where changes need approval: add a variant with the new value, and propose to serve it.",
-				c.Flag, c.Environment)
-		}
-	}
-	return nil
-}
-
 // noLists leaves the members of segments where they are: rules only name segments.
 func noLists(string, int64) bool { return false }
 
@@ -322,7 +297,7 @@ func (w *Writer) shelve(ctx context.Context, who access.Actor, key, reason strin
 			return err
 		}
 		if !away {
-			if err := w.offWhereAsked(ctx, tx, who, key); err != nil {
+			if err := w.back(ctx, tx, who, key); err != nil {
 				return err
 			}
 		}
@@ -336,14 +311,25 @@ func (w *Writer) shelve(ctx context.Context, who access.Actor, key, reason strin
 	return out, err
 }
 
-// offWhereAsked turns a flag off that comes back, where turning it on needs approval.
-func (w *Writer) offWhereAsked(ctx context.Context, tx *store.Tx, who access.Actor, key string) error {
+// back turns a flag off that comes back, where turning it on needs approval, and refuses one that can't be evaluated
+// any more: segments may have grown meanwhile.
+func (w *Writer) back(ctx context.Context, tx *store.Tx, who access.Actor, key string) error {
 	configs, err := tx.FlagConfigs(ctx, w.app(), key)
 	if err != nil {
 		return err
 	}
 	for _, c := range configs {
-		if !c.On || len(w.asks(c.Environment)) == 0 {
+		if !c.On {
+			continue
+		}
+		if len(w.asks(c.Environment)) == 0 {
+			set, err := tx.FlagSet(ctx, w.app(), c.Environment, noLists)
+			if err != nil {
+				return err
+			}
+			if err := set.Fits(key); err != nil {
+				return err
+			}
 			continue
 		}
 		c.On, c.Since, c.Reason = false, tx.Now(), "restored"

@@ -44,6 +44,8 @@ type Order struct {
 	To      int64       `json:"to,omitempty"`      // of Revert
 	From    string      `json:"from,omitempty"`    // of Promote
 	Exactly bool        `json:"exactly,omitempty"` // Config is what comes of it, whatever the kind: it was approved
+
+	release string // that sets the share of the flag that it raises
 }
 
 // Outcome is what an order did, or would do.
@@ -196,13 +198,24 @@ func (w *Writer) plan(ctx context.Context, tx *store.Tx, who access.Actor, o Ord
 	}
 	named(&out.After, tx.Now())
 	out.Changed = !same(out.Before, out.After)
-	if len(out.Missing) == 0 {
+	// Turning it off mends whatever is wrong with it, and a ramp can always be undone.
+	undone := o.Kind == Off || o.release != "" && o.release == out.Before.Ramp
+	if len(out.Missing) == 0 && !undone {
 		if err := out.After.Validate(&out.Set); err != nil {
+			return out, err
+		}
+		if err := fits(out.Set, out.After); err != nil {
 			return out, err
 		}
 	}
 	out.Sentence = sentence(who, o, f, out)
 	return out, nil
+}
+
+// fits refuses a configuration with which the set could not be evaluated.
+func fits(set flag.Set, c flag.Config) error {
+	set.Configs = append(slices.Clone(set.Configs), c) // the last one counts
+	return set.Fits(c.Flag)
 }
 
 // permits refuses what must not be done although it could be planned.

@@ -37,7 +37,7 @@ func (w *Writer) SetShare(ctx context.Context, tx *store.Tx, who access.Actor, r
 		return tx.FlagConfig(ctx, w.app(), r.Environment, r.Flag)
 	}
 	o := Order{Kind: Rollout, Flag: r.Flag, Environment: r.Environment, Share: r.Share, Variant: r.Variant,
-		Against: r.Against, Reason: r.Reason}
+		Against: r.Against, Reason: r.Reason, release: r.Release}
 	out, err := w.plan(ctx, tx, who, o)
 	if err != nil {
 		return out.Before, err

@@ -117,21 +117,11 @@ func (w *Writer) holdsSegment(ctx context.Context, tx *store.Tx, s flag.Segment,
 	if err != nil {
 		return false, err
 	}
-	open, err := tx.OpenFlagDrafts(ctx, w.app())
+	open, err := w.proposed(ctx, tx, o.Environment)
 	if err != nil {
 		return false, err
 	}
-	for _, d := range open {
-		var c flag.Config
-		if d.Flag == "" || d.Environment != o.Environment {
-			continue
-		}
-		if err := json.Unmarshal(d.After, &c); err != nil {
-			return false, fmt.Errorf("read the draft %s: %w", d.ID, err)
-		}
-		configs = append(configs, c)
-	}
-	if len((&flag.Set{Configs: configs}).SegmentUses(s.Key)) == 0 {
+	if len((&flag.Set{Configs: append(configs, open...)}).SegmentUses(s.Key)) == 0 {
 		return false, nil
 	}
 	if o.Members != nil && len(o.Members.Add)+len(o.Members.Remove) > mostProposed {
@@ -185,8 +175,25 @@ func (w *Writer) doSegment(
 	}
 	says := fmt.Sprintf("%s %s the segment %s in %s: %s by rule, %d named, %d left out%s.", who.Name, what,
 		s.Key, s.Environment, groups(len(next.Any)), s.Listed, len(next.Excluded), because(o.Reason))
+	if err := w.fitsSegment(ctx, tx, next); err != nil {
+		return s, err
+	}
 	err = w.recordSegment(ctx, tx, who, &next, "segment.changed", change{reason: o.Reason, sentence: says})
 	return next, err
+}
+
+// fitsSegment refuses a segment with which the flags that ask for it could not be evaluated.
+func (w *Writer) fitsSegment(ctx context.Context, tx *store.Tx, s flag.Segment) error {
+	set, err := tx.FlagSet(ctx, w.app(), s.Environment, noLists)
+	if err != nil {
+		return err
+	}
+	used := set.SegmentUses(s.Key)
+	if len(used) == 0 {
+		return nil
+	}
+	set.Segments = append(set.Segments, s) // the last one counts
+	return set.Fits(used...)
 }
 
 // makeSegment carries out the order of a draft, under the name of who asked for it.
@@ -331,6 +338,14 @@ func (w *Writer) DeleteSegment(ctx context.Context, who access.Actor, environmen
 		if used := (&flag.Set{Configs: configs}).SegmentUses(key); len(used) > 0 {
 			return fault.New(fault.Conflict, "segment_used", "The segment %s is asked for by %s in %s. Change %s first.", key,
 				listed(used), environment, them(len(used)))
+		}
+		proposed, err := w.proposed(ctx, tx, environment)
+		if err != nil {
+			return err
+		}
+		if used := (&flag.Set{Configs: proposed}).SegmentUses(key); len(used) > 0 {
+			return fault.New(fault.Conflict, "segment_used",
+				"A change of %s that waits asks for the segment %s in %s. Take it back first.", listed(used), key, environment)
 		}
 		if err := tx.DeleteSegment(ctx, s); err != nil {
 			return err
