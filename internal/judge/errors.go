@@ -122,14 +122,15 @@ func newErrorEvidence(s Settings) errorEvidence {
 	return e
 }
 
-// learn takes what the placebo slices say. They are doubled, and half a one is supposed beside them, because
-// there were few to learn from; who has seen nothing yet expects two an hour.
+// learn takes what the placebo slices say. Four times as many are supposed, and one and a half beside them, because few
+// can be learned from, and where traffic is low half of them are too small to be seen; who has seen nothing yet expects
+// six an hour.
 func (e *errorEvidence) learn(b Background) {
 	hours := 0.0
 	if b.Sliced {
 		hours = float64(b.Seconds) / 3600
 	}
-	rate := (2*float64(b.Bursts) + 0.5) / (hours + 0.25) // an hour, among all visitors
+	rate := (float64(4*float64(b.Bursts)) + 1.5) / (hours + 0.25) // an hour, among all visitors
 	mean := 20.0
 	if b.Bursts >= 3 && b.BurstSeconds > 0 {
 		mean = min(max(b.BurstSeconds, 25), 60)

@@ -39,10 +39,10 @@ func TestEveryMachineFindsTheSameBits(t *testing.T) {
 		want [5]uint64
 	}{
 		{Calm, [5]uint64{
-			0x3ffc31081ae4aefe, 0x402197bfad9226fc, 0xc03d6f5806fcb2dc, 0xbfe778b18898307b, 0x40070f23190d5c56,
+			0xbfb34b5ef3695018, 0x4017114d6de76359, 0xc03d054409c30610, 0xbfe778b18898307b, 0x40070f23190d5c56,
 		}},
 		{Linear, [5]uint64{
-			0x4016a152e493c1d8, 0x402062ae675caecf, 0xbff83eb586a0fd2c, 0xbfe778b18898307b, 0x40070f23190d5c56,
+			0x4016a152e55948a3, 0x402062ae675f0c3b, 0xbff83eb586a0fd2c, 0xbfe778b18898307b, 0x40070f23190d5c56,
 		}},
 	} {
 		rng := rand.New(rand.NewPCG(1, 2))
