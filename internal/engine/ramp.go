@@ -177,7 +177,7 @@ func (e *Engine) ramps(ctx context.Context) ([]provider.Ramp, error) {
 	var out []provider.Ramp
 	for _, r := range active {
 		f := r.Flag
-		if f == nil || r.Routes == 0 || r.Phase == release.Undoing {
+		if f == nil || f.Pushed || r.Routes == 0 || r.Phase == release.Undoing {
 			continue
 		}
 		c, err := e.DB.FlagConfig(ctx, r.App, f.Environment, f.Key)

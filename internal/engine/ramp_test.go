@@ -125,6 +125,24 @@ func TestAWorseVariantIsTakenBack(t *testing.T) {
 	})
 }
 
+// A flag that is bucketed by something else than the visitor is not counted by the edges: they would count the wrong
+// users. Without a measurement it does not go on.
+func TestEdgesCountOnlyWhomTheyCanTellApart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := flagged(t)
+		x := c.config()
+		x.Default.By = "company"
+		c.order(flags.Order{Kind: flags.Put, Config: x})
+		r := c.ramp()
+		time.Sleep(5 * time.Minute)
+		if r = c.release(r.ID); len(c.edge.Ramps()) > 0 || r.Share != 5 || r.Phase != release.Running || !r.Flag.Pushed {
+			t.Errorf("%s at %g %%, the edges count %+v: %s", r.Phase, r.Share, c.edge.Ramps(), r.Sentence)
+		}
+		t.Log(r.Sentence)
+	})
+}
+
 // Turning the flag off ends its ramp at once, and so does the release that it belongs to when that is taken back.
 //
 // req: FF-08 FF-16 RB-35

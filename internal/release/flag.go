@@ -12,6 +12,9 @@ type Flag struct {
 	Salt        string  `json:"salt,omitempty"` // of the flag's split; empty: its key
 	Before      float64 `json:"before"`         // share that it had, and has again when it is taken back
 	With        string  `json:"with,omitempty"` // id of the release that it belongs to
+	// Pushed says that an edge can't know who gets which variant, because the flag is bucketed by something else than the
+	// visitor, or by another algorithm: programs push what is measured.
+	Pushed bool `json:"pushed,omitempty"`
 }
 
 // Arm is what the users of a variant are measured as.

@@ -28,7 +28,7 @@ func (w *Writer) Lever(ctx context.Context, tx *store.Tx, r Raise) (release.Flag
 	}
 	variant, against := sides(f, r.Variant, r.Against)
 	l = release.Flag{Key: f.Key, Environment: r.Environment, Variant: variant, Against: against, Salt: c.Default.Salt,
-		Before: c.Default.Percent(variant)}
+		Before: c.Default.Percent(variant), Pushed: f.Bucketing > 2 || c.Default.By != "" && c.Default.By != "targetingKey"}
 	others := 100 - l.Before - c.Default.Percent(against)
 	switch {
 	case !f.Archived.IsZero():
