@@ -163,16 +163,24 @@ func TestOffEndsARamp(t *testing.T) {
 		if got := c.config(); got.On || got.Ramp != "" {
 			t.Errorf("the flag: %+v", got)
 		}
+		x := c.config()
+		x.Rules = []flag.Rule{{If: []flag.Condition{{Attribute: "plan", Op: flag.Equals, Values: []any{"team"}}},
+			Serve: flag.Serve{Variant: "on"}}}
+		c.order(flags.Order{Kind: flags.Put, Config: x})
 		if _, err := c.StartRamp(c.ctx, person("ada"), RampOrder{Flag: "checkout", Environment: "production"}); fault.
 			ReasonOf(err) != "flag_off" {
-			t.Errorf("a ramp of a flag that is off: %v", err)
+			t.Errorf("a ramp of a flag that is off, whose rules would serve users: %v", err)
 		}
-		c.order(flags.Order{Kind: flags.On})
+		x.Rules, x.Default = nil, flag.Serve{Variant: "on"}
+		c.order(flags.Order{Kind: flags.Put, Config: x}) // off, and meant for everybody: it goes on with all on the other
 		canary := c.out()
 		with, err := c.StartRamp(c.ctx, person("ada"), RampOrder{Flag: "checkout", Environment: "production",
 			With: canary.ID})
 		c.ok(err)
 		c.wait(with.ID, time.Minute, "it has users", func(r release.Release) bool { return r.Share > 0 })
+		if got := c.config(); !got.On || got.Default.Percent("off") != 95 {
+			t.Errorf("the flag of a ramp that began off: %+v", got)
+		}
 		c.ok(c.Command(c.ctx, canary.ID, release.Command{Kind: release.Abort, Name: "Ada", Actor: "user:ada",
 			Reason: "a mistake"}, 0))
 		time.Sleep(10 * time.Second)

@@ -29,16 +29,20 @@ func (w *Writer) Lever(ctx context.Context, tx *store.Tx, r Raise) (release.Flag
 	variant, against := sides(f, r.Variant, r.Against)
 	l = release.Flag{Key: f.Key, Environment: r.Environment, Variant: variant, Against: against, Salt: c.Default.Salt,
 		Before: c.Default.Percent(variant), Pushed: f.Bucketing > 2 || c.Default.By != "" && c.Default.By != "targetingKey"}
+	if !c.On { // it is turned on with all of its share on the other variant
+		l.Before = 0
+	}
 	others := 100 - l.Before - c.Default.Percent(against)
 	switch {
 	case !f.Archived.IsZero():
 		return l, fault.New(fault.Conflict, "flag_archived", "%s is archived. Restore it first.", f.Key)
 	case c.Ramp != "":
 		return l, rampRunning(c)
-	case !c.On:
+	case !c.On && (len(c.Rules) > 0 || len(w.asks(r.Environment)) > 0):
 		return l, fault.New(fault.Refused, "flag_off",
-			"%s is off in %s: everybody gets the same, whatever its share. Turn it on first, with all of its share on %s.",
-			f.Key, r.Environment, against)
+			"%s is off in %s, and on its rules would serve users at once, or it asks for approval. Set its share to 0 and turn "+
+				"it on first: slipway flag rollout %s 0 -e %s; slipway flag on %s -e %s.", f.Key, r.Environment, f.Key,
+			r.Environment, f.Key, r.Environment)
 	case variant == against:
 		return l, fault.New(fault.Invalid, "one_variant", "A ramp needs two different variants: %s has %d.", f.Key,
 			len(f.Variants))
@@ -49,7 +53,7 @@ func (w *Writer) Lever(ctx context.Context, tx *store.Tx, r Raise) (release.Flag
 	case l.Before >= 100:
 		return l, fault.New(fault.Refused, "ramp_over", "Everybody in %s whom no rule of %s serves gets %s already.",
 			r.Environment, f.Key, variant)
-	case others > 0.005:
+	case c.On && others > 0.005:
 		return l, fault.New(fault.Refused, "three_variants",
 			"%g %% in %s get neither %s nor %s. A ramp compares two variants: set the share of the others to 0 first.",
 			others, r.Environment, variant, against)

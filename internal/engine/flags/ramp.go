@@ -20,6 +20,7 @@ type Raise struct {
 	Against     string  // empty: the one that means off, or the last
 	Share       float64 // percent
 	Held        bool    // the release goes on: nobody else may change the share
+	On          bool    // the flag is turned on, where it is off
 	Reason      string
 }
 
@@ -51,6 +52,9 @@ func (w *Writer) SetShare(ctx context.Context, tx *store.Tx, who access.Actor, r
 	c := out.After
 	if c.Ramp = ""; r.Held {
 		c.Ramp = r.Release
+	}
+	if r.On && !c.On {
+		c.On, c.Reason, c.Since = true, r.Reason, tx.Now()
 	}
 	if same(out.Before, c) && r.Effect == "" {
 		return out.Before, nil
