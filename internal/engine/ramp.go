@@ -54,7 +54,8 @@ func (e *Engine) StartRamp(ctx context.Context, who access.Actor, o RampOrder) (
 			return err
 		}
 		if _, err := e.Flags.SetShare(ctx, tx, who, flags.Raise{Release: r.ID, Flag: l.Key, Environment: l.Environment,
-			Variant: l.Variant, Against: l.Against, Share: l.Before, Held: true, On: true, Reason: "a ramp begins"}); err != nil {
+			Variant: l.Variant, Against: l.Against, Share: l.Before, Held: true, On: true, Reason: "a ramp begins",
+		}); err != nil {
 			return err
 		}
 		if _, err := e.append(ctx, tx, e.by(who, "release.started", o.Environment, r.ID,
