@@ -60,6 +60,9 @@ func (c *climb) config() flag.Config {
 // req: FF-17 N-03
 func TestAGoodVariantRampsToEverybody(t *testing.T) {
 	t.Parallel()
+	if !long() {
+		return
+	}
 	synctest.Test(t, func(t *testing.T) {
 		c := flagged(t)
 		id := c.ramp().ID
