@@ -84,7 +84,11 @@ func (c *cli) flagSwitch(on bool) *cobra.Command {
 		return c.switchStraight(cmd, args[0], environment, in.Reason, straight)
 	}
 	environmentFlag(cmd, &environment, "where")
-	cmd.Flags().StringVar(&in.Reason, "reason", "", "why; needed to turn it off in production")
+	why := "why"
+	if !on {
+		why = "why; needed in production"
+	}
+	cmd.Flags().StringVar(&in.Reason, "reason", "", why)
 	cmd.Flags().Int64Var(&in.Revision, "revision", 0, "refuse when it is at another revision")
 	if !on {
 		straight.flags(cmd)
@@ -102,7 +106,8 @@ func unreached(err error, key, environment string, on bool) error {
 	}
 	out := *p
 	out.Remedy = fmt.Sprintf(
-		"turn it off straight on the database: slipway flag off %s -e %s --reason WHY --database URL", key, environment)
+		"turn it off straight on the database: slipway flag off %s -e %s --reason WHY --database URL --as YOU "+
+			"(in the folder of slipway.yaml, or with --strategy FILE)", key, environment)
 	return &out
 }
 

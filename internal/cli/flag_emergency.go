@@ -42,6 +42,10 @@ func (c *cli) switchStraight(cmd *cobra.Command, key, environment, reason string
 		return fault.New(fault.Invalid, "operator_missing", "Say who you are, for the log: --as NAME.")
 	}
 	s, err := strategy.Load(e.strategy)
+	if fault.Is(err, fault.NotFound) {
+		return fault.Wrap(err, fault.NotFound, "file_missing",
+			"There is no strategy file at %s. Say where the server's is, or a copy of it: --strategy FILE.", e.strategy)
+	}
 	if err != nil {
 		return err
 	}

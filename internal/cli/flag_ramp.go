@@ -52,7 +52,8 @@ func (c *cli) flagRamp() *cobra.Command {
 				return c.watch(cmd.Context(), to, r.ID)
 			}
 			return c.print(r, func() {
-				c.say("%s\nWatch it: slipway release watch %s\n", r.Sentence, r.ID)
+				c.say("The ramp of %s begins: %s.\n", r.Version, strings.TrimSuffix(r.Sentence, "."))
+				c.say("Watch it: slipway release watch %s\n", r.ID)
 			})
 		}),
 	}

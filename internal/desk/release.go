@@ -257,7 +257,7 @@ func (d *Desk) releaseActions(who access.Actor, r release.Release) []api.Action 
 			Effect: fmt.Sprintf("It stays at %g %% and nothing advances. The guard keeps watching.", r.Share), Undo: "Resume."})
 	}
 	if r.Share > 0 && r.Promoted.IsZero() {
-		add(steers(r), api.Action{Name: "share", Title: "Lower the share", Effect: "Fewer visitors see " +
+		add(steers(r), api.Action{Name: "share", Title: "Lower the share", Effect: "Fewer " + r.People() + " see " +
 			r.Version + "; it is paused there.", Undo: "Resume."})
 	}
 	if err := r.MaySkip(who.User); !fault.Is(err, fault.Refused) {
@@ -284,13 +284,13 @@ func (d *Desk) people(r release.Release) string {
 	if r.Share <= 0 {
 		return "Nobody sees " + r.Version + " yet: the release ends here."
 	}
-	who := fmt.Sprintf("%g %% of visitors", r.Share)
+	who := fmt.Sprintf("%g %% of %s", r.Share, r.People())
 	now := time.Now()
 	b := d.Timeline.Sum(r.Deployment, now.Add(-time.Minute).Unix(), now.Unix()+1, metric.Compared()...)
 	if b.Requests > 0 {
 		who += fmt.Sprintf(", about %d requests a minute,", roughly(b.Requests))
 	}
-	return "Sends " + who + " back to the stable version now."
+	return "Sends " + who + " back to " + r.Stable("the stable version") + " now."
 }
 
 // roughly rounds to one digit, so that a page that states an effect does not change

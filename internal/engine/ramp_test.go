@@ -92,7 +92,11 @@ func TestAGoodVariantRampsToEverybody(t *testing.T) {
 		if left := c.edge.Ramps(); len(left) > 0 {
 			t.Errorf("the edges still count %+v", left)
 		}
-		t.Log(r.Sentence)
+		for _, e := range c.events("") {
+			if e.Subject == id && (strings.Contains(e.Sentence, "visitors") || strings.Contains(e.Sentence, "stable version")) {
+				t.Errorf("said of a flag, which has users and variants: %s", e.Sentence)
+			}
+		}
 	})
 }
 

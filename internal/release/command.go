@@ -152,7 +152,7 @@ func (x *decider) lower(c Command) {
 		x.refuse("in_production", "%s is in production; its share is no longer the canary's.", x.r.Version)
 		return
 	case x.r.Share <= 0:
-		x.refuse("not_exposed", "%s has no visitors yet.", x.r.Version)
+		x.refuse("not_exposed", "%s has no %s yet.", x.r.Version, x.r.People())
 		return
 	case c.Share >= x.r.Share:
 		x.refuse("share_not_lower", "The share can only be lowered by hand; it is at %s. To raise it, promote.",

@@ -302,7 +302,7 @@ func (x *decider) setShare(share float64, at time.Time, by string) {
 	x.r.Share, x.r.ShareSince = share, at
 	x.r.Reached = max(x.r.Reached, share)
 	x.r.Shares = append(x.r.Shares, Shift{At: at, Share: share, By: by})
-	x.event("release.share_set", by, fmt.Sprintf("%s has %s of visitors.", x.r.Version, percent(share)),
+	x.event("release.share_set", by, fmt.Sprintf("%s has %s of %s.", x.r.Version, percent(share), x.r.People()),
 		map[string]any{"share": share})
 }
 

@@ -42,6 +42,14 @@ func (r Release) Stable(version string) string {
 	return version
 }
 
+// People are those whom the release reaches: visitors of a deployment, users of a flag.
+func (r Release) People() string {
+	if r.Flag != nil {
+		return "users"
+	}
+	return "visitors"
+}
+
 // lane is that of the routings.
 func (x *decider) lane() string {
 	if x.r.Flag != nil {

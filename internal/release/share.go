@@ -255,7 +255,7 @@ func (x *decider) setting(step Step) {
 	case !ok || !isRoute || a.Share != step.Share || e.State == effect.Superseded:
 		x.route(RouteArgs{Stable: x.r.Previous, Canary: x.r.Deployment, Share: step.Share, Salt: x.r.ID},
 			x.r.Plan.Timing.Tries)
-		x.say(StepRunning, fmt.Sprintf("Sends %s of visitors to %s.", percent(step.Share), x.r.Version))
+		x.say(StepRunning, sending(x.r, step.Share))
 	case e.State == effect.Failed:
 		x.fail("The share could not be set: " + e.Result.Sentence)
 	case e.State == effect.Done:
@@ -265,17 +265,26 @@ func (x *decider) setting(step Step) {
 	}
 }
 
+// sending says that the share is on its way.
+func sending(r Release, share float64) string {
+	if r.Flag != nil {
+		return fmt.Sprintf("Gives %s to %s of users.", r.Version, percent(share))
+	}
+	return fmt.Sprintf("Sends %s of visitors to %s.", percent(share), r.Version)
+}
+
 // baking words the wait; the sentence changes with the verdict's word and with what is missing only, so that the log
 // is not written every second. Numbers that move are in the verdict.
 func (x *decider) baking(step Step, v *guard.Verdict, at time.Duration) {
+	stable := x.r.Stable("the stable version")
 	word := map[guard.Word]string{
-		guard.BetterOrEqual: "So far no worse than the stable version.",
+		guard.BetterOrEqual: "So far no worse than " + stable + ".",
 		guard.NotEnough:     "Not enough evidence yet.",
-		guard.Worse:         "It looks worse than the stable version.",
+		guard.Worse:         "It looks worse than " + stable + ".",
 		guard.Broken:        "The measurement is broken: nothing can be said, so nothing advances.",
 	}[v.Word]
 	if x.r.Share >= 100 && v.Word == guard.BetterOrEqual {
-		word = "Everybody has it; it is held to its limits and to what the stable version did before."
+		word = "Everybody has it; it is held to its limits and to what " + stable + " did before."
 	}
 	why := x.cleared(step, v, at)
 	if !fine(v) {

@@ -121,7 +121,8 @@ func OpenAsIs(ctx context.Context, address string) (*DB, error) {
 	path := strings.TrimPrefix(strings.TrimPrefix(address, "sqlite:"), "//")
 	if !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
 		if _, err := os.Stat(path); err != nil {
-			return nil, fault.Wrap(err, fault.Unavailable, "store_unavailable", "There is no database %s.", path)
+			return nil, fault.Wrap(err, fault.Unavailable, "store_unavailable",
+				"There is no database %s. Name the file that the server was started with.", path)
 		}
 	}
 	db, err := connect(address)

@@ -75,11 +75,11 @@ func stateLine(v *api.Verdict) string {
 		}
 		switch high := math.Min(m.Ratio.High, 1e6); {
 		case m.Ratio.Open && m.Ratio.Value <= 0:
-			s += "; no visitor of it has failed yet"
+			s += "; nobody has failed on it yet"
 		case m.Ratio.Open:
-			s += fmt.Sprintf("; %s times as many errors as stable, with no upper limit yet", factor(m.Ratio.Value))
+			s += fmt.Sprintf("; %s times as many errors, with no upper limit yet", factor(m.Ratio.Value))
 		default:
-			s += fmt.Sprintf("; %s times as many errors as stable (%s to %s)", factor(m.Ratio.Value), factor(m.Ratio.Low),
+			s += fmt.Sprintf("; %s times as many errors (%s to %s)", factor(m.Ratio.Value), factor(m.Ratio.Low),
 				factor(high))
 		}
 	}

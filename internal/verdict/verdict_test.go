@@ -182,7 +182,7 @@ func TestARatioIsReadable(t *testing.T) {
 	t.Parallel()
 	v := &api.Verdict{State: "bad", Comparison: &api.Comparison{Metrics: []api.MetricEvidence{{
 		Name: "errors", Ratio: api.Ratio{Known: true, Value: 123.4, Low: 9.96, High: 1e7}}}}}
-	want := "bad; 123 times as many errors as stable (10 to 1000000)"
+	want := "bad; 123 times as many errors (10 to 1000000)"
 	if got := Lines(v)[0][1]; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -197,7 +197,7 @@ func TestLinesSayWhatHolds(t *testing.T) {
 		Metrics: []api.MetricEvidence{{Name: "errors", Ratio: api.Ratio{Known: true, Open: true}}}}}
 	said := func() string { return fmt.Sprint(Lines(v)) }
 	if got := said(); strings.Contains(got, "Cold") || strings.Contains(got, "bake") ||
-		!strings.Contains(got, "has failed yet") {
+		!strings.Contains(got, "nobody has failed on it yet") {
 		t.Error(got)
 	}
 	v.State = "watching"

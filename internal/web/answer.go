@@ -132,7 +132,7 @@ func doneSentence(code string) string {
 		"pause":    "Paused. The share stays where it is; “Resume” goes on.",
 		"resume":   "Resumed.",
 		"promote":  "It goes on to the next step. To take it back, lower the share or abort.",
-		"abort":    "Aborted. All visitors are being sent back to the stable version.",
+		"abort":    "Aborted. Everybody is being sent back to what was there before.",
 		"share":    "The share is being set. It is shown as soon as the edges confirm it.",
 		"skip":     "Skipped. Your name and reason are in the log.",
 		"retry":    "Trying again.",

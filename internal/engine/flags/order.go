@@ -235,8 +235,8 @@ func permits(o Order, out Outcome) error {
 
 func rampRunning(c flag.Config) error {
 	return fault.New(fault.Conflict, "ramp_running",
-		"The release %s raises %s in %s: until it ends only it, and off, may change what is served.", c.Ramp, c.Flag,
-		c.Environment)
+		"The release %s raises %s in %s: until it ends only it, and off, may change what is served. Abort that "+
+			"release, or turn the flag off, to end it.", c.Ramp, c.Flag, c.Environment)
 }
 
 // seen refuses an order that was made on a revision that is not the present one, and says who changed what since.

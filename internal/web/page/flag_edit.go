@@ -88,6 +88,10 @@ func editLead(c api.FlagConfig, e FlagEditor) string {
 
 // saveEffect says what saving does.
 func saveEffect(c api.FlagConfig, e FlagEditor) string {
+	if c.Ramp != "" {
+		return "The share rises step by step at present: until that ends nothing here can be saved. " +
+			"Abort the ramp, or turn the flag off, on the flag’s page."
+	}
 	if e.Approval {
 		return "Sends this change for approval. " + title(c.Environment) +
 			" stays as it is until somebody else approves exactly this."
