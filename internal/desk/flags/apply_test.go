@@ -190,6 +190,30 @@ func TestSampleUsersGetWhatTheyWouldGet(t *testing.T) {
 	})
 }
 
+// flagd's format has no word for an owner, or for what a flag serves while it is off: bringing an export back in keeps
+// them.
+func TestAnImportOfFlagdKeepsWhatItCannotSay(t *testing.T) {
+	each(t, plain, func(t *testing.T, w *world) {
+		root := w.as("admin")
+		f, err := w.Create(w.ctx, root, api.CreateFlag{Key: "perm", Kind: "boolean", Description: "A switch", Owner: "ops",
+			Permanent: true})
+		w.ok(err)
+		export := []byte(`{"flags":{"perm":{"state":"DISABLED","variants":{"off":false,"on":true},"defaultVariant":"on"}}}`)
+		_, err = w.Import(w.ctx, root, api.ImportFlags{Source: "flagd", Environment: "production", Export: export})
+		w.ok(err)
+		got, err := w.Flag(w.ctx, root, "perm")
+		w.ok(err)
+		if got.Description != "A switch" || got.Owner != "ops" || !got.Permanent || got.Revision != f.Revision {
+			t.Errorf("kept: %+v", got)
+		}
+		for _, c := range got.Environments {
+			if c.Environment == "production" && c.Off != "off" {
+				t.Errorf("while off it serves %q", c.Off)
+			}
+		}
+	})
+}
+
 func TestAnImportSaysWhatDidNotMapAndIsDoneOnce(t *testing.T) {
 	export, err := os.ReadFile("../../flag/foreign/testdata/launchdarkly.json")
 	if err != nil {

@@ -1,11 +1,13 @@
 package flags
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/flag"
 	"github.com/slipwayhq/slipway/internal/flag/foreign"
 )
@@ -25,9 +27,52 @@ func (d *Desk) Import(ctx context.Context, who access.Actor, in api.ImportFlags)
 	if err != nil {
 		return api.FlagImport{}, err
 	}
+	file := brought(got)
+	if source == foreign.Flagd {
+		if err := d.unsaid(ctx, &file); err != nil {
+			return api.FlagImport{}, err
+		}
+	}
 	out := api.FlagImport{Sentence: got.Sentence(), Remarks: convert[[]api.ImportRemark](got.Entries)}
-	out.Plan, err = d.Apply(ctx, who, api.ApplyFlags{File: brought(got), DryRun: in.DryRun, Reason: in.Reason})
+	out.Plan, err = d.Apply(ctx, who, api.ApplyFlags{File: file, DryRun: in.DryRun, Reason: in.Reason})
 	return out, err
+}
+
+// unsaid leaves as it is here what flagd's format has no word for: what a flag is about and whose it is, the order of
+// its variants, and what it serves while it is off.
+func (d *Desk) unsaid(ctx context.Context, file *api.FlagFile) error {
+	list, err := d.DB.Flags(ctx, d.Strategy.App)
+	if err != nil {
+		return err
+	}
+	for i := range file.Flags {
+		e := &file.Flags[i]
+		at := slices.IndexFunc(list, func(f flag.Flag) bool { return f.Key == e.Key })
+		if at < 0 {
+			continue
+		}
+		have := entry(list[at])
+		e.Description, e.Owner = cmp.Or(e.Description, have.Description), cmp.Or(e.Owner, have.Owner)
+		e.Expires, e.Permanent = cmp.Or(e.Expires, have.Expires), e.Permanent || have.Permanent
+		if len(e.Tags) == 0 {
+			e.Tags = have.Tags
+		}
+		place := func(v api.FlagVariant) int {
+			return slices.IndexFunc(have.Variants, func(o api.FlagVariant) bool { return o.Name == v.Name })
+		}
+		slices.SortStableFunc(e.Variants, func(a, b api.FlagVariant) int { return cmp.Compare(place(a), place(b)) })
+		for environment, c := range e.Environments {
+			stands, err := d.DB.FlagConfig(ctx, d.Strategy.App, environment, e.Key)
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				return err
+			}
+			if c.Off == "" && slices.ContainsFunc(e.Variants, func(v api.FlagVariant) bool { return v.Name == stands.Off }) {
+				c.Off = stands.Off
+				e.Environments[environment] = c
+			}
+		}
+	}
+	return nil
 }
 
 // brought is an import as a file.
