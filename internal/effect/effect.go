@@ -20,6 +20,7 @@ const (
 	Smoke  Kind = "smoke"  // a smoke suite
 	Route  Kind = "route"  // who gets what: stable, canary, share
 	Notify Kind = "notify" // tell people
+	Ramp   Kind = "ramp"   // begin to raise the shares of flags
 )
 
 // State is where an effect stands.

@@ -184,6 +184,8 @@ func (e *Engine) try(ctx context.Context, x effect.Effect) (effect.Result, error
 		return e.tryDeploy(ctx, x)
 	case effect.Smoke:
 		return e.trySmoke(ctx, x)
+	case effect.Ramp:
+		return e.tryEnable(ctx, x)
 	case effect.Notify:
 		return e.tryNotify(ctx, x)
 	}

@@ -29,43 +29,51 @@ type RampOrder struct {
 // StartRamp begins a release whose lever is a flag's share.
 func (e *Engine) StartRamp(ctx context.Context, who access.Actor, o RampOrder) (release.Release, error) {
 	var r release.Release
-	err := e.DB.Write(ctx, func(tx *store.Tx) error {
-		l, err := e.Flags.Lever(ctx, tx, flags.Raise{Flag: o.Flag, Environment: o.Environment, Variant: o.Variant,
-			Against: o.Against})
-		if err != nil {
-			return err
-		}
-		l.With = o.With
-		plan := e.Strategy.RampPlan(o.Environment, o.Shares, o.Bake)
-		plan.Steps = slices.DeleteFunc(plan.Steps, func(s release.Step) bool { return s.Share <= l.Before })
-		if len(plan.Steps) == 0 {
-			return fault.New(fault.Invalid, "ramp_empty", "%s has %g %% already: name a share above that.", o.Variant, l.Before)
-		}
-		now := tx.Now()
-		if rules := e.Flags.Asks(o.Environment); len(rules) > 0 {
-			first := plan.Steps[0]
-			plan.Steps = slices.Insert(plan.Steps, 0, release.Step{ID: first.Stage + "/approval", Stage: first.Stage,
-				Environment: o.Environment, Kind: release.KindApproval, Title: "Approval of the ramp", Approve: rules,
-				Expires: e.Strategy.Flags().Expires, AuthorToo: e.Strategy.Approvals().AuthorCounts})
-		}
-		r = release.New(release.Ramp(ident.New("rel", now), e.app(), who.User, l, plan), now)
-		r.Note = o.Note
-		if err := tx.InsertRelease(ctx, &r); err != nil {
-			return err
-		}
-		if _, err := e.Flags.SetShare(ctx, tx, who, flags.Raise{Release: r.ID, Flag: l.Key, Environment: l.Environment,
-			Variant: l.Variant, Against: l.Against, Share: l.Before, Held: true, On: true, Reason: "a ramp begins",
-		}); err != nil {
-			return err
-		}
-		if _, err := e.append(ctx, tx, e.by(who, "release.started", o.Environment, r.ID,
-			fmt.Sprintf("%s starts a ramp of %s in %s: %s instead of %s.", who.Name, l.Key, l.Environment, l.Variant, l.Against),
-			map[string]any{"flag": l, "note": r.Note})); err != nil {
-			return err
-		}
-		return tx.Schedule(ctx, r.ID, workRelease, now)
+	err := e.DB.Write(ctx, func(tx *store.Tx) (err error) {
+		r, err = e.startRamp(ctx, tx, who, who.User, o)
+		return err
 	})
 	return r, err
+}
+
+// startRamp is StartRamp in the transaction of whoever decided it. The author's approval does not count.
+func (e *Engine) startRamp(ctx context.Context, tx *store.Tx, who access.Actor, author string, o RampOrder) (
+	release.Release, error) {
+	l, err := e.Flags.Lever(ctx, tx, flags.Raise{Flag: o.Flag, Environment: o.Environment, Variant: o.Variant,
+		Against: o.Against})
+	if err != nil {
+		return release.Release{}, err
+	}
+	l.With = o.With
+	plan := e.Strategy.RampPlan(o.Environment, o.Shares, o.Bake)
+	plan.Steps = slices.DeleteFunc(plan.Steps, func(s release.Step) bool { return s.Share <= l.Before })
+	if len(plan.Steps) == 0 {
+		return release.Release{}, fault.New(fault.Invalid, "ramp_empty",
+			"%s has %g %% already: name a share above that.", o.Variant, l.Before)
+	}
+	now := tx.Now()
+	if rules := e.Flags.Asks(o.Environment); len(rules) > 0 {
+		first := plan.Steps[0]
+		plan.Steps = slices.Insert(plan.Steps, 0, release.Step{ID: first.Stage + "/approval", Stage: first.Stage,
+			Environment: o.Environment, Kind: release.KindApproval, Title: "Approval of the ramp", Approve: rules,
+			Expires: e.Strategy.Flags().Expires, AuthorToo: e.Strategy.Approvals().AuthorCounts})
+	}
+	r := release.New(release.Ramp(ident.New("rel", now), e.app(), author, l, plan), now)
+	r.Note = o.Note
+	if err := tx.InsertRelease(ctx, &r); err != nil {
+		return r, err
+	}
+	if _, err := e.Flags.SetShare(ctx, tx, who, flags.Raise{Release: r.ID, Flag: l.Key, Environment: l.Environment,
+		Variant: l.Variant, Against: l.Against, Share: l.Before, Held: true, On: true, Reason: "a ramp begins",
+	}); err != nil {
+		return r, err
+	}
+	if _, err := e.append(ctx, tx, e.by(who, "release.started", o.Environment, r.ID,
+		fmt.Sprintf("%s starts a ramp of %s in %s: %s instead of %s.", who.Name, l.Key, l.Environment, l.Variant, l.Against),
+		map[string]any{"flag": l, "note": r.Note})); err != nil {
+		return r, err
+	}
+	return r, tx.Schedule(ctx, r.ID, workRelease, now)
 }
 
 // rampOff says why the flag of a ramp serves nobody any more; nothing while it does.

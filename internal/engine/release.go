@@ -127,6 +127,9 @@ func (e *Engine) releaseFacts(ctx context.Context, r release.Release, look bool)
 	for _, s := range states {
 		f.Running[s.Name] = s.Deployment
 	}
+	if f.Enable, err = e.Flags.Enabling(ctx, r); err != nil {
+		return f, err
+	}
 	if f.Switched, err = e.rampOff(ctx, r); err != nil {
 		return f, err
 	}

@@ -26,6 +26,7 @@ type Facts struct {
 	Running  map[string]string           // what runs in each environment: deployment ids
 	Rollback bool                        // a production rollback of this release is under way
 	Switched string                      // of a ramp: why its flag serves nobody any more; empty while it does
+	Enable   map[string]string           // flags of the step that exist: why their ramps cannot begin; empty: they can
 	Command  *Command                    // a person's command; nil when the clock asks
 }
 
@@ -78,6 +79,12 @@ type TargetArgs struct {
 	URL        string `json:"url"`
 	Suite      string `json:"suite,omitempty"`
 	Health     string `json:"health,omitempty"`
+}
+
+// RampArgs are the arguments of a Ramp effect.
+type RampArgs struct {
+	Flags       []string `json:"flags"`
+	Environment string   `json:"environment"`
 }
 
 // Judgement is a verdict to record on a deployment.

@@ -59,6 +59,7 @@ type Step struct {
 	Kind        Kind            `json:"kind"`
 	Title       string          `json:"title"`                // e.g. "Smoke checks: core"
 	Checks      []string        `json:"checks,omitempty"`     // checks, sign_off: names of checklist items
+	Flags       []string        `json:"flags,omitempty"`      // checks: flags that Slipway enables, where it has all of them
 	Role        string          `json:"role,omitempty"`       // sign_off: who may record it
 	Suite       string          `json:"suite,omitempty"`      // smoke: name of the suite
 	Share       float64         `json:"share,omitempty"`      // share: percent

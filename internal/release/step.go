@@ -18,7 +18,9 @@ func (x *decider) step() {
 	}
 	switch x.r.Step().Kind {
 	case KindChecks, KindSignOff:
-		x.checks()
+		if !x.enable() {
+			x.checks()
+		}
 	case KindDeploy:
 		x.deploy()
 	case KindSmoke:
@@ -63,8 +65,23 @@ func (x *decider) begin() bool {
 
 // checks opens when every item it needs is satisfied.
 func (x *decider) checks() {
-	var open []string
-	failed := false
+	open, failed := x.open()
+	if len(open) == 0 {
+		x.pass(engineActor, x.checksSaid())
+		return
+	}
+	sentence := x.r.Version + " waits. " + strings.Join(open, "; ") + "."
+	if failed {
+		sentence = x.r.Version + " goes back for a fix. " + strings.Join(open, "; ") + "."
+	}
+	if x.r.Sentence != sentence {
+		x.say(StepWaiting, sentence)
+		x.event("release.waiting", engineActor, sentence, map[string]any{"step": x.r.Step().ID, "open": open})
+	}
+}
+
+// open says what the step's items lack, and whether one of them failed.
+func (x *decider) open() (open []string, failed bool) {
 	for _, name := range x.r.Step().Checks {
 		item, ok := x.f.Items[name]
 		if !ok {
@@ -79,18 +96,7 @@ func (x *decider) checks() {
 			open = append(open, why)
 		}
 	}
-	if len(open) == 0 {
-		x.pass(engineActor, x.checksSaid())
-		return
-	}
-	sentence := x.r.Version + " waits. " + strings.Join(open, "; ") + "."
-	if failed {
-		sentence = x.r.Version + " goes back for a fix. " + strings.Join(open, "; ") + "."
-	}
-	if x.r.Sentence != sentence {
-		x.say(StepWaiting, sentence)
-		x.event("release.waiting", engineActor, sentence, map[string]any{"step": x.r.Step().ID, "open": open})
-	}
+	return open, failed
 }
 
 func (x *decider) checksSaid() string {

@@ -107,6 +107,9 @@ func TestQASignsTheCanaryBeforeItsFirstVisitor(t *testing.T) {
 	if i := items["qa_canary"]; i.Role != "qa" || !slices.Equal(steps[sign].Checks, []string{"qa_canary"}) {
 		t.Errorf("sign-off item: %+v", i)
 	}
+	if f := steps[flags]; !slices.Equal(f.Flags, []string{"new-checkout", "search"}) {
+		t.Errorf("flags step: %+v", f)
+	}
 	if i := items["enable_flags"]; i.Role != "product" || !strings.Contains(i.Title, "new-checkout, search") {
 		t.Errorf("flags item: %+v", i)
 	}

@@ -82,7 +82,7 @@ type staging struct {
 type production struct {
 	Approve     quorum            `yaml:"approve" doc:"Roles that approve, or how many of each."`
 	Window      bool              `yaml:"window" doc:"Whether releases wait for their schedule and the calendar."`
-	EnableFlags []string          `yaml:"enable_flags" doc:"Feature flags to be enabled in production."`
+	EnableFlags []string          `yaml:"enable_flags" doc:"Feature flags whose ramps begin in production."`
 	Verify      string            `yaml:"verify" doc:"Suite that runs after the promotion."`
 	Watch       document.Duration `yaml:"watch" doc:"How long production is watched before the release is complete."`
 	Guard       string            `yaml:"guard" doc:"Guard that watches it."`

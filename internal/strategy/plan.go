@@ -152,7 +152,7 @@ func (s *Strategy) productionSteps() []release.Step {
 	add = append(add, approve, step("promote", release.KindPromote, "Becomes the stable version"))
 	if len(p.EnableFlags) > 0 {
 		flags := step("flags", release.KindChecks, "Enable flags: "+strings.Join(p.EnableFlags, ", "))
-		flags.Checks = []string{enableFlags}
+		flags.Checks, flags.Flags = []string{enableFlags}, slices.Clone(p.EnableFlags)
 		add = append(add, flags)
 	}
 	verify := step("verify", release.KindSmoke, "Verification: "+p.Verify)
