@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,11 +29,11 @@ func (c *cli) approval() *cobra.Command {
 			return c.print(list, func() {
 				rows := make([][]string, 0, len(list))
 				for _, a := range list {
-					rows = append(rows, []string{a.ID, a.Kind, a.Version, a.Environment, a.State, rules(a.Missing), yes(a.MayDecide),
-						when(a.Expires)})
+					rows = append(rows, []string{a.ID, a.Kind, cmp.Or(a.Version, a.Action), a.Environment, a.State, rules(a.Missing),
+						yes(a.MayDecide), when(a.Expires)})
 				}
 				c.table("No approval is waited for.",
-					[]string{"ID", "KIND", "VERSION", "WHERE", "STATE", "MISSING", "YOU", "EXPIRES"}, rows)
+					[]string{"ID", "KIND", "WHAT", "WHERE", "STATE", "MISSING", "YOU", "EXPIRES"}, rows)
 			})
 		}),
 	}
