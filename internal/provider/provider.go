@@ -17,6 +17,7 @@ type Arm struct {
 	ID       string
 	Version  string
 	URL      string
+	External string // the platform's own id of it, such as dpl_…; empty where the target has none
 	BuildIDs []string
 	Until    time.Time // for retired arms: until when pinned sessions are honored
 	Banned   bool      // nobody is sent here any more, pinned or not
@@ -32,6 +33,9 @@ type Routing struct {
 	Share      float64 // percent, for the canary
 	Retired    []Arm
 	Ramps      []Ramp // flags whose visitors are to be counted by variant; nobody is routed by them
+
+	Steps []float64 // percent: every share that the canary is to take, rising; for platforms that want them beforehand
+	Back  bool      // it takes something back: nothing may make it wait
 }
 
 // Ramp is a flag whose share is being raised by the application's visitors.
@@ -43,10 +47,11 @@ type Ramp struct {
 	Against string
 }
 
-// Provider moves the traffic of one target platform. The self-hosted edge is one;
-// Vercel's platform is to be the second.
+// Provider moves the traffic of one target platform: the self-hosted edge, and Vercel
+// in two ways.
 type Provider interface {
 	// Route makes the routing true. Faults: Conflict (stale_generation) when a newer
-	// one is in force, Unavailable when it could not be confirmed: try again.
+	// one is in force, Invalid (share_impossible) when the platform can't give this
+	// share, Unavailable when it could not be confirmed: try again.
 	Route(ctx context.Context, key string, r Routing) error
 }

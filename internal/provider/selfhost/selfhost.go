@@ -108,17 +108,21 @@ func (p *Provider) late(ctx context.Context, generation uint64) ([]string, error
 func (p *Provider) table(r provider.Routing) edge.Table {
 	t := edge.Table{
 		Generation: r.Generation, App: r.App, Salt: r.Salt, Stable: r.Stable.ID, Sticky: p.opts.Sticky,
-		Arms: []edge.Arm{edge.Arm(r.Stable)},
+		Arms: []edge.Arm{arm(r.Stable)},
 	}
 	if r.Canary != nil {
 		t.Canary, t.Share = r.Canary.ID, r.Share
-		t.Arms = append(t.Arms, edge.Arm(*r.Canary))
+		t.Arms = append(t.Arms, arm(*r.Canary))
 	}
 	for _, a := range r.Retired {
-		t.Arms = append(t.Arms, edge.Arm(a))
+		t.Arms = append(t.Arms, arm(a))
 	}
 	for _, x := range r.Ramps {
 		t.Ramps = append(t.Ramps, edge.Ramp(x))
 	}
 	return t
+}
+
+func arm(a provider.Arm) edge.Arm {
+	return edge.Arm{ID: a.ID, Version: a.Version, URL: a.URL, BuildIDs: a.BuildIDs, Until: a.Until, Banned: a.Banned}
 }

@@ -1,0 +1,89 @@
+package provider
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// State is how far a platform is with a build.
+type State string
+
+// The states. Ready says that the build answers at its own address, and nothing of
+// who else is served by it.
+const (
+	Building State = "building"
+	Ready    State = "ready"
+	Failed   State = "failed" // also canceled, blocked and deleted: it will never answer
+)
+
+// Build is a deployment as the platform keeps it.
+type Build struct {
+	External string // the platform's id
+	URL      string // scheme and host of its own address
+	Commit   string
+	Branch   string
+	Version  string // of meta, or the commit's first seven digits, or the id
+	By       string // who made it, by the platform's word
+	State    State
+	Why      string // of Failed, or what Building waits for
+	Preview  bool   // made for a branch or a pull request; never production's
+	Served   bool   // production's visitors were sent to it at some time
+	Checks   []Check
+	Created  time.Time
+}
+
+// Check is what another system says of a build.
+type Check struct {
+	Name     string
+	Blocking bool
+	Done     bool
+	Passed   bool
+	Sentence string
+}
+
+// Ref names a build by one of its names.
+type Ref struct {
+	External string
+	URL      string
+	Commit   string
+}
+
+// Order asks for a build of a commit.
+type Order struct {
+	Commit     string
+	Branch     string
+	Version    string
+	Release    string // kept in the build's meta, by which it is found again
+	Production bool   // built with production's variables, served to nobody until it is routed to
+	From       string // External of a build to make again with today's variables; Commit is empty then
+}
+
+// Serving is what production serves, by the platform's own word.
+type Serving struct {
+	Stable  string    // External
+	Canary  string    // External; empty when there is none
+	Share   float64   // percent of visitors that the canary has
+	Pinned  bool      // it was rolled back: new builds do not reach production by themselves
+	Paused  bool      // a gate of the platform's own holds the canary
+	Busy    bool      // a change is being carried out
+	Aborted string    // External of the canary that was last taken back by anybody
+	By      string    // who changed it last, where that is known
+	At      time.Time // of the last change, where that is known
+}
+
+// Platform is a target that builds and keeps deployments itself, and that other
+// people can change by its own means.
+type Platform interface {
+	Provider
+	// Find returns the newest build that ref names. Faults: NotFound.
+	Find(ctx context.Context, ref Ref) (Build, error)
+	// Create has a build made, unless the one it would make is there: the platform
+	// knows no keys, so it looks first. Faults: Invalid, Forbidden, Unavailable.
+	Create(ctx context.Context, o Order) (Build, error)
+	// Serving says what production serves now.
+	Serving(ctx context.Context) (Serving, error)
+	// Access returns the headers that a request to a build's address needs, such as
+	// the one that opens a protected deployment; none for other addresses.
+	Access(address string) http.Header
+}
