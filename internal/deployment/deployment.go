@@ -29,6 +29,7 @@ type Deployment struct {
 	Version     string    `json:"version"`
 	Commit      string    `json:"commit"`
 	URL         string    `json:"url"`
+	External    string    `json:"external,omitempty"`  // the platform's own id of it, such as dpl_…
 	BuildIDs    []string  `json:"build_ids,omitempty"` // the application's own deployment ids, e.g. NEXT_DEPLOYMENT_ID
 	Environment string    `json:"environment"`         // where it was last put
 	Preview     bool      `json:"preview"`             // a pull request's; never counted as production

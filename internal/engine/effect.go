@@ -261,7 +261,7 @@ func (e *Engine) routing(ctx context.Context, o routeOrder) (provider.Routing, e
 }
 
 func arm(d deployment.Deployment) provider.Arm {
-	return provider.Arm{ID: d.ID, Version: d.Version, URL: d.URL, BuildIDs: d.BuildIDs}
+	return provider.Arm{ID: d.ID, Version: d.Version, URL: d.URL, External: d.External, BuildIDs: d.BuildIDs}
 }
 
 // silence is how long a deployment may take to answer before it counts as silent: what

@@ -10,9 +10,9 @@ import (
 
 const (
 	sqlInsertDeployment = `INSERT INTO deployments (id, version, doc, app, label, url, environment, verdict, promoted,
-		created) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)`
+		created, external) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 	sqlUpdateDeployment = `UPDATE deployments SET version = version + 1, doc = $3, app = $4, label = $5, url = $6,
-		environment = $7, verdict = $8, promoted = $9, created = $10 WHERE id = $1 AND version = $2`
+		environment = $7, verdict = $8, promoted = $9, created = $10, external = $11 WHERE id = $1 AND version = $2`
 	sqlDeployment      = `SELECT version, doc FROM deployments WHERE id = $1`
 	sqlDeploymentByURL = `SELECT version, doc FROM deployments WHERE app = $1 AND label = $2 AND url = $3`
 )
@@ -23,7 +23,8 @@ func deployments() noun[deployment.Deployment] {
 		id:  func(d *deployment.Deployment) string { return d.ID },
 		row: func(d *deployment.Deployment) *int64 { return &d.Row },
 		copies: func(d *deployment.Deployment) []any {
-			return []any{d.App, d.Version, d.URL, d.Environment, string(d.Verdict), Time{d.Promoted}, Time{d.Created}}
+			return []any{d.App, d.Version, d.URL, d.Environment, string(d.Verdict), Time{d.Promoted}, Time{d.Created},
+				d.External}
 		},
 	}
 }
