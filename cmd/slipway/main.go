@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"os/user"
 	"runtime/debug"
 	"syscall"
 
@@ -33,7 +34,7 @@ func run() int {
 	version := version()
 	return cli.Run(ctx, cli.Options{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Terminal: isTerminal(os.Stdout),
-		Width:       width,
+		Width: width, Login: login,
 		Interactive: isTerminal(os.Stdin), ErrTerminal: isTerminal(os.Stderr), Ask: ask(),
 		ConfigDir: config, Version: version,
 		Commands: []*cobra.Command{
@@ -59,6 +60,15 @@ func ask() func(string) (string, error) {
 
 func isTerminal(f *os.File) bool {
 	return term.IsTerminal(int(f.Fd())) // /dev/null is a character device too, and nobody answers there
+}
+
+// login is the name of who runs this process, where the machine has one.
+func login() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return u.Username
 }
 
 // width is how many characters a line of the terminal has; 0 unknown.

@@ -30,6 +30,7 @@ type Options struct {
 	In          io.Reader
 	Out, Err    io.Writer
 	Env         func(string) string                 // os.Getenv
+	Login       func() string                       // the name of who runs this process; nil: unknown
 	Terminal    bool                                // Out is a terminal: progress may be drawn over
 	Width       func() int                          // characters of a line of it; nil: 80
 	Ask         func(prompt string) (string, error) // asks without showing what is typed; nil: read a line of In

@@ -41,6 +41,7 @@ type person struct {
 	t    *testing.T
 	home string
 	env  map[string]string
+	user string // as the machine names them
 }
 
 // result is what a command did.
@@ -56,7 +57,7 @@ func (p person) run(stdin string, args ...string) result {
 	var out, errs bytes.Buffer
 	code := Run(ctx, Options{
 		In: strings.NewReader(stdin), Out: &out, Err: &errs, Env: func(k string) string { return p.env[k] },
-		ConfigDir: p.home, Version: "test",
+		ConfigDir: p.home, Version: "test", Login: func() string { return p.user },
 	}, args)
 	return result{code, out.String(), errs.String()}
 }

@@ -100,10 +100,9 @@ func (c *cli) flagList() *cobra.Command {
 					}
 					rows = append(rows, []string{f.Key, f.Kind, says, f.Owner, f.Stale})
 				}
-				c.table("There is no such flag. Make one: slipway flag create KEY",
-					[]string{"FLAG", "KIND", "STATE", "OWNER", "STALE"}, rows)
+				c.table(noFlags(q), []string{"FLAG", "KIND", "STATE", "OWNER", "STALE"}, rows)
 				c.more(page.Next)
-				if page.Sentence != "" {
+				if page.Sentence != "" && len(rows) > 0 {
 					c.say("\n%s\n", page.Sentence)
 				}
 			})
@@ -116,6 +115,21 @@ func (c *cli) flagList() *cobra.Command {
 	f.StringVar(&q.State, "state", "", "on, off, ramping, stale or archived")
 	paging(cmd, &q.Cursor, &q.Limit)
 	return cmd
+}
+
+// noFlags says what to do where a list of flags is empty.
+func noFlags(q client.FlagQuery) string {
+	if q.Text != "" || q.Tag != "" || q.State != "" {
+		return "No flag is like that. All that are in use: slipway flag list"
+	}
+	if q.Cursor != "" {
+		return "There are no more flags."
+	}
+	return "There is no flag yet.\n\n" +
+		"  make one                         slipway flag create new-checkout --description \"The new checkout\"\n" +
+		"  bring in another system's        slipway flag import export.json --dry-run\n" +
+		"  keep them in the repository      slipway flag apply flags.yaml --dry-run\n\n" +
+		"Then programs ask for them with a key: slipway flag-key create NAME -e ENVIRONMENT"
 }
 
 // configIn is what a flag does in an environment, nil where nobody may look.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -31,15 +32,14 @@ func (c *cli) showChange(ch api.FlagChange) {
 	}
 }
 
-// showChanges prints differences by path.
+// showChanges prints what is different, in words; --json has the values.
 func (c *cli) showChanges(list []api.Change) {
 	for _, d := range list {
-		if len(d.Before) > 0 {
-			c.say("  - %s: %s\n", d.Path, string(d.Before))
+		words := d.Words
+		if words == "" { // of a server before this one
+			words = d.Path + ": " + cmp.Or(string(d.Before), "nothing") + " → " + cmp.Or(string(d.After), "nothing")
 		}
-		if len(d.After) > 0 {
-			c.say("  + %s: %s\n", d.Path, string(d.After))
-		}
+		c.say("    %s\n", capital(words))
 	}
 }
 

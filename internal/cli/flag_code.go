@@ -146,13 +146,8 @@ func (c *cli) showPlanOfFlags(plan api.FlagPlan) {
 			mark = "~"
 		}
 		c.say("%s %s: %s\n", mark, stepName(s), s.Sentence)
-		for _, ch := range s.Changes {
-			if len(ch.Before) > 0 {
-				c.say("    - %s: %s\n", ch.Path, string(ch.Before))
-			}
-			if len(ch.After) > 0 {
-				c.say("    + %s: %s\n", ch.Path, string(ch.After))
-			}
+		if len(s.Changes) > 1 { // of one the sentence has said it
+			c.showChanges(s.Changes)
 		}
 	}
 	c.say("%s\n", plan.Sentence)
@@ -316,7 +311,7 @@ func (c *cli) flagImport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if in.DryRun {
+			if in.DryRun || !plan.Plan.Drift {
 				return c.print(plan, func() { c.showImport(plan) })
 			}
 			if !c.json {

@@ -2,12 +2,20 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/engine"
+	order "github.com/slipwayhq/slipway/internal/engine/flags"
+	flags "github.com/slipwayhq/slipway/internal/flag"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/strategy"
 )
 
 // decode reads what a command printed with --json.
@@ -210,6 +218,79 @@ func TestOffGoesPastAServer(t *testing.T) {
 }
 
 // Changes wait for their time, are listed, and can be taken back.
+// What a promotion, an import or a file changes is said in words: JSON is for --json.
+func TestChangesAreSaidInWords(t *testing.T) {
+	ada := signedIn(t)
+	ada.must("", "flag", "create", "checkout")
+	ada.must("", "flag", "set", "checkout", "-e", "staging", "--rule", "plan equals pro -> on", "--default", "on:25,off:75")
+	out := ada.must("", "flag", "promote", "checkout", "--from", "staging", "--to", "production", "--dry-run").out
+	for _, want := range []string{"Rule added: on for users whose plan is pro", "25 %", "Nothing was changed"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in %s", want, out)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "flags.yaml")
+	export := strings.Replace(ada.must("", "flag", "export").out, "plan equals pro", "plan equals team", 1)
+	if err := os.WriteFile(file, []byte(export), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	diff := ada.run("", "flag", "diff", file).out
+	if strings.ContainsAny(out+diff, "{}[]") || !strings.Contains(diff, "team") {
+		t.Errorf("%s\n%s", out, diff)
+	}
+}
+
+func TestAnEmptyListSaysWhatToDo(t *testing.T) {
+	ada := signedIn(t)
+	out := ada.must("", "flag", "list").out
+	for _, want := range []string{"There is no flag yet.", "flag create", "flag import", "flag apply", "flag-key create"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in %s", want, out)
+		}
+	}
+	ada.must("", "flag", "create", "checkout")
+	if out := ada.must("", "flag", "list", "--state", "archived").out; !strings.Contains(out, "No flag is like that") {
+		t.Error(out)
+	}
+}
+
+// In a container nothing sets USER: who runs the process is asked of the machine, and only who is nobody there has to say.
+func TestOffGoesPastAServerWithoutUSER(t *testing.T) {
+	folder := t.TempDir()
+	file, database := filepath.Join(folder, "slipway.yaml"), filepath.Join(folder, "slipway.db")
+	if err := os.WriteFile(file, []byte(shop), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := strategy.Parse("slipway.yaml", []byte(shop))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer := engine.New(engine.Options{DB: db, Strategy: plan, Timeline: metric.NewTimeline(0, 0)})
+	root := access.Actor{ID: "system:test", Name: "test", Grants: access.Everything()}
+	_, err = writer.Flags.Create(t.Context(), root, flags.Flag{Key: "checkout", Kind: flags.Boolean})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = writer.Flags.Do(t.Context(), root, order.Order{Kind: order.On, Flag: "checkout", Environment: "production"},
+		order.How{})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	off := []string{"flag", "off", "checkout", "-e", "production", "--reason", "x", "--strategy", file, "--database", database}
+	alone := person{t: t, home: folder}
+	if r := alone.run("", off...); r.code != 2 || !strings.Contains(r.err, "--as NAME") {
+		t.Errorf("%+v", r)
+	}
+	alone.user = "deploy"
+	if r := alone.run("", off...); r.code != 0 || !strings.Contains(r.out, "deploy") {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestChangesThatWait(t *testing.T) {
 	ada := signedIn(t)
 	ada.must("", "flag", "create", "checkout")

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/slipwayhq/slipway/internal/fault"
 )
@@ -112,6 +113,12 @@ func whenPtr(t *time.Time) string {
 		return ""
 	}
 	return when(*t)
+}
+
+// capital is a clause as a line of its own.
+func capital(clause string) string {
+	first, size := utf8.DecodeRuneInString(clause)
+	return string(unicode.ToUpper(first)) + clause[size:]
 }
 
 func percent(v float64) string { return fmt.Sprintf("%g %%", v) }

@@ -62,22 +62,21 @@ func (p *planner) config(f flag.Flag, environment string, e api.ConfigEntry) {
 	p.steps = append(p.steps, s)
 }
 
-// adopt gives rules without an id that of a rule that says the same.
+// adopt gives rules without an id that of a rule that says the same, or else of one that serves the same users: so a
+// rule whose share was changed is that rule still, for programs that report it and for those who read the history.
 func adopt(rules, from []flag.Rule) {
 	taken := map[string]bool{}
 	for _, r := range rules {
 		taken[r.ID] = true
 	}
-	for i := range rules {
-		if rules[i].ID != "" {
-			continue
-		}
-		for _, old := range from {
-			same := rules[i]
-			same.ID = old.ID
-			if a, b := text(same), text(old); !taken[old.ID] && a == b {
-				rules[i].ID, taken[old.ID] = old.ID, true
-				break
+	says := func(r flag.Rule) string { return text(r.If) + text(r.Serve) + r.Description }
+	does := func(r flag.Rule) string { return text(r.If) + text(r.Serve) }
+	for _, same := range []func(flag.Rule) string{says, does, func(r flag.Rule) string { return text(r.If) }} {
+		for i := range rules {
+			for _, old := range from {
+				if rules[i].ID == "" && !taken[old.ID] && same(rules[i]) == same(old) {
+					rules[i].ID, taken[old.ID] = old.ID, true
+				}
 			}
 		}
 	}

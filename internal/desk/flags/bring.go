@@ -33,6 +33,9 @@ func (d *Desk) Import(ctx context.Context, who access.Actor, in api.ImportFlags)
 			return api.FlagImport{}, err
 		}
 	}
+	if err := d.undescribed(ctx, &file); err != nil {
+		return api.FlagImport{}, err
+	}
 	out := api.FlagImport{Sentence: got.Sentence(), Remarks: convert[[]api.ImportRemark](got.Entries)}
 	out.Plan, err = d.Apply(ctx, who, api.ApplyFlags{File: file, DryRun: in.DryRun, Reason: in.Reason})
 	return out, err
@@ -75,14 +78,56 @@ func (d *Desk) unsaid(ctx context.Context, file *api.FlagFile) error {
 	return nil
 }
 
-// brought is an import as a file.
+// undescribed keeps what people wrote here about rules and segments that the export says nothing about.
+func (d *Desk) undescribed(ctx context.Context, file *api.FlagFile) error {
+	configs, err := d.DB.FlagConfigs(ctx, d.Strategy.App, "")
+	if err != nil {
+		return err
+	}
+	segments, err := d.DB.Segments(ctx, d.Strategy.App, "")
+	if err != nil {
+		return err
+	}
+	for _, e := range file.Flags {
+		for environment, c := range e.Environments {
+			i := slices.IndexFunc(configs, func(o flag.Config) bool { return o.Flag == e.Key && o.Environment == environment })
+			if i < 0 {
+				continue
+			}
+			rules := convert[[]flag.Rule](c.Rules)
+			adopt(rules, configs[i].Rules)
+			for j, r := range rules {
+				at := slices.IndexFunc(configs[i].Rules, func(o flag.Rule) bool { return r.ID != "" && o.ID == r.ID })
+				if at >= 0 {
+					c.Rules[j].Description = cmp.Or(r.Description, configs[i].Rules[at].Description)
+				}
+			}
+		}
+	}
+	for _, e := range file.Segments {
+		for environment, spec := range e.Environments {
+			i := slices.IndexFunc(segments, func(o flag.Segment) bool { return o.Key == e.Key && o.Environment == environment })
+			if i >= 0 {
+				spec.Description = cmp.Or(spec.Description, segments[i].Description)
+				e.Environments[environment] = spec
+			}
+		}
+	}
+	return nil
+}
+
+// brought is an import as a file. Rules get no id of it: no export has one, and those that are here keep theirs.
 func brought(in *foreign.Import) api.FlagFile {
 	out := api.FlagFile{Flags: []api.FlagEntry{}, Segments: []api.SegmentEntry{}}
 	for _, f := range in.Flags {
 		e := entry(f)
 		for _, c := range in.Configs {
 			if c.Flag == f.Key {
-				e.Environments[c.Environment] = configEntry(c)
+				there := configEntry(c)
+				for i := range there.Rules {
+					there.Rules[i].ID = ""
+				}
+				e.Environments[c.Environment] = there
 			}
 		}
 		out.Flags = append(out.Flags, e)
