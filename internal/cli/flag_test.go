@@ -222,7 +222,8 @@ func TestOffGoesPastAServer(t *testing.T) {
 func TestChangesAreSaidInWords(t *testing.T) {
 	ada := signedIn(t)
 	ada.must("", "flag", "create", "checkout")
-	ada.must("", "flag", "set", "checkout", "-e", "staging", "--rule", "plan equals pro -> on", "--default", "on:25,off:75")
+	ada.must("", "flag", "set", "checkout", "-e", "staging", "--rule", "plan equals pro -> on", "--default",
+		"on:25,off:75")
 	out := ada.must("", "flag", "promote", "checkout", "--from", "staging", "--to", "production", "--dry-run").out
 	for _, want := range []string{"Rule added: on for users whose plan is pro", "25 %", "Nothing was changed"} {
 		if !strings.Contains(out, want) {
@@ -254,7 +255,8 @@ func TestAnEmptyListSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// In a container nothing sets USER: who runs the process is asked of the machine, and only who is nobody there has to say.
+// In a container nothing sets USER: who runs the process is asked of the machine, and only who is nobody there has to
+// say it.
 func TestOffGoesPastAServerWithoutUSER(t *testing.T) {
 	folder := t.TempDir()
 	file, database := filepath.Join(folder, "slipway.yaml"), filepath.Join(folder, "slipway.db")
@@ -280,7 +282,8 @@ func TestOffGoesPastAServerWithoutUSER(t *testing.T) {
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	off := []string{"flag", "off", "checkout", "-e", "production", "--reason", "x", "--strategy", file, "--database", database}
+	off := []string{"flag", "off", "checkout", "-e", "production", "--reason", "x", "--strategy", file,
+		"--database", database}
 	alone := person{t: t, home: folder}
 	if r := alone.run("", off...); r.code != 2 || !strings.Contains(r.err, "--as NAME") {
 		t.Errorf("%+v", r)
