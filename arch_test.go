@@ -54,7 +54,7 @@ var table = map[string]rule{
 	"flag":       {pure: true, may: []string{"bucket", "fault", "flag/logic"}},
 	"flag/logic": {
 		pure: true, may: []string{"bucket", "fault"},
-		lines: 3400, // one language: its operators share JavaScript's values and coercions
+		lines: 3500, // one language: its operators share JavaScript's values and coercions
 	},
 	"flag/words": {pure: true, may: []string{"flag"}},
 	"flag/foreign": {

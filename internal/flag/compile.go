@@ -16,6 +16,7 @@ type Snapshot struct {
 	flags    map[string]*compiled
 	keys     []string
 	metadata map[string]any
+	named    logic.Kept
 }
 
 // compiled is one flag of a snapshot, with every answer that it can give.
@@ -31,15 +32,19 @@ type compiled struct {
 // Compile makes a snapshot of the document, or says what is wrong with it and where. It is strict where flagd refuses a
 // document. A rule that flagd can't understand is no fault here either: such a flag answers PARSE_ERROR, and Refused
 // lists it.
-func Compile(d *Document) (*Snapshot, error) {
-	library, err := logic.NewLibrary(d.evaluators(), d.Evaluators)
+func Compile(d *Document) (*Snapshot, error) { return new(Snapshot).Next(d) }
+
+// Next makes the snapshot of another document, as Compile does. What both documents name alike it shares with s, which
+// stays as it is.
+func (s *Snapshot) Next(d *Document) (*Snapshot, error) {
+	library, err := logic.NewLibrary(d.evaluators(), d.Evaluators, s.named)
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{flags: make(map[string]*compiled, len(d.Flags)), metadata: d.Metadata}
-	s.keys = slices.Sorted(maps.Keys(d.Flags))
+	next := &Snapshot{flags: make(map[string]*compiled, len(d.Flags)), metadata: d.Metadata}
+	next.keys = slices.Sorted(maps.Keys(d.Flags))
 	var wrong []fault.Field
-	for _, key := range s.keys {
+	for _, key := range next.keys {
 		def := d.Flags[key]
 		meta := maps.Clone(d.Metadata)
 		if meta == nil {
@@ -51,7 +56,7 @@ func Compile(d *Document) (*Snapshot, error) {
 			wrong = append(wrong, fault.Field{Path: "flags." + key, Message: fault.MessageOf(err)})
 			continue
 		}
-		s.flags[key] = f
+		next.flags[key] = f
 	}
 	if len(wrong) > 0 {
 		key := wrong[0].Path[len("flags."):]
@@ -59,7 +64,8 @@ func Compile(d *Document) (*Snapshot, error) {
 		f.Fields = wrong
 		return nil, f
 	}
-	return s, nil
+	next.named = library.Kept()
+	return next, nil
 }
 
 func compile(library *logic.Library, key string, def Definition, meta map[string]any) (*compiled, error) {

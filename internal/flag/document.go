@@ -169,39 +169,46 @@ func (d *Document) JSON() []byte {
 	return text
 }
 
-// MarshalJSON keeps the order of the evaluators, which matters where one uses another.
+// MarshalJSON keeps the order of the evaluators, which matters where one uses another. It writes them as they are: an
+// encoder would go through a list of a million ids again.
 func (d *Document) MarshalJSON() ([]byte, error) {
-	var named bytes.Buffer
+	all := d.Flags
+	if all == nil {
+		all = map[string]Definition{}
+	}
+	flags, err := marshal(all)
+	if err != nil {
+		return nil, err
+	}
+	size := len(flags) + 1024
+	for name, rule := range d.Evaluators {
+		size += len(name) + len(rule) + 8
+	}
+	b := append(make([]byte, 0, size), `{"flags":`...)
+	b = append(b, flags...)
 	for i, name := range d.evaluators() {
-		if i > 0 {
-			named.WriteByte(',')
-		}
-		key, err := json.Marshal(name)
+		key, err := marshal(name)
 		if err != nil {
 			return nil, err
 		}
-		named.Write(key)
-		named.WriteByte(':')
-		named.Write(d.Evaluators[name])
+		if i == 0 {
+			b = append(b, `,"$evaluators":{`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, key...), ':'), d.Evaluators[name]...)
 	}
-	out := struct {
-		Flags      map[string]Definition `json:"flags"`
-		Evaluators json.RawMessage       `json:"$evaluators,omitempty"`
-		Metadata   map[string]any        `json:"metadata,omitempty"`
-	}{d.Flags, nil, d.Metadata}
-	if out.Flags == nil {
-		out.Flags = map[string]Definition{}
+	if len(d.Evaluators) > 0 {
+		b = append(b, '}')
 	}
-	if named.Len() > 0 {
-		out.Evaluators = slices.Concat([]byte{'{'}, named.Bytes(), []byte{'}'})
+	if len(d.Metadata) > 0 {
+		metadata, err := marshal(d.Metadata)
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(b, `,"metadata":`...), metadata...)
 	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false) // people read it, too
-	if err := encoder.Encode(out); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSpace(b.Bytes()), nil
+	return append(b, '}'), nil
 }
 
 // UnmarshalJSON is ParseDocument.

@@ -156,8 +156,9 @@ type Set struct {
 	Flags            []Flag
 	Configs          []Config // of flags that are not archived; a flag without one is off
 	Segments         []Segment
-	Lists            map[string][]string // members of segments by key
-	Attributes       []string            // that rules may ask for; empty: any
+	Lists            map[string][]string        // members of segments by key
+	Rules            map[string]json.RawMessage // of segments whose lists are not here, as Segment.Rule made them
+	Attributes       []string                   // that rules may ask for; empty: any
 }
 
 // Percent is the part of users that get the variant, of those whom no rule serves.

@@ -66,9 +66,12 @@ func (s *Set) Document() (*Document, error) {
 		if g == nil {
 			return nil, fault.New(fault.Invalid, "flag_set_invalid", "There is no segment %q that a rule asks for.", key)
 		}
-		text, err := marshal(segmentRule(g, s.Lists[key]))
-		if err != nil {
-			return nil, err
+		text := s.Rules[key]
+		if text == nil {
+			var err error
+			if text, err = g.Rule(s.Lists[key]); err != nil {
+				return nil, err
+			}
 		}
 		if d.Evaluators == nil {
 			d.Evaluators = map[string]json.RawMessage{}
@@ -278,7 +281,10 @@ func allOf(conditions []Condition) node {
 	return every(nodes)
 }
 
-func segmentRule(g *Segment, list []string) node {
+// Rule is the segment in flagd's language, with its members.
+func (g *Segment) Rule(members []string) (json.RawMessage, error) { return marshal(g.rule(members)) }
+
+func (g *Segment) rule(list []string) node {
 	by := g.By
 	if by == "" {
 		by = targetingKey

@@ -90,6 +90,20 @@ func TestListsAreKept(t *testing.T) {
 		return tx.UpdateSegment(ctx, &group)
 	})
 	gets("bob", "on")
+	// Another segment of this name and revision, while nobody looked.
+	write(t, k, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.DeleteSegment(ctx, group); err != nil {
+			return err
+		}
+		group.Row, group.Listed, group.Updated = 0, 1, time.Unix(9, 0)
+		if err := tx.InsertSegment(ctx, &group); err != nil {
+			return err
+		}
+		_, err := tx.AddMembers(ctx, group, []string{"cleo"})
+		return err
+	})
+	gets("cleo", "on")
+	gets("ada", "off")
 }
 
 // What cannot be stored is counted later, and the store learns when keys were used.

@@ -13,6 +13,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -67,12 +68,18 @@ type place struct {
 	set     atomic.Pointer[Set]
 	refused int64 // generation that did not compile
 	wrong   atomic.Bool
-	lists   map[string]list // members of segments, so that only those that changed are read
+	lists   map[string]list // of segments, so that only those that changed are read
 }
 
+// list is a segment with its members, as a document has it.
 type list struct {
 	revision int64
-	members  []string
+	updated  time.Time // a segment that was deleted and made again has the same revisions
+	rule     json.RawMessage
+}
+
+func (l list) of(s *flag.Segment) bool {
+	return l.rule != nil && l.revision == s.Revision && l.updated.Equal(s.Updated)
 }
 
 // Set is what decides about the flags of one environment. It never changes.
@@ -230,26 +237,28 @@ func (k *Keeper) look(ctx context.Context) error {
 
 // renew reads the set of an environment and puts it in place, or refuses it.
 func (k *Keeper) renew(ctx context.Context, environment string, p *place) error {
-	raw, err := k.DB.FlagSet(ctx, k.App, environment, func(key string, revision int64) bool {
-		l, ok := p.lists[key]
-		return !ok || l.revision != revision
-	})
+	raw, err := k.DB.FlagSet(ctx, k.App, environment, func(s *flag.Segment) bool { return !p.lists[s.Key].of(s) })
 	if err != nil {
 		return err
 	}
 	lists := map[string]list{}
-	for _, s := range raw.Segments {
-		members, read := raw.Lists[s.Key]
-		if known, ok := p.lists[s.Key]; !read && ok && known.revision == s.Revision {
-			members = known.members
-			raw.Lists[s.Key] = members
+	raw.Rules = map[string]json.RawMessage{}
+	for i := range raw.Segments {
+		s := &raw.Segments[i]
+		if s.Listed == 0 {
+			continue
 		}
-		if s.Listed > 0 {
-			lists[s.Key] = list{s.Revision, members}
+		l := p.lists[s.Key]
+		if !l.of(s) {
+			l = list{revision: s.Revision, updated: s.Updated}
+			if l.rule, err = s.Rule(raw.Lists[s.Key]); err != nil {
+				return err
+			}
 		}
+		lists[s.Key], raw.Rules[s.Key] = l, l.rule
 	}
 	p.lists = lists
-	set, err := compile(&raw)
+	set, err := compile(&raw, p.set.Load())
 	if err != nil {
 		p.refused = raw.Generation
 		p.wrong.Store(true)
@@ -263,13 +272,17 @@ func (k *Keeper) renew(ctx context.Context, environment string, p *place) error 
 	return nil
 }
 
-// compile makes a set ready.
-func compile(raw *flag.Set) (*Set, error) {
+// compile makes a set ready, with what stayed as it was in the one before, if there is one.
+func compile(raw *flag.Set, before *Set) (*Set, error) {
 	doc, err := raw.Document()
 	if err != nil {
 		return nil, err
 	}
-	snapshot, err := flag.Compile(doc)
+	last := new(flag.Snapshot)
+	if before != nil {
+		last = before.Snapshot
+	}
+	snapshot, err := last.Next(doc)
 	if err != nil {
 		return nil, err
 	}

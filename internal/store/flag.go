@@ -149,9 +149,9 @@ func (r reads) FlagGeneration(ctx context.Context, app, environment string) (int
 
 // FlagSet returns all that decides about flags in an environment, as it was at one moment: every change raises the
 // generation in its own commit, so what was read between two equal ones belongs together. Archived flags are not in
-// it. lists says of which segments the members are read, by key and revision; nil reads all of them.
+// it. lists says of which segments the members are read; nil reads all of them.
 func (r reads) FlagSet(
-	ctx context.Context, app, environment string, lists ...func(key string, revision int64) bool,
+	ctx context.Context, app, environment string, lists ...func(*flag.Segment) bool,
 ) (flag.Set, error) {
 	for range setTries {
 		before, err := r.FlagGeneration(ctx, app, environment)
@@ -175,7 +175,7 @@ func (r reads) FlagSet(
 }
 
 func (r reads) flagSet(
-	ctx context.Context, app, environment string, lists []func(string, int64) bool,
+	ctx context.Context, app, environment string, lists []func(*flag.Segment) bool,
 ) (set flag.Set, err error) {
 	set.App, set.Environment, set.Lists = app, environment, map[string][]string{}
 	if set.Flags, err = listOf(ctx, r.run, flags(), sqlFlagsUsed, app); err != nil {
@@ -190,7 +190,7 @@ func (r reads) flagSet(
 	}
 	for _, s := range rows {
 		set.Segments = append(set.Segments, s.Segment)
-		if s.Listed == 0 || len(lists) > 0 && !lists[0](s.Key, s.Revision) {
+		if s.Listed == 0 || len(lists) > 0 && !lists[0](&s.Segment) {
 			continue
 		}
 		if set.Lists[s.Key], err = r.members(ctx, s.number, "", 0); err != nil {

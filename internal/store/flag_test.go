@@ -68,8 +68,8 @@ func TestFlagSetIsWhatDecides(t *testing.T) {
 		if diff := cmp.Diff(want, got, sameInstant()); diff != "" {
 			t.Errorf("set (-want +got):\n%s", diff)
 		}
-		got, err = db.FlagSet(ctx, "shop", "production", func(key string, revision int64) bool {
-			return key != "beta" || revision != 1
+		got, err = db.FlagSet(ctx, "shop", "production", func(s *flag.Segment) bool {
+			return s.Key != "beta" || s.Revision != 1
 		})
 		if err != nil || len(got.Lists) != 0 {
 			t.Errorf("lists that are known are read again: %v %v", got.Lists, err)

@@ -126,7 +126,7 @@ func (p *planner) read(ctx context.Context) error {
 		if err := p.see(ctx, p.who, environment); err != nil {
 			return err
 		}
-		set, err := p.DB.FlagSet(ctx, p.Strategy.App, environment, func(string, int64) bool { return false })
+		set, err := p.DB.FlagSet(ctx, p.Strategy.App, environment, func(*flag.Segment) bool { return false })
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func (d *Desk) Try(
 			c.Rules[i].ID = newRule(i)
 		}
 	}
-	set, err := d.DB.FlagSet(ctx, d.Strategy.App, environment, func(string, int64) bool { return false })
+	set, err := d.DB.FlagSet(ctx, d.Strategy.App, environment, func(*flag.Segment) bool { return false })
 	if err != nil {
 		return out, err
 	}

@@ -260,7 +260,7 @@ func (w *Writer) stillServed(ctx context.Context, tx *store.Tx, f flag.Flag) err
 }
 
 // noLists leaves the members of segments where they are: rules only name segments.
-func noLists(string, int64) bool { return false }
+func noLists(*flag.Segment) bool { return false }
 
 // Archive takes a flag out of every snapshot; Restore brings it back as it was.
 func (w *Writer) Archive(ctx context.Context, who access.Actor, key, reason string) (flag.Flag, error) {

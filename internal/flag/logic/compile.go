@@ -25,13 +25,20 @@ type compiler struct{ library *Library }
 
 // compile makes an expression. It reports false when the engine would fail on making it, whatever the context.
 func (c *compiler) compile(t *tree) (*node, bool) {
+	if t.made != nil {
+		return t.made, true
+	}
 	if t.shared {
 		if n, ok := c.library.compiled[t]; ok {
 			return n, n != nil
 		}
+		fuel := c.library.fuel
 		n, ok := c.make(t)
-		if !ok {
+		switch {
+		case !ok:
 			n = nil
+		case c.library.fuel == fuel: // else another rule would have more of it when this one is kept
+			c.library.keep(t, n)
 		}
 		c.library.compiled[t] = n
 		return n, ok

@@ -1,6 +1,7 @@
 package logic
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -15,14 +16,28 @@ type Library struct {
 	compiled map[*tree]*node
 	sets     map[*tree]*set
 	fuel     int // for evaluating beforehand, over all rules
+	sums     map[*tree]sum // of the large rules
+	kept     Kept
 }
 
-// NewLibrary reads named rules, in the order in which their document has them.
-func NewLibrary(names []string, rules map[string]json.RawMessage) (*Library, error) {
-	l := &Library{names: Order(names), compiled: map[*tree]*node{}, sets: map[*tree]*set{}, fuel: libraryFuel}
-	l.places = make(map[string]int, len(names))
+// NewLibrary reads named rules, in the order in which their document has them. What an earlier library kept of them is
+// not made again.
+func NewLibrary(names []string, rules map[string]json.RawMessage, earlier Kept) (*Library, error) {
+	l := &Library{
+		names: Order(names), compiled: map[*tree]*node{}, sets: map[*tree]*set{}, fuel: libraryFuel,
+		places: make(map[string]int, len(names)), sums: map[*tree]sum{}, kept: Kept{},
+	}
 	for i, name := range l.names {
 		l.places[name] = i
+		var text sum
+		if len(rules[name]) >= large {
+			text = sha256.Sum256(rules[name])
+			if t := earlier[text]; t != nil {
+				l.kept[text] = t
+				l.raw = append(l.raw, t)
+				continue
+			}
+		}
 		if !json.Valid(rules[name]) {
 			return nil, fault.New(fault.Invalid, "bad_flags", "$evaluators.%s is no JSON.", name)
 		}
@@ -31,13 +46,18 @@ func NewLibrary(names []string, rules map[string]json.RawMessage) (*Library, err
 			return nil, tooDeep("$evaluators." + name)
 		}
 		l.raw = append(l.raw, t)
+		if len(rules[name]) >= large {
+			l.sums[t] = text
+		}
 	}
 	l.resolved = make([]*tree, len(l.raw))
 	// A named rule may use those after it. So the last is resolved first.
 	for i := len(l.raw) - 1; i >= 0; i-- {
-		t := l.resolve(l.raw[i], i+1)
-		t.shared = true
-		l.resolved[i] = t
+		l.resolved[i] = l.raw[i]
+		if l.raw[i].made == nil {
+			l.resolved[i] = l.resolve(l.raw[i], i+1)
+			l.resolved[i].shared = true
+		}
 	}
 	for i, t := range l.resolved {
 		if err := bounds(t, "$evaluators."+l.names[i]); err != nil {

@@ -117,7 +117,7 @@ func TestSharedLists(t *testing.T) {
 	ids := `["a","b","c","d","e","f","g","h","i","j"]`
 	l, err := NewLibrary([]string{"rule", "list"}, map[string]json.RawMessage{
 		"rule": json.RawMessage(`{"in":[{"var":"id"},` + ids + `]}`), "list": json.RawMessage(ids),
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func FuzzRule(f *testing.F) {
 		}
 		start := time.Now()
 		l, err := NewLibrary([]string{"r", "s"}, map[string]json.RawMessage{
-			"r": json.RawMessage(named), "s": json.RawMessage(`{"min":[1,{"var":"n"}]}`)})
+			"r": json.RawMessage(named), "s": json.RawMessage(`{"min":[1,{"var":"n"}]}`)}, nil)
 		if err != nil {
 			return
 		}

@@ -20,6 +20,7 @@ type tree struct {
 	depth  int
 	det    [2]answer // see deterministic
 	shared bool      // a named rule: compiled once
+	made   *node     // of a named rule that an earlier library compiled
 }
 
 type form uint8

@@ -80,7 +80,7 @@ func (f *Follower) load() (*Snapshot, error) {
 	if r.sum() != r.Sum {
 		return nil, errors.New("the checksum of the file of flags does not match")
 	}
-	s, err := read(r.Document, r.ETag)
+	s, err := read(r.Document, r.ETag, nil)
 	if err != nil {
 		return nil, err
 	}

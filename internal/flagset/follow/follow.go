@@ -173,7 +173,7 @@ func (f *Follower) fetch(ctx context.Context) error {
 	if err != nil {
 		return fault.Wrap(err, fault.Unavailable, "unreachable", "%s was cut off.", f.base)
 	}
-	s, err := read(bytes.TrimSpace(text), resp.Header.Get("ETag"))
+	s, err := read(bytes.TrimSpace(text), resp.Header.Get("ETag"), f.current.Load())
 	if err != nil {
 		return err
 	}

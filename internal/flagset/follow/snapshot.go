@@ -23,8 +23,8 @@ type Snapshot struct {
 	kept       bool // it came from the file
 }
 
-// read makes a snapshot of a document, or says why it can't be used.
-func read(text []byte, etag string) (*Snapshot, error) {
+// read makes a snapshot of a document, or says why it can't be used. It shares with the one before, if there is one.
+func read(text []byte, etag string, before *Snapshot) (*Snapshot, error) {
 	d, err := flag.ParseDocument(text)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,11 @@ func read(text []byte, etag string) (*Snapshot, error) {
 	if s.Generation, err = strconv.ParseInt(fmt.Sprint(d.Metadata[flag.MetaVersion]), 10, 64); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "flags_nameless", "The flag definitions do not say their generation.")
 	}
-	s.Snapshot, err = flag.Compile(d)
+	last := new(flag.Snapshot)
+	if before != nil {
+		last = before.Snapshot
+	}
+	s.Snapshot, err = last.Next(d)
 	return s, err
 }
 
