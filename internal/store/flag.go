@@ -31,6 +31,8 @@ const (
 	sqlRaiseGeneration = `INSERT INTO flag_generations (app, environment, generation) VALUES ($1, $2, 1)
 		ON CONFLICT (app, environment) DO UPDATE SET generation = flag_generations.generation + 1
 		RETURNING generation`
+	sqlFlagsVersion = `SELECT CAST(COALESCE(SUM(g.generation), 0) AS BIGINT) + (SELECT COUNT(*) FROM flags WHERE app = $1)
+		FROM flag_generations g WHERE g.app = $1`
 	sqlGeneration = `SELECT generation FROM flag_generations WHERE app = $1 AND environment = $2`
 )
 
@@ -135,6 +137,16 @@ func (tx *Tx) RaiseGeneration(ctx context.Context, app, environment string) (int
 }
 
 // FlagGeneration returns how often the flags of an environment were changed. Comparing it is how a holder of a
+// FlagsVersion is a number that rises with every change of a flag, of what it does anywhere, or of a segment: generations
+// only rise, and flags are never deleted.
+func (r reads) FlagsVersion(ctx context.Context, app string) (int64, error) {
+	got, err := one(ctx, r.run, value[int64], sqlFlagsVersion, app)
+	if err != nil {
+		return 0, fmt.Errorf("read the version of all flags: %w", err)
+	}
+	return *got, nil
+}
+
 // FlagSet finds out whether there is a newer one.
 func (r reads) FlagGeneration(ctx context.Context, app, environment string) (int64, error) {
 	got, err := one(ctx, r.run, value[int64], sqlGeneration, app, environment)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/slipwayhq/slipway/internal/flag"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/store/storetest"
 )
@@ -96,7 +97,10 @@ func TestUsageOfFlagsIsAddedUpAndRolledUp(t *testing.T) {
 				}
 			}
 			read(row("off", hour, 3600, 10), row("on", hour, 3600, 160), row("on", hour+3600, 60, 50))
-			used, err := db.FlagsUsed(ctx, "shop")
+			must(t, db, func(tx *store.Tx) error {
+				return tx.InsertFlag(ctx, &flag.Flag{App: "shop", Key: "checkout", Kind: flag.Boolean})
+			})
+			used, err := db.FlagsUsed(ctx, "shop", "", []string{"production", "staging"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,8 +15,10 @@ const (
 		exposures = flag_usage.exposures + EXCLUDED.exposures, errors = flag_usage.errors + EXCLUDED.errors`
 	sqlFlagUsage = `SELECT ` + flagUsageColumns + ` FROM flag_usage
 		WHERE app = $1 AND environment = $2 AND flag = $3 AND at >= $4 ORDER BY at, variant`
-	sqlFlagUsed = `SELECT environment, flag, MAX(at + span) FROM flag_usage WHERE app = $1 AND evaluations > 0
-		GROUP BY environment, flag`
+	sqlFlagsEvaluated = `SELECT f.name, COALESCE((SELECT u.at + u.span FROM flag_usage u WHERE u.app = f.app
+		AND u.environment = $2 AND u.flag = f.name AND u.evaluations > 0 ORDER BY u.at DESC LIMIT 1), 0)
+		FROM flags f WHERE f.app = $1`
+	sqlFlagEvaluated = sqlFlagsEvaluated + ` AND f.name = $3`
 	sqlRollFlagUsage = `INSERT INTO flag_usage (` + flagUsageColumns + `)
 		SELECT app, environment, flag, variant, at - at % $3, $3, SUM(evaluations), SUM(exposures), SUM(errors)
 		FROM flag_usage WHERE span = $1 AND at < $2 GROUP BY app, environment, flag, variant, at - at % $3
@@ -58,21 +60,30 @@ func (r reads) FlagUsage(ctx context.Context, app, environment, key string, sinc
 	return out, nil
 }
 
-// FlagsUsed returns when each flag was evaluated last, as far as is known, by environment and flag.
-func (r reads) FlagsUsed(ctx context.Context, app string) (map[[2]string]time.Time, error) {
+// FlagsUsed returns when each flag was evaluated last in the named environments, as far as is known, by environment and
+// flag; with a key, of that flag alone. It looks at the last row of each flag, not at all that was ever counted.
+func (r reads) FlagsUsed(
+	ctx context.Context, app, key string, environments []string,
+) (map[[2]string]time.Time, error) {
 	type row struct {
-		environment, flag string
-		until             int64
+		flag  string
+		until int64
 	}
-	rows, err := all(ctx, r.run, func(rows *sql.Rows, v *row) error {
-		return rows.Scan(&v.environment, &v.flag, &v.until)
-	}, sqlFlagUsed, app)
-	if err != nil {
-		return nil, fmt.Errorf("read when flags were used: %w", err)
-	}
-	out := make(map[[2]string]time.Time, len(rows))
-	for _, v := range rows {
-		out[[2]string{v.environment, v.flag}] = time.Unix(v.until, 0)
+	out := map[[2]string]time.Time{}
+	for _, environment := range environments {
+		query, args := sqlFlagsEvaluated, []any{app, environment}
+		if key != "" {
+			query, args = sqlFlagEvaluated, append(args, key)
+		}
+		rows, err := all(ctx, r.run, func(rows *sql.Rows, v *row) error { return rows.Scan(&v.flag, &v.until) }, query, args...)
+		if err != nil {
+			return nil, fmt.Errorf("read when flags were used: %w", err)
+		}
+		for _, v := range rows {
+			if v.until > 0 {
+				out[[2]string{environment, v.flag}] = time.Unix(v.until, 0)
+			}
+		}
 	}
 	return out, nil
 }

@@ -25,6 +25,8 @@ type Desk struct {
 	DB       *store.DB
 	Engine   *engine.Engine
 	Strategy *strategy.Strategy
+
+	shelf shelf
 }
 
 // check lets the actor through or records the denial and returns it.
@@ -101,19 +103,11 @@ func (d *Desk) Flags(ctx context.Context, who access.Actor, q Query) (api.FlagPa
 			return page, err
 		}
 	}
-	list, err := d.DB.Flags(ctx, d.Strategy.App)
+	list, configs, err := d.all(ctx)
 	if err != nil {
 		return page, err
 	}
-	all, err := d.DB.FlagConfigs(ctx, d.Strategy.App, "")
-	if err != nil {
-		return page, err
-	}
-	configs := map[string][]flag.Config{}
-	for _, c := range all {
-		configs[c.Flag] = append(configs[c.Flag], c)
-	}
-	k, err := d.seen(ctx)
+	k, err := d.seen(ctx, "")
 	if err != nil {
 		return page, err
 	}
@@ -124,19 +118,16 @@ func (d *Desk) Flags(ctx context.Context, who access.Actor, q Query) (api.FlagPa
 	if q.Limit > 0 {
 		most = min(q.Limit, 200)
 	}
+	places := d.visible(who)
 	for _, f := range list {
-		if f.Key <= q.Cursor || !q.text(f) {
-			continue
-		}
-		item := d.wire(who, f, configs[f.Key], k)
-		if !q.state(item) {
+		if f.Key <= q.Cursor || !q.text(f) || !q.state(f, configs[f.Key], places, k) {
 			continue
 		}
 		if len(page.Items) == most {
 			page.Next = page.Items[most-1].Key
 			break
 		}
-		page.Items = append(page.Items, item)
+		page.Items = append(page.Items, d.wire(who, f, configs[f.Key], k))
 	}
 	return page, nil
 }
@@ -146,25 +137,26 @@ func (q Query) text(f flag.Flag) bool {
 	return strings.Contains(text, strings.ToLower(q.Text)) && (q.Tag == "" || slices.Contains(f.Tags, q.Tag))
 }
 
-func (q Query) state(f api.Flag) bool {
-	anyIs := func(is func(api.FlagConfig) bool) bool {
-		return slices.ContainsFunc(f.Environments, func(c api.FlagConfig) bool {
-			return (q.Environment == "" || c.Environment == q.Environment) && is(c)
+// state reports whether a flag is as asked for, in what the actor may see.
+func (q Query) state(f flag.Flag, configs []flag.Config, places []string, k seen) bool {
+	anyIs := func(is func(flag.Config) bool) bool {
+		return slices.ContainsFunc(configs, func(c flag.Config) bool {
+			return (q.Environment == "" || c.Environment == q.Environment) && slices.Contains(places, c.Environment) && is(c)
 		})
 	}
 	switch {
 	case q.State == "archived":
-		return f.Archived != nil
-	case f.Archived != nil:
+		return !f.Archived.IsZero()
+	case !f.Archived.IsZero():
 		return false
 	case q.State == "on":
-		return anyIs(func(c api.FlagConfig) bool { return c.On })
+		return anyIs(func(c flag.Config) bool { return c.On })
 	case q.State == "off":
-		return !anyIs(func(c api.FlagConfig) bool { return c.On })
+		return !anyIs(func(c flag.Config) bool { return c.On })
 	case q.State == "ramping":
-		return anyIs(func(c api.FlagConfig) bool { return c.Ramp != "" })
+		return anyIs(func(c flag.Config) bool { return c.Ramp != "" })
 	case q.State == "stale":
-		return f.Stale != ""
+		return k.stale(f, configs) != ""
 	}
 	return true
 }
@@ -186,7 +178,7 @@ func (d *Desk) flag(ctx context.Context, who access.Actor, key string) (api.Flag
 	if err != nil {
 		return api.Flag{}, err
 	}
-	k, err := d.seen(ctx)
+	k, err := d.seen(ctx, key)
 	return d.wire(who, f, configs, k), err
 }
 

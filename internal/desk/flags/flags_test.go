@@ -275,3 +275,47 @@ func TestWireTypesSayTheSame(t *testing.T) {
 		}
 	}
 }
+
+// The list is kept between requests: every kind of change must be in it at once.
+func TestTheListShowsEveryChangeAtOnce(t *testing.T) {
+	each(t, plain, func(t *testing.T, w *world) {
+		root := w.as("admin")
+		list := func() api.Flag {
+			t.Helper()
+			p, err := w.Flags(w.ctx, root, flags.Query{})
+			w.ok(err)
+			if len(p.Items) != 1 {
+				t.Fatalf("%d flags", len(p.Items))
+			}
+			one, err := w.Flag(w.ctx, root, p.Items[0].Key)
+			w.ok(err)
+			if d := cmp.Diff(one, p.Items[0]); d != "" {
+				t.Errorf("the list is not what the flag is: %s", d)
+			}
+			return p.Items[0]
+		}
+		if p, err := w.Flags(w.ctx, root, flags.Query{}); err != nil || len(p.Items) != 0 {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		_, err := w.Create(w.ctx, root, api.CreateFlag{Key: "checkout"})
+		w.ok(err)
+		list()
+		text := "About it"
+		_, err = w.Change(w.ctx, root, "checkout", api.ChangeFlag{Description: &text})
+		w.ok(err)
+		if f := list(); f.Description != text {
+			t.Errorf("%+v", f)
+		}
+		_, err = w.Switch(w.ctx, root, "checkout", "production", true, api.SwitchFlag{})
+		w.ok(err)
+		list()
+		_, err = w.Archive(w.ctx, root, "checkout", "", true)
+		w.ok(err)
+		if p, err := w.Flags(w.ctx, root, flags.Query{}); err != nil || len(p.Items) != 0 {
+			t.Errorf("archived: %+v, %v", p, err)
+		}
+		_, err = w.Archive(w.ctx, root, "checkout", "", false)
+		w.ok(err)
+		list()
+	})
+}

@@ -18,14 +18,19 @@ type seen struct {
 	flag.StaleRules
 }
 
-func (d *Desk) seen(ctx context.Context) (seen, error) {
+// seen reads when flags were evaluated last; with a key, that flag alone.
+func (d *Desk) seen(ctx context.Context, key string) (seen, error) {
 	rules := d.Strategy.Flags()
 	k := seen{StaleRules: flag.StaleRules{RolledOut: rules.RolledOut, Unseen: rules.Unseen}}
 	var err error
 	if k.now, err = d.DB.Now(ctx); err != nil {
 		return k, err
 	}
-	if k.used, err = d.DB.FlagsUsed(ctx, d.Strategy.App); err != nil {
+	var environments []string
+	for _, e := range d.Strategy.Environments() {
+		environments = append(environments, e.Name)
+	}
+	if k.used, err = d.DB.FlagsUsed(ctx, d.Strategy.App, key, environments); err != nil {
 		return k, err
 	}
 	k.most = make(map[string]time.Time, len(k.used))
