@@ -136,9 +136,8 @@ func (tx *Tx) RaiseGeneration(ctx context.Context, app, environment string) (int
 	return *got, nil
 }
 
-// FlagGeneration returns how often the flags of an environment were changed. Comparing it is how a holder of a
-// FlagsVersion is a number that rises with every change of a flag, of what it does anywhere, or of a segment: generations
-// only rise, and flags are never deleted.
+// FlagsVersion is a number that rises with every change of a flag, of what it does anywhere, or of a segment:
+// generations only rise, and flags are never deleted.
 func (r reads) FlagsVersion(ctx context.Context, app string) (int64, error) {
 	got, err := one(ctx, r.run, value[int64], sqlFlagsVersion, app)
 	if err != nil {
@@ -147,6 +146,7 @@ func (r reads) FlagsVersion(ctx context.Context, app string) (int64, error) {
 	return *got, nil
 }
 
+// FlagGeneration returns how often the flags of an environment were changed. Comparing it is how a holder of a
 // FlagSet finds out whether there is a newer one.
 func (r reads) FlagGeneration(ctx context.Context, app, environment string) (int64, error) {
 	got, err := one(ctx, r.run, value[int64], sqlGeneration, app, environment)

@@ -75,7 +75,8 @@ func (r reads) FlagsUsed(
 		if key != "" {
 			query, args = sqlFlagEvaluated, append(args, key)
 		}
-		rows, err := all(ctx, r.run, func(rows *sql.Rows, v *row) error { return rows.Scan(&v.flag, &v.until) }, query, args...)
+		scan := func(rows *sql.Rows, v *row) error { return rows.Scan(&v.flag, &v.until) }
+		rows, err := all(ctx, r.run, scan, query, args...)
 		if err != nil {
 			return nil, fmt.Errorf("read when flags were used: %w", err)
 		}
