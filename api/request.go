@@ -2,9 +2,9 @@ package api
 
 // StartRelease asks for a release.
 type StartRelease struct {
-	Version     string   `json:"version" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._+-]*$" doc:"E.g. v2 or 1.4.0."`
-	Commit      string   `json:"commit,omitempty" maxLength:"64" doc:"Commit that was built."`
-	Deployment  string   `json:"deployment_url" maxLength:"512" doc:"Where it answers, e.g. http://127.0.0.1:3002."`
+	Version     string   `json:"version,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._+-]*$" doc:"E.g. v2 or 1.4.0. On a platform the build's own when left out."`
+	Commit      string   `json:"commit,omitempty" maxLength:"64" doc:"Commit that was built. On a platform it is enough: its build is found, or made."`
+	Deployment  string   `json:"deployment_url,omitempty" maxLength:"512" doc:"Where it answers, e.g. http://127.0.0.1:3002; on a platform also its id there."`
 	BuildIDs    []string `json:"build_ids,omitempty" maxItems:"8" doc:"The application's own ids: NEXT_DEPLOYMENT_ID."`
 	Note        string   `json:"note,omitempty" maxLength:"2000" doc:"Deployment notes."`
 	Flags       []string `json:"flags,omitempty" maxItems:"64" doc:"Feature flags that belong to the release."`

@@ -14,6 +14,7 @@ import (
 	"github.com/slipwayhq/slipway/client"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/strategy"
+	"github.com/slipwayhq/slipway/internal/strategy/detect"
 )
 
 // strategyFile is the strategy's name in a repository.
@@ -122,7 +123,7 @@ func (c *cli) initialize() *cobra.Command {
 		Use: "init [DIR]", Short: "Write a strategy file for the Next.js project in a folder", Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir := append(args, ".")[0]
-			src, notes, err := strategy.Detect(dir)
+			src, notes, err := detect.Project(dir)
 			if err != nil {
 				return err
 			}

@@ -50,6 +50,9 @@ func (c *cli) releaseStart() *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
 		Use: "start --version VERSION --deployment URL [--commit SHA]", Short: "Start a release", Args: cobra.NoArgs,
+		Long: "Start a release of a version that is deployed somewhere.\n\n" +
+			"Where the target is a platform such as Vercel, one of --deployment (an address, or the platform's id of it) and\n" +
+			"--commit is enough: the build is found there, and one of a commit that nobody built yet is made.",
 		Example: "  slipway release start --version v2 --deployment http://127.0.0.1:3002 --commit 4f2a9c1 --unscheduled " +
 			"\"fixes the cart\"",
 		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
@@ -71,7 +74,7 @@ func (c *cli) releaseStart() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&in.Version, "version", "", "the team's name for it, e.g. v2 or 1.4.0")
-	f.StringVar(&in.Deployment, "deployment", "", "where the deployment answers, e.g. http://127.0.0.1:3002")
+	f.StringVar(&in.Deployment, "deployment", "", "where the deployment answers, e.g. http://127.0.0.1:3002, or dpl_…")
 	f.StringVar(&in.Commit, "commit", "", "commit that was built")
 	f.StringVar(&in.Note, "note", "", "deployment notes")
 	f.StringSliceVar(&in.BuildIDs, "build-id", nil, "the application's own deployment id (NEXT_DEPLOYMENT_ID)")
@@ -80,8 +83,6 @@ func (c *cli) releaseStart() *cobra.Command {
 	f.StringVar(&in.Unscheduled, "unscheduled", "", "why it goes out unscheduled")
 	f.BoolVar(&in.Urgent, "urgent", false, "go through freeze windows; needs --unscheduled and release:skip")
 	f.BoolVar(&watch, "watch", false, "stay and watch it")
-	_ = cmd.MarkFlagRequired("version")
-	_ = cmd.MarkFlagRequired("deployment")
 	return cmd
 }
 

@@ -247,6 +247,9 @@ func (d *Desk) releaseActions(who access.Actor, r release.Release) []api.Action 
 		if state.Status == release.StepFailed {
 			add(steers(r), api.Action{Name: "retry", Title: "Try again", Effect: step.Title + " is tried once more.",
 				Undo: "Abort.", Primary: true})
+		} else if !r.Displaced.IsZero() {
+			add(steers(r), api.Action{Name: "retry", Title: "Route it again", Effect: "Visitors are sent where the release " +
+				"had them, over what somebody else changed.", Undo: "Abort.", Primary: true})
 		}
 		if step.Kind == release.KindShare && !state.Set.IsZero() || step.Kind == release.KindWindow && r.Scheduled.IsZero() &&
 			r.Unscheduled == "" {
@@ -256,7 +259,7 @@ func (d *Desk) releaseActions(who access.Actor, r release.Release) []api.Action 
 		add(steers(r), api.Action{Name: "pause", Title: "Pause",
 			Effect: fmt.Sprintf("It stays at %g %% and nothing advances. The guard keeps watching.", r.Share), Undo: "Resume."})
 	}
-	if r.Share > 0 && r.Promoted.IsZero() {
+	if r.Share > 0 && r.Promoted.IsZero() && !r.Plan.OneWay {
 		add(steers(r), api.Action{Name: "share", Title: "Lower the share", Effect: "Fewer " + r.People() + " see " +
 			r.Version + "; it is paused there.", Undo: "Resume."})
 	}

@@ -25,7 +25,7 @@ func TestWishesAreHeldToTheirLimits(t *testing.T) {
 		field string // that is wrong; empty for none
 	}{
 		{"good", good, ""},
-		{"no version", with(func(r *api.StartRelease) { r.Version = "" }), "version"},
+		{"no version: the build's own", with(func(r *api.StartRelease) { r.Version = "" }), ""},
 		{"a version that leads away", with(func(r *api.StartRelease) { r.Version = "../v2" }), "version"},
 		{"a long note", with(func(r *api.StartRelease) { r.Note = strings.Repeat("n", 2001) }), "note"},
 		{"a note that clears the screen", with(func(r *api.StartRelease) { r.Note = "\x1b[2J" }), "note"},

@@ -62,6 +62,10 @@ func (e *Engine) Adopt(ctx context.Context, version, address string) error {
 // Start begins a release.
 func (e *Engine) Start(ctx context.Context, who access.Actor, r release.Release, buildIDs []string) (release.Release,
 	error) {
+	build, err := e.Target.Locate(ctx, &r)
+	if err != nil {
+		return r, err
+	}
 	if err := webAddress(r.URL); err != nil {
 		return r, err
 	}
@@ -72,12 +76,16 @@ func (e *Engine) Start(ctx context.Context, who access.Actor, r release.Release,
 	if err != nil {
 		return r, err
 	}
+	external := ""
+	if build != nil {
+		external, buildIDs = build.External, []string{build.External}
+	}
 	r.ID, r.App, r.Author, r.Plan = ident.New("rel", now), e.app(), who.User, e.Strategy.ReleasePlan()
 	for i := range r.Plan.Steps {
 		r.Plan.Steps[i].AuthorToo = e.Strategy.Approvals().AuthorCounts
 	}
 	err = e.DB.Write(ctx, func(tx *store.Tx) error {
-		if err := e.place(ctx, tx, &r, buildIDs, now); err != nil {
+		if err := e.place(ctx, tx, &r, external, buildIDs, now); err != nil {
 			return err
 		}
 		r = release.New(r, now)
@@ -99,7 +107,8 @@ func (e *Engine) Start(ctx context.Context, who access.Actor, r release.Release,
 }
 
 // place finds the release's deployment and the one it would replace.
-func (e *Engine) place(ctx context.Context, tx *store.Tx, r *release.Release, buildIDs []string, now time.Time) error {
+func (e *Engine) place(ctx context.Context, tx *store.Tx, r *release.Release, external string, buildIDs []string,
+	now time.Time) error {
 	stable, err := e.stable(ctx, tx)
 	if err != nil {
 		return err
@@ -123,7 +132,7 @@ func (e *Engine) place(ctx context.Context, tx *store.Tx, r *release.Release, bu
 	case fault.Is(err, fault.NotFound):
 		d = deployment.Deployment{
 			ID: ident.New("dep", now), App: r.App, Version: r.Version, Commit: r.Commit, URL: r.URL, BuildIDs: buildIDs,
-			Environment: "staging", Verdict: deployment.Unknown, Created: now,
+			External: external, Environment: "staging", Verdict: deployment.Unknown, Created: now,
 		}
 		err = tx.InsertDeployment(ctx, &d)
 	case err == nil && d.Verdict == deployment.Bad:
@@ -150,7 +159,8 @@ func (e *Engine) stable(ctx context.Context, tx *store.Tx) (deployment.Deploymen
 		}
 	}
 	return deployment.Deployment{}, fault.New(fault.Refused, "no_stable",
-		"It is not known what production runs. Name it in the strategy: target.selfhost.stable.")
+		"It is not known what production runs. Name it in the strategy: target.selfhost.stable. On a platform it is known "+
+			"once that has answered.")
 }
 
 // Command does what a person asks of a release. A revision other than 0 must be the

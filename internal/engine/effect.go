@@ -11,6 +11,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/effect"
 	"github.com/slipwayhq/slipway/internal/engine/flags"
+	"github.com/slipwayhq/slipway/internal/engine/target"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/ident"
@@ -104,10 +105,15 @@ func (e *Engine) carryOut(ctx context.Context, key string) (time.Time, error) {
 	if clock != nil {
 		return time.Time{}, clock
 	}
+	told := x.Attempts > 0 || x.Result.Sentence != ""
 	x.Attempts++
 	x.Result = result
 	var next time.Time
 	switch {
+	case fault.ReasonOf(err) == target.UnderWay && now.Sub(x.Created) < e.Pace.Await:
+		x.Attempts-- // the other side is at it: that uses up no try
+		x.Result = effect.Result{Sentence: fault.MessageOf(err)}
+		next = now.Add(max(x.Retry, min(now.Sub(x.Created)/10, 10*time.Second)))
 	case err == nil:
 		x.State, x.Ended = effect.Done, now
 	case fault.ReasonOf(err) == "stale_generation":
@@ -122,21 +128,22 @@ func (e *Engine) carryOut(ctx context.Context, key string) (time.Time, error) {
 	}
 	if err != nil {
 		level := slog.LevelWarn
-		if x.State == effect.Pending && (x.Attempts > 1 || x.Kind == effect.Notify) {
+		if x.State == effect.Pending && (told || x.Kind == effect.Notify) {
 			level = slog.LevelDebug // told once, and again when it is given up
 		}
 		e.Log.Log(ctx, level, "carry out effect", "key", key, "attempt", x.Attempts, "state", x.State, "error", err)
 	}
-	return next, e.recordTry(ctx, x, now)
+	return next, e.recordTry(ctx, x, told, now)
 }
 
-// recordTry writes the outcome of a try and wakes whoever waits for it.
-func (e *Engine) recordTry(ctx context.Context, x effect.Effect, now time.Time) error {
+// recordTry writes the outcome of a try and wakes whoever waits for it. told says that the log knows of an earlier
+// one.
+func (e *Engine) recordTry(ctx context.Context, x effect.Effect, told bool, now time.Time) error {
 	return e.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.UpdateEffect(ctx, &x); err != nil {
 			return err
 		}
-		if x.State == effect.Pending && (x.Attempts > 1 || x.Kind == effect.Notify) {
+		if x.State == effect.Pending && (told || x.Kind == effect.Notify) {
 			return nil // the first failure is in the log; repeating it tells nothing new, and a notice may be late
 		}
 		words := map[effect.State]string{
@@ -144,6 +151,9 @@ func (e *Engine) recordTry(ctx context.Context, x effect.Effect, now time.Time) 
 			effect.Failed:     "Failed for good",
 			effect.Superseded: "Left out",
 			effect.Pending:    "Failed, is tried again",
+		}
+		if x.Attempts == 0 {
+			words[effect.Pending] = "Under way"
 		}
 		say := e.append
 		if x.Kind == effect.Notify { // nobody is told of being told, or the telling has no end
@@ -202,6 +212,10 @@ func (e *Engine) tryRoute(ctx context.Context, x effect.Effect) (effect.Result, 
 	}
 	r, err := e.routing(ctx, o)
 	if err != nil {
+		return effect.Result{}, err
+	}
+	r.Back = o.Ban != "" || ident.Valid("rbk", x.Subject)
+	if r.Steps, err = e.Target.Steps(ctx, x.Subject); err != nil {
 		return effect.Result{}, err
 	}
 	if err := e.Provider.Route(ctx, x.Key, r); err != nil {
@@ -271,6 +285,9 @@ const silence = 10 * time.Second
 func (e *Engine) tryDeploy(ctx context.Context, x effect.Effect) (effect.Result, error) {
 	a, err := argsOf[release.TargetArgs](x)
 	if err != nil {
+		return effect.Result{}, err
+	}
+	if err := e.Target.Await(ctx, a); err != nil {
 		return effect.Result{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, silence)

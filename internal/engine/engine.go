@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/engine/flags"
+	"github.com/slipwayhq/slipway/internal/engine/target"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/ident"
 	"github.com/slipwayhq/slipway/internal/metric"
@@ -34,6 +35,7 @@ type Options struct {
 	DB       *store.DB
 	Strategy *strategy.Strategy
 	Provider provider.Provider
+	Platform provider.Platform // the provider again, where it builds and keeps deployments itself; nil otherwise
 	Timeline *metric.Timeline
 	Client   *http.Client       // for health probes, smoke checks and webhooks
 	Key      ed25519.PrivateKey // signs votes
@@ -48,6 +50,7 @@ type Pace struct {
 	Poll     time.Duration // between looks for due work; 200 ms
 	Lease    time.Duration // of claimed work; 15 s
 	Effect   time.Duration // limit of one try of an effect; 60 s
+	Await    time.Duration // how long a platform may be at what it was asked for, such as a build; 1 h
 	Roll     time.Duration // between roll-ups of observations; 1 min
 	KeepRaw  time.Duration // of batches before they are rolled up; as long as evidence is read
 	KeepRows time.Duration // of samples of 10 s, probes, and verdicts after their release has ended; 48 h
@@ -62,6 +65,7 @@ func (p Pace) withDefaults() Pace {
 	set(&p.Poll, 200*time.Millisecond)
 	set(&p.Lease, 15*time.Second)
 	set(&p.Effect, time.Minute)
+	set(&p.Await, time.Hour)
 	set(&p.Roll, time.Minute)
 	set(&p.KeepRaw, watch.History)
 	set(&p.KeepRows, 48*time.Hour)
@@ -71,7 +75,8 @@ func (p Pace) withDefaults() Pace {
 // Engine moves releases and rollbacks.
 type Engine struct {
 	Options
-	Flags *flags.Writer
+	Flags  *flags.Writer
+	Target *target.Watcher
 
 	wake chan struct{} // capacity 1: something was committed
 
@@ -92,6 +97,8 @@ func New(opts Options) *Engine {
 	}
 	e := &Engine{Options: opts, wake: make(chan struct{}, 1), told: map[string]time.Time{}}
 	e.Flags = flags.New(flags.Options{DB: opts.DB, Strategy: opts.Strategy, Append: e.append})
+	e.Target = target.New(target.Options{DB: opts.DB, Strategy: opts.Strategy, Platform: opts.Platform,
+		WorkRelease: workRelease, Write: e.Write, Append: e.append, Stable: e.stable, Register: e.Register})
 	e.watch = watch.New(opts.DB, opts.Timeline, opts.Log)
 	opts.DB.OnCommit(func(event.Head) { e.nudge() })
 	return e

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/slipwayhq/slipway/internal/engine/flags"
+	"github.com/slipwayhq/slipway/internal/engine/target"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/store"
 )
@@ -53,6 +54,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		{"act", 6, map[string]handler{workEffect: e.carryOut}},
 		{"tell", 4, map[string]handler{workNotify: e.carryOut}},
 		{"measure", 4, map[string]handler{workHealth: e.probeHealth}},
+		{"observe", 2, map[string]handler{target.Work: e.Target.Look, target.WorkBuild: e.Target.LookAtBuild}},
 		{"keep", 1, map[string]handler{workKeep: e.keep}},
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -85,7 +87,14 @@ func (e *Engine) begin(ctx context.Context) error {
 	}
 	return e.DB.Write(
 		ctx,
-		func(tx *store.Tx) error { return tx.Schedule(ctx, workKeep, workKeep, now.Add(e.Pace.Roll)) },
+		func(tx *store.Tx) error {
+			if e.Platform != nil {
+				if err := tx.Schedule(ctx, target.Work, target.Work, now); err != nil {
+					return err
+				}
+			}
+			return tx.Schedule(ctx, workKeep, workKeep, now.Add(e.Pace.Roll))
+		},
 	)
 }
 

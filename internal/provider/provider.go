@@ -52,6 +52,7 @@ type Ramp struct {
 type Provider interface {
 	// Route makes the routing true. Faults: Conflict (stale_generation) when a newer
 	// one is in force, Invalid (share_impossible) when the platform can't give this
-	// share, Unavailable when it could not be confirmed: try again.
+	// share, Unavailable when it could not be confirmed: try again. Unavailable
+	// (under_way) when the platform has taken the call and is still at it: that uses up no try.
 	Route(ctx context.Context, key string, r Routing) error
 }

@@ -154,6 +154,9 @@ func (x *decider) lower(c Command) {
 	case x.r.Share <= 0:
 		x.refuse("not_exposed", "%s has no %s yet.", x.r.Version, x.r.People())
 		return
+	case x.r.Plan.OneWay && c.Share > 0:
+		x.refuse("share_impossible", "Shares on this target only rise. Take %s back: slipway release abort.", x.r.Version)
+		return
 	case c.Share >= x.r.Share:
 		x.refuse("share_not_lower", "The share can only be lowered by hand; it is at %s. To raise it, promote.",
 			percent(x.r.Share))
@@ -221,6 +224,10 @@ func (r Release) MaySkip(user string) error {
 }
 
 func (x *decider) retry(c Command) {
+	if !x.r.Displaced.IsZero() {
+		x.routeAgain(c)
+		return
+	}
 	s := &x.r.States[x.r.Cursor]
 	if s.Status != StepFailed {
 		x.refuse("nothing_failed", "Nothing failed at this step: %s", x.r.Sentence)

@@ -34,6 +34,7 @@ func Decide(r Release, f Facts) Decision {
 		x.undoing()
 	case x.switchedOff():
 	case x.guarded():
+	case x.displaced():
 	case r.Phase == Paused:
 		x.paused()
 	default:

@@ -99,7 +99,15 @@ type Plan struct {
 	Strategy string `json:"strategy"` // hash of the strategy file it was made from
 	Steps    []Step `json:"steps"`
 	Timing   Timing `json:"timing"`
+	OneWay   bool   `json:"one_way,omitempty"` // the target's shares only rise, until the whole is taken back
+	Drift    string `json:"drift,omitempty"`   // what follows when somebody else moves the target: DriftHold or DriftUndo
 }
+
+// What a release does when somebody else changes what production serves.
+const (
+	DriftHold = "hold"
+	DriftUndo = "undo"
+)
 
 // Shares are the steps of the plan that give the new version visitors beside the stable one, or all of them.
 func (p Plan) Shares() []Step {
@@ -180,6 +188,7 @@ type Release struct {
 	SteppedBack time.Time         `json:"stepped_back,omitzero"` // when everybody had it and the guard wanted a stable side again
 	Blind       time.Time         `json:"blind,omitzero"`        // since when the measurement is broken
 	BlindTold   bool              `json:"blind_told,omitempty"`
+	Displaced   time.Time         `json:"displaced,omitzero"` // since when somebody else's change is served in its place
 	Troubled    bool              `json:"troubled,omitempty"` // people were told that the stable version is broken
 	Sentence    string            `json:"sentence"`           // the state, for a tired person
 	Reason      string            `json:"reason,omitempty"`   // why it ended

@@ -61,7 +61,8 @@ const (
 // without one nobody can tell a fault of the version from trouble that would hit the stable one as well. Within
 // seconds of comparison it is taken back, or it is held until the trouble is over.
 func (x *decider) comparesAgain(v *guard.Verdict) bool {
-	if v.Mode != guard.Alone || x.r.Share < 100 || x.r.Previous == "" || x.r.Phase != Running || !x.autoUndo() {
+	if v.Mode != guard.Alone || x.r.Share < 100 || x.r.Previous == "" || x.r.Phase != Running || !x.autoUndo() ||
+		x.r.Plan.OneWay {
 		return false
 	}
 	if !x.r.SteppedBack.IsZero() {

@@ -106,15 +106,14 @@ func (c checker) target() {
 		c.at(at("app"), fmt.Sprintf("%q cannot be a name", f.App),
 			fmt.Sprintf("names have 1 to %d lower-case letters, digits, _ and -, a letter first", document.MaxName))
 	}
-	if f.Target.Vercel != nil || c.tree.Get("target").Get("vercel") != nil {
-		c.atKey(at("target", "vercel"), "deployments on Vercel are not in this version",
-			"run the application yourself: target: {selfhost: {stable: URL}}")
+	if f.Target.Vercel != nil {
+		c.onVercel()
 		return
 	}
 	own := f.Target.SelfHost
 	if own == nil || own.Stable == "" {
 		c.at(at("target", "selfhost", "stable"), "the address of the version that runs now is missing",
-			"add target: {selfhost: {stable: http://127.0.0.1:3001}}")
+			"add target: {selfhost: {stable: http://127.0.0.1:3001}}, or target: {vercel: {project: NAME, team: SLUG}}")
 	}
 	if own == nil {
 		return

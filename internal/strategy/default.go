@@ -188,6 +188,7 @@ production:
 func effective(user *document.Node) *document.Node {
 	t := reflect.TypeFor[file]()
 	tree := document.Merge(t, document.ParseText(defaults), user)
+	oneTarget(tree, user)
 	checkSet(tree, user)
 	guards(tree, user)
 	defaultQueries(tree)

@@ -1,6 +1,7 @@
 package strategy
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -99,7 +100,7 @@ func (s *Strategy) Suite(name string) probe.Suite {
 	out := probe.Suite{Name: name}
 	for _, c := range s.file.Smoke[name] {
 		out.Checks = append(out.Checks, probe.Check{
-			Name: orElse(c.Name, c.Method+" "+c.Path), Method: c.Method, Path: c.Path, Headers: c.Headers, Body: c.Body,
+			Name: cmp.Or(c.Name, c.Method+" "+c.Path), Method: c.Method, Path: c.Path, Headers: c.Headers, Body: c.Body,
 			Want: probe.Want{
 				Status: c.Status, Text: c.Text, NotText: c.NotText, Header: c.Header, Within: time.Duration(c.Within), JSON: c.JSON,
 			},

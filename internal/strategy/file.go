@@ -25,7 +25,7 @@ type file struct {
 
 type target struct {
 	SelfHost *selfHost `yaml:"selfhost" doc:"The application runs behind Slipway's own edge."`
-	Vercel   *vercel   `yaml:"vercel" doc:"The application runs on Vercel. Not in this version."`
+	Vercel   *vercel   `yaml:"vercel" doc:"The application runs on Vercel."`
 }
 
 type selfHost struct {
@@ -38,11 +38,6 @@ type sticky struct {
 	Cookie     string `yaml:"cookie" doc:"Name of the cookie that the edge sets for visitors it does not know."`
 	UserHeader string `yaml:"user_header" doc:"Request header that carries the user's id."`
 	UserCookie string `yaml:"user_cookie" doc:"Cookie of the application that carries the user's id."`
-}
-
-type vercel struct {
-	Project string `yaml:"project" doc:"Name of the project."`
-	Team    string `yaml:"team" doc:"Name of the team."`
 }
 
 type environment struct {

@@ -72,6 +72,9 @@ func (s *Strategy) makePlan() release.Plan {
 	p := release.Plan{Strategy: s.Hash(), Timing: release.Timing{
 		Look: time.Duration(t.Look), Skew: time.Duration(t.Skew), Retry: time.Duration(t.Retry), Tries: t.Tries,
 	}}
+	if v, ok := s.Vercel(); ok {
+		p.OneWay, p.Drift = v.Canary != Proxy, v.Drift
+	}
 	p.Steps = append(p.Steps, s.gate(devStage, s.file.Checks.Required.Development)...)
 	p.Steps = append(p.Steps, s.stagingSteps()...)
 	p.Steps = append(p.Steps, s.canarySteps()...)

@@ -35,8 +35,8 @@ import (
 // Strategy is a file that was read and found right.
 type Strategy struct {
 	App    string // name of the application
-	Stable string // address of the version that runs in production now
-	Listen string // address on which the edge takes visitors
+	Stable string // address of the version that runs in production now; empty on Vercel, which says so itself
+	Listen string // address on which the edge takes visitors; empty on Vercel
 	Sticky Sticky // what a visitor is recognized by
 
 	file     file
@@ -132,6 +132,9 @@ func (s *Strategy) finish() {
 	s.roles = s.makeRoles()
 	s.App = s.file.App
 	own := s.file.Target.SelfHost
+	if own == nil {
+		return
+	}
 	s.Stable, s.Listen = string(own.Stable), own.Listen
 	s.Sticky = Sticky(own.Sticky)
 }

@@ -358,6 +358,9 @@ func elementType(t reflect.Type, name string) reflect.Type {
 func isReader(t reflect.Type) bool { return reflect.PointerTo(t).Implements(reflect.TypeFor[Reader]()) }
 
 func templateOf(t reflect.Type) *Node {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	if x, ok := reflect.New(t).Interface().(Template); ok {
 		return ParseText(x.Template())
 	}

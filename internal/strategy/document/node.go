@@ -14,6 +14,7 @@ package document
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,6 +91,11 @@ func (n *Node) Set(name string, p Place, v *Node) {
 		}
 	}
 	n.Keys = append(n.Keys, Entry{name, p, v})
+}
+
+// Drop takes a key out.
+func (n *Node) Drop(name string) {
+	n.Keys = slices.DeleteFunc(n.Keys, func(e Entry) bool { return e.Name == name })
 }
 
 // Find follows a path of keys and indexes. It returns the place of what it leads

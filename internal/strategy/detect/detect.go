@@ -1,6 +1,11 @@
-package strategy
+// Package detect looks at a Next.js project and writes a strategy for its first day.
+//
+// It reads and never writes. What it found, and what it guessed, it says in notes, and in remarks of the file that it
+// returns, which is checked before it is handed out.
+package detect
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,16 +15,18 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/strategy"
 	"github.com/slipwayhq/slipway/internal/strategy/document"
 )
 
-// Detect looks at a Next.js project and writes a strategy for its first day. notes
+// Project looks at a Next.js project and writes a strategy for its first day. notes
 // say what was found and what was not, one sentence each. Nothing is written to the
 // project.
-func Detect(dir string) (src []byte, notes []string, err error) {
+func Project(dir string) (src []byte, notes []string, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, nil, fault.Wrap(err, fault.NotFound, "project_missing", "There is no project directory %s.", dir)
@@ -31,7 +38,7 @@ func Detect(dir string) (src []byte, notes []string, err error) {
 	}
 	f := look(root.FS(), filepath.Base(name))
 	src = f.strategy()
-	if _, err := Parse("slipway.yaml", src); err != nil {
+	if _, err := strategy.Parse("slipway.yaml", src); err != nil {
 		return nil, nil, fmt.Errorf("write strategy for %s: %w", dir, err)
 	}
 	return src, f.notes, nil
@@ -41,6 +48,8 @@ func Detect(dir string) (src []byte, notes []string, err error) {
 type findings struct {
 	app      string
 	port     string
+	project  string // on Vercel, by .vercel/project.json; empty: it runs behind our own edge
+	team     string
 	health   string   // path of the health endpoint; empty: none was found
 	pages    []string // static pages, the start page first
 	manifest string   // file of example variables
@@ -68,14 +77,34 @@ func look(project fs.FS, dir string) *findings {
 			break
 		}
 	}
-	if readSome(project, "vercel.json") != "" {
-		f.note("vercel.json was found. This version runs the application itself; Vercel comes later.")
-	}
+	f.readVercel(project)
 	f.readWorkflows(project, pkg)
 	if exists(project, ".git/refs/heads/master") && !exists(project, ".git/refs/heads/main") {
 		f.branch = "master"
 	}
 	return f
+}
+
+// readVercel reads what the Vercel CLI's link command wrote.
+func (f *findings) readVercel(project fs.FS) {
+	var link struct {
+		Project string `json:"projectId"`
+		Team    string `json:"orgId"`
+	}
+	src := readSome(project, ".vercel/project.json")
+	plain := regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
+	switch {
+	case src != "" && json.Unmarshal([]byte(src), &link) == nil && plain.MatchString(link.Project):
+		f.project = link.Project
+		if strings.HasPrefix(link.Team, "team_") && plain.MatchString(link.Team) {
+			f.team = link.Team
+		}
+		f.note(".vercel/project.json names the project on Vercel: it is the target. Its token is read from VERCEL_TOKEN.")
+	case src != "":
+		f.note(".vercel/project.json names no project: run vercel link, or write the target yourself.")
+	case readSome(project, "vercel.json") != "":
+		f.note("vercel.json was found, and no link to a project: run vercel link, then slipway init, to release on Vercel.")
+	}
 }
 
 func exists(project fs.FS, name string) bool {
@@ -105,7 +134,7 @@ func nameOf(s string) string {
 	if len(s) > document.MaxName {
 		s = strings.TrimRight(s[:document.MaxName], "-_")
 	}
-	return orElse(s, "app")
+	return cmp.Or(s, "app")
 }
 
 func (f *findings) readPackage(src string) {
@@ -128,7 +157,10 @@ func (f *findings) readPackage(src string) {
 	}
 	for _, script := range []string{pkg.Scripts["start"], pkg.Scripts["dev"]} {
 		m := regexp.MustCompile(`(?:-p|--port)[ =]([0-9]{1,5})\b`).FindStringSubmatch(script)
-		if m != nil && validPort(m[1]) {
+		if m == nil {
+			continue
+		}
+		if n, err := strconv.ParseUint(m[1], 10, 16); err == nil && n > 0 {
 			f.port = m[1]
 			break
 		}
@@ -216,7 +248,7 @@ func (f *findings) route(name string, pagesRouter bool) {
 			url += "/" + part
 		}
 	}
-	url = orElse(url, "/")
+	url = cmp.Or(url, "/")
 	switch {
 	case !api:
 		f.pages = append(f.pages, url)
@@ -242,12 +274,4 @@ func (f *findings) readWorkflows(project fs.FS, pkg string) {
 	f.flags = regexp.MustCompile(
 		`"(flags|@(vercel/flags|openfeature/[a-z-]+|growthbook/[a-z-]+)|(launchdarkly|unleash|posthog|statsig)[a-z-]*)"`,
 	).MatchString(pkg)
-}
-
-// orElse returns s, or the other when s is empty.
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }

@@ -1,10 +1,12 @@
-package strategy
+package detect
 
 import (
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/slipwayhq/slipway/internal/strategy"
 
 	"github.com/slipwayhq/slipway/internal/fault"
 )
@@ -31,7 +33,7 @@ func project(t *testing.T, files map[string]string) string {
 // hostilePackage tries to write keys and a terminal escape into the file.
 const hostilePackage = `{"name": "9: [x]\nroles: {}", "dependencies": {"next": "1\u001b[31m"}}`
 
-func TestDetect(t *testing.T) {
+func TestProject(t *testing.T) {
 	t.Parallel()
 	route := "export function GET() {}"
 	tests := []struct {
@@ -63,6 +65,14 @@ func TestDetect(t *testing.T) {
 			"pages/api/healthz.js": "", "pages/style.css": "",
 		}, []string{"app: old", "    - /\n    - /about\n", "{path: /api/healthz, critical"},
 			[]string{"no dependency on next", "does not set output", "sets no deploymentId", "vercel.json was found"}},
+		{"a project on Vercel", map[string]string{
+			"package.json": "{}", ".vercel/project.json": `{"projectId": "prj_a1", "orgId": "team_b2", "settings": {}}`,
+		}, []string{"target: {vercel: {project: prj_a1, team: team_b2}}"}, []string{"names the project on Vercel"}},
+		{"a project on Vercel of one's own", map[string]string{
+			".vercel/project.json": `{"projectId": "prj_a1", "orgId": "x9"}`,
+		}, []string{"target: {vercel: {project: prj_a1}}"}, []string{"names the project on Vercel"}},
+		{"a broken link to Vercel", map[string]string{".vercel/project.json": `{"projectId": "prj\n}, x: {"}`},
+			[]string{"stable: http://127.0.0.1:3000"}, []string{"names no project"}},
 		{"what is broken", map[string]string{"package.json": "{", "app/a b/page.tsx": "", "app/page.tsx": ""},
 			[]string{"    - /\n"}, []string{"no package.json that can be read"}},
 		{"hostile names", map[string]string{"package.json": hostilePackage}, []string{"app: "}, []string{"Next.js"}},
@@ -70,11 +80,13 @@ func TestDetect(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			src, notes, err := Detect(project(t, tt.files))
+			src, notes, err := Project(project(t, tt.files))
 			if err != nil {
 				t.Fatalf("detect: %v", err)
 			}
-			mustParse(t, string(src))
+			if _, err := strategy.Parse("slipway.yaml", src); err != nil {
+				t.Fatal(err)
+			}
 			for _, want := range tt.file {
 				if !strings.Contains(string(src), want) {
 					t.Errorf("the file lacks %q:\n%s", want, src)
@@ -95,7 +107,7 @@ func TestDetect(t *testing.T) {
 
 func TestDetectNothing(t *testing.T) {
 	t.Parallel()
-	if _, _, err := Detect(filepath.Join(t.TempDir(), "nowhere")); fault.KindOf(err) != fault.NotFound {
+	if _, _, err := Project(filepath.Join(t.TempDir(), "nowhere")); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package strategy
+package detect
 
 import (
 	"fmt"
@@ -16,8 +16,17 @@ func (f *findings) strategy() []byte {
 	add("# Every key that is left out has a default: slipway check --explain prints the whole.")
 	add("app: %s", f.app)
 	add("")
-	add("# The version that runs in production now. Slipway's edge stands in front of it.")
-	add("target: {selfhost: {stable: http://127.0.0.1:%s}}", f.port)
+	if f.project != "" {
+		add("# The project on Vercel. Visitors get a new version by rolling releases, or by the application's own proxy.ts.")
+		if f.team != "" {
+			add("target: {vercel: {project: %s, team: %s}}", f.project, f.team)
+		} else {
+			add("target: {vercel: {project: %s}}", f.project)
+		}
+	} else {
+		add("# The version that runs in production now. Slipway's edge stands in front of it.")
+		add("target: {selfhost: {stable: http://127.0.0.1:%s}}", f.port)
+	}
 	add("")
 	f.environments(add)
 	add("stages:")
