@@ -87,6 +87,7 @@ var table = map[string]rule{
 	"metric/prometheus": {may: []string{"fault", "judge", "metric"}},
 	"metric/intake":     {may: []string{"fault", "judge", "metric"}},
 	"metric/otlp":       {may: []string{"fault", "judge", "metric", "metric/intake"}},
+	"metric/drain":      {may: []string{"fault", "metric"}},
 	"metric/metrictest": {may: []string{"metric"}},
 	"sim/world": {pure: true, may: []string{
 		"approval", "checklist", "effect", "guard", "judge", "metric", "release"}},

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"net/http"
-	"path"
 	"strings"
 
 	"github.com/slipwayhq/slipway/internal/metric"
@@ -34,7 +33,7 @@ func classify(r *http.Request) metric.Class {
 		return metric.Data
 	case p == "/api" || strings.HasPrefix(p, "/api/"):
 		return metric.API
-	case isPublicFile(p) && h.Get("Sec-Fetch-Dest") != "document":
+	case metric.PublicFile(p) && h.Get("Sec-Fetch-Dest") != "document":
 		return metric.Asset
 	case h.Get("Upgrade") != "":
 		return metric.Other
@@ -62,17 +61,6 @@ func classifyFetch(h http.Header) metric.Class {
 	return metric.Other
 }
 
-// isPublicFile reports whether p names a file that applications keep in public/.
-func isPublicFile(p string) bool {
-	switch strings.ToLower(path.Ext(p)) {
-	case ".js", ".mjs", ".css", ".map", ".json", ".wasm", ".txt", ".xml", ".webmanifest",
-		".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp", ".avif",
-		".woff", ".woff2", ".ttf", ".otf", ".mp4", ".webm", ".mp3", ".pdf", ".zip":
-		return true
-	}
-	return false
-}
-
 // isBuildFile reports whether p is below /_next/static/: named by content, so any
 // deployment that has it may answer.
 func isBuildFile(p string) bool { return strings.Contains(p, "/_next/static/") }
@@ -83,20 +71,6 @@ func isPrefetch(h http.Header) bool {
 	return h.Get("Next-Router-Prefetch") != "" ||
 		strings.HasPrefix(h.Get("Sec-Purpose"), "prefetch") ||
 		strings.EqualFold(h.Get("Purpose"), "prefetch")
-}
-
-// isCrawler reports whether the user agent names itself a robot.
-func isCrawler(agent string) bool {
-	if agent == "" {
-		return false
-	}
-	agent = strings.ToLower(agent)
-	for _, word := range [...]string{"bot", "crawl", "spider", "slurp", "facebookexternalhit", "mediapartners"} {
-		if strings.Contains(agent, word) {
-			return true
-		}
-	}
-	return false
 }
 
 func acceptsHTML(h http.Header) bool { return strings.Contains(h.Get("Accept"), "text/html") }

@@ -82,6 +82,6 @@ func FuzzClassify(f *testing.F) {
 			t.Fatalf("%q still carries a token", got)
 		}
 		_ = cookieValue(r.Header, path)
-		_ = isCrawler(r.UserAgent())
+		_ = metric.Crawler(r.UserAgent())
 	})
 }

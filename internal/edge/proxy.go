@@ -131,7 +131,7 @@ func (e *Edge) assign(x *exchange, r *http.Request) *page {
 		}
 		return nil
 	}
-	crawler := isCrawler(r.UserAgent())
+	crawler := metric.Crawler(r.UserAgent())
 	x.excluded = crawler || isPrefetch(r.Header)
 	a, f := x.routes.pin(pinOf(r, x.class), x.class, x.start)
 	if f == gone {

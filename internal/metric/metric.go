@@ -1,6 +1,6 @@
 // Package metric is the contract for measurements of running versions.
 //
-// A source (the edge first, later drains, Prometheus, OTLP) delivers Batches of
+// A source (the edge first, then drains, Prometheus, OTLP) delivers Batches of
 // Buckets: sums and sketches for one deployment, one route class and one second.
 // Buckets add up, are attributed to the version that served (not the one that was
 // meant to), and carry no request, no visitor and no address. A batch is named by
@@ -87,8 +87,12 @@ const (
 	Edge       Kind = "edge"
 	Prometheus Kind = "prometheus"
 	OTLP       Kind = "otlp"
-	App        Kind = "app" // POST /api/v1/metrics: custom metrics of the application itself
+	Drain      Kind = "drain" // what a platform delivers of its requests
+	App        Kind = "app"   // POST /api/v1/metrics: custom metrics of the application itself
 )
+
+// others are the kinds beside the edge.
+func others() []Kind { return []Kind{Prometheus, OTLP, Drain, App} }
 
 // Covers returns the seconds that b covers, at least 1.
 func (b Bucket) Covers() int64 { return max(b.Width, 1) }

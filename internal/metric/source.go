@@ -75,7 +75,7 @@ func (s *source) silence(now, dead int64) int64 {
 // Sources returns what is known of every source of every kind, by kind and name.
 func (t *Timeline) Sources(now time.Time) []SourceCounters {
 	out := t.own(now, Edge)
-	for _, k := range []Kind{Prometheus, OTLP, App} {
+	for _, k := range others() {
 		out = append(out, t.Of(k).own(now, k)...)
 	}
 	return out

@@ -76,7 +76,7 @@ func NewTimeline(keep, dead time.Duration) *Timeline {
 // Of returns the Timeline of a kind of sources; the edge's is t itself. Kinds are kept apart, each with its own
 // watermark: two that see the same requests would count them twice, and the slowest would hold up all.
 func (t *Timeline) Of(k Kind) *Timeline {
-	if k != Prometheus && k != OTLP && k != App {
+	if !slices.Contains(others(), k) {
 		return t
 	}
 	t.mu.Lock()
