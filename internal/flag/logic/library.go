@@ -15,7 +15,7 @@ type Library struct {
 	resolved []*tree
 	compiled map[*tree]*node
 	sets     map[*tree]*set
-	fuel     int // for evaluating beforehand, over all rules
+	fuel     int           // for evaluating beforehand, over all rules
 	sums     map[*tree]sum // of the large rules
 	kept     Kept
 }
