@@ -2,6 +2,8 @@ package flag
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/flag/logic"
@@ -56,8 +58,11 @@ func (s *Snapshot) Evaluate(key string, c *Context, now time.Time) Evaluation {
 	case logic.None:
 		return f.fallback
 	case logic.Named:
-		if v, ok := f.matches[variant]; ok {
-			return v
+		i, ok := slices.BinarySearchFunc(f.matches, variant, func(e Evaluation, name string) int {
+			return strings.Compare(e.Variant, name)
+		})
+		if ok {
+			return f.matches[i]
 		}
 		return f.unmatched
 	}

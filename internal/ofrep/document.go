@@ -79,7 +79,7 @@ func (d *Door) usage(w http.ResponseWriter, r *http.Request, c *caller) {
 			if !ok {
 				continue
 			}
-			counter = known.counter
+			counter = known
 		}
 		counter.Reported(item.Evaluations, item.Exposures, item.Errors)
 		counted++

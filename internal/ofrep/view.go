@@ -34,16 +34,10 @@ type entry struct {
 	head     []byte // {"key":"…"
 	own      []byte // the flag's own metadata and the end, for a list that has the set's beside it
 	whole    []byte // all of its metadata and the end
-	variants map[string]variant
+	variants map[string]*flagset.Counter
 	fallback *flagset.Counter
 
 	fixed   []byte // the whole item of a list, where it is the same for everybody
-	counter *flagset.Counter
-}
-
-// variant is one of the values of an entry.
-type variant struct {
-	text    []byte // "variant":"…","value":…
 	counter *flagset.Counter
 }
 
@@ -82,9 +76,9 @@ func prepare(set *flagset.Set, usage *flagset.Usage) *view {
 		e.own = ending(metadata(first.Metadata, s.Metadata()))
 		e.whole = ending(metadata(first.Metadata, nil))
 		e.fallback = usage.Counter(set.Environment, key, "")
-		e.variants = make(map[string]variant, len(set.Variants[key]))
+		e.variants = make(map[string]*flagset.Counter, len(set.Variants[key]))
 		for _, name := range set.Variants[key] {
-			e.variants[name] = variant{counter: usage.Counter(set.Environment, key, name)}
+			e.variants[name] = usage.Counter(set.Environment, key, name)
 		}
 		if first.Reason == flag.Static || first.Reason == flag.DisabledReason {
 			e.fixed = e.append(nil, &first, e.own, false)
@@ -117,8 +111,8 @@ func (v *view) find(key string, public bool) *entry {
 }
 
 func (e *entry) count(variant string) *flagset.Counter {
-	if v, ok := e.variants[variant]; ok {
-		return v.counter
+	if c := e.variants[variant]; c != nil {
+		return c
 	}
 	return e.fallback
 }

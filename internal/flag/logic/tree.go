@@ -286,13 +286,14 @@ func Targets(src []byte) bool {
 	if !json.Valid(src) {
 		return len(src) > 0 // and is refused
 	}
-	switch t := read(string(src)); t.form {
-	case isPlain:
-		return t.plain.k == kText && t.plain.s != ""
-	case isValues:
-		return len(t.vals) > 0
-	case isObject:
-		return len(t.keys) > 0
+	r := &reader{src: string(src)}
+	switch r.blank() {
+	case '{', '[':
+		r.i++
+		c := r.blank()
+		return c != '}' && c != ']'
+	case '"':
+		return r.text() != ""
 	}
-	return true
+	return false
 }
