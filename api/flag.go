@@ -214,7 +214,8 @@ type FlagHistory struct {
 	Next  string         `json:"next,omitempty"`
 }
 
-// RevertFlag brings back the configuration of an earlier revision, as a new one.
+// RevertFlag brings back the configuration of an earlier revision of a flag, or what an earlier one of a segment said,
+// as a new one.
 type RevertFlag struct {
 	To       int64  `json:"to" minimum:"1"`
 	Reason   string `json:"reason,omitempty" maxLength:"1000"`

@@ -188,6 +188,11 @@ func (c *Client) SegmentHistory(
 		query("cursor", cursor, "limit", number(limit)))
 }
 
+// RevertSegment brings back what an earlier revision of a segment said; its list stays.
+func (c *Client) RevertSegment(ctx context.Context, key, environment string, in api.RevertFlag) (api.Segment, error) {
+	return post[api.Segment](ctx, c, segmentIn(key, environment)+"/revert", in)
+}
+
 // SegmentMembers returns a page of the users that a segment names.
 func (c *Client) SegmentMembers(
 	ctx context.Context, key, environment, cursor string, limit int,

@@ -163,19 +163,21 @@ func (c *cli) flagHistory() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(page, func() {
-				rows := make([][]string, 0, len(page.Items))
-				for _, r := range page.Items {
-					rows = append(rows, []string{strconv.FormatInt(r.Revision, 10), when(r.At), r.Sentence})
-				}
-				c.table("Nothing was changed yet.", []string{"REVISION", "AT", "WHAT"}, rows)
-				c.more(page.Next)
-			})
+			return c.print(page, func() { c.showHistory(page) })
 		}),
 	}
 	environmentFlag(cmd, &environment, "where (default: SLIPWAY_ENVIRONMENT, or production)")
 	paging(cmd, &cursor, &limit)
 	return cmd
+}
+
+func (c *cli) showHistory(page api.FlagHistory) {
+	rows := make([][]string, 0, len(page.Items))
+	for _, r := range page.Items {
+		rows = append(rows, []string{strconv.FormatInt(r.Revision, 10), when(r.At), r.Sentence})
+	}
+	c.table("Nothing was changed yet.", []string{"REVISION", "AT", "WHAT"}, rows)
+	c.more(page.Next)
 }
 
 func (c *cli) flagUsage() *cobra.Command {

@@ -150,6 +150,14 @@ func TestSegmentsNameUsers(t *testing.T) {
 	if out := ada.must("", "segment", "list").out; !strings.Contains(out, "beta") {
 		t.Error(out)
 	}
+	ada.must("", "segment", "set", "beta", "-e", "production", "--description", "Everybody")
+	if out := ada.must("", "segment", "history", "beta").out; !strings.Contains(out, "makes the segment beta") {
+		t.Error(out)
+	}
+	if out := ada.must("", "segment", "revert", "beta", "1", "-e", "production").out; !strings.Contains(out,
+		"Who asked for it") {
+		t.Error(out)
+	}
 }
 
 func TestFlagKeysAreShownOnce(t *testing.T) {

@@ -19,7 +19,8 @@ func (c *cli) segment() *cobra.Command {
 		Use: "segment", Short: "Name groups of users that rules share",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.segmentList(), c.segmentGet(), c.segmentSet(), c.segmentMembers(), c.segmentDelete(), c.segmentUses())
+	cmd.AddCommand(c.segmentList(), c.segmentGet(), c.segmentSet(), c.segmentMembers(), c.segmentHistory(),
+		c.segmentRevert(), c.segmentDelete(), c.segmentUses())
 	return cmd
 }
 
@@ -64,6 +65,9 @@ func (c *cli) segmentGet() *cobra.Command {
 
 func (c *cli) showSegment(s api.Segment) {
 	c.say("%s in %s: %s\n", s.Key, s.Environment, s.Sentence)
+	if s.Draft != "" {
+		c.say("This is as it was: the change waits as %s. See it: slipway flag drafts\n", s.Draft)
+	}
 	c.facts("about", s.Description, "lists name", cmp.Or(s.By, "targetingKey"), "named as in", fmt.Sprint(s.Listed),
 		"named as out", fmt.Sprint(len(s.Excluded)), "asked for by", strings.Join(s.Uses, ", "), "revision",
 		fmt.Sprint(s.Revision), "changed", when(s.Updated))

@@ -231,6 +231,9 @@ func (x *exam) verdict() Verdict {
 	case top.means == blindly:
 		v.Word, v.Action = Broken, Hold
 		v.Sentence = "The measurement is broken, so nothing is known. " + top.Sentence
+		if x.ev.Aside > 0 {
+			v.Sentence = "This traffic can't be compared, so nothing is known. " + top.Sentence
+		}
 		if v.State != judge.Bad { // the judge itself gets no ticks, and still says what it saw last
 			v.State = judge.Blind
 		}

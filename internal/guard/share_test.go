@@ -92,6 +92,10 @@ func TestBlindRule(t *testing.T) {
 			want{Broken, Hold, "blind", Critical, "so nothing is known. No complete measurement for 60 s."}},
 		{"both silent", func(ev *Evidence) { ev.Canary, ev.Stable = ev.Canary[:140], ev.Stable[:140] },
 			want{Broken, Hold, "blind", Critical, "No requests at all for 60 s"}},
+		{"both silent, while other requests come", func(ev *Evidence) {
+			ev.Canary, ev.Stable, ev.Aside = ev.Canary[:140], ev.Stable[:140], 120
+		}, want{Broken, Hold, "blind", Critical, "This traffic can't be compared, so nothing is known. For 60 s only requests " +
+			"came that are not compared, 120 in the last minute"}},
 		{"canary silent", func(ev *Evidence) { ev.Canary = ev.Canary[:140] },
 			want{Broken, Hold, "blind", Critical, "No requests on v2 for 60 s, although v1 had some"}},
 		{"stable silent", func(ev *Evidence) { ev.Stable = ev.Stable[:140] },

@@ -95,6 +95,7 @@ func (s *Server) flagOperations(h huma.API) {
 	s.flagConfigOperations(h)
 	s.rampOperations(h)
 	s.segmentOperations(h)
+	s.segmentHistoryOperations(h)
 	s.flagKeyOperations(h)
 	s.draftOperations(h)
 	s.flagFileOperations(h)
@@ -250,17 +251,6 @@ func (s *Server) segmentOperations(h huma.API) {
 	}, func(ctx context.Context, who access.Actor, in *gone) (api.Segment, error) {
 		return s.Desk.Flags.DeleteSegment(ctx, who, in.Key, in.Environment, in.Reason)
 	})
-	type history struct {
-		Within
-		Paged
-	}
-	register(s, h, endpoint{
-		ID: "list-segment-history", Method: http.MethodGet, Path: path + "/history", Tag: flagTag,
-		Summary: "List the revisions of a segment, newest first", About: "Of its members only the number is in them.",
-		Permission: access.ViewEnvironment,
-	}, func(ctx context.Context, who access.Actor, in *history) (api.FlagHistory, error) {
-		return s.Desk.Flags.SegmentHistory(ctx, who, in.Key, in.Environment, in.Cursor, in.Limit)
-	})
 	type members struct {
 		Within
 		Cursor string `query:"cursor" maxLength:"1024" doc:"next of the page before."`
@@ -279,6 +269,29 @@ func (s *Server) segmentOperations(h huma.API) {
 		Permission: access.EditFlag,
 	}, func(ctx context.Context, who access.Actor, in *within[api.SegmentMembers]) (api.Segment, error) {
 		return s.Desk.Flags.ChangeMembers(ctx, who, in.Key, in.Environment, in.Body)
+	})
+}
+
+func (s *Server) segmentHistoryOperations(h huma.API) {
+	const path = "/segments/{key}/environments/{environment}"
+	type history struct {
+		Within
+		Paged
+	}
+	register(s, h, endpoint{
+		ID: "list-segment-history", Method: http.MethodGet, Path: path + "/history", Tag: flagTag,
+		Summary: "List the revisions of a segment, newest first", About: "Of its members only the number is in them.",
+		Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *history) (api.FlagHistory, error) {
+		return s.Desk.Flags.SegmentHistory(ctx, who, in.Key, in.Environment, in.Cursor, in.Limit)
+	})
+	register(s, h, endpoint{
+		ID: "revert-segment", Method: http.MethodPost, Path: path + "/revert", Tag: flagTag,
+		Summary:    "Bring back what an earlier revision of a segment said, as a new one",
+		About:      "Its list stays as it is: revisions count who was named, and do not name them.",
+		Permission: access.EditFlag,
+	}, func(ctx context.Context, who access.Actor, in *within[api.RevertFlag]) (api.Segment, error) {
+		return s.Desk.Flags.RevertSegment(ctx, who, in.Key, in.Environment, in.Body)
 	})
 }
 

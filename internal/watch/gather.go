@@ -36,6 +36,7 @@ func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release,
 		ev.Stable = tl.Spans(r.Previous, from, ev.Complete, ev.Width, metric.Compared()...)
 		ev.Values = w.values(at, r, rules, ev, now)
 	}
+	ev.Aside = aside(tl, r, ev.Complete)
 	if at.known.Now.IsZero() {
 		usual, err := w.usual(ctx, tl, r, before)
 		if err != nil {
@@ -64,6 +65,19 @@ func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release,
 		ev.StableHealth, err = w.DB.ProbesOf(ctx, r.Previous, back)
 	}
 	return ev, err
+}
+
+// aside counts the requests of the last minute that are not compared, where there was none that is.
+func aside(tl *metric.Timeline, r release.Release, complete int64) uint64 {
+	const lately = 60
+	count := func(classes ...metric.Class) uint64 {
+		return tl.Sum(r.Deployment, complete-lately, complete, classes...).Requests +
+			tl.Sum(r.Previous, complete-lately, complete, classes...).Requests
+	}
+	if count(metric.Compared()...) > 0 {
+		return 0
+	}
+	return count(metric.Other)
 }
 
 // usual is what shows the normal period before the first visitor of a release: the stable version. Nobody counts the

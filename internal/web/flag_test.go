@@ -283,6 +283,18 @@ func TestSegmentsWithFormsOnly(t *testing.T) {
 		"Take theirs") {
 		t.Errorf("a conflict answered %d: %s", got.StatusCode, got.body)
 	}
+	seen := between(b.get(page).body, `name="revision" value="`, `"`)
+	for _, bad := range [][]string{{"to", "1"}, {"to", "first", "revision", seen}, {"to", "99", "revision", seen}} {
+		if got := b.post(page, page+"/revert", bad...); got.StatusCode < 400 {
+			t.Errorf("%v answered %d", bad, got.StatusCode)
+		}
+	}
+	if got := b.post(page, page+"/revert", "to", "1", "revision", seen); got.StatusCode != http.StatusSeeOther {
+		t.Errorf("bringing back answered %d: %s", got.StatusCode, got.body)
+	}
+	if got := b.get(page); !strings.Contains(got.body, "back to revision 1") || !strings.Contains(got.body, ">grace<") {
+		t.Errorf("it is not back: %s", got.body)
+	}
 	if got := b.post(page, page+"/delete"); got.StatusCode != http.StatusSeeOther {
 		t.Errorf("removing answered %d: %s", got.StatusCode, got.body)
 	}

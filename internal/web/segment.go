@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/url"
+	"strconv"
 
 	"github.com/a-h/templ"
 
@@ -120,6 +121,16 @@ func (s *Web) segmentAct(v *visit) error {
 	case "members":
 		g, err = s.Desk.Flags.ChangeMembers(v.r.Context(), v.who, key, environment, api.SegmentMembers{
 			Add: ruleform.Lines(v.value("add")), Remove: ruleform.Lines(v.value("remove")), Reason: v.value("reason")})
+	case "revert":
+		in := api.RevertFlag{Reason: v.value("reason")}
+		if in.To, err = strconv.ParseInt(v.value("to"), 10, 64); err == nil {
+			in.Revision, err = strconv.ParseInt(v.value("revision"), 10, 64)
+		}
+		if err != nil {
+			err = fault.New(fault.Invalid, "revision_missing", "The form does not say what you looked at. Reload the page.")
+			break
+		}
+		g, err = s.Desk.Flags.RevertSegment(v.r.Context(), v.who, key, environment, in)
 	case "delete":
 		if _, err = s.Desk.Flags.DeleteSegment(v.r.Context(), v.who, key, environment, v.value("reason")); err == nil {
 			return v.done("/segments", "segment-gone")

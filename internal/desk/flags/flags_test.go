@@ -319,3 +319,37 @@ func TestTheListShowsEveryChangeAtOnce(t *testing.T) {
 		list()
 	})
 }
+
+func TestAnEarlierRevisionOfASegmentComesBack(t *testing.T) {
+	each(t, plain+"flags: {attributes: [plan], approve: {production: [product]}}\n", func(t *testing.T, w *world) {
+		root := w.as("admin")
+		put := func(plan string) api.Segment {
+			t.Helper()
+			s, err := w.PutSegment(w.ctx, root, "beta", "staging", api.PutSegment{Description: "As of " + plan,
+				Any: [][]api.FlagCondition{{{Attribute: "plan", Op: "equals", Values: []any{plan}}}}})
+			w.ok(err)
+			return s
+		}
+		first := put("pro")
+		_, err := w.ChangeMembers(w.ctx, root, "beta", "staging", api.SegmentMembers{Add: []string{"ada"}})
+		w.ok(err)
+		last := put("team")
+		_, err = w.RevertSegment(w.ctx, root, "beta", "staging", api.RevertFlag{To: 1, Revision: last.Revision - 1})
+		w.refused(err, fault.Conflict, "changed_meanwhile")
+		_, err = w.RevertSegment(w.ctx, root, "beta", "staging", api.RevertFlag{To: 9})
+		w.refused(err, fault.NotFound, "not_found")
+		_, err = w.RevertSegment(w.ctx, w.as("qa"), "beta", "production", api.RevertFlag{To: 1})
+		w.refused(err, fault.Denied, "permission_missing")
+		back, err := w.RevertSegment(w.ctx, root, "beta", "staging", api.RevertFlag{To: 1, Reason: "too many"})
+		w.ok(err)
+		if back.Revision != last.Revision+1 || back.Listed != 1 || back.Description != first.Description ||
+			!cmp.Equal(back.Any, first.Any) {
+			t.Errorf("%+v", back)
+		}
+		h, err := w.SegmentHistory(w.ctx, root, "beta", "staging", "", 0)
+		w.ok(err)
+		if h.Items[0].Reason != "back to revision 1: too many" {
+			t.Errorf("%+v", h.Items[0])
+		}
+	})
+}

@@ -2,12 +2,15 @@ package flags
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
 	writer "github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/flag"
 	"github.com/slipwayhq/slipway/internal/flag/words"
+	"github.com/slipwayhq/slipway/internal/store"
 )
 
 // Segments returns the segments of an environment, or of all that the actor may see.
@@ -76,6 +79,35 @@ func (d *Desk) PutSegment(
 		Key: key, Environment: environment, Revision: in.Revision, Reason: in.Reason, Put: &flag.Segment{
 			Description: in.Description, Any: convert[[][]flag.Condition](in.Any), By: in.By, Excluded: in.Excluded,
 		},
+	})
+}
+
+// RevertSegment brings back what an earlier revision of a segment said, as a new one. Its list stays: revisions count
+// who was named, and do not name them.
+func (d *Desk) RevertSegment(
+	ctx context.Context, who access.Actor, key, environment string, in api.RevertFlag,
+) (api.Segment, error) {
+	if err := d.mayEdit(ctx, who, environment); err != nil {
+		return api.Segment{}, err
+	}
+	if _, err := d.DB.Segment(ctx, d.Strategy.App, environment, key); err != nil {
+		return api.Segment{}, err
+	}
+	old, err := d.DB.Revision(ctx, store.SegmentSubject(d.Strategy.App, environment, key), in.To)
+	if err != nil {
+		return api.Segment{}, err
+	}
+	var was flag.Segment
+	if err := json.Unmarshal(old.Doc, &was); err != nil {
+		return api.Segment{}, fmt.Errorf("read revision %d of segment %s: %w", in.To, key, err)
+	}
+	reason := fmt.Sprintf("back to revision %d", in.To)
+	if in.Reason != "" {
+		reason += ": " + in.Reason
+	}
+	return d.changeSegment(ctx, who, writer.SegmentOrder{
+		Key: key, Environment: environment, Revision: in.Revision, Reason: reason,
+		Put: &flag.Segment{Description: was.Description, Any: was.Any, By: was.By, Excluded: was.Excluded},
 	})
 }
 

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/client"
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+func (c *cli) segmentHistory() *cobra.Command {
+	var environment, cursor string
+	var limit int
+	cmd := &cobra.Command{
+		Use: "history KEY", Short: "Show what was changed of a segment, by whom and why, newest first",
+		Args: cobra.ExactArgs(1),
+		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
+			page, err := to.SegmentHistory(cmd.Context(), args[0], c.reads(environment), cursor, limit)
+			if err != nil {
+				return err
+			}
+			return c.print(page, func() { c.showHistory(page) })
+		}),
+	}
+	environmentFlag(cmd, &environment, "where (default: SLIPWAY_ENVIRONMENT, or production)")
+	paging(cmd, &cursor, &limit)
+	return cmd
+}
+
+func (c *cli) segmentRevert() *cobra.Command {
+	var in api.RevertFlag
+	var environment string
+	cmd := &cobra.Command{
+		Use: "revert KEY REVISION -e ENVIRONMENT", Short: "Bring back what an earlier revision said, as a new one",
+		Long: "Bring back what an earlier revision said of a segment, as a new one: its groups, who is excluded, and what it\n" +
+			"is for. Its list stays as it is: the history counts who was named, and does not name them.",
+		Args: cobra.ExactArgs(2),
+		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
+			n, err := strconv.ParseInt(args[1], 10, 64)
+			if err != nil || n < 1 {
+				return fault.New(fault.Invalid, "revision_invalid",
+					"A revision is a number from 1, not %q. See them: slipway segment history %s", args[1], args[0])
+			}
+			where, err := c.changes(cmd, to, environment)
+			if err != nil {
+				return err
+			}
+			in.To = n
+			s, err := to.RevertSegment(cmd.Context(), args[0], where, in)
+			if err != nil {
+				return err
+			}
+			return c.print(s, func() { c.showSegment(s) })
+		}),
+	}
+	environmentFlag(cmd, &environment, "where")
+	cmd.Flags().StringVar(&in.Reason, "reason", "", "why")
+	cmd.Flags().Int64Var(&in.Revision, "revision", 0, "refuse when it is at another revision")
+	return cmd
+}
