@@ -1,0 +1,145 @@
+// For proxy.ts: sends each visitor to the deployment that Slipway's table in Global Config names.
+
+import { type NextRequest, NextResponse } from "next/server.js";
+import { type Arm, chosen, Reader, type Table } from "./table.js";
+import { visitorCookie, visitorHeader } from "./visitor.js";
+
+export type CanaryOptions = {
+  /** Connection string of the Global Config; GLOBAL_CONFIG, or EDGE_CONFIG, where nothing is said. */
+  connection?: string;
+  /** Vercel's id of this build; VERCEL_DEPLOYMENT_ID where nothing is said. */
+  deployment?: string;
+  /** The secret that opens protected deployments; VERCEL_AUTOMATION_BYPASS_SECRET where nothing is said. */
+  bypass?: string;
+  /** How old the table may grow before it is asked for again, in ms. 2,000 where nothing is said. */
+  poll?: number;
+  /** How long the first request waits for the table at most, in ms. 1,000 where nothing is said. */
+  timeout?: number;
+  fetch?: typeof fetch;
+};
+
+/** Own is the application's own proxy. `headers` are the request's as the application is to get them: pass them on with
+ * `NextResponse.next({ request: { headers } })`. */
+export type Own = (request: NextRequest, headers: Headers) => Response | Promise<Response>;
+
+const hopHeader = "x-slipway-hop";
+const forceHeader = "x-slipway-force";
+const servedHeader = "x-slipway-deployment";
+const crawlers = /bot|crawl|spider|slurp|facebookexternalhit|mediapartners/i; // as at Slipway's own edge
+const pass: Own = (_, headers) => NextResponse.next({ request: { headers } });
+
+/** canaryProxy returns a proxy that decides who gets which deployment, and leaves the rest to `own`, which runs in the
+ * deployment that serves the request. */
+export function canaryProxy(own: Own = pass, options: CanaryOptions = {}): (request: NextRequest) => Promise<Response> {
+  const env = process.env;
+  const native = globalThis.fetch as typeof fetch & { _nextOriginalFetch?: typeof fetch };
+  const reader = new Reader(
+    options.connection ?? env.GLOBAL_CONFIG ?? env.EDGE_CONFIG,
+    options.poll ?? 2000,
+    options.timeout ?? 1000,
+    options.fetch ?? native._nextOriginalFetch ?? native,
+  );
+  const here = options.deployment ?? env.VERCEL_DEPLOYMENT_ID ?? "";
+  const bypass = options.bypass ?? env.VERCEL_AUTOMATION_BYPASS_SECRET ?? "";
+  return async (request) => {
+    if (request.headers.get(hopHeader)) return own(request, new Headers(request.headers)); // another has decided
+    const who = visitor(request);
+    const headers = told(request, who);
+    const table = await reader.table();
+    if (!table || !here) return own(request, headers);
+    const to = await decide(request, table, who, here, bypass);
+    if (to === "gone") {
+      return new NextResponse(null, { status: 409, headers: { "x-nextjs-action-not-found": "1" } });
+    }
+    const res = to.id === here ? await own(request, headers) : sent(request, to, headers, bypass);
+    if (!isDocument(request)) return res;
+    const named = new Response(res.body, res); // headers of an answer that was fetched cannot be changed
+    named.headers.set(servedHeader, to.id);
+    if (who.fresh) named.headers.append("set-cookie", cookie(who.id, request));
+    return named;
+  };
+}
+
+type Visitor = { id: string; fresh: boolean };
+
+/** visitor is who a request is from: by the cookie, or new with this page. Crawlers, and whatever has no cookie and is
+ * no page, are nobody. */
+function visitor(request: NextRequest): Visitor {
+  if (crawlers.test(request.headers.get("user-agent") ?? "")) return { id: "", fresh: false };
+  const known = request.cookies.get(visitorCookie)?.value;
+  if (known && /^[A-Za-z0-9_-]{1,128}$/.test(known)) return { id: known, fresh: false };
+  if (!isDocument(request)) return { id: "", fresh: false };
+  const random = crypto.getRandomValues(new Uint8Array(16));
+  return { id: Array.from(random, (b) => b.toString(16).padStart(2, "0")).join(""), fresh: true };
+}
+
+/** isDocument says whether a page is asked for. Next takes its own headers out before a proxy sees the request, so this
+ * is told by what the browser says of the request. */
+function isDocument(request: NextRequest): boolean {
+  const dest = request.headers.get("sec-fetch-dest");
+  if (dest) return dest === "document" || dest === "iframe";
+  const method = request.method === "GET" || request.method === "HEAD";
+  return (
+    method && (request.headers.get("accept") ?? "").includes("text/html") && !request.headers.get("x-deployment-id")
+  );
+}
+
+async function decide(
+  request: NextRequest,
+  table: Table,
+  who: Visitor,
+  here: string,
+  bypass: string,
+): Promise<Arm | "gone"> {
+  const arms = table.canary ? [table.stable, table.canary] : [table.stable];
+  const forced = await force(request.headers.get(forceHeader), arms, bypass);
+  if (forced) return forced;
+  const page = isDocument(request);
+  const pinned = request.headers.get("x-deployment-id") ?? (page ? null : request.nextUrl.searchParams.get("dpl"));
+  if (pinned) {
+    const arm = arms.find((a) => a.id === pinned);
+    const banned = table.banned.includes(pinned);
+    if (arm && !banned) return arm;
+    if (!banned && pinned === here) return { id: here, url: "" }; // a page of an older build, kept by skew protection
+    if (request.headers.get("next-action")) return "gone";
+  }
+  return who.id === "" ? table.stable : chosen(table, who.id);
+}
+
+/** force returns the deployment that a signed header names. */
+async function force(value: string | null, arms: Arm[], bypass: string): Promise<Arm | undefined> {
+  if (!value || !bypass) return undefined;
+  const dot = value.lastIndexOf(".");
+  const arm = arms.find((a) => a.id === value.slice(0, dot));
+  const mac = value.slice(dot + 1);
+  if (!arm || !/^[0-9a-f]{64}$/.test(mac)) return undefined;
+  const text = new TextEncoder();
+  const key = await crypto.subtle.importKey("raw", text.encode(bypass), { name: "HMAC", hash: "SHA-256" }, false, [
+    "verify",
+  ]);
+  const bytes = Uint8Array.from(mac.match(/../g) ?? [], (h) => Number.parseInt(h, 16));
+  return (await crypto.subtle.verify("HMAC", key, bytes, text.encode(`force:${arm.id}`))) ? arm : undefined;
+}
+
+/** told are the headers as the application gets them: with the visitor's id, and nobody else's word for it. */
+function told(request: NextRequest, who: Visitor): Headers {
+  const headers = new Headers(request.headers);
+  headers.delete(visitorHeader);
+  if (who.id) headers.set(visitorHeader, who.id);
+  return headers;
+}
+
+/** sent has another deployment serve the request. Address, host and everything that Next says of it stay. */
+function sent(request: NextRequest, to: Arm, headers: Headers, bypass: string): NextResponse {
+  headers.set(hopHeader, "1");
+  headers.set("x-forwarded-host", request.headers.get("x-forwarded-host") ?? request.headers.get("host") ?? "");
+  if (bypass) headers.set("x-vercel-protection-bypass", bypass);
+  return NextResponse.rewrite(new URL(request.nextUrl.pathname + request.nextUrl.search, to.url), {
+    request: { headers },
+  });
+}
+
+function cookie(id: string, request: NextRequest): string {
+  const secure = request.nextUrl.protocol === "https:" ? "; Secure" : "";
+  return `${visitorCookie}=${id}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax${secure}`;
+}

@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { NextRequest } from "next/server.js";
+import { canaryProxy } from "../src/canary.js";
+import { bucket, chosen, parse, Reader } from "../src/table.js";
+
+const table = (more: object = {}) => ({
+  v: 1,
+  generation: 7,
+  app: "shop",
+  salt: "rel_1",
+  share: 50,
+  stable: { id: "dpl_base", url: "https://base.example" },
+  canary: { id: "dpl_can", url: "https://can.example" },
+  banned: ["dpl_bad"],
+  ...more,
+});
+
+/** Store is a Global Config that answers over HTTP, as its read host does. */
+class Store {
+  item: unknown;
+  status = 200;
+  asked = 0;
+  auth: string | undefined;
+  #server = createServer((req, res) => {
+    this.asked++;
+    this.auth = req.headers.authorization;
+    const found = req.url === "/ecfg_1/item/slipway?version=1" && this.item !== undefined;
+    res.writeHead(this.status === 200 && !found ? 404 : this.status, { "content-type": "application/json" });
+    res.end(JSON.stringify(this.item ?? null));
+  });
+
+  static async open(item: unknown): Promise<Store> {
+    const s = new Store();
+    s.item = item;
+    await new Promise<void>((done) => s.#server.listen(0, "127.0.0.1", done));
+    return s;
+  }
+  get connection() {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/ecfg_1?token=t`;
+  }
+  close() {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+}
+
+const page = { "sec-fetch-dest": "document", accept: "text/html" };
+const ask = (path: string, headers: Record<string, string> = {}, init: object = {}) =>
+  new NextRequest(`http://shop.example${path}`, { headers: { host: "shop.example", ...headers }, ...init });
+
+const to = (res: Response) => res.headers.get("x-middleware-rewrite");
+const header = (res: Response, name: string) => res.headers.get(`x-middleware-request-${name}`);
+
+/** visitorOf looks for a visitor of the stable or of the canary version. */
+function visitorOf(want: string): string {
+  const t = parse(table());
+  assert.ok(t);
+  for (let n = 0; ; n++) if (chosen(t, `v${n}`).id === want) return `v${n}`;
+}
+
+test("the hash is the one of the edge and of flags", () => {
+  const vectors = JSON.parse(readFileSync("tests/buckets.json", "utf8")) as {
+    Salt: string;
+    Visitor: string;
+    Point: number;
+  }[];
+  assert.ok(vectors.length >= 200);
+  for (const v of vectors) assert.equal(bucket(v.Salt, v.Visitor), v.Point, `${v.Salt} ${v.Visitor}`);
+});
+
+test("raising the share moves nobody back", () => {
+  for (let n = 0; n < 500; n++) {
+    let was = false;
+    for (const share of [0, 0.01, 5, 25, 50, 100]) {
+      const t = parse(table({ share }));
+      assert.ok(t);
+      const is = chosen(t, `v${n}`).id === "dpl_can";
+      assert.ok(is || !was, `v${n} left the canary at ${share}`);
+      assert.ok(share > 0 || !is);
+      assert.ok(share < 100 || is);
+      was = is;
+    }
+  }
+});
+
+test("what is no table routes nobody", () => {
+  const bad = [
+    null,
+    1,
+    {},
+    table({ v: 2 }),
+    table({ share: 101 }),
+    table({ share: "5" }),
+    table({ stable: undefined }),
+  ];
+  bad.push(table({ canary: { id: "x", url: "javascript:alert(1)" } }), table({ generation: "7" }), table({ salt: 1 }));
+  for (const raw of bad) assert.equal(parse(raw), undefined, JSON.stringify(raw));
+  assert.deepEqual(parse(table({ canary: undefined, banned: [1, "x"] }))?.banned, ["x"]);
+});
+
+test("a visitor of the canary is sent there, whole", async () => {
+  const store = await Store.open(table());
+  const proxy = canaryProxy(undefined, { connection: store.connection, deployment: "dpl_base", bypass: "secret" });
+  const cookie = `slipway_id=${visitorOf("dpl_can")}`;
+  const res = await proxy(ask("/cart?a=1&_rsc=x", { ...page, cookie, "x-slipway-visitor": "forged" }));
+  assert.equal(to(res), "https://can.example/cart?a=1&_rsc=x");
+  assert.equal(header(res, "x-vercel-protection-bypass"), "secret");
+  assert.equal(header(res, "x-forwarded-host"), "shop.example");
+  assert.equal(header(res, "x-slipway-visitor"), visitorOf("dpl_can"));
+  assert.equal(header(res, "x-slipway-hop"), "1");
+  assert.equal(res.headers.get("x-slipway-deployment"), "dpl_can");
+  assert.ok(!res.headers.get("set-cookie"));
+  assert.ok(!(to(res) ?? "").includes("secret"), "a secret stands in an address");
+  assert.equal(store.auth, "Bearer t");
+  const stays = await proxy(ask("/cart", { ...page, cookie: `slipway_id=${visitorOf("dpl_base")}` }));
+  assert.equal(to(stays), null);
+  assert.equal(stays.headers.get("x-slipway-deployment"), "dpl_base");
+  store.close();
+});
+
+test("a new visitor gets an id with the page and stays where it puts them", async () => {
+  const store = await Store.open(table());
+  const proxy = canaryProxy(undefined, { connection: store.connection, deployment: "dpl_base", bypass: "s" });
+  let canary = 0;
+  for (let n = 0; n < 200; n++) {
+    const first = await proxy(ask("/", page));
+    const id = /slipway_id=([0-9a-f]{32});.*HttpOnly; SameSite=Lax/.exec(first.headers.get("set-cookie") ?? "")?.[1];
+    assert.ok(id);
+    const again = await proxy(ask("/", { ...page, cookie: `slipway_id=${id}` }));
+    assert.equal(again.headers.get("x-slipway-deployment"), first.headers.get("x-slipway-deployment"));
+    const data = await proxy(ask("/api/cart", { cookie: `slipway_id=${id}`, "sec-fetch-dest": "empty" }));
+    assert.equal(to(data) !== null, first.headers.get("x-slipway-deployment") === "dpl_can");
+    assert.ok(!data.headers.get("set-cookie"));
+    if (to(first)) canary++;
+  }
+  assert.ok(canary > 60 && canary < 140, `${canary} of 200 at 50 %`);
+  store.close();
+});
+
+test("open pages stay with their build, and leave a banned one", async () => {
+  const store = await Store.open(table());
+  const on = (deployment: string) => canaryProxy(undefined, { connection: store.connection, deployment, bypass: "s" });
+  const stable = { cookie: `slipway_id=${visitorOf("dpl_base")}`, "sec-fetch-dest": "empty" };
+  assert.equal(
+    to(await on("dpl_base")(ask("/x", { ...stable, "x-deployment-id": "dpl_can" }))),
+    "https://can.example/x",
+  );
+  assert.equal(to(await on("dpl_base")(ask("/x?dpl=dpl_can", stable))), "https://can.example/x?dpl=dpl_can");
+  const link = await on("dpl_base")(ask("/x?dpl=dpl_can", { ...stable, ...page }));
+  assert.equal(to(link), null, "a link chose the version");
+  const bad = await on("dpl_bad")(ask("/x", { ...stable, "x-deployment-id": "dpl_bad" }));
+  assert.equal(to(bad), "https://base.example/x");
+  const action = { ...stable, "x-deployment-id": "dpl_bad", "next-action": "a1" };
+  const gone = await on("dpl_bad")(ask("/x", action, { method: "POST" }));
+  assert.equal(gone.status, 409);
+  assert.equal(gone.headers.get("x-nextjs-action-not-found"), "1");
+  const old = await on("dpl_old")(ask("/x", { ...stable, "x-deployment-id": "dpl_old" }));
+  assert.equal(to(old), null, "an older build's page was torn from it");
+  store.close();
+});
+
+test("crawlers and what is nobody's get the stable version", async () => {
+  const store = await Store.open(table({ share: 100 }));
+  const proxy = canaryProxy(undefined, { connection: store.connection, deployment: "dpl_can", bypass: "s" });
+  const robot = await proxy(ask("/", { ...page, "user-agent": "Googlebot/2.1" }));
+  assert.equal(to(robot), "https://base.example/");
+  assert.ok(!robot.headers.get("set-cookie"));
+  assert.equal(to(await proxy(ask("/api/x", { "sec-fetch-dest": "empty" }))), "https://base.example/api/x");
+  store.close();
+});
+
+test("one hop, whatever the tables say", async () => {
+  const store = await Store.open(table({ share: 100 }));
+  const proxy = canaryProxy(undefined, { connection: store.connection, deployment: "dpl_base", bypass: "s" });
+  assert.equal(to(await proxy(ask("/", { ...page, "x-slipway-hop": "1" }))), null);
+  store.close();
+});
+
+test("only a signed header forces a version", async () => {
+  const store = await Store.open(table({ share: 0 }));
+  const proxy = canaryProxy(undefined, { connection: store.connection, deployment: "dpl_base", bypass: "s" });
+  const mac = (id: string, key = "s") => createHmac("sha256", key).update(`force:${id}`).digest("hex");
+  const forced = (value: string) => proxy(ask("/", { ...page, "x-slipway-force": value }));
+  assert.equal(to(await forced(`dpl_can.${mac("dpl_can")}`)), "https://can.example/");
+  for (const wrong of [
+    "dpl_can",
+    `dpl_can.${mac("dpl_can", "t")}`,
+    `dpl_bad.${mac("dpl_bad")}`,
+    `dpl_can.${mac("dpl_base")}`,
+  ]) {
+    assert.equal(to(await forced(wrong)), null, wrong);
+  }
+  store.close();
+});
+
+test("nobody waits for a configuration that does not answer", async () => {
+  const store = await Store.open(table());
+  const reader = new Reader(store.connection, 0, 500, fetch);
+  assert.equal((await reader.table())?.generation, 7);
+  store.item = table({ generation: 6, share: 100 }); // a copy that is behind
+  await reader.table();
+  await new Promise((done) => setTimeout(done, 50));
+  assert.equal((await reader.table())?.share, 50);
+  store.status = 500;
+  for (let n = 0; n < 3; n++) assert.equal((await reader.table())?.generation, 7);
+  store.close();
+  assert.equal((await reader.table())?.generation, 7);
+  const none = canaryProxy(undefined, {
+    connection: "http://127.0.0.1:1/ecfg_1?token=t",
+    deployment: "d",
+    timeout: 200,
+  });
+  assert.equal(to(await none(ask("/", page))), null);
+  const unset = canaryProxy(undefined, { deployment: "d" });
+  assert.equal(to(await unset(ask("/", page))), null);
+});
