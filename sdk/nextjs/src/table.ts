@@ -15,7 +15,7 @@ export type Table = {
 
 const size = 10000;
 
-/** bucket returns the point of a visitor in [0, 10000): MurmurHash3 x86 32-bit with seed 0, as everywhere in Slipway. */
+/** bucket returns the point of a visitor in [0, 10000): MurmurHash3 x86 32-bit, seed 0, as everywhere in Slipway. */
 export function bucket(salt: string, visitor: string): number {
   return Number((BigInt(murmur(new TextEncoder().encode(salt + visitor))) * BigInt(size)) >> 32n);
 }
