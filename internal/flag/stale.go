@@ -12,61 +12,33 @@ type StaleRules struct {
 	Unseen    time.Duration // since when nobody evaluates it
 }
 
-// DefaultStaleRules are two weeks of the same for everybody, and four weeks of silence.
-func DefaultStaleRules() StaleRules {
-	return StaleRules{RolledOut: 14 * 24 * time.Hour, Unseen: 28 * 24 * time.Hour}
-}
-
-// Staleness says why a flag's code may go. The zero value says that it is in use.
-type Staleness struct {
-	Cause    StaleCause
-	Since    time.Time
-	Variant  string // what everybody gets, whose branch stays; empty when that is not known, or is the code's fallback
-	Sentence string
-}
-
-// StaleCause is why a flag's code may go.
-type StaleCause string
-
-// The causes, the most pressing first.
-const (
-	PastDate  StaleCause = "past_date"
-	RolledOut StaleCause = "rolled_out"
-	Unseen    StaleCause = "unseen"
-)
-
-// Stale says whether the code of a flag may go. The configs are those of all environments. Seen is when it was
-// evaluated last in any of them, zero for never. A flag that is permanent, archived, or raised by a release at present
-// is never stale.
-func Stale(f *Flag, configs []Config, seen, now time.Time, r StaleRules) Staleness {
+// Stale says why the code of a flag may go, nothing when it is in use. The configs are those of all environments. Seen
+// is when it was evaluated last in any of them, zero for never. A flag that is permanent, archived, or raised by a
+// release at present is never stale.
+func Stale(f *Flag, configs []Config, seen, now time.Time, r StaleRules) string {
 	raised := slices.ContainsFunc(configs, func(c Config) bool { return c.Ramp != "" })
 	if f.Permanent || !f.Archived.IsZero() || raised {
-		return Staleness{}
+		return ""
+	}
+	if !f.Expires.IsZero() && now.After(f.Expires) {
+		return fmt.Sprintf("Its code should have been gone by %s.", f.Expires.Format("2 Jan 2006"))
 	}
 	variant, since, one := rolledOut(configs)
-	if !f.Expires.IsZero() && now.After(f.Expires) {
-		return Staleness{PastDate, f.Expires, variant,
-			fmt.Sprintf("Its code should have been gone by %s.", f.Expires.Format("2 Jan 2006"))}
-	}
 	if one && r.RolledOut > 0 && !since.IsZero() && now.Sub(since) >= r.RolledOut {
-		sentence := fmt.Sprintf("Everybody has had %q for %s: the other branches can go.", variant, days(now.Sub(since)))
 		if variant == "" {
-			sentence = fmt.Sprintf("It has been off everywhere for %s: the fallback's branch can stay alone.",
+			return fmt.Sprintf("It has been off everywhere for %s: the fallback's branch can stay alone.",
 				days(now.Sub(since)))
 		}
-		return Staleness{RolledOut, since, variant, sentence}
+		return fmt.Sprintf("Everybody has had %q for %s: the other branches can go.", variant, days(now.Sub(since)))
 	}
 	last, words := seen, "Nobody has evaluated it for %s."
 	if seen.IsZero() {
 		last, words = f.Created, "Nobody has evaluated it since it was created %s ago."
 	}
 	if r.Unseen > 0 && !last.IsZero() && now.Sub(last) >= r.Unseen {
-		if !one {
-			variant = ""
-		}
-		return Staleness{Unseen, last, variant, fmt.Sprintf(words, days(now.Sub(last)))}
+		return fmt.Sprintf(words, days(now.Sub(last)))
 	}
-	return Staleness{}
+	return ""
 }
 
 func days(d time.Duration) string { return count(int(d/(24*time.Hour)), "day", "days") }

@@ -145,7 +145,7 @@ func (t *Trial) For(user *Context, now time.Time) Outcome {
 		return o
 	}
 	r := t.config.Rules[i]
-	if len(r.Serve.Split) > 0 && !Bucketed(r.Serve, user) {
+	if len(r.Serve.Split) > 0 && !bucketed(r.Serve, user) {
 		o.Sentence = fmt.Sprintf(
 			"%s by the default: rule %d holds, but the user has no %s to be put into a part of its split.",
 			got, i+1, by(r.Serve))
@@ -170,9 +170,9 @@ func by(s Serve) string {
 	return s.By
 }
 
-// Bucketed says whether a user can be put into a part of a split: by a string that is not empty, or by a number. An id
+// bucketed says whether a user can be put into a part of a split: by a string that is not empty, or by a number. An id
 // must be a string.
-func Bucketed(s Serve, user *Context) bool {
+func bucketed(s Serve, user *Context) bool {
 	if by(s) == targetingKey {
 		return user.TargetingKey() != ""
 	}

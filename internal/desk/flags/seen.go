@@ -53,7 +53,7 @@ func (k seen) last(environment, key string) time.Time {
 
 // stale says why the code of a flag could go; empty when it is in use.
 func (k seen) stale(f flag.Flag, configs []flag.Config) string {
-	return flag.Stale(&f, configs, k.most[f.Key], k.now, k.StaleRules).Sentence
+	return flag.Stale(&f, configs, k.most[f.Key], k.now, k.StaleRules)
 }
 
 // tally says how many flags there are, how many ramp where most people are, and how many could go.
