@@ -34,11 +34,6 @@ const (
 	usagePath    = "/flags/v1/usage"
 )
 
-// Mine reports whether a path belongs to this door.
-func Mine(path string) bool {
-	return strings.HasPrefix(path, "/ofrep/") || strings.HasPrefix(path, "/flags/v1/")
-}
-
 // Options are what a door is made of.
 type Options struct {
 	Flags *flagset.Keeper

@@ -47,9 +47,7 @@ func (w *Writer) Lever(ctx context.Context, tx *store.Tx, r Raise) (release.Flag
 		return l, fault.New(fault.Invalid, "one_variant", "A ramp needs two different variants: %s has %d.", f.Key,
 			len(f.Variants))
 	case len(c.Targeting) > 0:
-		return l, fault.New(fault.Conflict, "raw_targeting",
-			"%s in %s is decided by a rule in flagd's language: its share is in there. Put rules in its place first.", f.Key,
-			r.Environment)
+		return l, decidedByRule(c)
 	case l.Before >= 100:
 		return l, fault.New(fault.Refused, "ramp_over", "Everybody in %s whom no rule of %s serves gets %s already.",
 			r.Environment, f.Key, variant)

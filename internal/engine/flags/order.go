@@ -309,6 +309,13 @@ func serving(c, from flag.Config, on bool) flag.Config {
 // points is the sum of a rollout's split: one is 0.01 %.
 const points = 10_000
 
+// decidedByRule is why the share of a flag can't be set.
+func decidedByRule(c flag.Config) error {
+	return fault.New(fault.Conflict, "raw_targeting",
+		"%s in %s is decided by a rule in flagd's language: its share is in there. Put rules in its place first.", c.Flag,
+		c.Environment)
+}
+
 // roll makes the default a split with the raised variant first, so that whoever has it keeps it while the share rises.
 func roll(o Order, f flag.Flag, c flag.Config) (flag.Config, error) {
 	variant, against := sides(f, o.Variant, o.Against)
@@ -319,9 +326,7 @@ func roll(o Order, f flag.Flag, c flag.Config) (flag.Config, error) {
 		return c, fault.New(fault.Invalid, "one_variant", "A rollout needs two different variants: %s has %d.", f.Key,
 			len(f.Variants))
 	case len(c.Targeting) > 0:
-		return c, fault.New(fault.Conflict, "raw_targeting",
-			"%s in %s is decided by a rule in flagd's language: its share is in there. Put rules in its place first.", f.Key,
-			o.Environment)
+		return c, decidedByRule(c)
 	}
 	weight := int(math.Round(o.Share * points / 100))
 	split := []flag.Portion{{Variant: variant, Weight: weight}, {Variant: against, Weight: points - weight}}

@@ -45,7 +45,7 @@ func TestAStreamIsOpenedAnew(t *testing.T) {
 			defer cancel()
 			first, ended := make(chan error, 1), make(chan struct{})
 			go func() { defer close(ended); f.Run(ctx, first) }()
-			if err := <-first; err != nil || f.Current().Generation != 1 {
+			if err := <-first; err != nil || f.current.Load().Generation != 1 {
 				t.Fatal(err)
 			}
 			select {

@@ -97,9 +97,6 @@ func New(o Options) (*Follower, error) {
 	return &Follower{o: o, base: u.String()}, nil
 }
 
-// Current returns what is in force; nil before anything is.
-func (f *Follower) Current() *Snapshot { return f.current.Load() }
-
 // Address returns where the server is.
 func (f *Follower) Address() string { return f.base }
 
