@@ -255,23 +255,6 @@ type Environment struct {
 	P95        float64     `json:"p95_ms_last_minute" doc:"-1 when there were no requests."`
 }
 
-// Incident is a record of something that went wrong.
-type Incident struct {
-	ID        string     `json:"id"`
-	App       string     `json:"app"`
-	Title     string     `json:"title"`
-	Severity  string     `json:"severity" enum:"SEV1,SEV2,SEV3,SEV4"`
-	Criterion string     `json:"criterion" doc:"Written criterion that matched."`
-	State     string     `json:"state" enum:"open,resolved"`
-	Opened    time.Time  `json:"opened"`
-	Resolved  *time.Time `json:"resolved,omitempty"`
-	Release   string     `json:"release"`
-	Rollback  string     `json:"rollback"`
-	ReviewDue *time.Time `json:"review_due,omitempty"`
-	Sentence  string     `json:"sentence"`
-	Timeline  []Event    `json:"timeline"`
-}
-
 // Event is one record of the log.
 type Event struct {
 	Seq         int64           `json:"seq"`

@@ -179,6 +179,17 @@ func (c *Client) ResolveIncident(ctx context.Context, id string, in api.ResolveI
 	return post[api.Incident](ctx, c, "incidents/"+seg(id)+"/resolve", in)
 }
 
+// FlagSuspects returns the flags that could be turned off to mend an incident, those that changed lately first; in the
+// incident's environment for "".
+func (c *Client) FlagSuspects(ctx context.Context, id, environment string) (api.FlagSuspects, error) {
+	return get[api.FlagSuspects](ctx, c, "incidents/"+seg(id)+"/flags", query("environment", environment))
+}
+
+// TurnFlagOffFor turns a flag off because of an incident.
+func (c *Client) TurnFlagOffFor(ctx context.Context, id string, in api.TurnFlagOff) (api.Incident, error) {
+	return post[api.Incident](ctx, c, "incidents/"+seg(id)+"/flag-off", in)
+}
+
 // ReportIssue reports a problem that users have.
 func (c *Client) ReportIssue(ctx context.Context, in api.ReportIssue) (api.Incident, error) {
 	return post[api.Incident](ctx, c, "issues", in)

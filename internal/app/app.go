@@ -129,7 +129,7 @@ func (a *App) build(ctx context.Context) error {
 	})
 	a.Engine = engine.New(engine.Options{
 		DB: a.DB, Strategy: o.Strategy, Provider: moves, Timeline: a.timeline, Client: client, Log: o.Log, Pace: o.Pace,
-		Env: os.LookupEnv,
+		Env: os.LookupEnv, Serves: a.serving,
 	})
 	key, err := a.signingKey(ctx)
 	if err != nil {

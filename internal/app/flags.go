@@ -3,7 +3,10 @@ package app
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
+	"time"
 
+	"github.com/slipwayhq/slipway/internal/engine/incidents"
+	"github.com/slipwayhq/slipway/internal/flag"
 	"github.com/slipwayhq/slipway/internal/flagset"
 	"github.com/slipwayhq/slipway/internal/ofrep"
 	"github.com/slipwayhq/slipway/internal/telemetry"
@@ -42,4 +45,15 @@ func (a *App) openFlags(key ed25519.PrivateKey, m *telemetry.Metrics) {
 		}
 		return 0
 	})
+}
+
+// serving is what programs that ask this process are given of a flag.
+func (a *App) serving(environment, key string) incidents.Serving {
+	set := a.flags.Set(environment)
+	if set == nil {
+		return incidents.Serving{}
+	}
+	e := set.Snapshot.Evaluate(key, nil, time.Now())
+	return incidents.Serving{Known: true, Generation: set.Generation, Variant: e.Variant,
+		Everybody: e.Reason == flag.Static || e.Reason == flag.DisabledReason}
 }

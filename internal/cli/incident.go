@@ -12,7 +12,7 @@ func (c *cli) incident() *cobra.Command {
 		Use: "incident", Short: "See what went wrong, and close it",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.incidentList(), c.incidentShow(), c.incidentResolve())
+	cmd.AddCommand(c.incidentList(), c.incidentShow(), c.incidentFlags(), c.incidentFlagOff(), c.incidentResolve())
 	return cmd
 }
 
@@ -58,11 +58,105 @@ func (c *cli) showIncident(i api.Incident) {
 	c.say("%s: %s\n%s\n\n", i.Severity, i.Title, i.Sentence)
 	c.facts("incident", i.ID, "state", i.State, "severity by", i.Criterion, "opened", when(i.Opened), "resolved",
 		whenPtr(i.Resolved),
-		"release", i.Release, "rollback", i.Rollback, "review due", whenPtr(i.ReviewDue))
+		"where", i.Environment, "release", i.Release, "rollback", i.Rollback, "review due", whenPtr(i.ReviewDue))
 	c.say("\n")
+	for _, f := range i.FlagsOff {
+		c.showFlagOff(f)
+	}
 	for _, e := range i.Timeline {
 		c.say("  %s  %s\n", when(e.At), e.Sentence)
 	}
+}
+
+// showFlagOff says how far the proof of a flag's turning off is.
+func (c *cli) showFlagOff(f api.FlagOff) {
+	c.say("%s in %s was turned off: %s\n", f.Flag, f.Environment, f.Reason)
+	for _, l := range []struct {
+		what string
+		is   *api.FlagOffFound
+	}{{"served off", f.Confirmed}, {"smoke suite", f.Smoked}, {"guard", f.Watched}} {
+		word, says := "-", "not looked at yet"
+		switch {
+		case l.is != nil:
+			word, says = l.is.Finding, l.is.Sentence
+		case f.Phase == "done":
+			says = "not looked at"
+		case f.Phase == "watching" && f.Until != nil:
+			says = "watches until " + when(*f.Until)
+		}
+		c.say("  %-12s %-8s %s\n", l.what, word, says)
+	}
+	c.say("\n")
+}
+
+func (c *cli) incidentFlags() *cobra.Command {
+	var environment string
+	cmd := &cobra.Command{
+		Use: "flags INCIDENT", Short: "List the flags that could be turned off, those that changed lately first",
+		Long: "List the flags that could be turned off to mend an incident: first those that are on and changed or ramped\n" +
+			"in the seven days before it, the newest before the others, then all others.", Args: cobra.ExactArgs(1),
+		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
+			out, err := to.FlagSuspects(cmd.Context(), args[0], environment)
+			if err != nil {
+				return err
+			}
+			return c.print(out, func() {
+				rows := make([][]string, 0, len(out.Items))
+				for _, s := range out.Items {
+					is := "off"
+					if s.On {
+						is = "on"
+					}
+					at := ""
+					if s.Recent {
+						at = whenPtr(s.Changed)
+					}
+					rows = append(rows, []string{s.Flag, is, at, s.Sentence})
+				}
+				c.table("There is no flag.", []string{"FLAG", "IS", "CHANGED", "LAST CHANGE"}, rows)
+			})
+		}),
+	}
+	environmentFlag(cmd, &environment, "where (default: where the incident is)")
+	return cmd
+}
+
+const flagOffHelp = `Turn a flag off because of an incident, and look whether that helped.
+
+The kill switch and its record in the incident are one change. Then the server confirms that it serves the flag
+off, runs the smoke suite of rollback.verify against what runs there, and the guard watches that for
+rollback.watch. What is found is in the incident: slipway incident show INCIDENT.
+
+A flag that is off already is looked at all the same. When no server answers, turn it off straight on the
+database: slipway flag off --help.`
+
+func (c *cli) incidentFlagOff() *cobra.Command {
+	var in api.TurnFlagOff
+	cmd := &cobra.Command{
+		Use: "flag-off INCIDENT FLAG --reason TEXT", Short: "Turn a flag off because of an incident, and look whether that " +
+			"helped", Long: flagOffHelp, Args: cobra.ExactArgs(2),
+		Example: "  slipway incident flags inc_0d6r3k8m2n4p5q7s9tv0\n" +
+			"  slipway incident flag-off inc_0d6r3k8m2n4p5q7s9tv0 checkout --reason \"payments fail since it is at 25 %\"",
+		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
+			in.Flag = args[1]
+			i, err := to.TurnFlagOffFor(cmd.Context(), args[0], in)
+			if err != nil {
+				return unreached(err, in.Flag, c.reads(in.Environment), false)
+			}
+			return c.print(i, func() {
+				for _, f := range i.FlagsOff {
+					if f.Flag == in.Flag && f.Phase != "done" {
+						c.say("%s\n", f.Sentence)
+					}
+				}
+				c.say("What comes of it: slipway incident show %s\n", i.ID)
+			})
+		}),
+	}
+	environmentFlag(cmd, &in.Environment, "where (default: where the incident is)")
+	cmd.Flags().StringVar(&in.Reason, "reason", "", "why; it stays with the flag and the incident")
+	_ = cmd.MarkFlagRequired("reason")
+	return cmd
 }
 
 func (c *cli) incidentResolve() *cobra.Command {

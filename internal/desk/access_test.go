@@ -103,6 +103,16 @@ func methods() []method {
 			_, err := w.Incidents(w.ctx, a, IncidentQuery{})
 			return err
 		}},
+		{"FlagSuspects", view, "production", func(w *world, a access.Actor, _ api.Release) error {
+			_, err := w.FlagSuspects(w.ctx, a, w.incident(), "")
+			return err
+		}},
+		{"TurnFlagOff", access.SwitchFlag, "staging", func(w *world, a access.Actor, _ api.Release) error {
+			a.Grants = append(slices.Clone(a.Grants), access.Grant{Permission: view, Environment: "production"})
+			_, err := w.TurnFlagOff(w.ctx, a, w.incident(), api.TurnFlagOff{Flag: "none", Environment: "staging",
+				Reason: "a test"})
+			return err
+		}},
 		{"ReportIssue", access.ReportIssue, "production", func(w *world, a access.Actor, _ api.Release) error {
 			_, err := w.ReportIssue(w.ctx, a, api.ReportIssue{Title: "it is slow"})
 			return err

@@ -20,6 +20,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/engine/incidents"
 	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
@@ -85,8 +86,11 @@ func climbs(t *testing.T, canary string) *climb {
 
 // open returns a node on the world's database.
 func (c *climb) open(s *strategy.Strategy) *Engine {
+	db := storetest.OpenAt(c.t, c.address)
 	return New(Options{
-		DB: storetest.OpenAt(c.t, c.address), Strategy: s, Provider: c.edge,
+		DB: db, Strategy: s, Provider: c.edge, Serves: func(environment, key string) incidents.Serving {
+			return served(c.ctx, db, environment, key)
+		},
 		Timeline: metric.NewTimeline(3*time.Hour, 15*time.Second), Client: &http.Client{Transport: nowhere{}},
 		Key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32)),
 		Log: slog.New(slog.NewTextHandler(c.logs, nil)), Pace: Pace{Poll: 500 * time.Millisecond},

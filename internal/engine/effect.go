@@ -11,6 +11,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/effect"
 	"github.com/slipwayhq/slipway/internal/engine/flags"
+	"github.com/slipwayhq/slipway/internal/engine/incidents"
 	"github.com/slipwayhq/slipway/internal/engine/target"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -171,8 +172,8 @@ func (e *Engine) recordTry(ctx context.Context, x effect.Effect, told bool, now 
 	})
 }
 
-// wakeSubject has the release, rollback or draft with the id looked at; other things, such
-// as a deployment that was adopted, wait for nothing.
+// wakeSubject has the release, rollback, draft or incident with the id looked at; other things,
+// such as a deployment that was adopted, wait for nothing.
 func wakeSubject(ctx context.Context, tx *store.Tx, id string, at time.Time) error {
 	switch {
 	case ident.Valid("rel", id):
@@ -181,6 +182,8 @@ func wakeSubject(ctx context.Context, tx *store.Tx, id string, at time.Time) err
 		return tx.Schedule(ctx, id, workRollback, at)
 	case ident.Valid(flags.DraftPrefix, id):
 		return tx.Schedule(ctx, id, flags.Work, at)
+	case ident.Valid(incidents.Prefix, id):
+		return tx.Schedule(ctx, id, incidents.Work, at)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/engine/flags"
+	"github.com/slipwayhq/slipway/internal/engine/incidents"
 	"github.com/slipwayhq/slipway/internal/engine/target"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/ident"
@@ -43,6 +44,7 @@ type Options struct {
 	Log      *slog.Logger
 	Pace     Pace
 	Env      func(name string) (string, bool) // resolves ${env:NAME}: secrets of smoke checks and webhooks
+	Serves   func(environment, flag string) incidents.Serving
 }
 
 // Pace are the engine's own times. Zero values get defaults.
@@ -75,8 +77,9 @@ func (p Pace) withDefaults() Pace {
 // Engine moves releases and rollbacks.
 type Engine struct {
 	Options
-	Flags  *flags.Writer
-	Target *target.Watcher
+	Flags     *flags.Writer
+	Target    *target.Watcher
+	Incidents *incidents.Writer
 
 	wake chan struct{} // capacity 1: something was committed
 
@@ -99,6 +102,8 @@ func New(opts Options) *Engine {
 	e.Flags = flags.New(flags.Options{DB: opts.DB, Strategy: opts.Strategy, Append: e.append})
 	e.Target = target.New(target.Options{DB: opts.DB, Strategy: opts.Strategy, Platform: opts.Platform,
 		WorkRelease: workRelease, Write: e.Write, Append: e.append, Stable: e.stable, Register: e.Register})
+	e.Incidents = incidents.New(incidents.Options{DB: opts.DB, Strategy: opts.Strategy, Flags: e.Flags, Append: e.append,
+		Effects: e.recordEffects, Verdict: e.since, Serves: opts.Serves})
 	e.watch = watch.New(opts.DB, opts.Timeline, opts.Log)
 	opts.DB.OnCommit(func(event.Head) { e.nudge() })
 	return e

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/access"
-	"github.com/slipwayhq/slipway/internal/calendar"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/ident"
 	"github.com/slipwayhq/slipway/internal/incident"
@@ -91,30 +90,6 @@ func (e *Engine) raiseIncident(ctx context.Context, id string, signs signsOf) er
 		_, err = e.append(ctx, tx, e.system("incident.raised", i.Environment, i.ID,
 			fmt.Sprintf("%s is %s now, it was %s: %s.", i.Title, severity, before, criterion),
 			map[string]any{"severity": severity, "before": before}))
-		return err
-	})
-}
-
-// ResolveIncident closes an incident and sets the date of its review.
-func (e *Engine) ResolveIncident(ctx context.Context, who access.Actor, id, resolution string) error {
-	return e.DB.Write(ctx, func(tx *store.Tx) error {
-		i, err := tx.Incident(ctx, id)
-		if err != nil {
-			return err
-		}
-		if i.State == incident.Resolved {
-			return fault.New(fault.Conflict, "incident_resolved", "%s is resolved already.", i.Title)
-		}
-		now := tx.Now()
-		i.State, i.Resolved, i.Resolution = incident.Resolved, now, resolution
-		if days := incident.Targets(i.Severity).Review; days > 0 {
-			i.ReviewDue = calendar.AddBusinessDays(now, days, time.UTC)
-		}
-		if err := tx.UpdateIncident(ctx, &i); err != nil {
-			return err
-		}
-		_, err = e.append(ctx, tx, e.by(who, "incident.resolved", i.Environment, i.ID,
-			fmt.Sprintf("%s resolves %q: %s", who.Name, i.Title, resolution), i))
 		return err
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/slipwayhq/slipway/internal/engine/flags"
+	"github.com/slipwayhq/slipway/internal/engine/incidents"
 	"github.com/slipwayhq/slipway/internal/engine/target"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/store"
@@ -49,7 +50,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	pools := []pool{
 		{"decide", 4, map[string]handler{workRelease: e.lookAtRelease, workRollback: e.lookAtRollback,
-			flags.Work: e.Flags.Look}},
+			flags.Work: e.Flags.Look, incidents.Work: e.Incidents.Look}},
 		{"route", 4, map[string]handler{workRoute: e.carryOut}}, // of its own: no slow check keeps visitors waiting
 		{"act", 6, map[string]handler{workEffect: e.carryOut}},
 		{"tell", 4, map[string]handler{workNotify: e.carryOut}},

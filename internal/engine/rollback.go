@@ -318,15 +318,19 @@ func (e *Engine) decideRollback(ctx context.Context, id string, c *rollback.Comm
 
 // after judges the deployment that production went back to.
 func (e *Engine) after(b rollback.Rollback, now time.Time) guard.Verdict {
-	rules := b.Plan.Rules
+	return e.since(b.Plan.Rules, *b.Plan.To, b.Executed, now)
+}
+
+// since judges a deployment by itself, by what was measured since a moment.
+func (e *Engine) since(rules guard.Rules, d deployment.Deployment, since, now time.Time) guard.Verdict {
 	source := e.Timeline.Of(rules.Source)
-	complete, from := source.Watermark(now), b.Executed.Unix()+1
-	width := source.Grid(from, complete, b.Plan.To.ID)
+	complete, from := source.Watermark(now), since.Unix()+1
+	width := source.Grid(from, complete, d.ID)
 	complete = complete / width * width
 	rules.Health.Path, rules.ColdStart = "", 0 // its smoke checks look at health; it is warm: it served before
 	return guard.Evaluate(rules, guard.Evidence{
-		Version: b.Plan.To.Version, Now: now, Complete: complete, Since: b.Executed, ShareSince: b.Executed, Share: 100,
-		Canary: source.Spans(b.Plan.To.ID, from, complete, width, metric.Compared()...), Width: width,
+		Version: d.Version, Now: now, Complete: complete, Since: since, ShareSince: since, Share: 100,
+		Canary: source.Spans(d.ID, from, complete, width, metric.Compared()...), Width: width,
 	})
 }
 

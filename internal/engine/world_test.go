@@ -19,6 +19,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/checklist"
 	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/engine/incidents"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/provider/providertest"
@@ -145,7 +146,9 @@ func (w *world) node(db *store.DB, s *strategy.Strategy) *Engine {
 		DB: db, Strategy: s, Provider: w.edge, Timeline: metric.NewTimeline(40*time.Minute,
 			15*time.Second), Client: http.DefaultClient,
 		Key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32)), Log: slog.New(slog.NewTextHandler(w.logs, nil)),
-		Pace: Pace{Poll: 5 * time.Millisecond},
+		Pace: Pace{Poll: 5 * time.Millisecond}, Serves: func(environment, key string) incidents.Serving {
+			return served(w.ctx, db, environment, key)
+		},
 	})
 }
 

@@ -1,6 +1,6 @@
 // Package incident is the record of something that went wrong, in its first form:
-// a severity by written criteria, a state, and the things it is about. Its
-// timeline is not kept here: it is read from the log.
+// a severity by written criteria, a state, the things it is about, and the flags that
+// were turned off to mend it. Its timeline is not kept here: it is read from the log.
 package incident
 
 import "time"
@@ -41,5 +41,6 @@ type Incident struct {
 	Resolved    time.Time `json:"resolved,omitzero"`
 	Resolution  string    `json:"resolution,omitempty"`
 	ReviewDue   time.Time `json:"review_due,omitzero"`
+	FlagsOff    []FlagOff `json:"flags_off,omitempty"` // turned off to mend it, in that order
 	Row         int64     `json:"-"`
 }

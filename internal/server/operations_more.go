@@ -100,6 +100,29 @@ func (s *Server) incidentOperations(h huma.API) {
 		return s.Desk.ResolveIncident(ctx, who, in.ID, in.Body)
 	})
 	register(s, h, endpoint{
+		ID: "list-incident-flags", Method: http.MethodGet, Path: "/incidents/{id}/flags", Tag: "Incidents",
+		Summary: "List the flags that could be turned off to mend an incident",
+		About: "Those that are on and changed or ramped in the seven days before it come first, the newest before the " +
+			"others.",
+		Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *struct {
+		ByID
+		Environment string `query:"environment" maxLength:"64" doc:"The incident's when empty."`
+	}) (api.FlagSuspects, error) {
+		return s.Desk.FlagSuspects(ctx, who, in.ID, in.Environment)
+	})
+	register(s, h, endpoint{
+		ID: "turn-incident-flag-off", Method: http.MethodPost, Path: "/incidents/{id}/flag-off", Tag: "Incidents",
+		Summary: "Turn a flag off because of an incident",
+		About: "The kill switch and its record in the incident are one change. Then it is confirmed that the server serves " +
+			"the flag off, the smoke suite rollback.verify runs against what runs in the environment, and the guard watches " +
+			"that for rollback.watch; what is found is in the incident's timeline and in flags_off. A flag that is off " +
+			"already is looked at all the same. Asked again while it is looked at, it changes nothing.",
+		Permission: access.SwitchFlag,
+	}, func(ctx context.Context, who access.Actor, in *withID[api.TurnFlagOff]) (api.Incident, error) {
+		return s.Desk.TurnFlagOff(ctx, who, in.ID, in.Body)
+	})
+	register(s, h, endpoint{
 		ID: "report-issue", Method: http.MethodPost, Path: "/issues", Tag: "Incidents", Summary: "Report a problem that " +
 			"users have",
 		About:      "Opens an incident. A critical one takes a running canary back or asks for a rollback.",

@@ -147,6 +147,9 @@ func doneSentence(code string) string {
 		"retarget": "The target is changed; it is approved anew.",
 		"reported": "Reported.",
 		"resolved": "Resolved.",
+
+		"incident-flag-off": "Off. What comes of it is shown below as it is found; the rules are kept.",
+
 		"person":   "Saved.",
 		"password": "Your password is changed. Your other sessions have ended.",
 		"revoked":  "Revoked. Whatever uses it is refused from now on.",

@@ -110,6 +110,7 @@ func (s *Web) routes() {
 	page("GET /incidents/new", s.incidentNew)
 	page("POST /incidents", s.incidentReport)
 	page("GET /incidents/{id}", s.incident)
+	page("POST /incidents/{id}/flag-off", s.incidentFlagOff)
 	page("POST /incidents/{id}/resolve", s.incidentResolve)
 	page("GET /log", s.events)
 	page("POST /log/verify", s.eventsVerify)

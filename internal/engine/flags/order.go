@@ -79,28 +79,36 @@ type How struct {
 
 // Do carries an order out. What needs an approval, or is for later, becomes a draft.
 func (w *Writer) Do(ctx context.Context, who access.Actor, o Order, how How) (Outcome, error) {
+	var out Outcome
+	err := w.DB.Write(ctx, func(tx *store.Tx) (err error) {
+		out, err = w.DoIn(ctx, tx, who, o, how)
+		return err
+	})
+	return out, err
+}
+
+// DoIn is Do in the transaction of whoever decided it.
+func (w *Writer) DoIn(ctx context.Context, tx *store.Tx, who access.Actor, o Order, how How) (Outcome, error) {
 	if err := w.known(o.Environment); err != nil {
 		return Outcome{}, err
 	}
-	var out Outcome
-	err := w.DB.Write(ctx, func(tx *store.Tx) error {
-		var err error
-		if out, err = w.plan(ctx, tx, who, o); err != nil || how.Dry {
-			return err
+	out, err := w.plan(ctx, tx, who, o)
+	if err != nil || how.Dry {
+		return out, err
+	}
+	if how.Allow != nil {
+		if err := how.Allow(out); err != nil {
+			return out, err
 		}
-		if how.Allow != nil {
-			if err := how.Allow(out); err != nil {
-				return err
-			}
-		}
-		if err := permits(o, out); err != nil {
-			return err
-		}
-		if w.holds(out, o.Environment) || how.When.waits() {
-			return w.postpone(ctx, tx, who, o, &out, how.When)
-		}
-		return w.carryOut(ctx, tx, who, o, &out)
-	})
+	}
+	if err := permits(o, out); err != nil {
+		return out, err
+	}
+	if w.holds(out, o.Environment) || how.When.waits() {
+		err = w.postpone(ctx, tx, who, o, &out, how.When)
+		return out, err
+	}
+	err = w.carryOut(ctx, tx, who, o, &out)
 	return out, err
 }
 

@@ -28,8 +28,8 @@ func logKinds() []string {
 	return []string{
 		"access.denied", "approval.approved", "approval.opened", "approval.rejected", "approval.voided", "approval.voted",
 		"check.reported", "deployment.judged", "deployment.recorded", "effect.done", "effect.failed", "guard.verdict",
-		"incident.opened", "incident.resolved", "release.share_set", "release.started", "release.step_passed",
-		"release.waiting",
+		"incident.flag_off", "incident.flag_watched", "incident.opened", "incident.resolved", "release.share_set",
+		"release.started", "release.step_passed", "release.waiting",
 		"session.started", "token.created", "user.changed", "user.created",
 	}
 }

@@ -66,3 +66,8 @@ func rollbacksLead(p api.RollbackPage) string {
 func eligible(p api.RollbackPlan) []api.TargetAnalysis {
 	return slices.DeleteFunc(slices.Clone(p.Candidates), func(c api.TargetAnalysis) bool { return !c.Eligible })
 }
+
+// mayTurnOff reports whether a flag could be turned off from the rollback's incident.
+func mayTurnOff(f Frame, r api.Rollback) bool {
+	return r.Incident != "" && f.May("flag:switch")
+}

@@ -53,6 +53,7 @@ func rollbackStories() []Story {
 		r.Plan = rollbackPlan()
 		return Story{Name: "rollback/" + name, Page: func(f page.Frame) templ.Component {
 			f.Path = "/rollbacks/" + r.ID
+			f.Me.Permissions = append(f.Me.Permissions, "flag:switch@*")
 			return page.Rollback(f, r)
 		}}
 	}

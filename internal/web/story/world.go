@@ -253,8 +253,9 @@ func incident() api.Incident {
 	return api.Incident{
 		ID: "inc_0d6r3k8m2n4p5q7s9tv0", App: "shop", Title: "v2 was taken back from 10 % of visitors", Severity: "SEV2",
 		Criterion: "A canary was rolled back by the guard.", State: "open", Opened: before(12 * time.Minute), Release: longID,
-		Sentence:  "Open for 12 minutes. Visitors are on v1 since 13:51:09. A review is due by Tuesday.",
-		ReviewDue: ptr(Now().Add(4 * 24 * time.Hour)), Timeline: events()[:5],
+		Environment: "production",
+		Sentence:    "Open for 12 minutes. Visitors are on v1 since 13:51:09. A review is due by Tuesday.",
+		ReviewDue:   ptr(Now().Add(4 * 24 * time.Hour)), Timeline: events()[:5],
 	}
 }
 
