@@ -34,8 +34,8 @@ func (c *cli) segmentRevert() *cobra.Command {
 	var environment string
 	cmd := &cobra.Command{
 		Use: "revert KEY REVISION -e ENVIRONMENT", Short: "Bring back what an earlier revision said, as a new one",
-		Long: "Bring back what an earlier revision said of a segment, as a new one: its groups, who is excluded, and what it\n" +
-			"is for. Its list stays as it is: the history counts who was named, and does not name them.",
+		Long: "Bring back what an earlier revision said of a segment, as a new one: its groups, who is excluded, and\n" +
+			"what it is for. Its list stays as it is: the history counts who was named, and does not name them.",
 		Args: cobra.ExactArgs(2),
 		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
 			n, err := strconv.ParseInt(args[1], 10, 64)

@@ -230,10 +230,8 @@ func (x *exam) verdict() Verdict {
 		v.Sentence = fmt.Sprintf("%s is worse. %s", capital(x.name(canary)), top.Sentence)
 	case top.means == blindly:
 		v.Word, v.Action = Broken, Hold
-		v.Sentence = "The measurement is broken, so nothing is known. " + top.Sentence
-		if x.ev.Aside > 0 {
-			v.Sentence = "This traffic can't be compared, so nothing is known. " + top.Sentence
-		}
+		what := map[bool]string{true: "This traffic can't be compared", false: "The measurement is broken"}[x.ev.Aside > 0]
+		v.Sentence = what + ", so nothing is known. " + top.Sentence
 		if v.State != judge.Bad { // the judge itself gets no ticks, and still says what it saw last
 			v.State = judge.Blind
 		}

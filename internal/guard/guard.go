@@ -156,10 +156,7 @@ type Evidence struct {
 	Background judge.Background `json:"background,omitzero"` // what the stable version's placebo slices showed before
 	Ladder     []float64        `json:"ladder,omitempty"`    // percents that come after the present share
 	Values     []judge.Value    `json:"values,omitempty"`    // custom metrics by the span, each metric's ascending
-
-	// Aside is how many requests came lately that are not compared, where none came that is: a program that asks for
-	// paths outside /api, for example.
-	Aside uint64 `json:"aside,omitempty"`
+	Aside      uint64           `json:"aside,omitempty"`     // not compared, in the last minute, where none was
 
 	// Width is the length of a bucket in seconds, the same for both versions and with Complete on its grid; 0 means 1.
 	// A wider one may hold something of the one before: processes are measured one after the other.

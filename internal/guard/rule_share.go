@@ -163,7 +163,7 @@ func (x *exam) blind() (Finding, bool) {
 	silentCanary, silentStable := x.end-lastCanary, x.end-lastStable
 	switch {
 	case silentCanary >= limit && (x.alone() || silentStable >= limit):
-		return critical("both", silentCanary, x.nothing(silentCanary))
+		return critical("both", silentCanary, metric.Silence(x.rules.Source, span(silentCanary), x.ev.Aside))
 	case x.alone():
 	case silentCanary >= limit && x.surprising(x.stable, lastCanary, x.part()):
 		return critical(canary, silentCanary,
@@ -174,20 +174,6 @@ func (x *exam) blind() (Finding, bool) {
 	}
 	f.Value = float64(max(silentCanary, 0))
 	return f, false
-}
-
-// nothing says that nothing came that can be compared, why, and what to do.
-func (x *exam) nothing(silent int64) string {
-	switch {
-	case x.ev.Aside > 0:
-		return fmt.Sprintf("For %s only requests came that are not compared, %d in the last minute: pages, their data, "+
-			"server actions and paths under /api are. Serve it below /api, or have the guard name a metric that the "+
-			"application sends.", span(silent), x.ev.Aside)
-	case x.rules.Source == "":
-		return fmt.Sprintf("No requests at all for %s: none came through an edge. Send visitors through it, or have the "+
-			"guard name a metric that the application sends.", span(silent))
-	}
-	return fmt.Sprintf("No requests at all for %s.", span(silent))
 }
 
 // unheard says whether a version's own exporter is silent, where each version reports for itself: nobody says then that

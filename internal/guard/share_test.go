@@ -91,11 +91,11 @@ func TestBlindRule(t *testing.T) {
 		{"60 s behind", func(ev *Evidence) { ev.Now = ev.Now.Add(60 * time.Second) },
 			want{Broken, Hold, "blind", Critical, "so nothing is known. No complete measurement for 60 s."}},
 		{"both silent", func(ev *Evidence) { ev.Canary, ev.Stable = ev.Canary[:140], ev.Stable[:140] },
-			want{Broken, Hold, "blind", Critical, "No requests at all for 60 s"}},
+			want{Broken, Hold, "blind", Critical, "No requests to compare for 60 s"}},
 		{"both silent, while other requests come", func(ev *Evidence) {
 			ev.Canary, ev.Stable, ev.Aside = ev.Canary[:140], ev.Stable[:140], 120
-		}, want{Broken, Hold, "blind", Critical, "This traffic can't be compared, so nothing is known. For 60 s only requests " +
-			"came that are not compared, 120 in the last minute"}},
+		}, want{Broken, Hold, "blind", Critical,
+			"This traffic can't be compared, so nothing is known. No requests to compare for 60 s. Only 120 others"}},
 		{"canary silent", func(ev *Evidence) { ev.Canary = ev.Canary[:140] },
 			want{Broken, Hold, "blind", Critical, "No requests on v2 for 60 s, although v1 had some"}},
 		{"stable silent", func(ev *Evidence) { ev.Stable = ev.Stable[:140] },
@@ -106,9 +106,9 @@ func TestBlindRule(t *testing.T) {
 			}
 		}, want{Broken, Hold, "blind", Critical, "No requests on v2"}},
 		{"nothing at all", func(ev *Evidence) { ev.Canary, ev.Stable = nil, nil },
-			want{Broken, Hold, "blind", Critical, "No requests at all"}},
+			want{Broken, Hold, "blind", Critical, "No requests to compare"}},
 		{"alone and silent", func(ev *Evidence) { ev.Share, ev.Canary, ev.Stable = 100, ev.Canary[:140], nil },
-			want{Broken, Hold, "blind", Critical, "No requests at all"}},
+			want{Broken, Hold, "blind", Critical, "No requests to compare"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package metric
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -12,6 +13,21 @@ import (
 // Compared returns the classes by which versions are compared: files of a build
 // and optimized images say nothing about its code, and would drown what does.
 func Compared() []Class { return []Class{Document, Data, Action, API} }
+
+// Silence says that for a time none of them came by a source, why, and what to do: others is how many came of other
+// kinds in the last minute.
+func Silence(by Kind, span string, others uint64) string {
+	const instead = ", or have the guard name a metric that the application sends."
+	none := fmt.Sprintf("No requests to compare for %s.", span)
+	switch {
+	case others > 0:
+		return fmt.Sprintf("%s Only %d others came in the last minute: pages, their data, server actions and paths under "+
+			"/api are compared. Serve what programs ask for below /api%s", none, others, instead)
+	case by == "":
+		return none + " None came through an edge: send visitors through it" + instead
+	}
+	return none
+}
 
 // What a Timeline accepts at most, so that no source can fill the memory.
 const (
