@@ -202,16 +202,10 @@ func (c *cli) flagRevert() *cobra.Command {
 		Use: "revert KEY REVISION -e ENVIRONMENT", Short: "Bring back what an earlier revision served, as a new one",
 		Args: cobra.ExactArgs(2), ValidArgsFunction: c.completeFlags,
 		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
-			n, err := strconv.ParseInt(args[1], 10, 64)
-			if err != nil || n < 1 {
-				return fault.New(fault.Invalid, "revision_invalid",
-					"A revision is a number from 1, not %q. See them: slipway flag history %s", args[1], args[0])
-			}
-			where, err := c.changes(cmd, to, environment)
+			where, err := c.back(cmd, to, args, environment, &in)
 			if err != nil {
 				return err
 			}
-			in.To = n
 			out, err := to.RevertFlag(cmd.Context(), args[0], where, in)
 			if err != nil {
 				return err
@@ -223,6 +217,19 @@ func (c *cli) flagRevert() *cobra.Command {
 	cmd.Flags().StringVar(&in.Reason, "reason", "", "why")
 	cmd.Flags().Int64Var(&in.Revision, "revision", 0, "refuse when it is at another revision")
 	return cmd
+}
+
+// back reads which revision to bring back, and where.
+func (c *cli) back(
+	cmd *cobra.Command, to *client.Client, args []string, environment string, in *api.RevertFlag,
+) (string, error) {
+	var err error
+	if in.To, err = strconv.ParseInt(args[1], 10, 64); err != nil || in.To < 1 {
+		return "", fault.New(fault.Invalid, "revision_invalid",
+			"A revision is a number from 1, not %q. See them: %s history %s",
+			args[1], cmd.Parent().CommandPath(), args[0])
+	}
+	return c.changes(cmd, to, environment)
 }
 
 func (c *cli) flagShelve(away bool) *cobra.Command {

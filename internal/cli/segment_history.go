@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"strconv"
-
 	"github.com/spf13/cobra"
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/client"
-	"github.com/slipwayhq/slipway/internal/fault"
 )
 
 func (c *cli) segmentHistory() *cobra.Command {
@@ -38,16 +35,10 @@ func (c *cli) segmentRevert() *cobra.Command {
 			"what it is for. Its list stays as it is: the history counts who was named, and does not name them.",
 		Args: cobra.ExactArgs(2),
 		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
-			n, err := strconv.ParseInt(args[1], 10, 64)
-			if err != nil || n < 1 {
-				return fault.New(fault.Invalid, "revision_invalid",
-					"A revision is a number from 1, not %q. See them: slipway segment history %s", args[1], args[0])
-			}
-			where, err := c.changes(cmd, to, environment)
+			where, err := c.back(cmd, to, args, environment, &in)
 			if err != nil {
 				return err
 			}
-			in.To = n
 			s, err := to.RevertSegment(cmd.Context(), args[0], where, in)
 			if err != nil {
 				return err
