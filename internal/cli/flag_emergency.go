@@ -37,7 +37,10 @@ func (c *cli) switchStraight(cmd *cobra.Command, key, environment, reason string
 	if database == "" {
 		return fault.New(fault.Invalid, "database_missing", "Say which database: --database URL, or SLIPWAY_DATABASE_URL.")
 	}
-	who := cmp.Or(e.operator, c.Env("USER"), c.Env("LOGNAME"), c.self())
+	who := cmp.Or(e.operator, c.Env("USER"), c.Env("LOGNAME"))
+	if who == "" && c.Login != nil { // in a container or a unit of systemd USER may be unset
+		who = c.Login()
+	}
 	if who == "" {
 		return fault.New(fault.Invalid, "operator_missing",
 			"Say who you are, for the log: --as NAME. Neither USER nor this machine's list of users names you.")
@@ -63,13 +66,4 @@ func (c *cli) switchStraight(cmd *cobra.Command, key, environment, reason string
 		c.say("Done on the database, revision %d. Servers and edges that run take it over within seconds.\n",
 			out.Config.Revision)
 	})
-}
-
-// self is who runs this process, as the machine knows them: in a container or a unit of systemd USER may be unset, and
-// nobody should have to find that out in an emergency.
-func (c *cli) self() string {
-	if c.Login == nil {
-		return ""
-	}
-	return c.Login()
 }
