@@ -42,8 +42,14 @@ func (e EdgeFlags) Run(ctx context.Context) error {
 		return errors.Join(err, e.Listen.Close())
 	}
 	follower.Restore()
-	door := ofrep.New(ofrep.Options{Flags: keeper, Secret: []byte(rand.Text()), Log: e.Log, Stop: ctx})
-	server := &http.Server{Handler: door, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	const streams = 20_000 // all with the one key that there is
+	door := ofrep.New(ofrep.Options{
+		Flags: keeper, Secret: []byte(rand.Text()), Log: e.Log, Stop: ctx, Streams: streams, KeyStreams: streams,
+	})
+	server := &http.Server{
+		Handler: door, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 32 << 10,
+	}
 	reporter := follow.Reporter{Follower: follower, Every: e.Every,
 		Due: func() []api.FlagCount { return served(keeper.Usage) }}
 	var g errgroup.Group

@@ -3,12 +3,14 @@ package app
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
+	"net/http"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/engine/incidents"
 	"github.com/slipwayhq/slipway/internal/flag"
 	"github.com/slipwayhq/slipway/internal/flagset"
 	"github.com/slipwayhq/slipway/internal/ofrep"
+	"github.com/slipwayhq/slipway/internal/server"
 	"github.com/slipwayhq/slipway/internal/telemetry"
 )
 
@@ -25,7 +27,9 @@ func (a *App) openFlags(key ed25519.PrivateKey, m *telemetry.Metrics) {
 	})
 	secret := sha256.Sum256(append([]byte("the addresses of event streams of flags\n"), key.Seed()...))
 	a.door = ofrep.New(ofrep.Options{
-		Flags: a.flags, Token: a.People.FromToken, Secret: secret[:], Log: a.opts.Log, Stop: a.stop, Panicked: m.Panic,
+		Flags: a.flags, Token: a.People.FromToken, TokenOf: a.People.FromTokenHash, Secret: secret[:], Log: a.opts.Log,
+		Stop: a.stop, Panicked: m.Panic,
+		Address: func(r *http.Request) string { return server.AddressBehind(a.opts.Proxies, r) },
 	})
 	m.Gauge("slipway_flag_streams", "Event streams of flags that are open.",
 		func() float64 { return float64(a.door.Numbers().Streams) })

@@ -26,6 +26,7 @@ type Key struct {
 	Origins               []string // of pages that may use it; empty: any
 
 	Rate  Rate
+	Count Rate         // of what is reported with it
 	used  atomic.Int64 // Unix second
 	noted int64        // the second that the store knows of
 	ended atomic.Bool
@@ -114,7 +115,12 @@ type Rate struct{ until atomic.Int64 }
 
 // Take uses one of perSecond, of which two seconds' worth may come at once. It returns 0, or how long to wait.
 func (r *Rate) Take(now time.Time, perSecond float64) time.Duration {
-	at, each := now.UnixNano(), int64(float64(time.Second)/perSecond)
+	return r.TakeMany(now, perSecond, 1)
+}
+
+// TakeMany uses many at once. More than two seconds' worth never fit.
+func (r *Rate) TakeMany(now time.Time, perSecond float64, many int64) time.Duration {
+	at, each := now.UnixNano(), int64(float64(time.Second)/perSecond*float64(many))
 	for {
 		until := r.until.Load()
 		next := max(until, at) + each
@@ -126,6 +132,9 @@ func (r *Rate) Take(now time.Time, perSecond float64) time.Duration {
 		}
 	}
 }
+
+// Back gives one of perSecond back that was taken.
+func (r *Rate) Back(perSecond float64) { r.until.Add(-int64(float64(time.Second) / perSecond)) }
 
 // timed reports whether a rule of the document may ask for the time.
 func timed(d *flag.Document) bool {

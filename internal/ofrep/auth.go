@@ -5,10 +5,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/access"
@@ -21,6 +21,8 @@ type caller struct {
 	environment string
 	public      bool
 	key         *flagset.Key // nil for an API token
+	token       string       // its hash; empty for a key
+	address     string       // that it comes from, where something is counted by address
 	secret      string       // as it was sent; empty for a ticket
 	until       time.Time    // when its ticket ends; zero: it does not
 	now         time.Time
@@ -47,11 +49,11 @@ func (d *Door) admit(w http.ResponseWriter, r *http.Request, origin string, c *c
 	var p *problem
 	switch {
 	case secret == "" && r.URL.Path == eventsPath: // a browser's EventSource cannot send headers
-		p = d.byAddress(r, c)
+		p = d.byAddress(w, r, c)
 	case strings.HasPrefix(secret, "slwf_"):
 		p = d.byKey(secret, c)
 	case secret != "":
-		p = d.byToken(r, secret, c)
+		p = d.byToken(w, r, secret, c)
 	default:
 		p = refuse(http.StatusUnauthorized, "Send a key: Authorization: Bearer slwf_…")
 	}
@@ -71,6 +73,14 @@ func (d *Door) admit(w http.ResponseWriter, r *http.Request, origin string, c *c
 		return nil
 	}
 	c.key.Use(c.now)
+	if c.public { // one visitor must not use up what all have: everybody can read the key
+		c.address = d.Address(r)
+		if wait := d.askers.of(c.address).Take(c.now, d.Rate/tenth); wait > 0 {
+			d.limited.Add(1)
+			retry(w, wait)
+			return refuse(http.StatusTooManyRequests, "This address asks too often.")
+		}
+	}
 	if wait := c.key.Rate.Take(c.now, d.Rate); wait > 0 {
 		d.limited.Add(1)
 		retry(w, wait)
@@ -107,13 +117,15 @@ func (d *Door) byKey(secret string, c *caller) *problem {
 	return nil
 }
 
-func (d *Door) byToken(r *http.Request, secret string, c *caller) *problem {
-	who, err := d.tokens.actor(r.Context(), d.Token, secret, c.now)
-	switch {
-	case fault.Is(err, fault.Unknown):
+func (d *Door) byToken(w http.ResponseWriter, r *http.Request, secret string, c *caller) *problem {
+	if d.Token == nil || len(secret) > 256 {
 		return refuse(http.StatusUnauthorized, "The token is not valid.")
-	case err != nil:
-		return refuse(http.StatusServiceUnavailable, "The token cannot be checked now.")
+	}
+	sum := sha256.Sum256([]byte(secret))
+	c.token = hex.EncodeToString(sum[:])
+	who, p := d.holder(w, r, c, func(ctx context.Context) (access.Actor, error) { return d.Token(ctx, secret) })
+	if p != nil {
+		return p
 	}
 	c.environment = r.URL.Query().Get("environment")
 	if c.environment == "" {
@@ -131,6 +143,24 @@ func (d *Door) byToken(r *http.Request, secret string, c *caller) *problem {
 	return nil
 }
 
+// holder returns who acts by the caller's token.
+func (d *Door) holder(
+	w http.ResponseWriter, r *http.Request, c *caller, ask func(context.Context) (access.Actor, error),
+) (access.Actor, *problem) {
+	who, wait, err := d.tokens.actor(r.Context(), ask, c.token, func() string { return d.Address(r) }, c.now)
+	switch {
+	case wait > 0:
+		d.limited.Add(1)
+		retry(w, wait)
+		return who, refuse(http.StatusTooManyRequests, "Too many unknown tokens come from there. Try again later.")
+	case fault.Is(err, fault.Unknown):
+		return who, refuse(http.StatusUnauthorized, "The token is not valid.")
+	case err != nil:
+		return who, refuse(http.StatusServiceUnavailable, "The token cannot be checked now.")
+	}
+	return who, nil
+}
+
 // only is the environment that an actor may see, if there is no more than one.
 func only(who access.Actor) string {
 	out := ""
@@ -146,64 +176,20 @@ func only(who access.Actor) string {
 	return out
 }
 
-// tokens remembers for a second who acts by a token, and longer while the store is away.
-type tokens struct {
-	mu sync.Mutex
-	by map[[sha256.Size]byte]known
-}
-
-type known struct {
-	who access.Actor
-	at  time.Time
-}
-
-const (
-	tokenFresh = time.Second
-	tokenAway  = time.Hour // while nobody can say whether it still holds
-	mostTokens = 4096
-)
-
-func (t *tokens) actor(
-	ctx context.Context, ask func(context.Context, string) (access.Actor, error), secret string, now time.Time,
-) (access.Actor, error) {
-	unknown := fault.New(fault.Unknown, "token_invalid", "The token is not valid.")
-	if ask == nil || len(secret) > 256 {
-		return access.Actor{}, unknown
-	}
-	hash := sha256.Sum256([]byte(secret))
-	t.mu.Lock()
-	k, ok := t.by[hash]
-	t.mu.Unlock()
-	if ok && now.Sub(k.at) < tokenFresh {
-		return k.who, nil
-	}
-	who, err := ask(ctx, secret)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	switch {
-	case err == nil:
-		if len(t.by) >= mostTokens {
-			clear(t.by)
-		}
-		t.by[hash] = known{who, now}
-	case fault.Is(err, fault.Unknown):
-		delete(t.by, hash)
-	case ok && now.Sub(k.at) < tokenAway:
-		return k.who, nil
-	}
-	return who, err
-}
-
 // A ticket stands in the address of an event stream in the place of a secret. It ends with the hour after the next, so
 // that the address stays the same for an hour.
 const ticketHour = time.Hour
+
+// tokenMark stands before the hash of a token in a ticket, in the place of the id of a key: a ticket opens nothing any
+// more when that which it was given to ends.
+const tokenMark = "#"
 
 // ticketEnd is when a ticket ends that is given at a moment.
 func ticketEnd(now time.Time) int64 { return now.Truncate(ticketHour).Add(2 * ticketHour).Unix() }
 
 // ticket returns one for the events of the caller's environment.
 func (d *Door) ticket(c *caller) string {
-	id := ""
+	id := tokenMark + c.token
 	if c.key != nil {
 		id = c.key.ID
 	}
@@ -218,7 +204,7 @@ func (d *Door) sign(body string) string {
 }
 
 // byAddress reads the public key or the ticket in the address of a stream.
-func (d *Door) byAddress(r *http.Request, c *caller) *problem {
+func (d *Door) byAddress(w http.ResponseWriter, r *http.Request, c *caller) *problem {
 	q := r.URL.Query()
 	if key := q.Get("key"); strings.HasPrefix(key, "slwf_pub_") {
 		return d.byKey(key, c)
@@ -238,11 +224,20 @@ func (d *Door) byAddress(r *http.Request, c *caller) *problem {
 		return wrong
 	}
 	c.environment, c.until = parts[0], time.Unix(end, 0)
-	if parts[1] == "" {
+	hash, ofToken := strings.CutPrefix(parts[1], tokenMark)
+	if !ofToken {
+		if c.key = d.Flags.KeyByID(parts[1]); c.key == nil {
+			return wrong
+		}
 		return nil
 	}
-	if c.key = d.Flags.KeyByID(parts[1]); c.key == nil {
+	if d.TokenOf == nil {
 		return wrong
 	}
-	return nil
+	c.token = hash
+	who, p := d.holder(w, r, c, func(ctx context.Context) (access.Actor, error) { return d.TokenOf(ctx, hash) })
+	if p == nil && !who.May(access.ViewEnvironment, c.environment) {
+		return wrong
+	}
+	return p
 }

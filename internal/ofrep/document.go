@@ -46,6 +46,10 @@ func (d *Door) document(w http.ResponseWriter, r *http.Request, c *caller) {
 const (
 	maxReport = 1000
 	maxCount  = 1_000_000_000
+	// What can be counted with a public key, which everybody can read, in a second: by one address, and with the key.
+	// Twice as much may come at once.
+	publicFrom = 1000
+	publicAll  = 20_000
 )
 
 // usage takes what a program has counted by itself.
@@ -67,6 +71,9 @@ func (d *Door) usage(w http.ResponseWriter, r *http.Request, c *caller) {
 			"evaluations, exposures and errors."})
 		return
 	}
+	if c.public && !d.credible(w, c, in.Items) {
+		return
+	}
 	counted := 0
 	for _, item := range in.Items {
 		e := v.find(item.Flag, c.public)
@@ -86,6 +93,32 @@ func (d *Door) usage(w http.ResponseWriter, r *http.Request, c *caller) {
 	}
 	write(w, http.StatusOK, []byte(`{"counted":`+strconv.Itoa(counted)+`,"unknown":`+strconv.Itoa(len(in.Items)-counted)+
 		`}`))
+}
+
+// credible reports whether a report with a public key is one that a page may send; otherwise it answers. Anybody can
+// send one, so that it is only bounded how wrong the sums can become.
+func (d *Door) credible(w http.ResponseWriter, c *caller, items []api.FlagCount) bool {
+	sum := int64(0)
+	for _, item := range items {
+		if countable(item.Evaluations, item.Exposures, item.Errors) { // what is not is not counted
+			sum += item.Evaluations + item.Exposures + item.Errors
+		}
+	}
+	if sum > 2*publicFrom {
+		fail(w, http.StatusBadRequest, failure{Details: "A report with a public key counts to 2,000 at most."})
+		return false
+	}
+	wait := d.reports.of(c.address).TakeMany(c.now, publicFrom, sum)
+	if wait == 0 {
+		wait = c.key.Count.TakeMany(c.now, publicAll, sum)
+	}
+	if wait > 0 {
+		d.limited.Add(1)
+		retry(w, wait)
+		fail(w, http.StatusTooManyRequests, failure{Details: "Too much is reported with this key."})
+		return false
+	}
+	return true
 }
 
 func countable(numbers ...int64) bool {

@@ -11,9 +11,9 @@ package ofrep
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -39,6 +39,10 @@ type Options struct {
 	Flags *flagset.Keeper
 	// Token returns who acts by an API token; nil knows none.
 	Token func(context.Context, string) (access.Actor, error)
+	// TokenOf returns who acts by the API token with a hash: SHA-256, in hexadecimal.
+	TokenOf func(ctx context.Context, hash string) (access.Actor, error)
+	// Address returns where a request comes from, alike for all whom one person may be: that of the connection when nil.
+	Address func(*http.Request) string
 	// Secret signs the addresses of event streams. All nodes have the same.
 	Secret []byte
 	Log    *slog.Logger
@@ -48,6 +52,10 @@ type Options struct {
 	Rate float64
 	// Streams is how many event streams may be open: 20,000 when 0.
 	Streams int
+	// KeyStreams is how many of them may be open with one key: three quarters when 0.
+	KeyStreams int
+	// AddressStreams is how many of them may be open with public keys from one address: a twentieth when 0.
+	AddressStreams int
 	// Panicked counts a caught panic.
 	Panicked func()
 }
@@ -57,6 +65,8 @@ type Door struct {
 	Options
 	views   sync.Map // of *view by environment
 	tokens  tokens
+	askers  addresses // with public keys
+	reports addresses // likewise, of usage
 	hub     *hub
 	scratch sync.Pool
 	shards  atomic.Int64
@@ -75,6 +85,15 @@ func New(o Options) *Door {
 	if o.Streams == 0 {
 		o.Streams = 20_000
 	}
+	if o.KeyStreams == 0 {
+		o.KeyStreams = max(1, o.Streams*3/4)
+	}
+	if o.AddressStreams == 0 {
+		o.AddressStreams = max(1, o.Streams/20)
+	}
+	if o.Address == nil {
+		o.Address = peer
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -85,11 +104,23 @@ func New(o Options) *Door {
 		o.Panicked = func() {}
 	}
 	d := &Door{Options: o}
-	d.tokens.by = map[[sha256.Size]byte]known{}
+	d.tokens.by, d.tokens.wrong = map[string]known{}, map[string]time.Time{}
 	d.scratch.New = func() any { return &scratch{shard: int(d.shards.Add(1)) % flagset.Shards} }
 	d.hub = newHub(d)
 	o.Flags.OnChange(d.hub.changed)
 	return d
+}
+
+// tenth is the part of what one public key may ask that one address may.
+const tenth = 10
+
+// peer is the address of the connection.
+func peer(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 // Run tells open streams of changes, and that they are alive, until ctx ends.
@@ -104,7 +135,7 @@ type Numbers struct {
 // Numbers returns them.
 func (d *Door) Numbers() Numbers {
 	return Numbers{
-		d.evaluations.Load(), d.unchanged.Load(), d.refused.Load(), d.limited.Load(), int(d.hub.open.Load()),
+		d.evaluations.Load(), d.unchanged.Load(), d.refused.Load(), d.limited.Load(), d.hub.seats.open(),
 	}
 }
 

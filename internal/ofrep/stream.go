@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/slipwayhq/slipway/internal/access"
 )
 
 // How streams are served. A stream is a connection and nothing else: no goroutine waits behind it, so that ten thousand
@@ -25,7 +27,8 @@ const (
 	stall     = 20 * time.Millisecond
 	tries     = 3
 	helloTime = 5 * time.Second
-	swept     = time.Second // between two looks who has left: ten thousand who come back at once need the room
+	again     = 2 * time.Second // between two looks whether tokens still hold
+	swept     = time.Second     // between two looks who has left: ten thousand who come back at once need the room
 )
 
 // hub holds the open streams.
@@ -33,7 +36,7 @@ type hub struct {
 	d      *Door
 	parts  [writers]part
 	next   atomic.Int64
-	open   atomic.Int64
+	seats  seats
 	closed atomic.Bool
 }
 
@@ -52,6 +55,7 @@ type stream struct {
 	raw  syscall.RawConn // nil where there is none, as over TLS
 	seen int64           // generation that it was told of last
 	beat time.Time
+	lost atomic.Bool // its token does not hold any more
 }
 
 func newHub(d *Door) *hub {
@@ -84,6 +88,7 @@ func (h *hub) run(ctx context.Context) error {
 	for i := range h.parts {
 		all.Go(func() { h.parts[i].run(ctx, h) })
 	}
+	all.Go(func() { h.watch(ctx) })
 	all.Wait()
 	return nil
 }
@@ -125,7 +130,7 @@ func (p *part) pass(h *hub, now time.Time, end bool) {
 		}
 		if end || !s.mayGoOn(h.d, now) || sweep && s.gone() || !s.tell(v, now) {
 			delete(p.streams, s)
-			h.open.Add(-1)
+			h.seats.leave(&s.caller)
 			_ = s.conn.Close()
 		}
 	}
@@ -134,13 +139,62 @@ func (p *part) pass(h *hub, now time.Time, end bool) {
 // mayGoOn reports whether the stream's key still holds.
 func (s *stream) mayGoOn(d *Door, now time.Time) bool {
 	switch {
-	case s.key != nil && s.key.Ended(), !s.until.IsZero() && now.After(s.until):
+	case s.key != nil && s.key.Ended(), s.lost.Load(), !s.until.IsZero() && now.After(s.until):
 		return false
-	case s.key == nil && s.secret != "" && !now.Before(s.beat): // a token: asked again with every heartbeat
-		_, err := d.tokens.actor(d.Stop, d.Token, s.secret, now)
-		return err == nil
 	}
 	return true
+}
+
+// watch asks again and again whether the tokens of streams still hold. It does so beside those who write, who must not
+// wait for the store.
+func (h *hub) watch(ctx context.Context) {
+	tick := time.NewTicker(again)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.d.Stop.Done():
+			return
+		case <-tick.C:
+			h.recheck(ctx)
+		}
+	}
+}
+
+// recheck ends the streams of tokens that do not hold any more, or may not look where the stream is. While nobody can
+// say they go on, as what a token asks for does.
+func (h *hub) recheck(ctx context.Context) {
+	by := map[string][]*stream{}
+	for i := range h.parts {
+		p := &h.parts[i]
+		p.mu.Lock()
+		for s := range p.streams {
+			if s.token != "" && h.d.TokenOf != nil {
+				by[s.token] = append(by[s.token], s)
+			}
+		}
+		p.mu.Unlock()
+	}
+	ended := false
+	for hash, streams := range by {
+		limit, cancel := context.WithTimeout(ctx, again)
+		ask := func(ctx context.Context) (access.Actor, error) { return h.d.TokenOf(ctx, hash) }
+		who, wait, err := h.d.tokens.actor(limit, ask, hash, func() string { return "" }, time.Now())
+		cancel()
+		if wait > 0 || ctx.Err() != nil {
+			continue
+		}
+		for _, s := range streams {
+			if err != nil || !who.May(access.ViewEnvironment, s.environment) {
+				s.lost.Store(true)
+				ended = true
+			}
+		}
+	}
+	if ended {
+		h.changed("")
+	}
 }
 
 // gone reports whether the reader has closed the connection. It asks the system, and waits for nothing.
@@ -191,23 +245,27 @@ func (d *Door) events(w http.ResponseWriter, r *http.Request, c *caller) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		return
 	}
-	if d.hub.open.Add(1) > int64(d.Streams) || d.hub.closed.Load() {
-		d.hub.open.Add(-1)
-		retry(w, time.Duration(5+rand.IntN(25))*time.Second)
-		fail(w, http.StatusServiceUnavailable, failure{Details: "Too many event streams are open. Come back later."})
+	if d.hub.closed.Load() {
+		d.missing(w, "")
+		return
+	}
+	if p, wait := d.hub.seats.take(&d.Options, c); p != nil {
+		d.limited.Add(1)
+		retry(w, wait)
+		fail(w, p.status, p.failure)
 		return
 	}
 	hello := d.hello(w.Header(), v, c, r.Header.Get("Last-Event-ID"))
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		d.hub.open.Add(-1)
+		d.hub.seats.leave(c)
 		fail(w, http.StatusNotImplemented, failure{Details: "Event streams need HTTP/1.1."})
 		return
 	}
 	_ = conn.SetReadDeadline(time.Time{})
 	_ = conn.SetWriteDeadline(time.Now().Add(helloTime))
 	if _, err := conn.Write(hello); err != nil {
-		d.hub.open.Add(-1)
+		d.hub.seats.leave(c)
 		_ = conn.Close()
 		return
 	}

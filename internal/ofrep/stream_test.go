@@ -70,7 +70,7 @@ func TestStreamsTellOfChanges(t *testing.T) {
 }
 
 func TestStreamsThatMayNot(t *testing.T) {
-	w := newWorld(t, func(o *ofrep.Options) { o.Streams = 2 })
+	w := newWorld(t, func(o *ofrep.Options) { o.Streams, o.KeyStreams, o.AddressStreams = 2, 2, 2 })
 	ticket := w.list(w.bulk(w.server, "{}")).EventStreams[0].Endpoint.RequestURI
 	for _, path := range []string{
 		"/flags/v1/events", "/flags/v1/events?ticket=", "/flags/v1/events?ticket=a.b", ticket + "x",

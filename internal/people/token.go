@@ -24,9 +24,14 @@ func (p *People) FromToken(ctx context.Context, secret string) (access.Actor, er
 	if err := credential.CheckToken(secret); err != nil {
 		return access.Actor{}, err
 	}
+	return p.FromTokenHash(ctx, credential.Hash(secret))
+}
+
+// FromTokenHash returns who acts by the token with a hash, as FromToken does for what proved itself before.
+func (p *People) FromTokenHash(ctx context.Context, hash string) (access.Actor, error) {
 	refused := fault.New(fault.Unknown, "token_invalid",
 		"The token is not valid any more: it is unknown, revoked or expired.")
-	t, err := p.DB.TokenByHash(ctx, credential.Hash(secret))
+	t, err := p.DB.TokenByHash(ctx, hash)
 	if fault.Is(err, fault.NotFound) {
 		return access.Actor{}, refused
 	} else if err != nil {

@@ -137,17 +137,25 @@ func secureHeaders(h http.Header, id string, secure bool) {
 
 // client finds out where r comes from. X-Forwarded-For is read from its end for as
 // long as the one who wrote it is a known proxy.
-func (s *Server) client(r *http.Request) client {
+func (s *Server) client(r *http.Request) client { return clientBehind(s.Proxies, r) }
+
+// AddressBehind returns where a request comes from when these proxies are believed. All of whom one person may be are
+// alike, so that it can be counted by.
+func AddressBehind(proxies []netip.Prefix, r *http.Request) string {
+	return clientKey(clientBehind(proxies, r).address)
+}
+
+func clientBehind(proxies []netip.Prefix, r *http.Request) client {
 	c := client{address: r.RemoteAddr, secure: r.TLS != nil}
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		c.address = host
 	}
-	if !s.isProxy(c.address) {
+	if !isProxy(proxies, c.address) {
 		return c
 	}
 	c.secure = c.secure || r.Header.Get("X-Forwarded-Proto") == "https"
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && s.isProxy(c.address); i-- {
+	for i := len(hops) - 1; i >= 0 && isProxy(proxies, c.address); i-- {
 		a, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {
 			break
@@ -157,12 +165,12 @@ func (s *Server) client(r *http.Request) client {
 	return c
 }
 
-func (s *Server) isProxy(address string) bool {
+func isProxy(proxies []netip.Prefix, address string) bool {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
 		return false
 	}
-	for _, p := range s.Proxies {
+	for _, p := range proxies {
 		if p.Contains(a.Unmap()) {
 			return true
 		}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -60,7 +61,7 @@ func start(b *testing.B, flags, listed int) *station {
 		b.Fatalf("%v\n%s", err, out)
 	}
 	cmd := exec.Command(bin, "up", "--strategy", file, "--database-url", database, "--listen", "127.0.0.1:0",
-		"--edge-listen", "127.0.0.1:0", "--log-level", "warn")
+		"--edge-listen", "127.0.0.1:0", "--log-level", "warn", "--trusted-proxy", "127.0.0.1")
 	out, err := cmd.StdoutPipe()
 	s.ok(err)
 	cmd.Stderr = cmd.Stdout
@@ -400,19 +401,21 @@ func (s *station) gather(n int) (c *crowd, took time.Duration, again int64) {
 	return c, time.Since(began), retries.Load()
 }
 
-// arrive asks for all flags and opens a stream.
+// arrive asks for all flags and opens a stream, each time from another address, as through a proxy.
 func (s *station) arrive() (net.Conn, *bufio.Reader, error) {
 	conn, err := net.Dial("tcp", s.address)
 	if err != nil {
 		return nil, nil, err
 	}
 	in := bufio.NewReaderSize(conn, 4096)
-	_, err = conn.Write(s.request(http.MethodPost, "/ofrep/v1/evaluate/flags", "{}", "Authorization", "Bearer "+s.public))
+	from := fmt.Sprintf("10.%d.%d.%d", rand.IntN(256), rand.IntN(256), rand.IntN(256))
+	_, err = conn.Write(s.request(http.MethodPost, "/ofrep/v1/evaluate/flags", "{}", "Authorization", "Bearer "+s.public,
+		"X-Forwarded-For", from))
 	if err == nil {
 		_, _, err = answer(in)
 	}
 	if err == nil {
-		_, err = conn.Write(s.request(http.MethodGet, "/flags/v1/events?key="+s.public, ""))
+		_, err = conn.Write(s.request(http.MethodGet, "/flags/v1/events?key="+s.public, "", "X-Forwarded-For", from))
 	}
 	first := ""
 	for err == nil && !strings.HasPrefix(first, "data: ") {
