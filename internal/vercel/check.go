@@ -1,0 +1,196 @@
+package vercel
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+// Check is what a project's deployments must pass before something happens.
+type Check struct {
+	ID       string   `json:"id,omitempty"`
+	Name     string   `json:"name"`
+	Requires string   `json:"requires,omitempty"` // none, build-ready or deployment-url
+	Blocks   string   `json:"blocks,omitempty"`   // deployment-promotion, deployment-alias …
+	Targets  []string `json:"targets,omitempty"`
+	Source   *struct {
+		Kind      string `json:"kind"`
+		WebhookID string `json:"webhookId,omitempty"`
+	} `json:"source,omitempty"`
+	Timeout int  `json:"timeout,omitempty"` // seconds
+	Again   bool `json:"isRerequestable,omitempty"`
+}
+
+// Checks returns a project's checks.
+func (c *Client) Checks(ctx context.Context, project string) ([]Check, error) {
+	var out struct {
+		Checks []Check `json:"checks"`
+	}
+	_, err := c.do(ctx, call{do: "list checks", right: "Project: checks", method: http.MethodGet,
+		path: "/v2/projects/" + seg(project) + "/checks"}, &out)
+	return out.Checks, err
+}
+
+// CreateCheck makes a check. Look for it first: Vercel would make another.
+func (c *Client) CreateCheck(ctx context.Context, project string, k Check) (Check, error) {
+	var out Check
+	_, err := c.do(ctx, call{do: "create a check", right: "Project: checks", method: http.MethodPost,
+		path: "/v2/projects/" + seg(project) + "/checks", body: k}, &out)
+	if err == nil && out.ID == "" {
+		err = lacks("the check", "its id")
+	}
+	return out, err
+}
+
+// The conclusions of a run that Slipway gives.
+const (
+	Succeeded = "succeeded"
+	Failing   = "failed"
+)
+
+// Run is a check of one deployment.
+type Run struct {
+	ID         string `json:"id"`
+	CheckID    string `json:"checkId"`
+	Name       string `json:"name"`
+	Blocks     string `json:"blocks"`
+	Status     string `json:"status"`     // queued, running or completed
+	Conclusion string `json:"conclusion"` // succeeded, failed, neutral, skipped, canceled or timeout
+	Text       string `json:"conclusionText"`
+}
+
+// Runs returns the checks of a deployment.
+func (c *Client) Runs(ctx context.Context, deployment string) ([]Run, error) {
+	var out struct {
+		Runs []Run `json:"runs"`
+	}
+	_, err := c.do(ctx, call{do: "list the checks of a deployment", right: "Deployment: checks", method: http.MethodGet,
+		path: "/v2/deployments/" + seg(deployment) + "/check-runs"}, &out)
+	return out.Runs, err
+}
+
+// CreateRun begins a check of a deployment.
+func (c *Client) CreateRun(ctx context.Context, deployment, check string) (Run, error) {
+	var out Run
+	_, err := c.do(ctx, call{do: "begin a check of a deployment", right: "Deployment: checks", method: http.MethodPost,
+		path: "/v2/deployments/" + seg(deployment) + "/check-runs", body: map[string]string{"checkId": check}}, &out)
+	if err == nil && out.ID == "" {
+		err = lacks("the run of a check", "its id")
+	}
+	return out, err
+}
+
+// Conclude ends a run with what was found.
+func (c *Client) Conclude(ctx context.Context, deployment, run, conclusion, text, externalID, address string) error {
+	body := map[string]any{"status": "completed", "conclusion": conclusion, "conclusionText": text}
+	if externalID != "" {
+		body["externalId"] = externalID
+	}
+	if address != "" {
+		body["externalUrl"] = address
+	}
+	_, err := c.do(ctx, call{do: "conclude a check of a deployment", right: "Deployment: checks", method: http.MethodPatch,
+		path: "/v2/deployments/" + seg(deployment) + "/check-runs/" + seg(run), body: body, safe: true}, nil)
+	return err
+}
+
+// Hook is a webhook of an account. Secret is told once, when it is made.
+type Hook struct {
+	ID       string   `json:"id,omitempty"`
+	URL      string   `json:"url"`
+	Events   []string `json:"events"`
+	Projects []string `json:"projectIds,omitempty"`
+	Secret   string   `json:"secret,omitempty"`
+}
+
+// Hooks returns the webhooks that there are.
+func (c *Client) Hooks(ctx context.Context) ([]Hook, error) {
+	var out []Hook
+	_, err := c.do(ctx, call{do: "list webhooks", right: "Webhook: read", method: http.MethodGet,
+		path: "/v1/webhooks"}, &out)
+	return out, err
+}
+
+// CreateHook makes a webhook. Look for it first.
+func (c *Client) CreateHook(ctx context.Context, h Hook) (Hook, error) {
+	var out Hook
+	_, err := c.do(ctx, call{do: "create a webhook", right: "Webhook: create", method: http.MethodPost,
+		path: "/v1/webhooks", body: h}, &out)
+	if err == nil && (out.ID == "" || out.Secret == "") {
+		err = lacks("the webhook", "its id or secret")
+	}
+	return out, err
+}
+
+// DropHook deletes a webhook; one that is not there is no fault.
+func (c *Client) DropHook(ctx context.Context, id string) error {
+	_, err := c.do(ctx, call{do: "delete a webhook", right: "Webhook: delete", method: http.MethodDelete,
+		path: "/v1/webhooks/" + seg(id), safe: true}, nil)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// Drain has Vercel deliver what it logs.
+type Drain struct {
+	ID       string                       `json:"id,omitempty"`
+	Name     string                       `json:"name"`
+	Projects string                       `json:"projects,omitempty"` // all or some
+	IDs      []string                     `json:"projectIds,omitempty"`
+	Schemas  map[string]map[string]string `json:"schemas"`
+	Delivery Delivery                     `json:"delivery"`
+	Sampling []Sampling                   `json:"sampling,omitempty"`
+	Source   map[string]string            `json:"source,omitempty"`
+	Status   string                       `json:"status,omitempty"`
+	Disabled string                       `json:"disabledReason,omitempty"`
+}
+
+// Delivery is where a drain delivers to.
+type Delivery struct {
+	Type        string            `json:"type"` // http or otlphttp
+	Endpoint    any               `json:"endpoint"`
+	Encoding    string            `json:"encoding,omitempty"`
+	Compression string            `json:"compression,omitempty"`
+	Headers     map[string]string `json:"headers,omitempty"`
+	Secret      string            `json:"secret,omitempty"`
+}
+
+// Sampling says which part of the records a drain delivers.
+type Sampling struct {
+	Type string  `json:"type"`
+	Rate float64 `json:"rate"`
+	Env  string  `json:"env,omitempty"`
+	Path string  `json:"requestPath,omitempty"`
+}
+
+// Drains returns the drains that there are.
+func (c *Client) Drains(ctx context.Context) ([]Drain, error) {
+	var out struct {
+		Drains []Drain `json:"drains"`
+	}
+	_, err := c.do(ctx, call{do: "list drains", right: "Drain: read", method: http.MethodGet, path: "/v1/drains"}, &out)
+	return out.Drains, err
+}
+
+// CreateDrain makes a drain. Look for it first.
+func (c *Client) CreateDrain(ctx context.Context, d Drain) (Drain, error) {
+	var out Drain
+	_, err := c.do(ctx, call{do: "create a drain", right: "Drain: create", method: http.MethodPost, path: "/v1/drains",
+		body: d}, &out)
+	if err == nil && out.ID == "" {
+		err = lacks("the drain", "its id")
+	}
+	return out, err
+}
+
+// DropDrain deletes a drain; one that is not there is no fault.
+func (c *Client) DropDrain(ctx context.Context, id string) error {
+	_, err := c.do(ctx, call{do: "delete a drain", right: "Drain: delete", method: http.MethodDelete,
+		path: "/v1/drains/" + seg(id), safe: true}, nil)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}

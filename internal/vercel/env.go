@@ -1,0 +1,102 @@
+package vercel
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+// Variable is an environment variable of a project. Value is empty where Vercel never tells it again.
+type Variable struct {
+	ID         string   `json:"id,omitempty"`
+	Type       string   `json:"type"` // system, encrypted, plain or sensitive
+	Key        string   `json:"key"`
+	Value      string   `json:"value"`
+	Target     []string `json:"target,omitempty"`
+	GitBranch  string   `json:"gitBranch,omitempty"`
+	Custom     []string `json:"customEnvironmentIds,omitempty"`
+	Comment    string   `json:"comment,omitempty"`
+	Visibility string   `json:"visibility,omitempty"` // secret for a sensitive one
+	UpdatedAt  float64  `json:"updatedAt,omitempty"`
+}
+
+// Env returns a project's variables; with their values where decrypt is set and Vercel tells them.
+func (c *Client) Env(ctx context.Context, project string, decrypt bool) ([]Variable, error) {
+	query := url.Values{}
+	if decrypt {
+		query.Set("decrypt", "true")
+	}
+	var out struct {
+		Envs       []Variable `json:"envs"`
+		Pagination pagination `json:"pagination"`
+	}
+	var all []Variable
+	for {
+		out.Envs, out.Pagination = nil, pagination{}
+		_, err := c.do(ctx, call{do: "list environment variables", right: "Project: environment variables",
+			method: http.MethodGet, path: "/v10/projects/" + seg(project) + "/env", query: query}, &out)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out.Envs...)
+		if out.Pagination.Next == nil || len(out.Envs) == 0 {
+			return all, nil
+		}
+		query.Set("until", out.Pagination.next())
+	}
+}
+
+// SetEnv creates variables, and changes those that are there when upsert is set. Some may fail where others are
+// written: the fault names each.
+func (c *Client) SetEnv(ctx context.Context, project string, upsert bool, list ...Variable) error {
+	query := url.Values{}
+	if upsert {
+		query.Set("upsert", "true")
+	}
+	var body any = list
+	if len(list) == 1 {
+		body = list[0]
+	}
+	var out struct {
+		Failed []struct {
+			Error struct {
+				Code    string `json:"code"`
+				Message string `json:"message"`
+				Key     string `json:"key"`
+			} `json:"error"`
+		} `json:"failed"`
+	}
+	_, err := c.do(ctx, call{do: "write environment variables", right: "Project: environment variables",
+		method: http.MethodPost, path: "/v10/projects/" + seg(project) + "/env", query: query, body: body, safe: upsert,
+	}, &out)
+	if err != nil || len(out.Failed) == 0 {
+		return err
+	}
+	var not []string
+	for _, f := range out.Failed {
+		not = append(not, fmt.Sprintf("%s (%s)", clean(f.Error.Key, ""), clean(or(f.Error.Code, f.Error.Message), "")))
+	}
+	return fault.New(fault.Refused, "vercel_env", "Vercel did not take %s; the others are written.",
+		strings.Join(not, ", "))
+}
+
+// EditEnv changes a variable.
+func (c *Client) EditEnv(ctx context.Context, project, id string, v Variable) error {
+	_, err := c.do(ctx, call{do: "change an environment variable", right: "Project: environment variables",
+		method: http.MethodPatch, path: "/v9/projects/" + seg(project) + "/env/" + seg(id), body: v, safe: true}, nil)
+	return err
+}
+
+// DropEnv deletes a variable; one that is not there is no fault.
+func (c *Client) DropEnv(ctx context.Context, project, id string) error {
+	_, err := c.do(ctx, call{do: "delete an environment variable", right: "Project: environment variables",
+		method: http.MethodDelete, path: "/v10/projects/" + seg(project) + "/env/" + seg(id), safe: true}, nil)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,204 @@
+package vercel
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+// Limits keeps what nodes tell each other of Vercel's limits, which count by team and not by node.
+type Limits interface {
+	// Until says until when calls of this kind must wait; the zero time when they need not.
+	Until(ctx context.Context, kind string) (time.Time, error)
+	// Hold has calls of this kind wait.
+	Hold(ctx context.Context, kind string, until time.Time) error
+	// Spend takes one of the limit that a day has, and says how many are left; -1 when none was.
+	Spend(ctx context.Context, kind, day string, limit int) (int, error)
+}
+
+type limits struct {
+	mu    sync.Mutex
+	until map[string]time.Time
+	spent map[string]map[string]int
+}
+
+// NewLimits returns limits that are shared within one process.
+func NewLimits() Limits {
+	return &limits{until: map[string]time.Time{}, spent: map[string]map[string]int{}}
+}
+
+func (l *limits) Until(_ context.Context, kind string) (time.Time, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.until[kind], nil
+}
+
+func (l *limits) Hold(_ context.Context, kind string, until time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if until.After(l.until[kind]) {
+		l.until[kind] = until
+	}
+	return nil
+}
+
+func (l *limits) Spend(_ context.Context, kind, day string, limit int) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.spent[kind][day]
+	if n >= limit {
+		return -1, nil
+	}
+	l.spent[kind] = map[string]int{day: n + 1} // yesterday is of no interest
+	return limit - n - 1, nil
+}
+
+// kind names the limit that a call counts for.
+func (c *Client) kind(k call) string { return or(c.o.Team, "account") + ": " + k.do }
+
+// reserve is the kind that calls wait for which take nothing back.
+const reserve = " (reserve)"
+
+// mayCall waits for a limit that is almost over, and refuses the call when one lasts or when Vercel is left alone.
+func (c *Client) mayCall(ctx context.Context, k call) error {
+	if urgent(ctx) {
+		return nil
+	}
+	now := c.o.Now()
+	for _, kind := range []string{c.kind(k), c.kind(k) + reserve} {
+		until, err := c.o.Limits.Until(ctx, kind)
+		if err != nil || !until.After(now) {
+			continue // who can't tell of a limit does not stop a call: Vercel will say so itself
+		}
+		if until.Sub(now) > patience || !rest(ctx, until.Sub(now)) {
+			r := &Refusal{Status: http.StatusTooManyRequests, Code: "held", Until: until}
+			return fault.Wrap(r, fault.Limited, "vercel_limited",
+				"Vercel's limit is reached: asked to %s. It goes on at %s UTC.", k.do, until.UTC().Format(time.TimeOnly))
+		}
+	}
+	if until, ok := c.breaker.may(now); !ok {
+		return fault.New(fault.Unavailable, "vercel_resting",
+			"Vercel did not answer lately and is left alone until %s UTC: wanted to %s.", until.UTC().Format(time.TimeOnly),
+			k.do)
+	}
+	return nil
+}
+
+// note reads the limits out of an answer and tells the other nodes. It returns when to ask again, for a refused call.
+func (c *Client) note(ctx context.Context, k call, a *http.Response) time.Time {
+	ctx = context.WithoutCancel(ctx)
+	now := c.o.Now()
+	h := a.Header
+	remaining, known := number(h.Get("X-RateLimit-Remaining"))
+	limit, _ := number(h.Get("X-RateLimit-Limit"))
+	var reset time.Time
+	if at, ok := number(h.Get("X-RateLimit-Reset")); ok {
+		reset = time.Unix(at, 0)
+	}
+	if a.StatusCode == http.StatusTooManyRequests || a.StatusCode == http.StatusServiceUnavailable {
+		until := after(h.Get("Retry-After"), now)
+		if until.IsZero() && a.StatusCode == http.StatusTooManyRequests {
+			if until = reset; !until.After(now) {
+				until = now.Add(time.Minute)
+			}
+		}
+		if !until.IsZero() {
+			until = earlier(until, now.Add(time.Hour)) // nobody is locked out by a header
+			_ = c.o.Limits.Hold(ctx, c.kind(k), until)
+		}
+		return until
+	}
+	if known && reset.After(now) && remaining <= limit/10 {
+		kind := c.kind(k)
+		if remaining > 0 {
+			kind += reserve
+		}
+		_ = c.o.Limits.Hold(ctx, kind, earlier(reset, now.Add(time.Hour)))
+	}
+	return time.Time{}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func number(s string) (int64, bool) {
+	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+	return n, err == nil
+}
+
+// after reads Retry-After: seconds, or a date.
+func after(s string, now time.Time) time.Time {
+	if n, ok := number(s); ok && n >= 0 {
+		return now.Add(time.Duration(min(n, 86400)) * time.Second)
+	}
+	if at, err := http.ParseTime(s); err == nil {
+		return at
+	}
+	return time.Time{}
+}
+
+// Spend takes one of a day's budget of writes and refuses when none is left. What takes something back is never
+// refused: the budget keeps Slipway from using up what Vercel grants, and that is not the moment for it.
+func (c *Client) Spend(ctx context.Context, what string, limit int) error {
+	day := c.o.Now().UTC().Format(time.DateOnly)
+	left, err := c.o.Limits.Spend(ctx, or(c.o.Team, "account")+": "+what, day, limit)
+	if err != nil || left >= 0 || urgent(ctx) {
+		return err
+	}
+	return fault.New(fault.Limited, "vercel_budget",
+		"Today's %d writes of %s are used up: it goes on tomorrow. Going back is still possible.", limit, what)
+}
+
+// breaker leaves Vercel alone after it has failed several times in a row.
+type breaker struct {
+	mu    sync.Mutex
+	fails int
+	until time.Time
+}
+
+const (
+	breakAfter = 5
+	restFirst  = 5 * time.Second
+	restMost   = time.Minute
+)
+
+// may reports whether a call may be made. One call goes through after each rest.
+func (b *breaker) may(now time.Time) (time.Time, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fails < breakAfter {
+		return time.Time{}, true
+	}
+	if now.Before(b.until) {
+		return b.until, false
+	}
+	b.until = now.Add(restFirst) // the others wait for what this one finds
+	return time.Time{}, true
+}
+
+// failed counts a failure, unless the caller gave up by itself.
+func (b *breaker) failed(ctx context.Context, now time.Time) {
+	if context.Cause(ctx) == context.Canceled {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fails++; b.fails >= breakAfter {
+		b.until = now.Add(min(restFirst<<min(b.fails-breakAfter, 5), restMost))
+	}
+}
+
+func (b *breaker) worked() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fails = 0
+}

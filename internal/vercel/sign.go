@@ -1,0 +1,108 @@
+package vercel
+
+import (
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // it is the signature that Vercel makes
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+// SignatureHeader is where Vercel signs what it sends.
+const SignatureHeader = "X-Vercel-Signature"
+
+// Signature is how Vercel signs a body with a secret.
+func Signature(body []byte, secret string) string {
+	m := hmac.New(sha1.New, []byte(secret))
+	_, _ = m.Write(body)
+	return hex.EncodeToString(m.Sum(nil))
+}
+
+// Signed reports whether the signature is of the body, by one of the secrets: there are two while one is being
+// changed. An empty secret signs nothing.
+func Signed(body []byte, signature string, secrets ...string) bool {
+	got, err := hex.DecodeString(strings.TrimSpace(signature))
+	ok := false
+	for _, s := range secrets {
+		m := hmac.New(sha1.New, []byte(s))
+		_, _ = m.Write(body)
+		same := hmac.Equal(m.Sum(nil), got)
+		ok = ok || same && s != ""
+	}
+	return ok && err == nil
+}
+
+// Event is what a webhook tells.
+type Event struct {
+	ID      string // of the delivery: the same one may come twice
+	Type    string // such as deployment.promoted
+	Created time.Time
+	Project string
+	User    string
+	Team    string
+	// Deployments that the event is about: the deployment's own, or where a rollback leads.
+	Deployment string
+	From       string // deployment that a rollback leaves
+	Canary     string // of a rolling release
+	Target     string // production, staging or empty
+}
+
+// DecodeEvent reads a webhook's body. What is missing is empty: an event only says where to look.
+func DecodeEvent(body []byte) (Event, error) {
+	type id struct {
+		ID string `json:"id"`
+	}
+	var w struct {
+		ID        string  `json:"id"`
+		Type      string  `json:"type"`
+		CreatedAt float64 `json:"createdAt"`
+		Payload   struct {
+			Deployment     id      `json:"deployment"`
+			Project        id      `json:"project"`
+			ProjectID      string  `json:"projectId"`
+			User           id      `json:"user"`
+			Team           id      `json:"team"`
+			Target         *string `json:"target"`
+			From           string  `json:"fromDeploymentId"`
+			To             string  `json:"toDeploymentId"`
+			RollingRelease struct {
+				Default struct {
+					Canary string `json:"targetDeploymentId"`
+				} `json:"default"`
+			} `json:"rollingRelease"`
+		} `json:"payload"`
+	}
+	if err := json.Unmarshal(body, &w); err != nil || w.ID == "" || w.Type == "" {
+		return Event{}, fault.Wrap(err, fault.Invalid, "vercel_event",
+			"This is no event of Vercel's: id and type are needed.")
+	}
+	p := w.Payload
+	e := Event{ID: w.ID, Type: w.Type, Created: millis(w.CreatedAt), Project: or(p.Project.ID, p.ProjectID),
+		User: p.User.ID, Team: p.Team.ID, Deployment: or(p.Deployment.ID, p.To), From: p.From,
+		Canary: p.RollingRelease.Default.Canary}
+	if p.Target != nil {
+		e.Target = *p.Target
+	}
+	return e, nil
+}
+
+// ReadSigned reads at most limit bytes of a request and checks who signed them, before anything else is done with
+// them.
+func ReadSigned(r *http.Request, limit int64, secrets ...string) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	switch {
+	case err != nil:
+		return nil, fault.Wrap(err, fault.Invalid, "vercel_body", "The request ended early.")
+	case int64(len(body)) > limit:
+		return nil, fault.New(fault.Invalid, "vercel_body", "The request is larger than %d bytes.", limit)
+	case !Signed(body, r.Header.Get(SignatureHeader), secrets...):
+		return nil, fault.New(fault.Unknown, "vercel_signature",
+			"The signature is not of the secret that Slipway knows: compare the secret on Vercel with the one here.")
+	}
+	return body, nil
+}
