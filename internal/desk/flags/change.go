@@ -23,15 +23,10 @@ func (d *Desk) order(
 	}
 	missing := access.EditFlag
 	how.Allow = func(out writer.Outcome) error {
-		if out.Switches() || o.Kind == writer.On || o.Kind == writer.Off {
-			missing = access.SwitchFlag
-			if err := who.Check(access.SwitchFlag, o.Environment); err != nil {
+		for _, missing = range o.Needs(out) {
+			if err := who.Check(missing, o.Environment); err != nil {
 				return err
 			}
-		}
-		if out.Edits() || o.Kind != writer.On && o.Kind != writer.Off {
-			missing = access.EditFlag
-			return who.Check(access.EditFlag, o.Environment)
 		}
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/access"
@@ -253,10 +254,12 @@ func (w *Writer) due(ctx context.Context, tx *store.Tx, d *flag.Draft) (time.Tim
 	if wait || d.At.After(tx.Now()) {
 		return d.At, tx.UpdateFlagDraft(ctx, d) // it may have been approved just now
 	}
-	who := access.Actor{ID: d.Actor, User: d.User, Name: d.Name}
-	if d.Segment != "" {
+	who, err := w.author(ctx, tx, *d)
+	switch {
+	case err != nil:
+	case d.Segment != "":
 		err = w.makeSegment(ctx, tx, who, *d)
-	} else {
+	default:
 		err = w.make(ctx, tx, who, *d)
 	}
 	switch k := fault.KindOf(err); k {
@@ -267,8 +270,9 @@ func (w *Writer) due(ctx context.Context, tx *store.Tx, d *flag.Draft) (time.Tim
 		}
 		return time.Time{}, w.append(ctx, tx, w.by(who, "release.flag", d.Environment, d.Release,
 			fmt.Sprintf("After its success in %s: %s", d.Environment, d.Sentence), map[string]any{"draft": d.ID}))
-	case fault.Conflict, fault.Refused, fault.Invalid, fault.NotFound:
-		return time.Time{}, w.end(ctx, tx, slipway(), d, flag.Failed, fault.MessageOf(err))
+	case fault.Conflict, fault.Refused, fault.Invalid, fault.NotFound, fault.Denied:
+		return time.Time{}, w.end(ctx, tx, slipway(), d, flag.Failed,
+			strings.TrimSuffix(fault.MessageOf(err), "."))
 	}
 	return time.Time{}, err
 }
@@ -300,6 +304,11 @@ func (w *Writer) make(ctx context.Context, tx *store.Tx, who access.Actor, d fla
 	}
 	if err := permits(o, out); err != nil {
 		return err
+	}
+	for _, p := range o.Needs(out) {
+		if err := who.Check(p, d.Environment); err != nil {
+			return err
+		}
 	}
 	if d.Request == "" && w.holds(out, d.Environment) { // it was none, or nobody had to be asked, when it was scheduled
 		return fault.New(fault.Refused, "approval_needed", "it needs approval by now: propose it again")

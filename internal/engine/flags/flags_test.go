@@ -43,7 +43,14 @@ func each(t *testing.T, text string, test func(t *testing.T, w *world)) {
 
 func newWorld(t *testing.T, db *store.DB, text string) *world {
 	t.Helper()
-	return &world{writer(t, db, text), t, t.Context()}
+	w := &world{writer(t, db, text), t, t.Context()}
+	w.ok(db.Write(w.ctx, func(tx *store.Tx) error { // who asks for a change must be somebody when it is made
+		if _, err := tx.User(w.ctx, ada().User); !fault.Is(err, fault.NotFound) {
+			return err // in another world on the same store
+		}
+		return tx.InsertUser(w.ctx, &store.User{ID: ada().User, Name: "ada", Roles: []string{"admin"}, Created: tx.Now()})
+	}))
+	return w
 }
 
 func writer(t testing.TB, db *store.DB, text string) *flags.Writer {

@@ -202,6 +202,9 @@ func (w *Writer) makeSegment(ctx context.Context, tx *store.Tx, who access.Actor
 	if err := json.Unmarshal(d.Order, &o); err != nil {
 		return fmt.Errorf("read the order of %s: %w", d.ID, err)
 	}
+	if err := who.Check(access.EditFlag, d.Environment); err != nil {
+		return err
+	}
 	_, err := w.doSegment(ctx, tx, who, o)
 	return err
 }
