@@ -31,12 +31,18 @@ func TestAChangeIsNotMadeForWhoMayNotAnyMore(t *testing.T) {
 		state   flag.DraftState
 		why     string
 	}{
-		"all as it was":         {change: nothing, state: flag.Applied},
-		"a segment":             {change: nothing, segment: true, state: flag.Applied},
-		"a token":               {change: nothing, token: "ci", state: flag.Applied},
-		"disabled":              {change: user(func(u *store.User) { u.Disabled = true }), state: flag.Failed, why: "no access any more"},
-		"without the role":      {change: user(func(u *store.User) { u.Roles = nil }), state: flag.Failed, why: "flag:switch"},
-		"a segment, no role":    {change: user(func(u *store.User) { u.Roles = nil }), segment: true, state: flag.Failed, why: "flag:edit"},
+		"all as it was": {change: nothing, state: flag.Applied},
+		"a segment":     {change: nothing, segment: true, state: flag.Applied},
+		"a token":       {change: nothing, token: "ci", state: flag.Applied},
+		"disabled": {
+			change: user(func(u *store.User) { u.Disabled = true }), state: flag.Failed, why: "no access any more",
+		},
+		"without the role": {
+			change: user(func(u *store.User) { u.Roles = nil }), state: flag.Failed, why: "flag:switch",
+		},
+		"a segment, no role": {
+			change: user(func(u *store.User) { u.Roles = nil }), segment: true, state: flag.Failed, why: "flag:edit",
+		},
 		"a token of somebody":   {change: nothing, token: "none", state: flag.Failed, why: "no access any more"},
 		"a token without scope": {change: nothing, token: "narrow", state: flag.Failed, why: "flag:switch"},
 		"a revoked token": {change: func(w *world, tx *store.Tx) error {

@@ -150,3 +150,31 @@ func TestAFlagIsTurnedOffWhateverElseIsWrongWithIt(t *testing.T) {
 		}
 	})
 }
+
+func TestAFlagThatIsOnIsNotShownToPagesWithoutApproval(t *testing.T) {
+	each(t, asking, func(t *testing.T, w *world) {
+		w.create("checkout")
+		show := func(yes bool) error {
+			_, err := w.Change(w.ctx, ada(), "checkout", 0, func(f *flag.Flag) { f.Client = yes })
+			return err
+		}
+		w.done(flags.Order{Kind: flags.On, Flag: "checkout", Environment: "staging"})
+		w.ok(show(true)) // nobody is asked there
+		w.ok(show(false))
+		_, err := w.Do(w.ctx, ada(), flags.Order{Kind: flags.On, Flag: "checkout", Environment: "production"}, flags.How{})
+		w.ok(err)
+		w.refused(show(true), fault.Refused, "approval_needed") // people look at a proposal that is for servers
+		later := newWorld(t, w.DB, plain)
+		later.done(flags.Order{Kind: flags.On, Flag: "checkout", Environment: "production"})
+		w.refused(show(true), fault.Refused, "approval_needed")
+		w.ok(w.DB.Write(w.ctx, func(tx *store.Tx) error {
+			f, err := tx.Flag(w.ctx, "shop", "checkout")
+			if err != nil {
+				return err
+			}
+			f.Client = true
+			return tx.UpdateFlag(w.ctx, &f)
+		}))
+		w.ok(show(false)) // hiding it is always possible
+	})
+}

@@ -21,7 +21,8 @@ func (w *Writer) unasked(ctx context.Context, tx *store.Tx, before, after flag.F
 			other = append(other, v.Name)
 		}
 	}
-	if before.Bucketing == after.Bucketing && len(other) == 0 {
+	shows := after.Client && !before.Client // to everybody who reads a page's key; hiding it is always possible
+	if before.Bucketing == after.Bucketing && len(other) == 0 && !shows {
 		return nil
 	}
 	configs, err := tx.FlagConfigs(ctx, w.app(), before.Key)
@@ -31,6 +32,11 @@ func (w *Writer) unasked(ctx context.Context, tx *store.Tx, before, after flag.F
 	for _, c := range configs {
 		if len(w.asks(c.Environment)) == 0 {
 			continue
+		}
+		if c.On && shows {
+			return fault.New(fault.Refused, "approval_needed",
+				"%s is on in %s, where changes need approval: turn it off, let clients evaluate it, and propose to turn it on.",
+				c.Flag, c.Environment)
 		}
 		if c.On || slices.Contains(other, c.Off) {
 			return fault.New(fault.Refused, "approval_needed",
