@@ -32,7 +32,8 @@ func (w *Writer) author(ctx context.Context, tx *store.Tx, d flag.Draft) (access
 		who.Grants = access.Everything()
 		return who, nil
 	}
-	gone := fault.New(fault.Denied, "author_gone", "%s has no access any more: somebody who has can ask for it again", d.Name)
+	gone := fault.New(fault.Denied, "author_gone",
+		"%s has no access any more: somebody who has can ask for it again", d.Name)
 	u, err := tx.User(ctx, d.User)
 	if fault.Is(err, fault.NotFound) || err == nil && u.Disabled {
 		return who, gone
