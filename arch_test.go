@@ -150,6 +150,8 @@ var table = map[string]rule{
 	"edge":                  {may: []string{"bucket", "fault", "ident", "judge", "metric"}, goes: 1},
 	"edge/follow":           {may: []string{"edge", "fault", "metric"}},
 	"telemetry":             {may: []string{"fault"}},
+	"workload":              {may: []string{"access", "fault"}},
+	"workload/workloadtest": {},
 	"people": {may: []string{"access", "api", "credential", "event", "fault", "ident", "store",
 		"strategy"}},
 	"desk": {
@@ -196,8 +198,8 @@ var table = map[string]rule{
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "engine/flags",
 			"engine/incidents", "flagset", "flagset/follow",
 			"live", "metric/intake", "metric/otlp", "metric/prometheus", "ofrep", "people",
-			"provider", "provider/selfhost", "server", "sim", "smoke", "store", "strategy", "telemetry", "web"),
-		goes: 1, fan: 41, // it builds everything
+			"provider", "provider/selfhost", "server", "sim", "smoke", "store", "strategy", "telemetry", "web", "workload"),
+		goes: 1, fan: 44, // it builds everything
 	},
 }
 

@@ -136,7 +136,8 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.Engine.Key = key
-	a.People = people.New(people.Options{DB: a.DB, Write: a.Engine.Write, Roles: o.Strategy.Roles, App: o.Strategy.App})
+	a.People = people.New(people.Options{DB: a.DB, Write: a.Engine.Write, Roles: o.Strategy.Roles, App: o.Strategy.App,
+		Workload: a.workloads(client)})
 	if err := a.openSources(); err != nil {
 		return err
 	}

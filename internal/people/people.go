@@ -35,6 +35,9 @@ type Options struct {
 	Write func(context.Context, func(*store.Tx) error) error // engine.Write
 	Roles func() []access.Role                               // the strategy's, now
 	App   string                                             // goes into events
+
+	// Workload returns who shows a token that a platform gave to a run; nil: nobody comes in by one.
+	Workload func(ctx context.Context, token string) (access.Actor, error)
 }
 
 // People knows who may come in.

@@ -126,10 +126,13 @@ func (s *Server) caller(r *http.Request) (*caller, error) {
 	}}, nil
 }
 
+// maxToken is the length of the longest token that is looked at: those that platforms give to runs carry claims.
+const maxToken = 16 << 10
+
 func (s *Server) byToken(r *http.Request, header string) (*caller, error) {
 	scheme, token, _ := strings.Cut(header, " ")
 	token = strings.TrimSpace(token)
-	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > 256 {
+	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > maxToken {
 		return nil, fault.New(fault.Unknown, "authorization_malformed", "Authorization must be: Bearer and a token.")
 	}
 	actor, err := s.People.FromToken(r.Context(), token)

@@ -35,6 +35,7 @@ func (s *Strategy) check(d *document.Decoder) {
 	c.suites()
 	c.rollback()
 	c.roles()
+	c.identities()
 	c.flags()
 	c.rest()
 	s.calendar = c.dates()

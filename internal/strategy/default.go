@@ -162,6 +162,7 @@ flags:
     {steps: [5, 25, 50, 100], shorten: off, bake: 15m, at_max: hold, harm_budget: off, reaction: 10s, guard: default}
 approvals: {expires: 24h, author_counts: false}
 calendar: {zone: UTC, freezes: [], windows: []}
+identities: {}
 notify: {webhooks: []}
 timing: {look: 1s, skew: 24h, retry: 2s, tries: 5}
 `

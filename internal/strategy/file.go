@@ -16,6 +16,7 @@ type file struct {
 	Smoke        map[string][]smoke     `yaml:"smoke" doc:"Suites of HTTP checks."`
 	Rollback     rollback               `yaml:"rollback" doc:"The way back."`
 	Roles        map[string]role        `yaml:"roles" doc:"What people may do."`
+	Identities   map[string]identity    `yaml:"identities" doc:"Machines that come in by tokens of their platform."`
 	Flags        flagSpec               `yaml:"flags" doc:"How feature flags are changed."`
 	Approvals    approvals              `yaml:"approvals" doc:"What approvals are worth."`
 	Calendar     calendarSpec           `yaml:"calendar" doc:"When production may change."`
