@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -127,12 +129,13 @@ type endpoint struct {
 	Status           int
 }
 
-// output is an answer with its headers.
-type output[T any] struct {
+// output is an answer with its headers. Its body has no type, because huma's code is in the binary once for every type
+// of an answer: 20 KB each.
+type output struct {
 	Link     string `header:"Link" doc:"rel=next: the next page."`
 	Location string `header:"Location" doc:"Where the new thing is."`
 	Cache    string `header:"Cache-Control" hidden:"true"`
-	Body     T
+	Body     any
 }
 
 // operation returns e for huma.
@@ -168,15 +171,27 @@ func (e endpoint) operation() huma.Operation {
 // register adds an operation: do gets who asks and what they sent.
 func register[I, O any](s *Server, h huma.API, e endpoint, do func(context.Context, access.Actor, *I) (O, error)) {
 	s.table = append(s.table, e)
-	huma.Register(h, e.operation(), func(ctx context.Context, in *I) (*output[O], error) {
+	huma.Register(h, e.answering(h, reflect.TypeFor[O]()), func(ctx context.Context, in *I) (*output, error) {
 		out, err := do(ctx, actorOf(ctx), in)
 		if err != nil {
 			s.logProblem(ctx, e.ID, err)
 			return nil, problemOf(ctx, err)
 		}
 		fill(reflect.ValueOf(&out).Elem())
-		return &output[O]{Body: out, Link: nextPage(ctx, out), Location: locationOf(e, out), Cache: "no-store"}, nil
+		return &output{Body: out, Link: nextPage(ctx, out), Location: locationOf(e, out), Cache: "no-store"}, nil
 	})
+}
+
+// answering returns e for huma, which can't tell from an output what its body is.
+func (e endpoint) answering(h huma.API, body reflect.Type) huma.Operation {
+	op := e.operation()
+	schema := h.OpenAPI().Components.Schemas.Schema(body, true, e.ID+"Response")
+	op.Responses = map[string]*huma.Response{
+		strconv.Itoa(cmp.Or(e.Status, http.StatusOK)): {
+			Content: map[string]*huma.MediaType{"application/json": {Schema: schema}},
+		},
+	}
+	return op
 }
 
 // registerStream adds an operation that writes its answer itself.
