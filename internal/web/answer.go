@@ -167,6 +167,7 @@ func doneSentence(code string) string {
 		"flag-promote":  "Promoted. To take it back, bring back the revision before.",
 		"flag-save":     "Saved. To take it back, bring back the revision before.",
 		"flag-schedule": "Scheduled. It can be discarded until then.",
+		"flag-import":   "Brought in. What came in switched off says why in its history.",
 		"flag-draft":    "It waits for approval. Nothing has changed yet.",
 		"flag-ramp":     "The ramp has started. Its release says how it goes.",
 		"discard":       "Discarded. Nothing has changed.",

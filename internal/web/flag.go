@@ -257,7 +257,7 @@ func (s *Web) flagAct(v *visit) error {
 
 // flagDone leads back to a flag after a change; what waits for approval says so.
 func (v *visit) flagDone(key, environment, code string, change api.FlagChange) error {
-	if change.Draft != "" {
+	if change.Draft != "" && (change.Approval != "" || code != "flag-schedule") {
 		code = "flag-draft"
 	}
 	return v.done("/flags/"+url.PathEscape(key)+"?environment="+url.QueryEscape(environment), code)
@@ -276,6 +276,9 @@ func (s *Web) promotePage(v *visit, from, to string) (templ.Component, error) {
 	x, err := s.Desk.Flags.Flag(v.r.Context(), v.who, key)
 	if err != nil {
 		return nil, err
+	}
+	if from == "" || to == "" || from == to {
+		return page.FlagPromoteChoose(v.frame, x, from, cmp.Or(to, page.Following(x, from))), nil
 	}
 	change, err := s.Desk.Flags.Promote(v.r.Context(), v.who, key, api.PromoteFlag{From: from, To: to, DryRun: true})
 	if err != nil {

@@ -126,10 +126,9 @@ func (v *visit) form() error {
 	if err := http.NewCrossOriginProtection().Check(v.r); err != nil {
 		return fault.Wrap(err, fault.Denied, "cross_site", "This form was sent by a page of another site. Nothing was done.")
 	}
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
-	if err := v.r.ParseForm(); err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return fault.Wrap(err, fault.Invalid, "form_too_large", "The form is too large: at most 64 KB.")
+	if err := v.parse(); err != nil {
+		if big, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return fault.Wrap(err, fault.Invalid, "form_too_large", "The form is too large: at most %d KB.", big.Limit>>10)
 		}
 		return fault.Wrap(err, fault.Invalid, "form_malformed", "The form cannot be read.")
 	}
@@ -138,6 +137,20 @@ func (v *visit) form() error {
 			"This form is from before you signed in. Nothing was done: go back, reload and send it again.")
 	}
 	return nil
+}
+
+// parse reads a form, with a file where the page takes one from somebody who has signed in.
+func (v *visit) parse() error {
+	if v.r.URL.Path != importPath || v.cookie == "" {
+		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+		return v.r.ParseForm()
+	}
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, 3*maxImport) // letters outside ASCII take three in a form
+	err := v.r.ParseMultipartForm(3 * maxImport)
+	if errors.Is(err, http.ErrNotMultipart) {
+		return nil // it has been read as any other form
+	}
+	return err
 }
 
 // counts fills the numbers of the navigation.

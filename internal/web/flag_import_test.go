@@ -1,0 +1,147 @@
+package web
+
+import (
+	"bytes"
+	"maps"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+const flagdExport = `{"flags":{"new-search":{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"on"}}}`
+
+// An import is looked at first, and does what was shown, or nothing.
+func TestAnImportIsShownBeforeItIsDone(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	b := w.admin(t)
+	const place = "/flag-import"
+	if got := b.get(place); got.StatusCode != http.StatusOK || !strings.Contains(got.body, "LaunchDarkly") {
+		t.Fatalf("the form answered %d", got.StatusCode)
+	}
+	for _, bad := range []string{"", "no JSON", `{"what": "is this"}`} {
+		got := b.post(place, place, "export", bad, "do", "look")
+		if got.StatusCode < 400 || !strings.Contains(got.body, `id="problem"`) {
+			t.Errorf("%q answered %d", bad, got.StatusCode)
+		}
+	}
+	if got := b.post(place, place, "export", flagdExport, "rename", "prod", "do", "look"); got.StatusCode < 400 {
+		t.Errorf("a malformed name answered %d", got.StatusCode)
+	}
+	look := b.post(place, place, "source", "flagd", "environment", "staging", "export", flagdExport, "do", "look")
+	if look.StatusCode != http.StatusOK || !strings.Contains(look.body, "new-search in staging") {
+		t.Fatalf("looking answered %d: %s", look.StatusCode, look.body)
+	}
+	if got := b.get("/flags/new-search"); got.StatusCode != http.StatusNotFound {
+		t.Errorf("looking made it: %d", got.StatusCode)
+	}
+	form := formIn(t, look.body, "apply")
+	form.Set("do", "apply")
+	stale := url.Values(maps.Clone(form))
+	stale["seen"] = []string{"something else"}
+	if got := b.send(place, stale, nil); got.StatusCode != http.StatusConflict {
+		t.Errorf("another plan than was seen answered %d", got.StatusCode)
+	}
+	got := b.send(place, form, nil)
+	if got.StatusCode != http.StatusSeeOther || got.Header.Get("Location") != "/flags?done=flag-import" {
+		t.Fatalf("bringing in answered %d: %s", got.StatusCode, got.body)
+	}
+	if got := b.get("/flags/new-search"); got.StatusCode != http.StatusOK {
+		t.Errorf("it is not there: %d", got.StatusCode)
+	}
+	look = b.post(place, place, "source", "flagd", "environment", "staging", "export", flagdExport, "do", "look")
+	if !strings.Contains(look.body, "Nothing to do") || strings.Contains(look.body, `id="apply"`) {
+		t.Errorf("the same again: %s", look.body)
+	}
+	if got := w.person(t, "quinn", "incident").get(place); got.StatusCode != http.StatusForbidden {
+		t.Errorf("who may not edit flags gets %d", got.StatusCode)
+	}
+}
+
+func TestASwitchIsScheduledFromItsPage(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	b := w.admin(t)
+	w.flagged(t, "new-checkout")
+	const place = "/flags/new-checkout/environments/production/schedule"
+	if got := b.get(place); got.StatusCode != http.StatusOK || !strings.Contains(got.body, "Schedule it") {
+		t.Fatalf("the form answered %d", got.StatusCode)
+	}
+	at := now().AddDate(0, 0, 3).UTC().Format("2006-01-02T15:04")
+	for _, bad := range [][]string{{"do", "off"}, {"at", at}, {"do", "share", "at", at}, {"do", "share", "percent", "NaN",
+		"at", at}, {"do", "off", "at", "soon"}} {
+		if got := b.post(place, place, bad...); got.StatusCode != http.StatusUnprocessableEntity {
+			t.Errorf("%v answered %d", bad, got.StatusCode)
+		}
+	}
+	for _, good := range [][]string{{"do", "off", "at", at, "reason", "the sale ends"}, {"do", "share", "percent", "25",
+		"at", at}} {
+		got := b.post(place, place, good...)
+		if got.StatusCode != http.StatusSeeOther || !strings.Contains(got.Header.Get("Location"), "done=flag-schedule") {
+			t.Errorf("%v answered %d %q: %s", good, got.StatusCode, got.Header.Get("Location"), got.body)
+		}
+	}
+	if got := b.get("/flag-drafts"); strings.Count(got.body, "Scheduled") < 2 || !strings.Contains(got.body,
+		"the sale ends") {
+		t.Errorf("they are not listed: %s", got.body)
+	}
+}
+
+func TestAPromotionAsksFromWhereToWhere(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	b := w.admin(t)
+	w.flagged(t, "new-checkout")
+	for _, path := range []string{"", "?from=staging", "?from=staging&to=staging"} {
+		got := b.get("/flags/new-checkout/promote" + path)
+		if got.StatusCode != http.StatusOK || !strings.Contains(got.body, "Show what changes") ||
+			!strings.Contains(got.body, `<option value="production"`) {
+			t.Errorf("%s answered %d: %s", path, got.StatusCode, got.body)
+		}
+	}
+}
+
+// A browser sends the form with a file in parts.
+func TestAnExportIsUploaded(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	b := w.admin(t)
+	const place = "/flag-import"
+	upload := func(token, export string) answer {
+		t.Helper()
+		var body bytes.Buffer
+		parts := multipart.NewWriter(&body)
+		_ = parts.WriteField("_csrf", token)
+		_ = parts.WriteField("source", "flagd")
+		_ = parts.WriteField("do", "look")
+		file, err := parts.CreateFormFile("file", "flags.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = file.Write([]byte(export))
+		_ = parts.Close()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.url+place, &body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", parts.FormDataContentType())
+		return b.do(r)
+	}
+	token := tokenIn(b.get(place).body)
+	large := strings.Repeat(" ", maxForm) + flagdExport
+	if got := upload(token, large); got.StatusCode != http.StatusOK || !strings.Contains(got.body, "new-search in") {
+		t.Errorf("a file answered %d: %s", got.StatusCode, got.body)
+	}
+	if got := upload("another", flagdExport); got.StatusCode != http.StatusForbidden {
+		t.Errorf("without its token it answered %d", got.StatusCode)
+	}
+	if got := upload(token, strings.Repeat("x", 4*maxImport)); got.StatusCode != http.StatusBadRequest &&
+		got.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("too large a file answered %d", got.StatusCode)
+	}
+	if got := b.send("/flags", url.Values{"_csrf": {token}, "description": {large}}, nil); got.StatusCode < 400 {
+		t.Errorf("another form of that size answered %d", got.StatusCode)
+	}
+}
