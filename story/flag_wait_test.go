@@ -28,7 +28,7 @@ func (w *world) waits(id string) api.FlagDraft {
 
 // Where the strategy asks for it, nobody changes a flag alone: not its rules, not who is in a segment. Off never waits.
 func TestAFlagInProductionChangesWhenSomebodyElseApproves(t *testing.T) {
-	asks := []string{"rollback: {watch", "flags: {approve: {production: [product]}}\nrollback: {watch"}
+	asks := []string{"flags: {ramp", "flags: {approve: {production: [product]}, ramp"}
 	each(t, options{noEdge: true, edit: asks}, func(t *testing.T, w *world) {
 		const env = "production"
 		pia, paul := w.by("pia"), w.by("paul")

@@ -78,6 +78,33 @@ func TestAWorseVariantIsTakenBackByItself(t *testing.T) {
 	})
 }
 
+// A variant that turns bad once everybody has it is seen while it is watched, like a version in production: users who
+// have the other one come back to compare with, and then everybody has that.
+//
+// req: FF-15 FF-17 RB-35 N-03
+func TestAVariantThatTurnsBadOnceEverybodyHasItIsTakenBack(t *testing.T) {
+	edit := []string{"ramp: {watch: 300ms", "ramp: {watch: 1h"}
+	each(t, options{edit: edit}, func(t *testing.T, w *world) {
+		w.checkout(sim.Fault{})
+		r, err := w.by("pia").RampFlag(w.ctx, "checkout", "production", api.RampFlag{
+			Steps: []float64{50, 100}, BakeSeconds: 0.5,
+		})
+		w.ok(err)
+		w.until("everybody has it and it is watched", func() bool { return w.release(r.ID).Step == "ramp/watch" })
+		w.shops["v1"].Spoil(sim.Fault{Errors: 0.6})
+		r = w.ends(r.ID, "aborted")
+		back := w.events("release.stepped_back")
+		if len(back) != 1 || back[0].Actor != "system:guard" || r.Reached != 100 {
+			t.Errorf("stepped back by %+v, reached %g %%", back, r.Reached)
+		}
+		c, err := w.by("ada").FlagConfig(w.ctx, "checkout", "production")
+		w.ok(err)
+		if !c.On || c.Ramp != "" || c.Share != 0 {
+			t.Errorf("the flag: %+v", c)
+		}
+	})
+}
+
 // remembered looks at what is kept of a ramp that was taken back.
 func (w *world) remembered(t *testing.T, r api.Release) {
 	t.Helper()

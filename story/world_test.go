@@ -44,6 +44,7 @@ guards:
     blind: 10s
     cold_start: 0s
 rollback: {watch: 500ms, approvers: [incident]}
+flags: {ramp: {watch: 300ms}}
 timing: {look: 100ms, retry: 200ms, skew: 1h}
 `
 

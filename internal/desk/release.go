@@ -169,7 +169,7 @@ func (d *Desk) sentence(r release.Release, v guard.Verdict) string {
 	case baking && r.Step().Kind == release.KindShare && !r.State().Set.IsZero():
 		return fmt.Sprintf("%s is at %g %%. %s", r.Version, r.Share, v.Sentence)
 	case baking && r.Step().Kind == release.KindWatch:
-		return fmt.Sprintf("%s is in production and watched. %s", r.Version, v.Sentence)
+		return fmt.Sprintf("%s is in %s and watched. %s", r.Version, r.Step().Environment, v.Sentence)
 	case r.Phase == release.Paused:
 		return r.Sentence + " " + v.Sentence
 	}

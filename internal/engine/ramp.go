@@ -46,8 +46,10 @@ func (e *Engine) startRamp(ctx context.Context, tx *store.Tx, who access.Actor, 
 	}
 	l.With = o.With
 	plan := e.Strategy.RampPlan(o.Environment, o.Shares, o.Bake)
-	plan.Steps = slices.DeleteFunc(plan.Steps, func(s release.Step) bool { return s.Share <= l.Before })
-	if len(plan.Steps) == 0 {
+	plan.Steps = slices.DeleteFunc(plan.Steps, func(s release.Step) bool {
+		return s.Kind == release.KindShare && s.Share <= l.Before
+	})
+	if len(plan.Shares()) == 0 {
 		return release.Release{}, fault.New(fault.Invalid, "ramp_empty",
 			"%s has %g %% already: name a share above that.", o.Variant, l.Before)
 	}

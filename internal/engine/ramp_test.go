@@ -132,6 +132,46 @@ func TestAWorseVariantIsTakenBack(t *testing.T) {
 	})
 }
 
+// What turns bad once everybody has it, after the last bake, is seen while it is watched: the share goes back to one
+// with users to compare with, and from there the variant is taken back. Nobody is asked.
+//
+// req: FF-15 FF-17 RB-35 N-03
+func TestAVariantThatTurnsBadAfterItsRampIsTakenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := flagged(t)
+		r, err := c.StartRamp(c.ctx, person("ada", "development"), RampOrder{Flag: "checkout", Environment: "production",
+			Shares: []float64{50}, Bake: time.Minute})
+		c.ok(err)
+		r = c.wait(r.ID, 20*time.Minute, "it is watched", func(r release.Release) bool {
+			return r.Step().Kind == release.KindWatch && r.State().Status == release.StepRunning
+		})
+		if got := c.config(); r.Share != 100 || got.Ramp != r.ID || got.Default.Percent("on") != 100 {
+			t.Errorf("while it is watched the flag serves %+v at %g %%", got, r.Share)
+		}
+		time.Sleep(time.Minute)
+		c.mu.Lock()
+		c.flags[rampedFlag] = [2]float64{0.02, 0.5}
+		c.mu.Unlock()
+		for began := time.Now(); !c.release(r.ID).Phase.Final() && time.Since(began) < 20*time.Minute; {
+			time.Sleep(time.Second)
+		}
+		r = c.release(r.ID)
+		if r.Phase != release.Aborted || r.SteppedBack.IsZero() || r.Detected.Sub(r.SteppedBack) > 2*time.Minute {
+			t.Errorf("%s, back at %s, detected at %s: %s", r.Phase, r.SteppedBack, r.Detected, r.Sentence)
+		}
+		if got := c.config(); got.Ramp != "" || got.Default.Percent("on") != 0 || !got.On {
+			t.Errorf("the flag serves %+v", got)
+		}
+		open, _, err := c.DB.Incidents(c.ctx, store.IncidentFilter{App: "shop"})
+		c.ok(err)
+		if !slices.ContainsFunc(open, func(i incident.Incident) bool { return strings.Contains(i.Title, "checkout=on") }) {
+			t.Errorf("no incident: %+v", open)
+		}
+		t.Log(r.Sentence)
+	})
+}
+
 // A flag that is bucketed by something else than the visitor is not counted by the edges: they would count the wrong
 // users. Without a measurement it does not go on.
 func TestEdgesCountOnlyWhomTheyCanTellApart(t *testing.T) {

@@ -47,6 +47,7 @@ guards:
     blind: 10s
     cold_start: 0s
 rollback: {watch: 500ms, approvers: [incident]}
+flags: {ramp: {watch: 2m}}
 timing: {look: 100ms, retry: 10ms, tries: 3, skew: 1h}
 `
 

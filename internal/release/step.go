@@ -359,11 +359,11 @@ func (x *decider) watch() {
 	case x.f.Rollback:
 		x.say(StepWaiting, "A rollback of "+x.r.Version+" is under way. Until then it stays in production and is watched.")
 	case v == nil:
-		x.say(StepRunning, "Watches production; nothing was measured yet.")
+		x.say(StepRunning, "Watches "+step.Environment+"; nothing was measured yet.")
 	case since >= step.Bake && v.Action == guard.Continue && v.Word == guard.BetterOrEqual:
 		x.pass(guardActor, fmt.Sprintf("watched for %s: %s", round(since), v.Sentence))
 	default:
-		x.say(StepRunning, fmt.Sprintf("Watches %s in production for %s. Nothing is left to compare it with: it is held to "+
-			"its limits and to what the version before it did.", x.r.Version, step.Bake))
+		x.say(StepRunning, fmt.Sprintf("Watches %s in %s for %s. Nothing is left to compare it with: it is held to "+
+			"its limits and to what %s did.", x.r.Version, step.Environment, step.Bake, x.r.Stable("the version before it")))
 	}
 }

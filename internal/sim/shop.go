@@ -75,6 +75,13 @@ func (s *Shop) Feature(on func(ctx context.Context, visitor string) bool, f Faul
 	s.feature.Store(&feature{on, f})
 }
 
+// Spoil switches what is wrong with that which is behind the flag.
+func (s *Shop) Spoil(f Fault) {
+	if behind := s.feature.Load(); behind != nil {
+		s.feature.Store(&feature{behind.on, f})
+	}
+}
+
 // Served returns how many pages and API answers were asked of it.
 func (s *Shop) Served() uint64 { return s.served.Load() }
 

@@ -33,6 +33,7 @@ type ramp struct {
 	AtMax      string            `yaml:"at_max" doc:"What follows after max_bake without proof." enum:"hold,promote,undo"`
 	HarmBudget budget            `yaml:"harm_budget" doc:"Failed requests that an adaptive ramp may cost, or off."`
 	Reaction   document.Duration `yaml:"reaction" doc:"Time until a worse variant gets no requests any more."`
+	Watch      document.Duration `yaml:"watch" doc:"How long it is watched once everybody has it, before the ramp is complete."`
 	Guard      string            `yaml:"guard" doc:"Guard that watches it."`
 }
 

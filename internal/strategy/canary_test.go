@@ -116,3 +116,21 @@ func TestWhereNumbersComeFrom(t *testing.T) {
 		t.Errorf("the file's default guard is another than the program's: %s", d)
 	}
 }
+
+// A ramp ends with everybody, under the guard, and is watched then, whatever its last share is.
+//
+// req: FF-17
+func TestARampEndsWithEverybodyWatched(t *testing.T) {
+	s := mustParse(t, least+"flags: {ramp: {steps: [5, 50], watch: 2h}}\n")
+	for _, shares := range [][]float64{nil, {10, 20}, {100}} {
+		steps := s.RampPlan("production", shares, time.Minute).Steps
+		end, last := steps[len(steps)-1], steps[len(steps)-2]
+		if last.Kind != release.KindShare || last.Share != 100 || end.Kind != release.KindWatch ||
+			end.Bake != 2*time.Hour || !end.AutoUndo || end.Rules.Health.Path != "" {
+			t.Errorf("%v ends with %+v, %+v", shares, last, end)
+		}
+		if again := s.RampPlan("production", nil, 0).Shares(); len(again) != 3 {
+			t.Errorf("the strategy's shares are %+v afterwards", again)
+		}
+	}
+}

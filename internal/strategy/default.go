@@ -159,7 +159,8 @@ flags:
   attributes: []
   stale: {rolled_out: 14d, unseen: 28d}
   ramp:
-    {steps: [5, 25, 50, 100], shorten: off, bake: 15m, at_max: hold, harm_budget: off, reaction: 10s, guard: default}
+    {steps: [5, 25, 50, 100], shorten: off, bake: 15m, at_max: hold, harm_budget: off, reaction: 10s, watch: 30m,
+    guard: default}
 approvals: {expires: 24h, author_counts: false}
 calendar: {zone: UTC, freezes: [], windows: []}
 identities: {}

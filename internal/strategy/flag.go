@@ -66,6 +66,7 @@ func (c checker) flags() {
 	here := func(key ...string) []string { return append(at("flags", "ramp"), key...) }
 	c.shares(f.Ramp.canary(), here)
 	c.evidence(f.Ramp.canary(), here)
+	c.in(here("watch"), f.Ramp.Watch, time.Millisecond, month)
 	c.in(at("flags", "stale", "rolled_out"), f.Stale.RolledOut, 0, 24*month)
 	c.in(at("flags", "stale", "unseen"), f.Stale.Unseen, 0, 24*month)
 }

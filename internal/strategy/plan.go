@@ -40,7 +40,8 @@ func (s *Strategy) ReleasePlan() release.Plan {
 
 // RampPlan returns the steps of a ramp of a flag in an environment. Shares and bake stand in place of the strategy's
 // where they are given. A ramp goes back by itself: it changes a flag's share, which nobody approved in the first
-// place, and no deployment.
+// place, and no deployment. Its end is everybody, whatever its last share is: they get it under the guard too, and are
+// watched for a while.
 func (s *Strategy) RampPlan(environment string, shares []float64, bake time.Duration) release.Plan {
 	c := s.file.Flags.Ramp.canary()
 	if len(shares) > 0 {
@@ -55,11 +56,19 @@ func (s *Strategy) RampPlan(environment string, shares []float64, bake time.Dura
 			c.Steps.steps[i].Bake = 0
 		}
 	}
+	if n := len(c.Steps.steps); n > 0 && c.Steps.steps[n-1].Share < 100 {
+		c.Steps.steps = append(slices.Clip(c.Steps.steps), step{Share: 100})
+	}
 	t := s.file.Timing
 	p := release.Plan{Strategy: s.Hash(), Timing: release.Timing{
 		Look: time.Duration(t.Look), Skew: time.Duration(t.Skew), Retry: time.Duration(t.Retry), Tries: t.Tries,
 	}}
 	p.Steps = s.shareSteps(c, rampStage, environment, "users", true)
+	p.Steps = append(p.Steps, release.Step{
+		ID: rampStage + "/watch", Stage: rampStage, Environment: environment, Kind: release.KindWatch,
+		Title: "Watched in " + environment, Bake: time.Duration(s.file.Flags.Ramp.Watch), AutoUndo: true,
+		Rules: p.Steps[len(p.Steps)-1].Rules, // the same: what the judge knows is not forgotten between them
+	})
 	for i := range p.Steps {
 		p.Steps[i].Rules.Health = guard.HealthRule{} // two variants live in one deployment
 	}
