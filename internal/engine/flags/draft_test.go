@@ -404,3 +404,24 @@ func TestWhatIsApprovedIsWhatWasShown(t *testing.T) {
 		}
 	})
 }
+
+// Who turns a flag off means it: what was to turn it on before that comes to nothing.
+func TestTheKillSwitchWinsOverWhatWasScheduledBefore(t *testing.T) {
+	each(t, plain, func(t *testing.T, w *world) {
+		w.create("checkout")
+		const env = "production"
+		now, err := w.DB.Now(w.ctx)
+		w.ok(err)
+		out, err := w.Do(w.ctx, ada(), flags.Order{Kind: flags.On, Flag: "checkout", Environment: env},
+			flags.How{When: flags.When{At: now.Add(300 * time.Millisecond)}})
+		w.ok(err)
+		w.done(flags.Order{Kind: flags.On, Flag: "checkout", Environment: env})
+		w.done(flags.Order{Kind: flags.Off, Flag: "checkout", Environment: env, Reason: "payments fail"})
+		_, stop := w.node(plain)
+		defer stop()
+		d := w.ended(out.Draft.ID, flag.Failed)
+		if !strings.Contains(d.Why, "payments fail") || w.config("checkout", env).On {
+			t.Errorf("it is on again: %s", d.Why)
+		}
+	})
+}

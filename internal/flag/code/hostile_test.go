@@ -15,7 +15,7 @@ func TestHostileFilesEndSoon(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"laughs":          laughs + "flags: {a: {tags: *x12}}\n",
-		"laughs as value": strings.Replace(laughs, "x: ", "app: shop\nx: ", 1) + "flags: {a: {kind: object, variants: {a: *x12}}}\n",
+		"laughs as value": laughs + "flags: {a: {kind: object, variants: {a: *x12}}}\n",
 		"around":          "flags: {a: {kind: object, variants: &a {a: *a}}}\n",
 		"merged around":   "flags: &a\n  <<: *a\n  b: {}\n",
 		"deep lists":      "flags: {a: {tags: " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}}\n",
@@ -28,10 +28,11 @@ func TestHostileFilesEndSoon(t *testing.T) {
 			}
 			return b.String()
 		}(),
-		"dashes":  "flags:\n" + strings.Repeat("- ", 50_000) + "a\n",
-		"keys":    "flags: {a: {variants: {" + strings.Repeat("a: 1, ", 50_000) + "}}}\n",
-		"a value": "flags: {a: {kind: object, variants: {a: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + "}}}\n",
-		"quotes":  "flags: {a: {if: " + strings.Repeat(`"\"`, 50_000) + "}}\n",
+		"dashes": "flags:\n" + strings.Repeat("- ", 50_000) + "a\n",
+		"keys":   "flags: {a: {variants: {" + strings.Repeat("a: 1, ", 50_000) + "}}}\n",
+		"a value": "flags: {a: {kind: object, variants: {a: " +
+			strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + "}}}\n",
+		"quotes": "flags: {a: {if: " + strings.Repeat(`"\"`, 50_000) + "}}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()

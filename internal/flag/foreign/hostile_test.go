@@ -28,6 +28,7 @@ func TestHostileExportsEndSoon(t *testing.T) {
 			targeting + `,"on"]}}}}`
 	}
 	eq := func(i int) string { return fmt.Sprintf(`{"==":[{"var":"a%d"},"x"]}`, i) }
+	const enabled = `{"flags":{"a":{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off",`
 	for name, test := range map[string]struct {
 		source Source
 		text   string
@@ -39,7 +40,8 @@ func TestHostileExportsEndSoon(t *testing.T) {
 		"growthbook, nor of ands": {GrowthBook, growth(`{"$nor":[` + repeat(40, func(i int) string {
 			return fmt.Sprintf(`{"a%d":1,"b%d":2}`, i, i)
 		}) + `]}`)},
-		"growthbook, or in and in or": {GrowthBook, growth(nest(`{"$or":[{"x":1},{"$and":[{"y":2},`, `{"a":1}`, `]}]}`, 2000))},
+		"growthbook, or in and in or": {GrowthBook, growth(nest(`{"$or":[{"x":1},{"$and":[{"y":2},`,
+			`{"a":1}`, `]}]}`, 2000))},
 		"flagd, and of ors": {Flagd, flagd(`{"and":[` + repeat(40, func(i int) string {
 			return `{"or":[` + eq(3*i) + `,` + eq(3*i+1) + `]}`
 		}) + `]}`)},
@@ -47,13 +49,13 @@ func TestHostileExportsEndSoon(t *testing.T) {
 			return `{"and":[` + eq(3*i) + `,` + eq(3*i+1) + `]}`
 		}) + `]}]}`)},
 		"flagd, deep": {Flagd, flagd(nest(`{"!":[`, eq(1), `]}`, 4000))},
-		"flagd, if in if": {Flagd, `{"flags":{"a":{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off",` +
+		"flagd, if in if": {Flagd, enabled +
 			`"targeting":` + nest(`{"if":[`+eq(1)+`,"on",`, `"off"`, `]}`, 3000) + `}}}`},
-		"flagd, doubled": {Flagd, `{"flags":{"a":{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off",` +
+		"flagd, doubled": {Flagd, enabled +
 			`"targeting":{"if":[{"$ref":"e30"},"on"]}}},"$evaluators":{"e0":` + eq(0) + `,` + repeat(30, func(i int) string {
 			return fmt.Sprintf(`"e%d":{"and":[{"$ref":"e%d"},{"$ref":"e%d"}]}`, i+1, i, i)
 		}) + `}}`},
-		"flagd, around": {Flagd, `{"flags":{"a":{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off",` +
+		"flagd, around": {Flagd, enabled +
 			`"targeting":{"if":[{"$ref":"x"},"on"]}}},"$evaluators":{"x":{"and":[{"$ref":"y"}]},"y":{"or":[{"$ref":"x"}]}}}`},
 		"launchdarkly, around": {LaunchDarkly, `{"flags":{` + repeat(3, func(i int) string {
 			return fmt.Sprintf(`"f%d":{"key":"f%d","on":true,"variations":[true,false],"fallthrough":{"variation":0},`+
@@ -61,7 +63,8 @@ func TestHostileExportsEndSoon(t *testing.T) {
 		}) + `}}`},
 		"names of everything": {LaunchDarkly, `{"flags":{` + repeat(3, func(i int) string {
 			key := []string{"__proto__", "constructor", `<img src=x onerror=alert(1)>`}[i]
-			return fmt.Sprintf(`%q:{"key":%q,"on":true,"variations":[true,false],"fallthrough":{"variation":0},"offVariation":1}`,
+			return fmt.Sprintf(`%q:{"key":%q,"on":true,"variations":[true,false],"fallthrough":{"variation":0},`+
+				`"offVariation":1}`,
 				key, key)
 		}) + `}}`},
 		"the same twice": {LaunchDarkly, `{"flags":{"a":{"key":"b","on":true,"variations":[true,false],"fallthrough":` +
