@@ -24,8 +24,8 @@ func TestHostileExportsEndSoon(t *testing.T) {
 		return `{"features":{"a":{"defaultValue":false,"rules":[{"force":true,"condition":` + condition + `}]}}}`
 	}
 	flagd := func(targeting string) string {
-		return `{"flags":{"a":{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off","targeting":{"if":[` +
-			targeting + `,"on"]}}}}`
+		return `{"flags":{"a":{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off",` +
+			`"targeting":{"if":[` + targeting + `,"on"]}}}}`
 	}
 	eq := func(i int) string { return fmt.Sprintf(`{"==":[{"var":"a%d"},"x"]}`, i) }
 	const enabled = `{"flags":{"a":{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off",`
