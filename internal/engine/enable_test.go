@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/checklist"
 	"github.com/slipwayhq/slipway/internal/effect"
 	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -73,6 +75,13 @@ func TestAReleaseEnablesItsFlags(t *testing.T) {
 		}
 		if got := c.config(); !got.On || got.Ramp != began["checkout"].ID || began["checkout"].Author != r.Author {
 			t.Errorf("the flag serves %+v for %+v", got, began["checkout"])
+		}
+		done, err := c.DB.Checks(c.ctx, "shop", "v2")
+		c.ok(err)
+		if !slices.ContainsFunc(done, func(x checklist.Result) bool {
+			return x.Name == "enable_flags" && x.Status == checklist.Passed && strings.Contains(x.Summary, "search ramps")
+		}) {
+			t.Errorf("the checklist: %+v", done)
 		}
 		c.wait(began["checkout"].ID, time.Minute, "it has users", func(r release.Release) bool { return r.Share > 0 })
 		x := c.effects(r.ID, effect.Ramp)

@@ -10,6 +10,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/checklist"
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/ident"
 	"github.com/slipwayhq/slipway/internal/metric"
@@ -271,6 +272,17 @@ func (e *Engine) recordOutcome(ctx context.Context, tx *store.Tx, d *release.Dec
 			s.Release = r.ID
 		}
 		if err := tx.SetEnvironment(ctx, s); err != nil {
+			return err
+		}
+	}
+	for _, c := range d.Reports {
+		if err := tx.PutCheck(ctx, c); err != nil {
+			return err
+		}
+		if _, err := e.append(ctx, tx, event.Draft{Kind: "check.reported", Actor: c.Actor, App: r.App,
+			Environment: r.Step().Environment, Subject: c.Version,
+			Sentence: fmt.Sprintf("Slipway reports %s of %s: passed%s", c.Name, c.Version, because(c.Summary)), Data: c,
+		}); err != nil {
 			return err
 		}
 	}

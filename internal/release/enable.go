@@ -3,6 +3,7 @@ package release
 import (
 	"strings"
 
+	"github.com/slipwayhq/slipway/internal/checklist"
 	"github.com/slipwayhq/slipway/internal/effect"
 	"github.com/slipwayhq/slipway/internal/guard"
 )
@@ -42,11 +43,23 @@ func (x *decider) enable() bool {
 	switch {
 	case !done:
 	case e.Result.OK:
+		x.reports(e.Result.Sentence)
 		x.pass(engineActor, e.Result.Sentence)
 	default:
 		x.fail(e.Result.Sentence)
 	}
 	return true
+}
+
+// reports says in the version's checklist that the step's items are done, where nobody has signed them.
+func (x *decider) reports(sentence string) {
+	for _, name := range x.r.Step().Checks {
+		if res, ok := x.f.Results[name]; ok && x.f.Items[name].Open(&res, x.r.Commit) == "" {
+			continue
+		}
+		x.d.Reports = append(x.d.Reports, checklist.Result{App: x.r.App, Version: x.r.Version, Commit: x.r.Commit,
+			Name: name, Status: checklist.Passed, Summary: sentence, Actor: engineActor, At: x.f.Now})
+	}
 }
 
 // doubted reports whether production may be taken back.

@@ -83,6 +83,14 @@ func TestAStepEnablesFlags(t *testing.T) {
 				}
 				asked = append(asked, e)
 			}
+			var told []checklist.Result
+			if strings.HasPrefix(tt.says, "a ramps") {
+				told = []checklist.Result{{Version: "v2", Commit: "abc", Name: "enable", Status: checklist.Passed,
+					Summary: "a ramps to on", Actor: "system:engine", At: w.f.Now}}
+			}
+			if diff := cmp.Diff(told, d.Reports); diff != "" {
+				t.Errorf("the checklist: %s", diff)
+			}
 			if (len(asked) == 1) != tt.asks {
 				t.Errorf("it asks for %+v", asked)
 			}

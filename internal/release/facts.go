@@ -122,6 +122,7 @@ type Decision struct {
 	Request    *approval.Request // to insert or update
 	Judgements []Judgement
 	Placements []Placement
+	Reports    []checklist.Result // of items that Slipway has done itself
 	Rollback   *Ask
 	Incident   *Ask
 	Next       time.Time // when to look again; zero: only when something happens
