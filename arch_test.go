@@ -145,6 +145,7 @@ var table = map[string]rule{
 	"provider":              {may: []string{"fault"}},
 	"provider/providertest": {may: []string{"fault", "provider"}},
 	"provider/selfhost":     {may: []string{"edge", "fault", "provider"}},
+	"provider/vercel":       {may: []string{"fault", "provider", "vercel"}},
 	"vercel":                {may: []string{"fault"}},
 	"smoke":                 {may: []string{"fault", "probe"}},
 	"edge":                  {may: []string{"bucket", "fault", "ident", "judge", "metric"}, goes: 1},

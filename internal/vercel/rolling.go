@@ -175,3 +175,10 @@ func (c *Client) RollingSlots(ctx context.Context, project string) (reason strin
 }
 
 func rolling(project string) string { return "/v1/projects/" + seg(project) + "/rolling-release" }
+
+// EndRolling turns rolling releases off, and says what becomes of the one that is active.
+func (c *Client) EndRolling(ctx context.Context, project string, off map[string]any) error {
+	_, err := c.do(ctx, call{do: "end a rolling release", right: "Project: rolling release", method: http.MethodPatch,
+		path: rolling(project) + "/config", body: off, safe: true}, nil)
+	return err
+}

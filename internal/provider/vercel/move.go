@@ -1,0 +1,344 @@
+package vercel
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/provider"
+	api "github.com/slipwayhq/slipway/internal/vercel"
+)
+
+// maxCalls bounds what one try does: a rolling release has fewer stages.
+const maxCalls = 64
+
+// mover makes one routing true.
+type mover struct {
+	p     *Provider
+	w     wanted
+	wrote bool // something was asked for: Vercel may still do it
+	moved bool // production's domains were moved
+}
+
+// look reads what Vercel says of production.
+func (p *Provider) look(ctx context.Context) (view, error) {
+	project, err := p.o.Client.Project(ctx, p.o.Project)
+	if err != nil {
+		return view{}, err
+	}
+	if err := p.seen("project", project.Last.At()); err != nil {
+		return view{}, err
+	}
+	v := view{project: project}
+	v.rolling, err = p.o.Client.RollingRelease(ctx, project.ID)
+	switch api.StatusOf(err) {
+	case http.StatusPaymentRequired, http.StatusNotFound: // the plan has none
+		err = nil
+	}
+	if err != nil {
+		return view{}, err
+	}
+	p.learn(project.Address)
+	p.learn(project.Domains...)
+	if v.rolling != nil {
+		p.learn(v.rolling.BaseURL, v.rolling.URL)
+		err = p.seen("rolling", v.rolling.Updated)
+	}
+	return v, err
+}
+
+// move makes the calls that are missing.
+func (m *mover) move(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, m.p.o.Confirm)
+	defer cancel()
+	mode, err := m.p.way(ctx, m.w)
+	if !m.w.Back {
+		if err != nil {
+			return err
+		}
+		if _, err = m.production(ctx, mode); err == nil && mode == ModeProxy {
+			err = m.table(ctx)
+		}
+		return err
+	}
+	// The table turns at once, and production need not have changed at all; neither waits for the other.
+	var late error
+	if mode == ModeProxy || err != nil && m.p.o.Config != "" {
+		late = m.table(ctx)
+	}
+	v, err := m.production(ctx, mode)
+	if err != nil {
+		return err
+	}
+	if late != nil {
+		return late
+	}
+	return m.seal(ctx, v)
+}
+
+// production makes call after call until nothing is missing.
+func (m *mover) production(ctx context.Context, mode string) (view, error) {
+	var last error
+	var refused call
+	for range maxCalls {
+		v, err := m.p.look(ctx)
+		if err != nil {
+			return v, err
+		}
+		c, err := decide(m.w, v, mode)
+		switch {
+		case err != nil:
+			return v, err
+		case c.verb == done:
+			return v, m.settled(ctx, v)
+		case c.verb == wait:
+			if err := m.pause(ctx); err != nil {
+				return v, err
+			}
+			continue
+		}
+		if err := m.p.fence(ctx, m.w); err != nil {
+			return v, err
+		}
+		last = m.do(ctx, c, v)
+		// A refusal may only say that the state is another than the one that was read, such as the one that is wanted.
+		switch status := api.StatusOf(last); {
+		case last == nil:
+		case status == http.StatusConflict,
+			(status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && refused != c:
+			refused = c
+			if err := m.pause(ctx); err != nil {
+				return v, last
+			}
+		default:
+			return v, last
+		}
+	}
+	return view{}, fault.Wrap(last, fault.Unavailable, "vercel_unsettled", "Vercel takes the calls and does not follow.")
+}
+
+// pause waits for Vercel between two looks.
+func (m *mover) pause(ctx context.Context) error {
+	t := time.NewTimer(m.p.o.Poll)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return fault.Wrap(ctx.Err(), fault.Unavailable, UnderWay, "Vercel is still moving production's domains.")
+	case <-t.C:
+		return nil
+	}
+}
+
+// do makes one call and waits until Vercel has carried it out.
+func (m *mover) do(ctx context.Context, c call, v view) error {
+	project := v.project.ID
+	m.wrote = true
+	switch c.verb {
+	case start:
+		return m.start(ctx, c, v)
+	case approve:
+		return m.p.o.Client.ApproveStage(ctx, project, c.id, c.index)
+	case complete:
+		if err := m.p.conclude(ctx, v.project, c.id, true, m.w); err != nil {
+			provider.Note(ctx, fault.MessageOf(err))
+		}
+		if err := m.p.o.Client.CompleteRolling(ctx, project, c.id); err != nil {
+			return err
+		}
+		return m.completed(ctx, c.id)
+	case promote:
+		return m.promote(ctx, c.id, v)
+	case rollback:
+		return m.rollback(ctx, c.id, v)
+	}
+	return nil
+}
+
+// start begins a rolling release with the stages that the strategy takes.
+func (m *mover) start(ctx context.Context, c call, v view) error {
+	if _, err := m.p.fit(ctx, c.id, v.project.ID); err != nil {
+		return err
+	}
+	have, err := m.p.o.Client.RollingConfig(ctx, v.project.ID)
+	if err != nil {
+		return err
+	}
+	want := api.RollingConfig{Enabled: true, AdvancementType: "manual-approval", Stages: stages(m.w)}
+	if !same(have, want) {
+		if err := m.p.o.Client.SetRollingConfig(ctx, v.project.ID, want); err != nil {
+			return err
+		}
+	}
+	if err := m.p.conclude(ctx, v.project, c.id, true, m.w); err != nil {
+		provider.Note(ctx, fault.MessageOf(err))
+	}
+	return m.p.o.Client.StartRolling(ctx, v.project.ID, c.id)
+}
+
+func same(have *api.RollingConfig, want api.RollingConfig) bool {
+	if have == nil || !have.Enabled || len(have.Stages) != len(want.Stages) {
+		return false
+	}
+	for i, s := range want.Stages {
+		h := have.Stages[i]
+		if h.TargetPercentage != s.TargetPercentage || h.RequireApproval != s.RequireApproval || h.Duration != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// completed waits until everybody has what was the canary.
+func (m *mover) completed(ctx context.Context, id string) error {
+	for {
+		v, err := m.p.look(ctx)
+		if err != nil {
+			return err
+		}
+		if !v.rolling.Live() && v.project.Production == id {
+			m.moved = true
+			return nil
+		}
+		if !v.rolling.Live() && !v.project.Last.Open() && v.rolling != nil && v.rolling.State == api.Aborted {
+			return nil // somebody was faster: it is decided anew
+		}
+		if err := m.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// fit refuses a build that can't be given to production's visitors.
+func (p *Provider) fit(ctx context.Context, id, project string) (api.Deployment, error) {
+	d, err := p.o.Client.Deployment(ctx, id)
+	switch {
+	case err != nil:
+		return d, err
+	case d.Project != "" && d.Project != project:
+		return d, fault.New(fault.Invalid, "deployment_foreign", "%s is a build of another project.", id)
+	case d.State != api.Ready:
+		return d, fault.New(fault.Refused, "build_unready", "%s is %s on Vercel: %s.", id, d.State, or(d.Error, "not ready"))
+	case d.Target != "production":
+		return d, fault.New(fault.Invalid, "deployment_preview",
+			"%s was built for a preview: on Vercel promoting it would build it again, and what was tried is not what is served.",
+			id)
+	}
+	return d, nil
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// promote has production's domains point at a build, which turns automatic assignment on again after a rollback.
+func (m *mover) promote(ctx context.Context, id string, v view) error {
+	if _, err := m.p.fit(ctx, id, v.project.ID); err != nil {
+		return err
+	}
+	if err := m.p.conclude(ctx, v.project, id, true, m.w); err != nil {
+		provider.Note(ctx, fault.MessageOf(err))
+	}
+	queued, err := m.p.o.Client.Promote(ctx, v.project.ID, id)
+	if err != nil {
+		return m.current(ctx, id, err)
+	}
+	if queued {
+		return elsewhere("a rolling release is active, and Vercel has put the promotion in a queue")
+	}
+	return m.follow(ctx, "promote", id)
+}
+
+// current takes a refusal for success when production serves what was asked for: Vercel refuses to promote what is
+// current. Anything else stays the refusal that it is.
+func (m *mover) current(ctx context.Context, id string, refused error) error {
+	if api.StatusOf(refused) != http.StatusConflict {
+		return refused
+	}
+	if v, err := m.p.look(ctx); err == nil && !v.rolling.Live() && v.project.Production == id {
+		return nil
+	}
+	return refused
+}
+
+// follow waits until Vercel has moved every domain, by the rules of its own command line.
+func (m *mover) follow(ctx context.Context, verb, id string) error {
+	for {
+		v, err := m.p.look(ctx)
+		if err != nil {
+			return err
+		}
+		last := v.project.Last
+		mine := last != nil && last.Type == verb && last.To == id
+		switch {
+		case mine && last.Status == "failed":
+			return m.p.failures(ctx, v.project.ID, verb, id)
+		case mine && last.Status == "skipped":
+			return fault.New(fault.Conflict, "vercel_skipped", "Vercel has left out to %s %s.", verb, id)
+		case (!mine || last.Status == "succeeded") && !last.Open() && !v.rolling.Live() && v.project.Production == id:
+			m.moved = true
+			return nil
+		case v.rolling.Live() && v.rolling.Canary == id && verb == "promote":
+			return nil // the project turns promotions into rolling releases: that one is completed next
+		}
+		if err := m.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// failures names each domain that did not follow.
+func (p *Provider) failures(ctx context.Context, project, verb, id string) error {
+	list, err := p.o.Client.Failures(ctx, project, verb)
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, "aliases_failed",
+			"Not every domain points at %s, and Vercel does not say which.", id)
+	}
+	var names []string
+	for _, f := range list {
+		names = append(names, fmt.Sprintf("%s (%s)", f.Alias, f.Status))
+	}
+	return fault.New(fault.Unavailable, "aliases_failed", "These domains do not point at %s: %s.", id,
+		or(strings.Join(names, ", "), "Vercel names none"))
+}
+
+// settled looks whether production's domains are there once production was moved: a build that is current may not be
+// assigned yet. New builds reach production by themselves as they did before a rollback ended that.
+func (m *mover) settled(ctx context.Context, v view) error {
+	if a := m.w.Auto; m.w.canary() == "" && !m.w.Back && a != nil && *a != *v.project.AutoAssign {
+		if err := m.p.o.Client.SetProject(ctx, v.project.ID, map[string]any{"autoAssignCustomDomains": *a}); err != nil {
+			return err
+		}
+	}
+	if !m.moved {
+		return nil
+	}
+	for {
+		d, err := m.p.o.Client.Deployment(ctx, m.w.target())
+		switch {
+		case err != nil:
+			return err
+		case d.AliasError != "":
+			return fault.New(fault.Unavailable, "aliases_failed", "Vercel could not point the domains at %s: %s.", d.ID,
+				d.AliasError)
+		case d.Aliased:
+			return nil
+		}
+		if err := m.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// target is what everybody gets once the routing is true.
+func (w wanted) target() string {
+	if w.Share >= 100 && w.Canary != nil {
+		return w.Canary.ID
+	}
+	return w.Stable.ID
+}

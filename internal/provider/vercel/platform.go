@@ -1,0 +1,366 @@
+package vercel
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/provider"
+	api "github.com/slipwayhq/slipway/internal/vercel"
+)
+
+// The names under which a build keeps whose it is.
+const (
+	metaRelease = "slipwayRelease"
+	metaVersion = "slipwayVersion"
+	metaCommit  = "slipwayCommit"
+	metaAgain   = "slipwayAgain" // id of the build that it was made from again
+)
+
+// Find returns the newest build that ref names; of a commit, the newest for production before any preview.
+func (p *Provider) Find(ctx context.Context, ref provider.Ref) (provider.Build, error) {
+	project, err := p.o.Client.Project(ctx, p.o.Project)
+	if err != nil {
+		return provider.Build{}, err
+	}
+	name := ref.External
+	if ref.URL != "" {
+		u, err := url.Parse(ref.URL)
+		if err != nil || u.Host == "" {
+			return provider.Build{}, fault.New(fault.Invalid, "deployment_url_invalid", "%q is no address.", ref.URL)
+		}
+		name = u.Host
+	}
+	if name == "" {
+		return p.ofCommit(ctx, project.ID, ref.Commit)
+	}
+	d, err := p.o.Client.Deployment(ctx, name)
+	switch {
+	case err != nil:
+		return provider.Build{}, err
+	case d.Project != "" && d.Project != project.ID:
+		return provider.Build{}, fault.New(fault.NotFound, "build_unknown", "%s is a build of another project.", name)
+	}
+	b := p.build(d)
+	if b.State == provider.Ready {
+		b.Checks = p.checks(ctx, d.ID)
+	}
+	return b, nil
+}
+
+func (p *Provider) ofCommit(ctx context.Context, project, commit string) (provider.Build, error) {
+	none := fault.New(fault.NotFound, "build_unknown", "Vercel has no build of the commit %q.", commit)
+	if commit == "" {
+		return provider.Build{}, none
+	}
+	list, err := p.o.Client.Deployments(ctx, api.Filter{Project: project, Commit: commit})
+	if err != nil {
+		return provider.Build{}, err
+	}
+	var best *api.Deployment
+	for _, d := range list { // the newest first; what failed only where nothing else is
+		if d.Commit != commit {
+			continue
+		}
+		if best == nil || rank(d) > rank(*best) {
+			best = &d
+		}
+	}
+	if best == nil {
+		return provider.Build{}, none
+	}
+	return p.build(*best), nil
+}
+
+func rank(d api.Deployment) int {
+	n := 0
+	if d.Target == "production" {
+		n += 2
+	}
+	if stateOf(d) != provider.Failed {
+		n++
+	}
+	return n
+}
+
+// checks returns what other systems say of a build. Nothing rests on it: Vercel itself refuses what its checks block.
+func (p *Provider) checks(ctx context.Context, id string) []provider.Check {
+	runs, err := p.o.Client.Runs(ctx, id)
+	if err != nil {
+		return nil
+	}
+	var out []provider.Check
+	for _, r := range runs {
+		if r.Name == CheckName {
+			continue
+		}
+		out = append(out, provider.Check{Name: r.Name, Blocking: r.Blocks != "" && r.Blocks != "none",
+			Done: r.Status == "completed", Passed: r.Conclusion == api.Succeeded || r.Conclusion == "neutral" ||
+				r.Conclusion == "skipped", Sentence: r.Text})
+	}
+	return out
+}
+
+func stateOf(d api.Deployment) provider.State {
+	switch d.State {
+	case api.Ready:
+		return provider.Ready
+	case "ERROR", "CANCELED", "BLOCKED", "DELETED":
+		return provider.Failed
+	}
+	return provider.Building
+}
+
+func (p *Provider) build(d api.Deployment) provider.Build {
+	p.learn(d.URL)
+	b := provider.Build{External: d.ID, URL: p.address(d.URL), Commit: d.Commit, Branch: d.Branch, By: d.Creator,
+		State: stateOf(d), Preview: d.Target != "production", Created: d.Created,
+		Served: d.Substate == api.Promoted || d.Substate == api.Rolling}
+	b.Version = d.Meta[metaVersion]
+	if b.Version == "" && len(d.Commit) >= 7 {
+		b.Version = d.Commit[:7]
+	}
+	b.Version = or(b.Version, d.ID)
+	switch b.State {
+	case provider.Failed:
+		b.Why = or(d.Error, "Vercel says "+d.State+".")
+	case provider.Building:
+		b.Why = "Vercel says " + strings.ToLower(d.State) + "."
+	}
+	return b
+}
+
+// Create has a build made for production that nobody is sent to, unless it is there.
+func (p *Provider) Create(ctx context.Context, o provider.Order) (provider.Build, error) {
+	project, err := p.o.Client.Project(ctx, p.o.Project)
+	if err != nil {
+		return provider.Build{}, err
+	}
+	list, err := p.o.Client.Deployments(ctx, api.Filter{Project: project.ID, Commit: o.Commit, Limit: 100})
+	if err != nil {
+		return provider.Build{}, err
+	}
+	for _, d := range list {
+		if stateOf(d) != provider.Failed && made(d, o) {
+			return p.build(d), nil
+		}
+	}
+	hidden := false
+	n := api.NewDeployment{Name: or(project.Name, p.o.Project), AutoAssign: &hidden, Meta: map[string]string{}}
+	for name, v := range map[string]string{metaRelease: o.Release, metaVersion: o.Version, metaCommit: o.Commit} {
+		if v != "" {
+			n.Meta[name] = v
+		}
+	}
+	if o.Production {
+		n.Target = "production"
+	}
+	switch {
+	case o.From != "":
+		n.DeploymentID, n.Meta["action"], n.Meta[metaAgain] = o.From, "redeploy", o.From
+	case o.Commit == "":
+		return provider.Build{}, fault.New(fault.Invalid, "commit_missing", "A build needs a commit.")
+	case project.Link == nil || project.Link.Type == "":
+		return provider.Build{}, fault.New(fault.Invalid, "project_unlinked",
+			"%s is connected with no repository on Vercel: connect it, or name a build that is there.", p.o.Project)
+	default:
+		n.Project = project.ID
+		n.GitSource = &api.Source{Type: project.Link.Type, RepoID: project.Link.RepoID, SHA: o.Commit,
+			Ref: or(o.Branch, or(project.Link.Branch, "main"))}
+	}
+	d, err := p.o.Client.Create(ctx, n)
+	if err != nil {
+		return provider.Build{}, err
+	}
+	if o.From != "" {
+		p.standsFor(d.ID, o.From)
+	}
+	return p.build(d), nil
+}
+
+// made reports whether a build is what was ordered.
+func made(d api.Deployment, o provider.Order) bool {
+	if (d.Target == "production") != o.Production {
+		return false
+	}
+	if o.From != "" {
+		return d.Meta[metaAgain] == o.From && d.Meta[metaRelease] == o.Release
+	}
+	return d.Commit == o.Commit && d.Meta[metaAgain] == ""
+}
+
+// Serving says what production serves now.
+func (p *Provider) Serving(ctx context.Context) (provider.Serving, error) {
+	v, err := p.look(ctx)
+	if err != nil {
+		return provider.Serving{}, err
+	}
+	s := provider.Serving{
+		Stable: v.project.Production, Busy: v.project.Last.Open(), At: v.project.Last.At(),
+		Pinned: v.project.AutoAssign == nil || !*v.project.AutoAssign, // who does not say so is taken to be pinned
+	}
+	if last := v.project.Last; last != nil && last.Type == "rollback" {
+		s.Aborted = last.FromRolling
+	}
+	r := v.rolling
+	switch {
+	case r.Live():
+		s.Stable, s.Canary, s.Share, s.Paused = r.Base, r.Canary, r.Share, r.Paused
+	case r != nil && r.State == api.Aborted:
+		s.Aborted = r.Canary
+	}
+	if r != nil && r.Updated.After(s.At) {
+		s.At = r.Updated
+	}
+	if p.o.Config != "" && p.o.Mode != ModeRolling && !r.Live() {
+		t, err := p.readTable(ctx, time.Time{})
+		if err != nil {
+			return s, err
+		}
+		if t != nil && t.Canary != nil {
+			if err := p.seenTable(t.Generation); err != nil {
+				return s, err
+			}
+			s.Canary, s.Share = t.Canary.ID, t.Share
+			if s.Stable == s.Canary { // promoted, and the table not written yet
+				s.Canary, s.Share = "", 0
+			}
+		}
+	}
+	if s.Stable == "" {
+		return s, fault.New(fault.Unavailable, "production_empty",
+			"Nothing is in production of %s yet: put a first build there, on Vercel.", p.o.Project)
+	}
+	s.Stable, err = p.original(ctx, s.Stable)
+	return s, err
+}
+
+// original is the build that another one was made from again, where Slipway had that done to go back.
+func (p *Provider) original(ctx context.Context, id string) (string, error) {
+	p.mu.Lock()
+	old, known := p.names[id]
+	p.mu.Unlock()
+	if known {
+		return or(old, id), nil
+	}
+	d, err := p.o.Client.Deployment(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if !strings.HasPrefix(d.Meta[metaRelease], "back-") {
+		d.Meta[metaAgain] = ""
+	}
+	p.standsFor(id, d.Meta[metaAgain])
+	return or(d.Meta[metaAgain], id), nil
+}
+
+// high keeps the newest that Vercel ever said: an answer that is older comes from a part of it that is behind.
+type high struct {
+	at    map[string]time.Time
+	since map[string]time.Time // when the answers began to be older
+	table uint64
+}
+
+// behind is how long older answers are taken for a part that is behind; after that they are what is.
+const behind = 30 * time.Second
+
+// seen refuses a state that is older than one that was read before.
+func (p *Provider) seen(what string, at time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h, now := &p.high, p.o.Now()
+	if h.at == nil {
+		h.at, h.since = map[string]time.Time{}, map[string]time.Time{}
+	}
+	if !at.Before(h.at[what]) {
+		h.at[what] = at
+		delete(h.since, what)
+		return nil
+	}
+	if h.since[what].IsZero() {
+		h.since[what] = now
+	}
+	if now.Sub(h.since[what]) >= behind {
+		h.at[what] = at
+		delete(h.since, what)
+		return nil
+	}
+	return fault.New(fault.Unavailable, "vercel_backwards",
+		"Vercel says what it said before %s, and something newer already: nothing is done until it agrees with itself.",
+		h.at[what].UTC().Format(time.TimeOnly))
+}
+
+// seenTable is seen for the table, whose generations rise.
+func (p *Provider) seenTable(generation uint64) error {
+	return p.seen("table", time.Unix(0, int64(min(generation, 1<<62)))) //nolint:gosec // bounded
+}
+
+// Host returns the host at which visitors come in, as Vercel names it.
+func (p *Provider) Host(ctx context.Context) (string, error) {
+	project, err := p.o.Client.Project(ctx, p.o.Project)
+	if err != nil {
+		return "", err
+	}
+	for _, d := range project.Domains {
+		if !strings.HasSuffix(d, ".vercel.app") {
+			return d, nil
+		}
+	}
+	if len(project.Domains) > 0 {
+		return project.Domains[0], nil
+	}
+	return project.Address, nil
+}
+
+// Missing is something that a token may not do, or that is not there, with what it is needed for.
+type Missing struct {
+	What string
+	For  string
+}
+
+// Rights tries everything that can be tried without changing anything, and returns what is missing.
+func (p *Provider) Rights(ctx context.Context) ([]Missing, error) {
+	c := p.o.Client
+	if _, err := c.User(ctx); err != nil {
+		return nil, err
+	}
+	project, err := c.Project(ctx, p.o.Project)
+	if err != nil {
+		return nil, err
+	}
+	var out []Missing
+	try := func(purpose string, err error) {
+		switch {
+		case err == nil, api.StatusOf(err) == http.StatusNotFound:
+		default:
+			out = append(out, Missing{What: fault.MessageOf(err), For: purpose})
+		}
+	}
+	_, err = c.Deployments(ctx, api.Filter{Project: project.ID, Limit: 1})
+	try("to find builds", err)
+	if p.o.Mode != ModeProxy {
+		_, err = c.RollingConfig(ctx, project.ID)
+		try("rolling releases", err)
+	}
+	_, err = c.Env(ctx, project.ID, false)
+	try("configuration", err)
+	if p.o.Gate {
+		_, err = c.Checks(ctx, project.ID)
+		try("Slipway's check", err)
+	}
+	if p.o.Config != "" {
+		_, err = p.readTable(ctx, time.Time{})
+		try("canary: proxy", err)
+	}
+	_, err = c.Hooks(ctx)
+	try("to hear of changes at once", err)
+	if project.AutoAssign == nil {
+		out = append(out, Missing{What: "Vercel does not say whether new builds reach production by themselves.",
+			For: fmt.Sprintf("to know whether a rollback of %s is pinned", p.o.Project)})
+	}
+	return out, nil
+}

@@ -1,0 +1,229 @@
+// Package vercel moves the traffic of an application that runs on Vercel, in two ways: by Vercel's rolling releases, or
+// by a table in Global Config that the application's own proxy reads (see docs/vercel-proxy-table.md).
+//
+// What is wanted is stored first, under its generation, which refuses older ones. Then the platform is moved: its state
+// is read, [decide] says the one call that is missing, the call is made, and the state is read again, until nothing is
+// missing. So a crash between two calls, a repeated try and an answer that got lost all end alike. Vercel has no
+// compare-and-set: before each call the stored generation is looked at once more, and a call that was overtaken all the
+// same makes true what is wanted by then. Other people can change production by Vercel's own means: a raise refuses to
+// go over what it finds then. Only going back goes over everything.
+package vercel
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/provider"
+	api "github.com/slipwayhq/slipway/internal/vercel"
+)
+
+var _ provider.Platform = (*Provider)(nil)
+
+// The ways to a canary.
+const (
+	ModeRolling = "rolling"
+	ModeProxy   = "proxy"
+	ModeAuto    = "auto" // rolling where the plan has it, else proxy
+)
+
+// The reasons of faults that others act upon.
+const (
+	// UnderWay says that Vercel has taken the call and is still at it.
+	UnderWay = "under_way"
+	// Elsewhere says that somebody changed production by Vercel's own means: nothing was done.
+	Elsewhere = "changed_elsewhere"
+)
+
+// CheckName is the name of Slipway's own check on Vercel.
+const CheckName = "slipway"
+
+// Options are what a Provider stands on.
+type Options struct {
+	Client  *api.Client
+	Project string // id or name
+	Mode    string
+	Config  string        // id of the Global Config; needed for ModeProxy
+	Bypass  func() string // secret that opens protected deployments; nil or empty: none is needed
+	Gate    bool          // Vercel is told by a check of its own what Slipway has not passed
+	Address string        // of Slipway, for the check's link
+	// Publish stores what is wanted and returns what is stored for the generation. Faults: Conflict stale_generation.
+	Publish func(ctx context.Context, app string, generation uint64, doc json.RawMessage) (json.RawMessage, error)
+	// Wanted returns the newest that was published. Faults: NotFound.
+	Wanted  func(ctx context.Context, app string) (uint64, json.RawMessage, error)
+	Now     func() time.Time
+	Poll    time.Duration // between looks while Vercel is at it; 250 ms
+	Confirm time.Duration // how long a call waits for Vercel; 20 s
+	Writes  int           // to the Global Config in a day; 400 of the 480 that Vercel grants
+}
+
+// Provider is an application on Vercel.
+type Provider struct {
+	o Options
+
+	mu    sync.Mutex
+	hosts map[string]bool   // that Vercel named as this project's
+	names map[string]string // id of a build that was made again → the one that it stands for
+	mode  string            // what ModeAuto has come to
+	until time.Time         // of mode
+	high  high
+	check string // id of Slipway's check
+}
+
+// New returns a provider.
+func New(o Options) *Provider {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Poll == 0 {
+		o.Poll = 250 * time.Millisecond
+	}
+	if o.Confirm == 0 {
+		o.Confirm = 20 * time.Second
+	}
+	if o.Writes == 0 {
+		o.Writes = 400
+	}
+	return &Provider{o: o, hosts: map[string]bool{}, names: map[string]string{}}
+}
+
+// Route stores the routing and makes it true on Vercel.
+func (p *Provider) Route(ctx context.Context, key string, r provider.Routing) error {
+	if r.Back {
+		ctx = api.Urgent(ctx)
+	}
+	w, err := p.publish(ctx, r)
+	if err != nil {
+		return fmt.Errorf("publish routing %d for %s: %w", r.Generation, key, err)
+	}
+	m := &mover{p: p, w: w}
+	err = m.move(ctx)
+	if overtaken := p.fence(ctx, w); overtaken != nil {
+		if m.wrote { // a call of this routing may have come after those of the newer one
+			p.repair(ctx, w.App)
+		}
+		return fmt.Errorf("route %s: %w", key, overtaken)
+	}
+	if err != nil {
+		return fmt.Errorf("route %s: %w", key, err)
+	}
+	return nil
+}
+
+// fence refuses to go on once something newer is wanted.
+func (p *Provider) fence(ctx context.Context, w wanted) error {
+	newest, _, err := p.o.Wanted(context.WithoutCancel(ctx), w.App)
+	if err != nil {
+		return err
+	}
+	if newest != w.Generation {
+		return fault.New(fault.Conflict, "stale_generation", "Generation %d is in force; %d comes too late.", newest,
+			w.Generation)
+	}
+	return nil
+}
+
+// repair makes true what is wanted by now. What comes of it is seen by whoever wanted it.
+func (p *Provider) repair(ctx context.Context, app string) {
+	_, doc, err := p.o.Wanted(ctx, app)
+	if err != nil {
+		return
+	}
+	if w, err := decode(doc); err == nil {
+		_ = (&mover{p: p, w: w}).move(ctx)
+	}
+}
+
+// way is how the canary of a routing gets its visitors.
+func (p *Provider) way(ctx context.Context, w wanted) (string, error) {
+	if p.o.Mode != ModeAuto && p.o.Mode != "" {
+		return p.o.Mode, nil
+	}
+	if w.Mode != "" {
+		return w.Mode, nil
+	}
+	now := p.o.Now()
+	p.mu.Lock()
+	mode, until := p.mode, p.until
+	p.mu.Unlock()
+	if mode != "" && now.Before(until) {
+		return mode, nil
+	}
+	project, err := p.o.Client.Project(ctx, p.o.Project)
+	if err != nil {
+		return "", err
+	}
+	slots, have, err := p.o.Client.RollingSlots(ctx, project.ID)
+	if err != nil && api.StatusOf(err) != http.StatusPaymentRequired {
+		return "", err
+	}
+	mode = ModeRolling
+	switch {
+	case slots == api.SlotsUnlimited || slots == api.SlotsLeft:
+	case slots == api.SlotsTaken && contains(have, project.ID):
+	case p.o.Config != "":
+		mode = ModeProxy
+	default:
+		return "", fault.New(fault.Refused, "canary_impossible",
+			"The plan on Vercel has no rolling release for %s (%s), and no Global Config is named: add "+
+				"target.vercel.global_config with the application's proxy.ts, or change the plan.", p.o.Project, slots)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mode, p.until = mode, now.Add(10*time.Minute)
+	return mode, nil
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// Access returns the header that opens a protected deployment, for hosts that Vercel itself named as this project's.
+func (p *Provider) Access(address string) http.Header {
+	u, err := url.Parse(address)
+	if err != nil || p.o.Bypass == nil {
+		return nil
+	}
+	secret := p.o.Bypass()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if secret == "" || !p.hosts[u.Host] || u.Scheme != "https" && !p.o.Client.Plain() {
+		return nil
+	}
+	return http.Header{"X-Vercel-Protection-Bypass": {secret}}
+}
+
+// learn keeps hosts that Vercel named.
+func (p *Provider) learn(hosts ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.hosts) > 2000 {
+		clear(p.hosts)
+	}
+	for _, h := range hosts {
+		if h != "" {
+			p.hosts[h] = true
+		}
+	}
+}
+
+// address makes an address of a host.
+func (p *Provider) address(host string) string {
+	if host == "" {
+		return ""
+	}
+	if p.o.Client.Plain() {
+		return "http://" + host
+	}
+	return "https://" + host
+}
