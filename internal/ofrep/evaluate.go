@@ -153,7 +153,11 @@ func (d *Door) await(r *http.Request, c *caller) {
 // of the context as it was sent.
 func (s *scratch) tag(v *view, c *caller) string {
 	var state [prefix]byte
-	copy(state[:], v.set.Digest[:min(len(v.set.Digest), prefix-8)])
+	digest := v.set.Digest
+	if c.public {
+		digest = v.mark
+	}
+	copy(state[:], digest[:min(len(digest), prefix-8)])
 	end := ticketEnd(c.now) / int64(ticketHour.Seconds())
 	if c.public {
 		end = 0

@@ -2,8 +2,10 @@ package ofrep_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/credential"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/ofrep"
+	"github.com/slipwayhq/slipway/internal/store"
 )
 
 // from has a door take a header for the address, as if there were a proxy before it.
@@ -171,5 +174,35 @@ func TestStreamsEndSoonAfterTheToken(t *testing.T) {
 				t.Errorf("its ticket: %d", s.status)
 			}
 		})
+	}
+}
+
+// A key is for its environment, whatever else a request names.
+func TestAKeyDoesNotCrossEnvironments(t *testing.T) {
+	w := newWorld(t)
+	staging := "slwf_srv_of-staging"
+	w.write(func(tx *store.Tx) error {
+		return tx.InsertFlagKey(t.Context(), store.FlagKey{ID: "fky_staging", App: "shop", Environment: "staging",
+			Kind: "server", Name: "staging", Hash: credential.Hash(staging), Created: tx.Now()})
+	})
+	w.until("the key holds", func() bool { return w.flags.Key(staging) != nil })
+	for _, path := range []string{
+		"/flags/v1/document?environment=production", "/flags/v1/document?environment=production&flagConfigEtag=%2299-a",
+	} {
+		got := w.ask(http.MethodGet, path, "", "X-API-Key", staging, "X-Environment", "production")
+		if got.status != 200 || strings.Contains(got.body, "production") || !strings.Contains(got.body, "shop/staging") {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+	}
+	ticket := w.list(w.ask(http.MethodPost, "/ofrep/v1/evaluate/flags", "{}", "X-API-Key",
+		w.server)).EventStreams[0].Endpoint.RequestURI
+	text, mac, _ := strings.Cut(strings.TrimPrefix(ticket, "/flags/v1/events?ticket="), ".")
+	body, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(string(body), "production", "staging", 1)))
+	if s := w.listen("/flags/v1/events?ticket=" + forged + "." + mac); s.status != http.StatusUnauthorized {
+		t.Errorf("a ticket for another environment: %d", s.status)
 	}
 }

@@ -217,7 +217,7 @@ func (s *stream) tell(v *view, now time.Time) bool {
 	var message []byte
 	switch {
 	case v != nil && v.set.Generation != s.seen:
-		message, s.seen = v.event, v.set.Generation
+		message, s.seen = v.news(s.public), v.set.Generation
 	case !now.Before(s.beat):
 		message = []byte(": alive\n\n")
 	default:
@@ -299,7 +299,7 @@ func (d *Door) hello(h http.Header, v *view, c *caller, last string) []byte {
 	}
 	out = append(out, "\r\nretry: "+strconv.Itoa(1000+rand.IntN(2000))+"\n\n"...)
 	if last != strconv.FormatInt(v.set.Generation, 10) {
-		return append(out, v.event...)
+		return append(out, v.news(c.public)...)
 	}
 	return append(out, ": nothing was missed\n\n"...)
 }

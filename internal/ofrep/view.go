@@ -21,6 +21,8 @@ type view struct {
 	by       map[string]*entry
 	metadata []byte // of the set
 	event    []byte // that tells streams of this set
+	shown    []byte // the same for public keys
+	mark     string // of the set, for public keys: it confirms no guess of what is in it
 	etag     []string
 
 	packing sync.Once
@@ -50,12 +52,12 @@ func (d *Door) view(environment string) *view {
 	if v, ok := d.views.Load(environment); ok && v.(*view).set == set { //nolint:forcetypeassert // nothing else is in it
 		return v.(*view) //nolint:forcetypeassert // likewise
 	}
-	v := prepare(set, d.Flags.Usage)
+	v := prepare(set, d.Flags.Usage, d.sign("what public keys see of "+set.Digest))
 	d.views.Store(environment, v)
 	return v
 }
 
-func prepare(set *flagset.Set, usage *flagset.Usage) *view {
+func prepare(set *flagset.Set, usage *flagset.Usage, mark string) *view {
 	s := set.Snapshot
 	keys := s.Keys()
 	v := &view{
@@ -65,8 +67,12 @@ func prepare(set *flagset.Set, usage *flagset.Usage) *view {
 	generation := strconv.FormatInt(set.Generation, 10)
 	tag := `"` + generation + "-" + set.Digest + `"`
 	v.etag = []string{tag}
-	v.event = []byte("id: " + generation + "\nevent: message\n" + `data: {"type":"refetchEvaluation","etag":` +
-		strconv.Quote(tag) + "}\n\n")
+	v.mark = mark
+	event := func(tag string) []byte {
+		return []byte("id: " + generation + "\nevent: message\n" + `data: {"type":"refetchEvaluation","etag":` +
+			strconv.Quote(tag) + "}\n\n")
+	}
+	v.event, v.shown = event(tag), event(`"`+generation+"-"+mark+`"`)
 	nobody, now := flag.NewContext("", nil), time.Now()
 	for i, key := range keys {
 		e := &v.entries[i]
@@ -91,6 +97,14 @@ func prepare(set *flagset.Set, usage *flagset.Usage) *view {
 		}
 	}
 	return v
+}
+
+// news is the event that tells the caller of this set.
+func (v *view) news(public bool) []byte {
+	if public {
+		return v.shown
+	}
+	return v.event
 }
 
 // visible are the flags that the caller may evaluate.
