@@ -136,10 +136,13 @@ func shareRules(r release.Release) (guard.Rules, bool) {
 	return guard.Rules{}, false
 }
 
-// seriesOf reads a deployment's seconds as a kind of sources saw them; only the edge's are kept beyond memory.
+// measured is what who sees all requests has told: the edge, or a platform's drains.
+func (d *Desk) measured() *metric.Timeline { return d.Timeline.Of(d.Strategy.Measured()) }
+
+// seriesOf reads a deployment's seconds as a kind of sources saw them; only what measured tells is kept beyond memory.
 func (d *Desk) seriesOf(ctx context.Context, kind metric.Kind, deployment string, from, to time.Time,
 ) ([]metric.Bucket, error) {
-	if kind == "" {
+	if kind == "" || kind == d.Strategy.Measured() {
 		return d.series(ctx, deployment, from, to)
 	}
 	return d.Timeline.Of(kind).Seconds(deployment, from.Unix(), to.Unix(), metric.Compared()...), nil
@@ -149,7 +152,7 @@ func (d *Desk) seriesOf(ctx context.Context, kind metric.Kind, deployment string
 // span as their width: one that overlaps an end is whole. Where a sample reaches into what memory still holds, memory
 // is cut at its end, so that nothing is in both.
 func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time) ([]metric.Bucket, error) {
-	recent := d.Timeline.Seconds(deployment, from.Unix(), to.Unix(), metric.Compared()...)
+	recent := d.measured().Seconds(deployment, from.Unix(), to.Unix(), metric.Compared()...)
 	samples, err := d.DB.SamplesOf(ctx, d.Strategy.App, from, to, deployment)
 	if err != nil {
 		return nil, err

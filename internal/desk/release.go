@@ -289,7 +289,7 @@ func (d *Desk) people(r release.Release) string {
 	}
 	who := fmt.Sprintf("%g %% of %s", r.Share, r.People())
 	now := time.Now()
-	b := d.Timeline.Sum(r.Deployment, now.Add(-time.Minute).Unix(), now.Unix()+1, metric.Compared()...)
+	b := d.measured().Sum(r.Deployment, now.Add(-time.Minute).Unix(), now.Unix()+1, metric.Compared()...)
 	if b.Requests > 0 {
 		who += fmt.Sprintf(", about %d requests a minute,", roughly(b.Requests))
 	}

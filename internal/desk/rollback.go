@@ -241,7 +241,7 @@ func (d *Desk) plan(p rollback.Plan) api.RollbackPlan {
 // aid is what helps to decide between going back and fixing forward.
 func (d *Desk) aid(p rollback.Plan) []api.Evidence {
 	now := time.Now()
-	b := d.Timeline.Sum(p.From.ID, now.Add(-5*time.Minute).Unix(), now.Unix()+1, metric.Compared()...)
+	b := d.measured().Sum(p.From.ID, now.Add(-5*time.Minute).Unix(), now.Unix()+1, metric.Compared()...)
 	rate, known := b.ErrorRate()
 	severity, criterion := incident.Classify(incident.Signs{Environment: p.Environment, ErrorRate: rate,
 		Requests: b.Requests})

@@ -242,10 +242,13 @@ func (d *Desk) environment(ctx context.Context, e strategy.Environment, s store.
 		return out, nil
 	}
 	now := time.Now()
-	b := d.Timeline.Sum(dep.ID, now.Add(-time.Minute).Unix(), now.Unix(), metric.Compared()...)
+	b := d.measured().Sum(dep.ID, now.Add(-time.Minute).Unix(), now.Unix(), metric.Compared()...)
 	out.Requests = b.Requests
 	if rate, ok := b.ErrorRate(); ok {
-		out.ErrorRate, out.P95 = rate, b.Latency.Quantile(0.95)
+		out.ErrorRate = rate
+	}
+	if b.Latency.Count() > 0 {
+		out.P95 = b.Latency.Quantile(0.95)
 	}
 	if e.Name == production {
 		out.Share = 100

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -80,7 +81,7 @@ func (e *Engine) rollSome(ctx context.Context, before time.Time, limit int) (n i
 		}
 		sums := map[sampleKey]*metric.Bucket{}
 		for ; n < len(batches) && batches[n].Received.Before(end); n++ {
-			if err := fold(sums, batches[n]); err != nil {
+			if err := fold(sums, batches[n], e.Strategy.Measured()); err != nil {
 				return err
 			}
 		}
@@ -98,14 +99,14 @@ func (e *Engine) rollSome(ctx context.Context, before time.Time, limit int) (n i
 	return n, whole, err
 }
 
-// fold adds a batch's buckets to the sums of their spans.
-func fold(sums map[sampleKey]*metric.Bucket, b store.Batch) error {
+// fold adds a batch's buckets to the sums of their spans, of the one kind of sources that sees all requests.
+func fold(sums map[sampleKey]*metric.Bucket, b store.Batch, from metric.Kind) error {
 	var m metric.Batch
 	if err := json.Unmarshal(b.Body, &m); err != nil {
 		return fmt.Errorf("read batch %s/%d: %w", b.Source, b.Sequence, err)
 	}
-	if m.Kind != "" && m.Kind != metric.Edge {
-		return nil // samples are the edge's: another kind saw the same requests
+	if cmp.Or(m.Kind, metric.Edge) != from {
+		return nil // another kind saw the same requests
 	}
 	for _, x := range m.Buckets {
 		k := sampleKey{x.Deployment, x.Class, x.Second - x.Second%span}

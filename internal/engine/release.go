@@ -359,7 +359,7 @@ func (e *Engine) signs(now, at time.Time, deployments ...string) signsOf {
 	for _, back := range []time.Duration{time.Minute, 10 * time.Second} {
 		var b metric.Bucket
 		for _, d := range deployments {
-			b.Add(e.Timeline.Sum(d, at.Add(-back).Unix(), now.Unix()+1, metric.Compared()...))
+			b.Add(e.Timeline.Of(e.Strategy.Measured()).Sum(d, at.Add(-back).Unix(), now.Unix()+1, metric.Compared()...))
 		}
 		rate, _ := b.ErrorRate()
 		if worst.requests == 0 || b.Requests >= 30 && rate > worst.rate {

@@ -192,6 +192,7 @@ func effective(user *document.Node) *document.Node {
 	tree := document.Merge(t, document.ParseText(defaults), user)
 	oneTarget(tree, user)
 	checkSet(tree, user)
+	drained(tree, user)
 	guards(tree, user)
 	defaultQueries(tree)
 	core(tree)

@@ -131,7 +131,7 @@ type guardSpec struct {
 	ShareSlack  document.Percent  `yaml:"share_slack" doc:"How far the measured share may be from the intended one."`
 	ColdStart   document.Duration `yaml:"cold_start" doc:"Time after each rise in which durations are not judged."`
 
-	Source     string                `yaml:"source" doc:"Where errors and durations are measured." enum:"edge,prometheus,otlp"`
+	Source     string                `yaml:"source" doc:"Where errors and durations are measured." enum:"edge,prometheus,otlp,drain"`
 	Prometheus queries               `yaml:"prometheus" doc:"What Prometheus is asked, with source: prometheus."`
 	Metrics    map[string]metricSpec `yaml:"metrics" doc:"Custom metrics that are compared, by their name."`
 	WebVitals  map[string]vital      `yaml:"web_vitals" doc:"What browsers measure: lcp, inp, cls and ttfb."`

@@ -38,6 +38,7 @@ func (s *Strategy) Prometheus() (Prometheus, bool) {
 
 type sources struct {
 	Prometheus prometheus `yaml:"prometheus" doc:"A Prometheus that is asked for numbers."`
+	Drain      drain      `yaml:"drain" doc:"Drains of Vercel, which deliver what it served."`
 }
 
 type prometheus struct {
@@ -102,7 +103,7 @@ type metricSpec struct {
 }
 
 // measure fills in where the guard's numbers come from.
-func (g guardSpec) measure(r *guard.Rules) {
+func (g guardSpec) measure(r *guard.Rules, from sources) {
 	if g.Source != string(metric.Edge) {
 		r.Source = metric.Kind(g.Source)
 	}
@@ -111,6 +112,9 @@ func (g guardSpec) measure(r *guard.Rules) {
 		if r.Queries.Latency == "" {
 			r.LatencyP95 = guard.Limits{} // nobody measures them, and waiting for them would be for ever
 		}
+	}
+	if r.Source == metric.Drain && !from.Drain.Traces {
+		r.LatencyP95 = guard.Limits{} // likewise
 	}
 	for _, name := range slices.Sorted(maps.Keys(g.Metrics)) {
 		r.Metrics = append(r.Metrics, g.Metrics[name].rule(name))
@@ -136,6 +140,7 @@ func (m metricSpec) rule(name string) guard.MetricRule {
 const leastBlind = 45 * time.Second
 
 func (c checker) sources() {
+	c.drainSource()
 	p := c.file.Sources.Prometheus
 	here := func(key string) []string { return at("sources", "prometheus", key) }
 	if c.tree.Get("sources").Get("prometheus") == nil {
@@ -182,6 +187,12 @@ func (c checker) measured(name string, g guardSpec) {
 		c.query(here("prometheus", "latency"), g.Prometheus.Latency, false)
 	case c.written("guards", name, "prometheus"):
 		c.atKey(here("prometheus"), "Prometheus is not asked by this guard", "remove it")
+	}
+	switch {
+	case g.Source == string(metric.Drain):
+		c.byDrain(name, g)
+	case g.Source == string(metric.Edge) && c.file.Target.Vercel != nil:
+		c.at(here("source"), "no edge of Slipway sees what Vercel serves", "leave it out for drain, or write prometheus or otlp")
 	}
 	c.metrics(here("metrics"), g.Metrics)
 	for _, name := range slices.Sorted(maps.Keys(g.WebVitals)) {

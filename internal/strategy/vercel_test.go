@@ -3,8 +3,11 @@ package strategy
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/metric"
 )
 
 // TestATargetOnVercel reads the short form: all but the project has a default, and nothing is left of our own edge.
@@ -37,5 +40,46 @@ func TestSharesOnVercelRise(t *testing.T) {
 		if p := s.ReleasePlan(); p.OneWay != want || p.Drift != "undo" {
 			t.Errorf("%s: the plan goes one way: %v, drift %q", canary, p.OneWay, p.Drift)
 		}
+	}
+}
+
+// Vercel's log is what a guard goes by there. It has no durations, so none are waited for unless traces are drained.
+//
+// req: CD-03
+func TestOnVercelGuardsGoByDrains(t *testing.T) {
+	t.Parallel()
+	const on = "app: shop\ntarget: {vercel: {project: shop}}\n"
+	for text, want := range map[string]struct {
+		source metric.Kind
+		p95    bool
+		late   time.Duration
+	}{
+		on: {metric.Drain, false, 0},
+		on + "guards: {default: {min_requests: 50}}\n":                          {metric.Drain, false, 0},
+		on + "sources: {drain: {traces: on}}\n":                                 {metric.Drain, true, 30 * time.Second},
+		on + "sources: {drain: {late: 10s}}\nguards: {default: {blind: 25s}}\n": {metric.Drain, false, 10 * time.Second},
+		on + "guards: {default: {source: otlp}}\n":                              {metric.OTLP, true, 0},
+		least: {"", true, 0},
+		least + "guards: {default: {source: drain}}\n":                           {metric.Drain, false, 0},
+		on + "guards: {other: {window: 2m}}\nstages: {canary: {guard: other}}\n": {metric.Drain, false, 0},
+		on + "sources: {drain: {sampling: [{rate: 10%, path: /api/}]}}\n":        {metric.Drain, false, 30 * time.Second},
+	} {
+		s := mustParse(t, text)
+		for _, step := range s.ReleasePlan().Shares() {
+			if r := step.Rules; r.Source != want.source || (r.LatencyP95 != guard.Limits{}) != want.p95 {
+				t.Errorf("%s: source %q, durations %+v", text, r.Source, r.LatencyP95)
+			}
+		}
+		if d := s.Drain(); d.Late != want.late || d.Traces && !want.p95 {
+			t.Errorf("%s: %+v", text, d)
+		}
+	}
+	s := mustParse(t, on+"sources: {drain: {sampling: [{rate: 10%, path: /api/}, {rate: 1%, environment: preview}]}}\n")
+	want := []Sampling{{0.1, "", "/api/"}, {0.01, "preview", ""}}
+	if diff := cmp.Diff(want, s.Drain().Sampling); diff != "" || s.Measured() != metric.Drain {
+		t.Error(diff)
+	}
+	if mustParse(t, least).Measured() != metric.Edge {
+		t.Error("behind our own edge it is not the edge that measures")
 	}
 }

@@ -89,10 +89,18 @@ func errorChart(f Frame, r api.Release, c api.Canary, id string, height int) plo
 
 // latencyChart draws the 95th percentile of both versions with its interval.
 func latencyChart(f Frame, r api.Release, c api.Canary, id string, height int) plot.Chart {
+	timed := false
 	value := func(p api.CanaryPoint) plot.Point {
+		if p.P95 <= 0 { // no request takes no time: nothing was measured
+			return plot.Point{At: p.At, Value: math.NaN()}
+		}
+		timed = true
 		return plot.Point{At: p.At, Value: p.P95, Low: p.P95Low, High: p.P95High}
 	}
 	ch := both(f, r, c, id, value)
+	if !timed && len(c.Canary) > 0 {
+		ch.Empty = "Nobody measures response times here: the verdict does not rest on them."
+	}
 	ch.Title, ch.Note, ch.Unit, ch.Height = "Latency", "95th percentile", plot.Milliseconds, height
 	ch.Shades, ch.Events = append(ch.Shades, coldShades(c)...), nil // the moments stand above the other pictures
 	ch.Limits = limits(c.Limits.LatencyWarn, c.Limits.LatencyCritical)

@@ -1,0 +1,108 @@
+package strategy
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/strategy/document"
+)
+
+// Drain says how what Vercel delivers of the requests that it served is read.
+type Drain struct {
+	Late     time.Duration // how long a record may take to arrive
+	Traces   bool          // spans come as well, so that durations are judged
+	Sampling []Sampling    // of the drain
+}
+
+// Sampling says that a drain delivers only a part of some requests.
+type Sampling struct {
+	Rate        float64
+	Environment string // empty: any
+	Path        string // beginning of their paths; empty: any
+}
+
+// Drain returns how drains are read.
+func (s *Strategy) Drain() Drain {
+	d := s.file.Sources.Drain
+	out := Drain{Late: time.Duration(d.Late), Traces: d.Traces}
+	for _, x := range d.Sampling {
+		out.Sampling = append(out.Sampling, Sampling{float64(x.Rate), x.Environment, x.Path})
+	}
+	return out
+}
+
+// Measured is who sees all requests where the application runs: Slipway's own edge, or the platform's drains.
+func (s *Strategy) Measured() metric.Kind {
+	if s.file.Target.Vercel != nil {
+		return metric.Drain
+	}
+	return metric.Edge
+}
+
+type drain struct {
+	Late     document.Duration `yaml:"late" doc:"How long a record may take to arrive; a verdict waits for it."`
+	Traces   bool              `yaml:"traces" doc:"Whether a drain of traces is set up too: a log has no durations."`
+	Sampling []sampling        `yaml:"sampling" doc:"What the drain leaves out, as its own sampling rules say."`
+}
+
+// Template returns what drain is where nothing is written.
+func (*drain) Template() string { return `{late: 30s, traces: off, sampling: []}` }
+
+type sampling struct {
+	Rate        document.Percent `yaml:"rate" doc:"Share of the requests that is delivered."`
+	Environment string           `yaml:"environment" doc:"Vercel's environment that it holds for; empty: each."`
+	Path        string           `yaml:"path" doc:"Beginning of the paths that it holds for; empty: all."`
+}
+
+// Template returns what sampling is where nothing is written.
+func (*sampling) Template() string { return `{rate: 100%, environment: "", path: ""}` }
+
+// drained lets guards go by drains where no edge of ours sees the requests.
+func drained(tree, user *document.Node) {
+	if tree.Get("target").Get("vercel") == nil || user.Get("guards").Get("default").Get("source") != nil {
+		return
+	}
+	if own := tree.Get("guards").Get("default"); own != nil {
+		own.Set("source", document.Place{}, document.ParseText("source: "+string(metric.Drain)).Get("source"))
+	}
+}
+
+// usualLate is what late is where there is no drain under sources.
+const usualLate = 30 * time.Second
+
+func (c checker) drainSource() {
+	d := c.file.Sources.Drain
+	here := func(key string) []string { return at("sources", "drain", key) }
+	if c.tree.Get("sources").Get("drain") == nil {
+		return
+	}
+	c.in(here("late"), d.Late, 5*time.Second, 10*time.Minute)
+	if len(d.Sampling) > 32 {
+		c.at(here("sampling"), fmt.Sprintf("%d rules are too many", len(d.Sampling)), "write at most 32")
+	}
+	for i, x := range d.Sampling {
+		if x.Rate < 0.001 || x.Rate > 1 {
+			c.at(append(here("sampling"), fmt.Sprint(i), "rate"), "it is no share of the requests",
+				"write 0.1% to 100%, as in the drain's sampling rule")
+		}
+	}
+}
+
+// byDrain complains about a guard that goes by a drain and could not.
+func (c checker) byDrain(name string, g guardSpec) {
+	here := func(key ...string) []string { return append(at("guards", name), key...) }
+	late := usualLate
+	if c.tree.Get("sources").Get("drain") != nil {
+		late = time.Duration(c.file.Sources.Drain.Late)
+	}
+	if least := late + 15*time.Second; time.Duration(g.Blind) < least {
+		c.at(here("blind"), "it is over before a drain can be heard",
+			fmt.Sprintf("write %s or more: a record may take %s to arrive", document.WriteDuration(least),
+				document.WriteDuration(late)))
+	}
+	if !c.file.Sources.Drain.Traces && c.written("guards", name, "latency_p95") && g.LatencyP95 != (latencyLimits{}) {
+		c.atKey(here("latency_p95"), "nobody measures it: the records of a log have no durations",
+			"remove it; or set up a drain of traces, and say so with sources: {drain: {traces: on}}")
+	}
+}
