@@ -88,6 +88,7 @@ var table = map[string]rule{
 	"metric/intake":     {may: []string{"fault", "judge", "metric"}},
 	"metric/otlp":       {may: []string{"fault", "judge", "metric", "metric/intake"}},
 	"metric/drain":      {may: []string{"fault", "metric"}},
+	"hook":              {may: []string{"fault", "metric/drain", "metric/intake", "metric/otlp", "store", "vercel"}},
 	"metric/metrictest": {may: []string{"metric"}},
 	"sim/world": {pure: true, may: []string{
 		"approval", "checklist", "effect", "guard", "judge", "metric", "release"}},
@@ -163,8 +164,8 @@ var table = map[string]rule{
 	"desk/flags": {may: []string{"access", "api", "engine", "engine/flags", "fault", "flag", "flag/foreign", "flag/words",
 		"store", "strategy"}},
 	"server": {
-		may: []string{"access", "api", "desk", "desk/flags", "event", "fault", "ident", "live", "metric", "metric/otlp",
-			"people", "store", "telemetry"},
+		may: []string{"access", "api", "desk", "desk/flags", "event", "fault", "ident", "live", "metric",
+			"metric/intake", "metric/otlp", "people", "store", "telemetry"},
 		goes: 1, lines: 3200, // beside the API it is the door of OpenTelemetry exporters, which speak another language
 	},
 	"web": {
@@ -198,9 +199,10 @@ var table = map[string]rule{
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "engine/flags",
 			"engine/incidents", "flagset", "flagset/follow",
-			"live", "metric/intake", "metric/otlp", "metric/prometheus", "ofrep", "people",
-			"provider", "provider/selfhost", "server", "sim", "smoke", "store", "strategy", "telemetry", "web", "workload"),
-		goes: 1, fan: 44, // it builds everything
+			"hook", "live", "metric/drain", "metric/intake", "metric/otlp", "metric/prometheus", "ofrep", "people",
+			"provider", "provider/selfhost", "server", "sim", "smoke", "store", "strategy", "telemetry", "vercel", "web",
+			"workload"),
+		goes: 1, fan: 47, // it builds everything
 	},
 }
 

@@ -27,8 +27,10 @@ import (
 	"github.com/slipwayhq/slipway/internal/engine"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/flagset"
+	"github.com/slipwayhq/slipway/internal/hook"
 	"github.com/slipwayhq/slipway/internal/live"
 	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/metric/drain"
 	"github.com/slipwayhq/slipway/internal/metric/intake"
 	"github.com/slipwayhq/slipway/internal/metric/otlp"
 	"github.com/slipwayhq/slipway/internal/metric/prometheus"
@@ -72,6 +74,8 @@ type App struct {
 
 	custom     *intake.Intake
 	spans      *intake.Intake
+	drain      *drain.Drain       // nil when nothing goes by one
+	hooks      *hook.Door         // likewise
 	prometheus *prometheus.Source // nil when none is asked
 
 	flags    *flagset.Keeper
@@ -146,6 +150,7 @@ func (a *App) build(ctx context.Context) error {
 		DB: a.DB, Engine: a.Engine, People: a.People, Strategy: o.Strategy, Timeline: a.timeline,
 		Key: key.Public().(ed25519.PublicKey), Version: o.Version, //nolint:forcetypeassert // Ed25519 says so
 	})
+	a.openDrain()
 	a.live = live.New(a.DB, o.Log)
 	metrics := telemetry.NewMetrics(o.Version)
 	a.openFlags(key, metrics)
@@ -155,9 +160,13 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make the pages: %w", err)
 	}
+	var hooks http.Handler
+	if a.hooks != nil {
+		hooks = a.hooks
+	}
 	a.server, err = server.New(server.Options{
 		Desk: a.Desk, People: a.People, DB: a.DB, Live: a.live, Log: o.Log, Metrics: metrics,
-		Web: pages, Flags: a.door,
+		Web: pages, Flags: a.door, Hooks: hooks,
 		Version: o.Version, MetricsToken: o.MetricsToken, Proxies: o.Proxies, Stop: a.stop,
 	})
 	if err != nil {

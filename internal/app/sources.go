@@ -68,6 +68,11 @@ func (a *App) gather(ctx context.Context) error {
 				err = a.Engine.Observe(ctx, b)
 			}
 		}
+		if a.drain != nil && err == nil {
+			if b, ok := a.drain.Collect(now); ok {
+				err = a.Engine.Observe(ctx, b)
+			}
+		}
 		if err != nil && ctx.Err() == nil {
 			a.opts.Log.Warn("keep what was pushed", "error", err)
 		}
@@ -179,6 +184,9 @@ func (a *App) sources() []api.MetricSource {
 			}
 		}
 		out = append(out, s)
+	}
+	if a.drain != nil {
+		out = append(out, a.drainSource(now))
 	}
 	if a.prometheus != nil {
 		p := a.prometheus.Status()

@@ -141,8 +141,21 @@ func taken(rules []guard.MetricRule) string {
 	return strings.Join(names, ", ")
 }
 
-// DeploymentOf finds a deployment by its id, by the id that its own build has, or the newest of a version. An arm of a
-// flag that is being raised counts as one.
+// Vital takes what a browser measured of a page, as a platform tells it. What no guard asks for, and what comes too
+// late, is left out; the latter is counted.
+func (d *Desk) Vital(now time.Time, deployment, name, device string, second int64, value float64) {
+	rules := d.metricRules()
+	i := slices.IndexFunc(rules, func(r guard.MetricRule) bool {
+		return r.Name == name && r.Worst && (r.From == metric.App || r.From == "")
+	})
+	if i < 0 || d.Intake == nil {
+		return
+	}
+	_ = d.Intake.Worst(now, deployment, name, device, second, value*cmp.Or(rules[i].Scale, 1))
+}
+
+// DeploymentOf finds a deployment by its id, by its platform's or its own build's id, or the newest of a version. An
+// arm of a flag that is being raised counts as one.
 func (d *Desk) DeploymentOf(ctx context.Context, id, version string) (deployment.Deployment, error) {
 	unknown := fault.New(fault.NotFound, "deployment_unknown",
 		"There is no deployment %.64q. List them: slipway deployment list.", cmp.Or(id, version))
@@ -165,6 +178,9 @@ func (d *Desk) DeploymentOf(ctx context.Context, id, version string) (deployment
 	}
 	if id != "" {
 		dep, err := d.DB.Deployment(ctx, id)
+		if fault.Is(err, fault.NotFound) {
+			dep, err = d.DB.DeploymentByExternal(ctx, d.Strategy.App, id)
+		}
 		if err == nil && dep.App == d.Strategy.App {
 			return dep, nil
 		}

@@ -73,7 +73,7 @@ func (s *Server) around(next http.Handler) http.Handler {
 			writeProblem(out, p)
 			return
 		}
-		if !isSafe(r.Method) && !strings.HasPrefix(r.URL.Path, "/api/") && !strings.HasPrefix(r.URL.Path, "/otlp/") {
+		if !isSafe(r.Method) && !hasOwnLimit(r.URL.Path) {
 			if err := s.throttle(s.clients, "form", clientKey(from.address), postCost); err != nil {
 				s.refuse(out, r, err)
 				return
@@ -84,6 +84,32 @@ func (s *Server) around(next http.Handler) http.Handler {
 			r.Body = http.MaxBytesReader(out, r.Body, maxObservation)
 		}
 		next.ServeHTTP(out, r)
+	})
+}
+
+// hasOwnLimit reports whether a request that is no form is counted by who sent it.
+func hasOwnLimit(path string) bool {
+	return strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/otlp/") || strings.HasPrefix(path, "/hooks/")
+}
+
+// hooked counts what a client delivers, and what was refused for its signature more. The whole body is there before
+// anybody's turn is taken.
+func (s *Server) hooked(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key := clientKey(clientOf(r.Context()).address)
+		err := s.throttle(s.clients, "hook", key, 1)
+		if err == nil {
+			err = readBody(w, r, maxObservation)
+		}
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		out := &answer{ResponseWriter: w}
+		next.ServeHTTP(out, r)
+		if out.code == http.StatusForbidden {
+			_ = s.clients.take(key, deniedCost, time.Now())
+		}
 	})
 }
 

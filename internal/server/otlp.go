@@ -1,8 +1,6 @@
 package server
 
 import (
-	"bytes"
-	"compress/gzip"
 	"io"
 	"net/http"
 	"strconv"
@@ -11,6 +9,7 @@ import (
 
 	"github.com/slipwayhq/slipway/internal/desk"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/metric/intake"
 	"github.com/slipwayhq/slipway/internal/metric/otlp"
 )
 
@@ -89,39 +88,13 @@ func (s *Server) otlp(w http.ResponseWriter, r *http.Request, in desk.Telemetry,
 	default:
 		return none, time.Second, fault.New(fault.Limited, "too_many_requests", "Too many exporters send at once.")
 	}
-	if in.Body, err = unpacked(r); err != nil {
+	body := io.Reader(http.NoBody)
+	if r.Body != nil {
+		body = r.Body
+	}
+	if in.Body, err = intake.Unpack(r.Header.Get("Content-Encoding"), body, maxObservation); err != nil {
 		return none, 0, err
 	}
 	rejected, err := s.Desk.TakeOTLP(r.Context(), who.actor, in)
 	return rejected, time.Second, err
-}
-
-// unpacked reads a body of at most 4 MiB after unpacking.
-func unpacked(r *http.Request) ([]byte, error) {
-	if r.Body == nil {
-		return []byte{}, nil
-	}
-	var in io.Reader = r.Body
-	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
-	case "", "identity":
-	case "gzip":
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, fault.Wrap(err, fault.Invalid, "otlp_malformed", "The body is not packed with gzip.")
-		}
-		in = z
-	default:
-		return nil, fault.New(fault.Invalid, "encoding_unsupported", "The body is packed with %.20q; gzip is understood.",
-			encoding)
-	}
-	var out bytes.Buffer
-	n, err := out.ReadFrom(io.LimitReader(in, maxObservation+1))
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "otlp_malformed", "The body cannot be unpacked.")
-	}
-	if n > maxObservation {
-		return nil, fault.New(fault.Invalid, "body_too_large", "The body is larger than %d KiB when unpacked.",
-			maxObservation>>10)
-	}
-	return out.Bytes(), nil
 }

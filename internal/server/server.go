@@ -34,6 +34,7 @@ type Options struct {
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics
 	Web     http.Handler // pages: everything that is not the API's; nil answers 404
+	Hooks   http.Handler // platforms that deliver by themselves and prove it by a signature; nil answers 404
 	Flags   http.Handler // programs that evaluate flags; it does all by itself; nil: see Web
 	Version string       // of Slipway
 
@@ -137,6 +138,11 @@ func (s *Server) routes(mux *http.ServeMux) ([]byte, error) {
 	mux.Handle("/api/v1/", s.authenticated(s.idempotent(s.known(api))))
 	mux.HandleFunc("POST /otlp/v1/metrics", s.takeOTLP(false))
 	mux.HandleFunc("POST /otlp/v1/traces", s.takeOTLP(true))
+	if s.Hooks != nil {
+		mux.Handle("/hooks/", s.hooked(s.Hooks))
+	} else {
+		mux.HandleFunc("/hooks/", s.notFound)
+	}
 	mux.HandleFunc("GET /api/openapi.json", s.openAPI)
 	mux.HandleFunc("GET /api", s.page)
 	mux.HandleFunc("GET /problems/{reason}", s.problemPage)

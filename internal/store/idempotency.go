@@ -19,6 +19,7 @@ const (
 	sqlFinishIdempotent = `UPDATE idempotency SET status = $3, body = $4 WHERE actor = $1 AND name = $2`
 	sqlDropIdempotent   = `DELETE FROM idempotency WHERE actor = $1 AND name = $2`
 	sqlPruneIdempotent  = `DELETE FROM idempotency WHERE created < $1`
+	sqlPruneOwn         = `DELETE FROM idempotency WHERE actor = $1 AND created < $2`
 
 	sqlFailures      = `SELECT COUNT(*) FROM failures WHERE name = $1 AND at >= $2`
 	sqlAddFailure    = `INSERT INTO failures (name, at) VALUES ($1, $2)`
@@ -92,6 +93,11 @@ func (s notes) DropIdempotent(ctx context.Context, key, actor string) error {
 // PruneIdempotent deletes the requests begun before a time, 24 hours ago as a rule.
 func (s notes) PruneIdempotent(ctx context.Context, before time.Time) (int64, error) {
 	return s.run.exec(ctx, sqlPruneIdempotent, Time{before})
+}
+
+// PruneIdempotentOf deletes one actor's requests begun before a time: of one that sends many and never again so late.
+func (s notes) PruneIdempotentOf(ctx context.Context, actor string, before time.Time) (int64, error) {
+	return s.run.exec(ctx, sqlPruneOwn, actor, Time{before})
 }
 
 // Failures counts the failures of a key, such as a name that signs in, at or after

@@ -2,6 +2,7 @@ package strategy
 
 import (
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/metric"
@@ -11,6 +12,7 @@ import (
 // Drain says how what Vercel delivers of the requests that it served is read.
 type Drain struct {
 	Late     time.Duration // how long a record may take to arrive
+	Verify   string        // answered where Vercel asks whether the address is ours; empty: it does not
 	Traces   bool          // spans come as well, so that durations are judged
 	Sampling []Sampling    // of the drain
 }
@@ -25,7 +27,7 @@ type Sampling struct {
 // Drain returns how drains are read.
 func (s *Strategy) Drain() Drain {
 	d := s.file.Sources.Drain
-	out := Drain{Late: time.Duration(d.Late), Traces: d.Traces}
+	out := Drain{Late: time.Duration(d.Late), Traces: d.Traces, Verify: d.Verify}
 	for _, x := range d.Sampling {
 		out.Sampling = append(out.Sampling, Sampling{float64(x.Rate), x.Environment, x.Path})
 	}
@@ -40,14 +42,18 @@ func (s *Strategy) Measured() metric.Kind {
 	return metric.Edge
 }
 
+// UsualDrainSecret is the environment variable of the secret that drains sign with, where the file names none.
+const UsualDrainSecret = "VERCEL_DRAIN_SECRET"
+
 type drain struct {
 	Late     document.Duration `yaml:"late" doc:"How long a record may take to arrive; a verdict waits for it."`
 	Traces   bool              `yaml:"traces" doc:"Whether a drain of traces is set up too: a log has no durations."`
+	Verify   string            `yaml:"verify" doc:"Code that Vercel shows when it asks whether an address is yours."`
 	Sampling []sampling        `yaml:"sampling" doc:"What the drain leaves out, as its own sampling rules say."`
 }
 
 // Template returns what drain is where nothing is written.
-func (*drain) Template() string { return `{late: 30s, traces: off, sampling: []}` }
+func (*drain) Template() string { return `{late: 30s, traces: off, verify: "", sampling: []}` }
 
 type sampling struct {
 	Rate        document.Percent `yaml:"rate" doc:"Share of the requests that is delivered."`
@@ -78,6 +84,9 @@ func (c checker) drainSource() {
 		return
 	}
 	c.in(here("late"), d.Late, 5*time.Second, 10*time.Minute)
+	if !regexp.MustCompile(`^[ -~]{0,128}$`).MatchString(d.Verify) {
+		c.at(here("verify"), "it cannot be sent as a header", "copy the code that Vercel shows")
+	}
 	if len(d.Sampling) > 32 {
 		c.at(here("sampling"), fmt.Sprintf("%d rules are too many", len(d.Sampling)), "write at most 32")
 	}

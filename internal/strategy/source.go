@@ -192,7 +192,8 @@ func (c checker) measured(name string, g guardSpec) {
 	case g.Source == string(metric.Drain):
 		c.byDrain(name, g)
 	case g.Source == string(metric.Edge) && c.file.Target.Vercel != nil:
-		c.at(here("source"), "no edge of Slipway sees what Vercel serves", "leave it out for drain, or write prometheus or otlp")
+		c.at(here("source"), "no edge of Slipway sees what Vercel serves",
+			"leave it out for drain, or write prometheus or otlp")
 	}
 	c.metrics(here("metrics"), g.Metrics)
 	for _, name := range slices.Sorted(maps.Keys(g.WebVitals)) {

@@ -5,8 +5,6 @@ import (
 	"crypto/sha1" //nolint:gosec // it is the signature that Vercel makes
 	"encoding/hex"
 	"encoding/json"
-	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -42,7 +40,8 @@ type Event struct {
 	ID      string // of the delivery: the same one may come twice
 	Type    string // such as deployment.promoted
 	Created time.Time
-	Project string
+	Project string // its id
+	Name    string // of the project
 	User    string
 	Team    string
 	// Deployments that the event is about: the deployment's own, or where a rollback leads.
@@ -52,10 +51,22 @@ type Event struct {
 	Target     string // production, staging or empty
 }
 
+// Of says whether an event is of a project, by its name or id; so it is when it names none.
+func (e Event) Of(project string) bool {
+	if strings.HasPrefix(project, "prj_") {
+		return e.Project == "" || e.Project == project
+	}
+	return e.Name == "" || e.Name == project
+}
+
+// longestID bounds what is remembered of an event.
+const longestID = 128
+
 // DecodeEvent reads a webhook's body. What is missing is empty: an event only says where to look.
 func DecodeEvent(body []byte) (Event, error) {
 	type id struct {
-		ID string `json:"id"`
+		ID   string `json:"id"`
+		Name string `json:"name"`
 	}
 	var w struct {
 		ID        string  `json:"id"`
@@ -65,6 +76,8 @@ func DecodeEvent(body []byte) (Event, error) {
 			Deployment     id      `json:"deployment"`
 			Project        id      `json:"project"`
 			ProjectID      string  `json:"projectId"`
+			ProjectName    string  `json:"projectName"`
+			Name           string  `json:"name"`
 			User           id      `json:"user"`
 			Team           id      `json:"team"`
 			Target         *string `json:"target"`
@@ -77,32 +90,18 @@ func DecodeEvent(body []byte) (Event, error) {
 			} `json:"rollingRelease"`
 		} `json:"payload"`
 	}
-	if err := json.Unmarshal(body, &w); err != nil || w.ID == "" || w.Type == "" {
+	if err := json.Unmarshal(body, &w); err != nil || w.ID == "" || w.Type == "" || len(w.ID) > longestID ||
+		len(w.Type) > longestID {
 		return Event{}, fault.Wrap(err, fault.Invalid, "vercel_event",
 			"This is no event of Vercel's: id and type are needed.")
 	}
 	p := w.Payload
 	e := Event{ID: w.ID, Type: w.Type, Created: millis(w.CreatedAt), Project: or(p.Project.ID, p.ProjectID),
 		User: p.User.ID, Team: p.Team.ID, Deployment: or(p.Deployment.ID, p.To), From: p.From,
-		Canary: p.RollingRelease.Default.Canary}
+		Canary: p.RollingRelease.Default.Canary,
+		Name:   or(p.ProjectName, or(p.Project.Name, or(p.Deployment.Name, p.Name)))}
 	if p.Target != nil {
 		e.Target = *p.Target
 	}
 	return e, nil
-}
-
-// ReadSigned reads at most limit bytes of a request and checks who signed them, before anything else is done with
-// them.
-func ReadSigned(r *http.Request, limit int64, secrets ...string) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	switch {
-	case err != nil:
-		return nil, fault.Wrap(err, fault.Invalid, "vercel_body", "The request ended early.")
-	case int64(len(body)) > limit:
-		return nil, fault.New(fault.Invalid, "vercel_body", "The request is larger than %d bytes.", limit)
-	case !Signed(body, r.Header.Get(SignatureHeader), secrets...):
-		return nil, fault.New(fault.Unknown, "vercel_signature",
-			"The signature is not of the secret that Slipway knows: compare the secret on Vercel with the one here.")
-	}
-	return body, nil
 }

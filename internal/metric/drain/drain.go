@@ -343,6 +343,34 @@ func (d *Drain) Span(now time.Time, b metric.Bucket) error {
 	return nil
 }
 
+// Spans takes what one delivery of traces tells.
+type Spans struct {
+	d   *Drain
+	ctx context.Context //nolint:containedctx // it lives as long as the delivery
+	now time.Time
+}
+
+// Spans returns what takes the spans of one delivery.
+func (d *Drain) Spans(ctx context.Context, now time.Time) *Spans { return &Spans{d, ctx, now} }
+
+// Find returns the deployment that a resource names.
+func (s *Spans) Find(external, _ string) (string, error) {
+	id := ""
+	if external != "" {
+		var err error
+		if id, err = s.d.find(s.ctx, s.now, external); err != nil {
+			return "", err
+		}
+	}
+	if id == "" {
+		return "", fault.New(fault.NotFound, "deployment_unknown", "There is no deployment %.64q.", external)
+	}
+	return id, nil
+}
+
+// Put takes a span.
+func (s *Spans) Put(b metric.Bucket) error { return s.d.Span(s.now, b) }
+
 // Collect hands over what is final, or a heartbeat when one is due; false when there is nothing to say.
 func (d *Drain) Collect(now time.Time) (metric.Batch, bool) {
 	d.mu.Lock()

@@ -1,0 +1,116 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/hook"
+	"github.com/slipwayhq/slipway/internal/metric"
+	"github.com/slipwayhq/slipway/internal/metric/drain"
+	"github.com/slipwayhq/slipway/internal/metric/otlp"
+	"github.com/slipwayhq/slipway/internal/strategy"
+	"github.com/slipwayhq/slipway/internal/vercel"
+)
+
+// openDrain makes what Vercel delivers to, where the application runs there or a guard goes by its drains.
+func (a *App) openDrain() {
+	wanted := a.opts.Strategy.Measured() == metric.Drain
+	for _, step := range a.opts.Strategy.ReleasePlan().Steps {
+		wanted = wanted || step.Rules.Source == metric.Drain
+	}
+	if !wanted {
+		return
+	}
+	of := a.opts.Strategy.Drain()
+	o := drain.Options{Source: "drain-" + a.Engine.Node, Late: of.Late, Find: a.named, Vital: a.Desk.Vital}
+	for _, s := range of.Sampling {
+		o.Sampling = append(o.Sampling, drain.Rule(s))
+	}
+	a.drain = drain.New(o)
+	a.hooks = hook.New(hook.Options{
+		Secrets: a.secrets, Verify: of.Verify, DB: a.DB, Drain: a.drain, Spans: otlp.New(), Hook: a.heard, Log: a.opts.Log,
+	})
+}
+
+// named returns the deployment that the platform names so, empty when there is none.
+func (a *App) named(ctx context.Context, external string) (string, error) {
+	d, err := a.Desk.DeploymentOf(ctx, external, "")
+	if fault.Is(err, fault.NotFound) {
+		return "", nil
+	}
+	return d.ID, err
+}
+
+// secretNames are the environment variables that hold what deliveries are signed with.
+func (a *App) secretNames() map[hook.Kind]string {
+	v, ok := a.opts.Strategy.Vercel()
+	if !ok {
+		return map[hook.Kind]string{hook.Drains: strategy.UsualDrainSecret}
+	}
+	return map[hook.Kind]string{hook.Drains: v.DrainEnv, hook.Webhooks: v.WebhookEnv}
+}
+
+// secrets are those that are valid now: several, parted by commas, while one is being changed.
+func (a *App) secrets(k hook.Kind) []string {
+	var out []string
+	for s := range strings.SplitSeq(os.Getenv(a.secretNames()[k]), ",") {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// heard has what a webhook tells of looked at. Only what moves visitors names somebody who did.
+func (a *App) heard(ctx context.Context, ev vercel.Event) error {
+	v, _ := a.opts.Strategy.Vercel()
+	if !ev.Of(v.Project) {
+		return nil
+	}
+	who, build := "", ""
+	switch {
+	case ev.Type == "deployment.promoted", ev.Type == "deployment.rollback",
+		strings.HasPrefix(ev.Type, "project.rolling-release."):
+		who = ev.User
+	case strings.HasPrefix(ev.Type, "deployment."):
+		build = ev.Deployment
+	default:
+		return nil
+	}
+	return a.Engine.Target.Heard(ctx, who, build)
+}
+
+// drainSource says what arrives from Vercel's drains at this node.
+func (a *App) drainSource(now time.Time) api.MetricSource {
+	c, door := a.drain.Counters(), a.hooks.Status(hook.Drains)
+	s := api.MetricSource{
+		Name: "drain-" + a.Engine.Node, Kind: string(metric.Drain), Accepted: c.Requests, Late: c.Late,
+		Dropped: c.Unknown + c.Future + c.Broken, Trouble: now.Sub(c.Heard) > time.Minute,
+		Sentence: "Nothing has arrived yet.",
+	}
+	if !c.Heard.IsZero() {
+		s.Heard, s.Complete = stamp(c.Heard), stamp(time.Unix(c.Complete, 0))
+		s.Sentence = fmt.Sprintf("The slowest of %d records took %s to arrive; %d were of deployments that are not known.",
+			c.Rows, time.Duration(c.SlowestMS)*time.Millisecond, c.Unknown)
+		if s.Trouble {
+			s.Sentence = fmt.Sprintf("Nothing has arrived for %s. %s", now.Sub(c.Heard).Round(time.Second), s.Sentence)
+		}
+	}
+	name := a.secretNames()[hook.Drains]
+	switch {
+	case len(a.secrets(hook.Drains)) == 0:
+		s.Trouble = true
+		s.Sentence += fmt.Sprintf(" The environment variable %s is not set: deliveries are refused.", name)
+	case door.Refused > 0:
+		s.Sentence += fmt.Sprintf(" %d deliveries had no right signature: is %s the drain's secret?", door.Refused, name)
+	}
+	if !a.opts.Strategy.Drain().Traces {
+		s.Sentence += " Records of a log have no durations: response times are judged by nothing."
+	}
+	return s
+}
