@@ -89,7 +89,7 @@ func TestEvidenceComesFromTheSourceOfTheGuard(t *testing.T) {
 
 // req: RB-03 CD-03
 func TestAnotherSourceTakesACanaryBackAndItsSilenceHoldsIt(t *testing.T) {
-	for _, kind := range []metric.Kind{metric.Prometheus, metric.OTLP} {
+	for _, kind := range []metric.Kind{metric.Prometheus, metric.OTLP, metric.Drain} {
 		t.Run(string(kind), func(t *testing.T) {
 			each(t, func(t *testing.T, w *world) {
 				x := w.wide(kind)

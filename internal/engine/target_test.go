@@ -87,7 +87,7 @@ func onPlatform(t *testing.T, edit ...string) (*world, *platform) {
 	p := &platform{serving: provider.Serving{Stable: "dpl_1"}, at: func(string) string { return openShop(t).URL }}
 	p.builds = []provider.Build{{External: "dpl_1", URL: w.shops["v1"].URL, Version: "v1", State: provider.Ready}}
 	s := w.plan(append([]string{`target: {selfhost: {stable: "` + w.shops["v1"].URL + `"}}`,
-		`target: {vercel: {project: shop, canary: proxy, global_config: ecfg_1}}`}, edit...)...)
+		`target: {vercel: {project: shop, canary: proxy, global_config: ecfg_1}}`, "blind: 10s", "blind: 60s"}, edit...)...)
 	w.Engine = w.node(storetest.Open(t, store.SQLite), s)
 	w.Provider, w.Target.Platform = p, p
 	w.lookOut()

@@ -120,7 +120,8 @@ func TestOnlyWhoKnowsASecretDelivers(t *testing.T) {
 			if w.Code != tt.status {
 				t.Errorf("answered %d: %s", w.Code, w.Body)
 			}
-			if got := d.Status(Drains); tt.status == 403 && (w.Body.String() != `{"error":"Forbidden."}`+"\n" || got.Refused != 1) {
+			got := d.Status(Drains)
+			if tt.status == 403 && (w.Body.String() != `{"error":"Forbidden."}`+"\n" || got.Refused != 1) {
 				t.Errorf("it says %q and counted %+v", w.Body, got)
 			}
 			if tt.status != 200 && d.o.Drain.Counters().Rows != 0 {
@@ -175,9 +176,13 @@ func TestADeliveryCountsOnceOnAllNodes(t *testing.T) {
 func TestEventsThatNobodyKnowsAreIgnored(t *testing.T) {
 	t.Parallel()
 	var got []vercel.Event
-	d := node(database(t), Options{Hook: func(_ context.Context, e vercel.Event) error { got = append(got, e); return nil }})
+	d := node(database(t), Options{Hook: func(_ context.Context, e vercel.Event) error {
+		got = append(got, e)
+		return nil
+	}})
 	for i, body := range []string{
-		`{"id":"e%d","type":"billing.invoice","payload":{}}`, `{"id":"e%d","type":"deployment.from-next-year","payload":{"x":1}}`,
+		`{"id":"e%d","type":"billing.invoice","payload":{}}`,
+		`{"id":"e%d","type":"deployment.from-next-year","payload":{"x":1}}`,
 	} {
 		b := fmt.Appendf(nil, body, i)
 		if w := send(t, d, delivery{path: "webhooks", body: b, signature: sign("old-webhooks", b)}); w.Code != 200 {
@@ -223,7 +228,8 @@ func TestTheAddressIsOurs(t *testing.T) {
 func TestTracesAreTaken(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	text := fmt.Appendf(nil, `{"resourceSpans":[{"resource":{"attributes":[{"key":"deployment.id","value":{"stringValue":"dpl_7"}}]},`+
+	text := fmt.Appendf(nil, `{"resourceSpans":[{"resource":{"attributes":[`+
+		`{"key":"deployment.id","value":{"stringValue":"dpl_7"}}]},`+
 		`"scopeSpans":[{"spans":[{"traceId":"01","spanId":"02","kind":2,"startTimeUnixNano":"%d","endTimeUnixNano":"%d",`+
 		`"attributes":[{"key":"http.response.status_code","value":{"intValue":"500"}}]}]}]}]}`,
 		now.Add(-120*time.Millisecond).UnixNano(), now.UnixNano())
