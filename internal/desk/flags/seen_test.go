@@ -1,11 +1,13 @@
 package flags_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/desk/flags"
+	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/store"
 )
 
@@ -56,6 +58,19 @@ func TestTheListSaysWhatWasSeenAndWhatCouldGo(t *testing.T) {
 					w.t.Errorf("%s was seen %v", c.Environment, at)
 				}
 			}
+		}
+		for hours, want := range map[int]string{
+			1:  "It was evaluated 3 times in staging in the last hour",
+			24: "It was evaluated 3 times in staging in the last 24 hours",
+		} {
+			usage, err := w.Usage(w.ctx, root, "used", "staging", hours)
+			w.ok(err)
+			if !strings.HasPrefix(usage.Sentence, want) {
+				w.t.Errorf("%d hours: %q", hours, usage.Sentence)
+			}
+		}
+		if _, err := w.Usage(w.ctx, root, "used", "nowhere", 1); fault.ReasonOf(err) != "environment_unknown" {
+			w.t.Errorf("an environment that there is not: %v", err)
 		}
 	})
 }

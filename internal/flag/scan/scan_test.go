@@ -14,6 +14,9 @@ import (
 func repository() fstest.MapFS {
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 	return fstest.MapFS{
+		"page.min.js":             file(`flag("checkout")`),
+		"yarn.lock":               file(`flag("checkout")`),
+		"package-lock.json":       file(`flag("checkout")`),
 		".gitignore":              file("# made\n/out/\n*.gen.ts\n!keep.gen.ts\nsrc/**/cache\n"),
 		"out/page.js":             file(`flag("checkout")`),
 		"src/a/b/cache/x.ts":      file(`flag("checkout")`),
@@ -196,11 +199,12 @@ func TestFullFileIsTold(t *testing.T) {
 
 func TestIgnores(t *testing.T) {
 	i := &ignores{}
-	i.add(".", "*.log\n/top\nbuild/\na/**/z\n!keep.log\nx*y")
+	i.add(".", "*.log\n/top\nbuild/\na/**/z\n!keep.log\nx*y\nc/**\nd/**/**/e")
 	i.add("sub", "/only\ndeep/er")
 	tests := map[string]bool{
 		"a.log": true, "s/a.log": true, "keep.log": false, "top": true, "s/top": false, "build": true, "s/build": true,
-		"a/z": true, "a/b/c/z": true, "b/a/z": false, "xay": true, "sub/only": true, "only": false, "sub/deep/er": true,
+		"a/z": true, "a/b/c/z": true, "b/a/z": false, "xay": true, "c": false, "c/x/y": true, "d/e": true, "d/x/y/e": true,
+		"sub/only": true, "only": false, "sub/deep/er": true,
 	}
 	for name, want := range tests {
 		if got := i.match(name, true); got != want {
