@@ -29,7 +29,11 @@ func (w *world) checkout(wrong sim.Fault) {
 		Environment: "production", Kind: "server", Name: "shop",
 	})
 	w.ok(err)
-	flags, err := openfeature.New(w.url, key.Secret)
+	var by []openfeature.Option
+	if w.http != nil {
+		by = append(by, openfeature.WithHTTPClient(w.http))
+	}
+	flags, err := openfeature.New(w.url, key.Secret, by...)
 	w.ok(err)
 	w.ok(flags.InitWithContext(w.ctx, of.EvaluationContext{}))
 	w.finally(flags.Shutdown)

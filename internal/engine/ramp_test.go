@@ -100,6 +100,37 @@ func TestAGoodVariantRampsToEverybody(t *testing.T) {
 	})
 }
 
+// By evidence a ramp climbs all shares, as a canary does: none is left out, each is permitted by a verdict.
+//
+// req: FF-17 CD-16
+func TestAnAdaptiveRampClimbsByEvidence(t *testing.T) {
+	t.Parallel()
+	if !long() {
+		return
+	}
+	synctest.Test(t, func(t *testing.T) {
+		c := flagged(t)
+		c.stop()
+		c.Engine = c.open(c.plan("flags: {ramp: {watch: 2m", "flags: {ramp: {steps: adaptive, bake: 1m, max_bake: 1h, watch: 2m",
+			"every: 100ms", "every: 5s", "min_requests: 10", "min_requests: 30", "window: 2s", "window: 10s",
+			"blind: 10s", "blind: 30s", "look: 100ms", "look: 1s",
+			"{warn: 3%, critical: 10%, for: 1s, spike: 10x, compare: {worse_by: 25%}}",
+			"{warn: 50%, critical: 60%, for: 10s, compare: {worse_by: 5%}}"))
+		c.begin()
+		r, err := c.StartRamp(c.ctx, person("ada", "development"), RampOrder{Flag: "checkout", Environment: "production"})
+		c.ok(err)
+		r = c.wait(r.ID, 40*time.Minute, "everybody has it", at(100))
+		c.ladder(r, 5, 10, 25, 50, 100)
+		if waited := r.ShareSince.Sub(r.Exposed); waited < 3*time.Minute {
+			t.Errorf("everybody had it after %v", waited)
+		}
+		c.wait(r.ID, 20*time.Minute, "it is done", func(r release.Release) bool { return r.Phase == release.Completed })
+		if got := c.config(); got.Ramp != "" || got.Default.Percent("on") != 100 {
+			t.Errorf("the flag serves %+v", got)
+		}
+	})
+}
+
 // A variant that fails three times as often is found by comparison and taken back by itself; the log says why, and
 // people get an incident.
 //
