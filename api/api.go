@@ -324,6 +324,29 @@ type Status struct {
 	Edges        []EdgeStatus  `json:"edges"`
 
 	Sources []MetricSource `json:"sources" doc:"Where numbers come from beside the edges, as far as one is heard or needed."`
+	Target  *Target        `json:"target,omitempty" doc:"What a platform such as Vercel serves; absent behind Slipway's own edge."`
+}
+
+// Target is what production serves on a platform, by the platform's own word.
+type Target struct {
+	Kind     string     `json:"kind" enum:"vercel"`
+	Project  string     `json:"project"`
+	Team     string     `json:"team,omitempty"`
+	Way      string     `json:"way" enum:"auto,rolling,proxy" doc:"How a part of the visitors gets a version."`
+	Stable   TargetArm  `json:"stable"`
+	Canary   *TargetArm `json:"canary,omitempty"`
+	Share    float64    `json:"share" doc:"Percent of visitors that the canary has."`
+	Pinned   bool       `json:"pinned" doc:"It was rolled back: new builds do not reach production by themselves."`
+	Trouble  bool       `json:"trouble" doc:"It does not answer, or somebody else changed what it serves."`
+	Sentence string     `json:"sentence"`
+	Since    *time.Time `json:"since,omitempty" doc:"Since when there is trouble."`
+	Seen     *time.Time `json:"seen,omitempty" doc:"When it last answered."`
+}
+
+// TargetArm is a deployment that the platform serves.
+type TargetArm struct {
+	ID      string `json:"id" doc:"The platform's own."`
+	Version string `json:"version,omitempty" doc:"Absent where Slipway has no record of it."`
 }
 
 // EdgeStatus is what is known of an edge.

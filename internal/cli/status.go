@@ -57,6 +57,9 @@ func (c *cli) showStatus(s api.Status) {
 			c.say("\nSource %s: %s\n", x.Kind, x.Sentence)
 		}
 	}
+	if t := s.Target; t != nil {
+		c.say("\nTarget: %s on Vercel. %s\n", t.Project, t.Sentence)
+	}
 	for _, e := range s.Edges {
 		if e.Generation != e.Wanted {
 			c.say("\nEdge %s: %s\n", e.Name, e.Sentence)

@@ -87,6 +87,9 @@ func (d *Desk) Status(ctx context.Context, who access.Actor) (api.Status, error)
 		return out, err
 	}
 	out.Sources = d.sources()
+	if out.Target, err = d.target(ctx, out.Now); err != nil {
+		return out, err
+	}
 	out.Sentence = summary(out)
 	return out, nil
 }
@@ -152,6 +155,9 @@ func troubles(s api.Status) []string {
 			parts = append(parts, fmt.Sprintf("Production is failing: %.0f %% of %d requests to %s failed in the last minute.",
 				100*e.ErrorRate, e.Requests, e.Deployment.Version))
 		}
+	}
+	if s.Target != nil && s.Target.Trouble {
+		parts = append(parts, s.Target.Sentence)
 	}
 	away, behind := 0, 0
 	for _, e := range s.Edges {

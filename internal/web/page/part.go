@@ -75,6 +75,16 @@ func sourceMark(s api.MetricSource) mark {
 	return mark{"done", "good", "Heard"}
 }
 
+func targetMark(t api.Target) mark {
+	switch {
+	case t.Trouble:
+		return mark{"alert", "bad", "In trouble"}
+	case t.Seen == nil:
+		return mark{"none", "quiet", "Not looked at yet"}
+	}
+	return mark{"done", "good", "As routed"}
+}
+
 // left says what of a source did not count.
 func left(s api.MetricSource) string {
 	if s.Late+s.Dropped == 0 {

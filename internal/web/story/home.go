@@ -38,6 +38,16 @@ func homeStories() []Story {
 	}
 	trouble.Edges = []api.EdgeStatus{{Name: "edge-1", Generation: 40, Wanted: 41, Seen: before(time.Minute),
 		Sentence: "One table behind, not heard of for a minute."}}
+	platform, displaced := running, trouble
+	platform.Edges, displaced.Edges, displaced.Sources = nil, nil, nil
+	platform.Target = &api.Target{Kind: "vercel", Project: "shop", Team: "acme", Way: "rolling", Share: 10,
+		Stable: api.TargetArm{ID: "dpl_9fceb02", Version: "v1"}, Canary: &api.TargetArm{ID: "dpl_4a1c77e", Version: "v2"},
+		Pinned: true, Sentence: "v2 has 10 % of the visitors, v1 the rest.", Seen: ptr(before(4 * time.Second))}
+	changed := *platform.Target
+	changed.Canary, changed.Share, changed.Stable = nil, 0, api.TargetArm{ID: "dpl_77aa01c"}
+	changed.Trouble, changed.Since = true, ptr(before(3*time.Minute))
+	changed.Sentence = "Grace made dpl_77aa01c what everybody gets, and not through Slipway."
+	displaced.Target = &changed
 	fresh := api.Status{App: "shop", Sentence: "Nothing runs here yet.", Now: Now()}
 	for _, e := range environments() {
 		e.Deployment, e.Since, e.Requests, e.Share, e.Release = nil, nil, 0, 0, ""
@@ -50,6 +60,7 @@ func homeStories() []Story {
 		"v2 waits: QA signs off staging: nothing reported yet.")}
 	return []Story{
 		home("verdict", verdict, events()), home("running", running, events()), home("calm", calm, events()),
-		home("trouble", trouble, events()), home("fresh", fresh, nil),
+		home("trouble", trouble, events()), home("fresh", fresh, nil), home("platform", platform, events()),
+		home("displaced", displaced, events()),
 	}
 }
