@@ -111,7 +111,7 @@ func TestAnAdaptiveRampClimbsByEvidence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := flagged(t)
 		c.stop()
-		c.Engine = c.open(c.plan("flags: {ramp: {watch: 2m", "flags: {ramp: {steps: adaptive, bake: 1m, max_bake: 1h, watch: 2m",
+		c.Engine = c.open(c.plan("ramp: {watch: 2m", "ramp: {steps: adaptive, bake: 1m, max_bake: 1h, watch: 2m",
 			"every: 100ms", "every: 5s", "min_requests: 10", "min_requests: 30", "window: 2s", "window: 10s",
 			"blind: 10s", "blind: 30s", "look: 100ms", "look: 1s",
 			"{warn: 3%, critical: 10%, for: 1s, spike: 10x, compare: {worse_by: 25%}}",
