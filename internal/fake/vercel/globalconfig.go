@@ -1,0 +1,3 @@
+package vercel
+
+type config struct{}
