@@ -162,3 +162,22 @@ func TestRate(t *testing.T) {
 		t.Errorf("a tenth of a second later one waits %s", wait)
 	}
 }
+
+// Anybody with a public key can say that they heard of something newer: nobody hangs by that while the store does.
+func TestReadersDoNotWaitForAStoreThatHangs(t *testing.T) {
+	k := open(t)
+	if err := k.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	k.turn <- struct{}{} // a look that does not end
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		k.Await(context.Background(), "production", 1<<40)
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * most):
+		t.Error("a reader hangs")
+	}
+}

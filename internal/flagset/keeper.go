@@ -31,6 +31,7 @@ const (
 	quiet  = 20 * time.Millisecond  // between two looks, so that a burst of changes is one
 	again  = time.Second            // after which it looks though nobody woke it
 	forced = 100 * time.Millisecond // between two looks that readers ask for
+	most   = time.Second            // that a reader waits for one: the store may hang, and they go on without it
 )
 
 // Options are what a keeper stands on.
@@ -53,7 +54,7 @@ type Keeper struct {
 	places map[string]*place
 	keys   atomic.Pointer[keys]
 
-	mu     sync.Mutex // held by who looks
+	turn   chan struct{} // held by who looks
 	looked time.Time
 	away   bool
 
@@ -98,7 +99,7 @@ func New(o Options) *Keeper {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	k := &Keeper{Options: o, Usage: newUsage(o.App), places: map[string]*place{}}
+	k := &Keeper{Options: o, Usage: newUsage(o.App), places: map[string]*place{}, turn: make(chan struct{}, 1)}
 	for _, e := range o.Environments {
 		k.places[e] = &place{lists: map[string]list{}}
 	}
@@ -171,8 +172,8 @@ func (k *Keeper) Run(ctx context.Context) error {
 
 func (k *Keeper) lookOrTell(ctx context.Context) {
 	err := k.Look(ctx)
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.turn <- struct{}{}
+	defer func() { <-k.turn }()
 	switch {
 	case ctx.Err() != nil:
 	case err != nil && !k.away:
@@ -187,8 +188,8 @@ func (k *Keeper) lookOrTell(ctx context.Context) {
 // Look reads what changed since the last look. It is an error when something cannot be read; everything else is read
 // all the same.
 func (k *Keeper) Look(ctx context.Context) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.turn <- struct{}{}
+	defer func() { <-k.turn }()
 	return k.look(ctx)
 }
 
@@ -199,8 +200,14 @@ func (k *Keeper) Await(ctx context.Context, environment string, generation int64
 	if !old() || k.DB == nil {
 		return
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	select {
+	case k.turn <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-k.turn }()
 	if !old() || time.Since(k.looked) < forced {
 		return
 	}
