@@ -336,9 +336,18 @@ func (m *Import) Sentence() string {
 			lost++
 		}
 	}
-	return fmt.Sprintf(
-		"%d flags, %d configurations and %d segments from %s; %d remarks, %d of them on what could not be said.",
-		len(m.Flags), len(m.Configs), len(m.Segments), m.Source, len(m.Entries), lost)
+	count := func(n int, noun string) string {
+		if n != 1 {
+			noun += "s"
+		}
+		return fmt.Sprintf("%d %s", n, noun)
+	}
+	text := fmt.Sprintf("%s, %s and %s from %s; %s", count(len(m.Flags), "flag"), count(len(m.Configs), "configuration"),
+		count(len(m.Segments), "segment"), m.Source, count(len(m.Entries), "remark"))
+	if lost > 0 {
+		text += fmt.Sprintf(", %d of them on what could not be said", lost)
+	}
+	return text + "."
 }
 
 // Detect guesses the system from the shape of an export; empty when none fits.

@@ -163,5 +163,13 @@ func PlaceOf(path string) string {
 	if strings.ContainsAny(path, "[.") {
 		return changePath(path)
 	}
+	switch path {
+	case "at":
+		return "when"
+	case "do":
+		return "what"
+	case "rename":
+		return "names of environments"
+	}
 	return human(path)
 }

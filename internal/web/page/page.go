@@ -78,7 +78,7 @@ func (f Frame) at(path string) bool {
 	if path == "/" {
 		return p == "/"
 	}
-	if path == "/flags" && slices.ContainsFunc([]string{"/segments", "/flag-drafts", "/flag-keys", "/new-flag",
+	if path == "/flags" && slices.ContainsFunc([]string{"/segments", "/flag-drafts", "/flag-keys", "/new-flag", "/flag-import",
 		"/new-segment"}, f.at) {
 		return true // what flags are made of stands beside them
 	}
