@@ -78,8 +78,8 @@ func (f Frame) at(path string) bool {
 	if path == "/" {
 		return p == "/"
 	}
-	if path == "/flags" && slices.ContainsFunc([]string{"/segments", "/flag-drafts", "/flag-keys", "/new-flag", "/flag-import",
-		"/new-segment"}, f.at) {
+	if path == "/flags" && slices.ContainsFunc([]string{"/segments", "/flag-drafts", "/flag-keys", "/new-flag",
+		"/flag-import", "/new-segment"}, f.at) {
 		return true // what flags are made of stands beside them
 	}
 	return p == path || strings.HasPrefix(p, path+"/")
