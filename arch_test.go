@@ -195,7 +195,7 @@ var table = map[string]rule{
 	"cli": {
 		may: []string{"access", "api", "app", "client", "edge", "edge/follow", "fault", "flag", "flag/code", "flag/scan",
 			"judge", "judge/stream", "sim", "simulate", "strategy", "strategy/detect", "verdict"},
-		fan: 17, lines: 5200, // one file for each noun: it grows with what there is to command
+		fan: 17, lines: 5300, // one file for each noun: it grows with what there is to command
 	},
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "engine/flags",

@@ -63,6 +63,7 @@ type ApplyFlags struct {
 	Environments []string `json:"environments,omitempty" maxItems:"64" doc:"Only what the file says of these."`
 	Prune        bool     `json:"prune,omitempty" doc:"Archive the flags that are not in the file."`
 	DryRun       bool     `json:"dry_run,omitempty" doc:"Only say what would change: the drift between file and server."`
+	TurnOn       bool     `json:"turn_on,omitempty" doc:"Turn on too what somebody turned off and said why; asks for a reason. Without it such a file is refused as a whole."`
 	Reason       string   `json:"reason,omitempty" maxLength:"1000"`
 }
 
@@ -82,6 +83,7 @@ type FlagStep struct {
 	Environment string   `json:"environment" doc:"Empty for what a flag is everywhere."`
 	Sentence    string   `json:"sentence"`
 	Changes     []Change `json:"changes"`
+	TurnsOn     bool     `json:"turns_on" doc:"It turns on what somebody turned off and said why: that asks for turn_on."`
 	Done        bool     `json:"done"`
 	Draft       string   `json:"draft" doc:"Id of the draft that waits for approval."`
 	Approval    string   `json:"approval"`
@@ -96,6 +98,7 @@ type ImportFlags struct {
 	Environments map[string]string `json:"environments,omitempty" doc:"Their environments, and what they are called here."`
 	Only         bool              `json:"only,omitempty" doc:"Leave out environments that are not named."`
 	DryRun       bool              `json:"dry_run,omitempty"`
+	TurnOn       bool              `json:"turn_on,omitempty" doc:"As for a file that is applied."`
 	Reason       string            `json:"reason,omitempty" maxLength:"1000"`
 }
 

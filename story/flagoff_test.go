@@ -44,7 +44,7 @@ func TestAFlagIsTurnedOffFromAnIncident(t *testing.T) {
 		for _, e := range i.Timeline {
 			seen[e.Kind]++
 		}
-		for _, kind := range []string{"opened", "flag_off", "flag_confirmed", "flag_checked", "flag_watched"} {
+		for _, kind := range []string{"opened", "flag_off", "flag_served", "flag_checked", "flag_watched"} {
 			if seen["incident."+kind] != 1 {
 				t.Errorf("the timeline has %v", seen)
 			}

@@ -84,7 +84,7 @@ func (c *cli) flagSwitch(on bool) *cobra.Command {
 		return c.switchStraight(cmd, args[0], environment, in.Reason, straight)
 	}
 	environmentFlag(cmd, &environment, "where")
-	why := "why"
+	why := "why; needed when somebody turned it off and said why"
 	if !on {
 		why = "why; needed in production"
 	}
@@ -214,7 +214,7 @@ func (c *cli) flagRevert() *cobra.Command {
 		}),
 	}
 	environmentFlag(cmd, &environment, "where")
-	cmd.Flags().StringVar(&in.Reason, "reason", "", "why")
+	cmd.Flags().StringVar(&in.Reason, "reason", "", "why; needed when it turns on what somebody turned off and said why")
 	cmd.Flags().Int64Var(&in.Revision, "revision", 0, "refuse when it is at another revision")
 	return cmd
 }

@@ -22,7 +22,9 @@ const applyHelp = `Make flags and segments what a file in the repository says, a
 
 The whole file is checked first. Each step is then a change of its own, with its own permission and, where the
 environment asks for it, approval. What the file does not name stays, unless --prune archives it. Where the file
-does not say whether a flag is on, that stays too, so that no pipeline undoes a kill switch.
+does not say whether a flag is on, that stays too, so that no pipeline undoes a kill switch. Where it says on,
+and somebody turned the flag off and said why, the whole file is refused unless --turn-on and --reason say that
+it is meant.
 
 With --dry-run nothing is done, and the exit code is 6 when anything differs.`
 
@@ -65,6 +67,7 @@ func (c *cli) flagApply() *cobra.Command {
 	f.BoolVar(&in.Prune, "prune", false, "archive the flags that the file does not name")
 	f.BoolVar(&in.DryRun, "dry-run", false, "only say what would change")
 	f.StringVar(&in.Reason, "reason", "", "why, such as the commit")
+	f.BoolVar(&in.TurnOn, "turn-on", false, "also turn on what somebody turned off and said why; needs --reason")
 	f.BoolVar(&sure, "yes", false, "do not ask")
 	return cmd
 }

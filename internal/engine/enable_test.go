@@ -129,7 +129,7 @@ func TestAReleaseWaitsForAFlagThatWasTurnedOff(t *testing.T) {
 			t.Fatalf("%s: %s", r.Step().ID, r.Sentence)
 		}
 		t.Log(r.Sentence)
-		c.order(flags.Order{Kind: flags.On})
+		c.order(flags.Order{Kind: flags.On, Reason: "mended"})
 		c.wait(r.ID, 3*time.Minute, "it goes on", func(r release.Release) bool { return r.Step().Kind == release.KindWatch })
 		if len(c.rampsOf(r.ID)) != 1 {
 			t.Errorf("ramps: %+v", c.rampsOf(r.ID))

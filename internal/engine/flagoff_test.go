@@ -103,7 +103,7 @@ func TestAFlagIsTurnedOffFromAnIncidentThoughTheNodeDies(t *testing.T) {
 		if f.Served.Finding != incident.Good || f.Smoked.Finding != incident.Good || f.Watched.Finding != incident.Good {
 			t.Errorf("found %+v, %+v, %+v", f.Served, f.Smoked, f.Watched)
 		}
-		want := []string{"incident.opened", "incident.flag_off", "incident.flag_confirmed", "incident.flag_checked",
+		want := []string{"incident.opened", "incident.flag_off", "incident.flag_served", "incident.flag_checked",
 			"incident.flag_watched"}
 		if got := c.timeline(id); !slices.Equal(got, want) {
 			t.Errorf("the timeline has %v", got)
@@ -208,7 +208,7 @@ func TestTurningAFlagOffSurvivesACrashAtEveryCommit(t *testing.T) {
 			got := kinds(slices.DeleteFunc(w.events("")[was:], func(e event.Event) bool {
 				return strings.HasPrefix(e.Kind, "effect.") // how often it was tried
 			}))
-			want := []string{"flag.switched", "incident.flag_off", "incident.flag_confirmed", "incident.flag_checked",
+			want := []string{"flag.switched", "incident.flag_off", "incident.flag_served", "incident.flag_checked",
 				"incident.flag_watched"}
 			if !slices.Equal(got, want) || len(w.effects(id, effect.Smoke)) != n {
 				t.Errorf("killed after commit %d: %v, %d smoke effects of %d", n, got,

@@ -164,11 +164,11 @@ func (p *prover) confirm() {
 	switch {
 	case p.facts.Off:
 		p.o.Phase = Checking
-		p.say("incident.flag_confirmed", "Confirmed: %s is served off in %s. %s", p.o.Flag, p.o.Environment, p.facts.Serves)
+		p.say("incident.flag_served", "Confirmed: %s is served off in %s. %s", p.o.Flag, p.o.Environment, p.facts.Serves)
 		p.found(&p.o.Served, Good)
 	case waited >= patience:
 		p.o.Phase = Checking
-		p.say("incident.flag_confirmed", "Not confirmed: after %s this server does not serve %s off in %s. %s", patience,
+		p.say("incident.flag_served", "Not confirmed: after %s this server does not serve %s off in %s. %s", patience,
 			p.o.Flag, p.o.Environment, p.facts.Serves)
 		p.found(&p.o.Served, Bad)
 	default:
@@ -238,13 +238,13 @@ func (p *prover) watch() {
 		if v != nil {
 			says = v.Sentence
 		}
-		p.say("incident.flag_watched", "%s was watched for %s without %s; nothing can be said of it. %s",
+		p.say("incident.flag_watched", "Watched %s for %s without %s; nothing can be said of it. %s",
 			p.o.Environment, p.o.Watch, p.o.Flag, says)
 		p.found(&p.o.Watched, Unknown)
 	default:
 		p.o.Phase = Proven
-		p.say("incident.flag_watched", "%s is well without %s, watched for %s: %s", p.o.Environment, p.o.Flag, p.o.Watch,
-			v.Sentence)
+		p.say("incident.flag_watched", "Watched %s for %s without %s; it is well. %s", p.o.Environment, p.o.Watch,
+			p.o.Flag, v.Sentence)
 		p.found(&p.o.Watched, Good)
 	}
 }

@@ -166,7 +166,11 @@ func TestAFlagsWayWithFormsOnly(t *testing.T) {
 	if got := b.get(page); !strings.Contains(got.body, "payment errors") {
 		t.Error("the reason is not shown")
 	}
-	step("revert", "to", "2")
+	got = b.post(page, place+"/revert", "revision", revision(), "to", "2")
+	if got.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("bringing it back on without a reason answered %d", got.StatusCode)
+	}
+	step("revert", "to", "2", "reason", "mended")
 	if got := b.post(page, place+"/rollout", "revision", revision(), "percent",
 		"101"); got.StatusCode != http.StatusUnprocessableEntity ||
 		!strings.Contains(got.body, `id="problem"`) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
@@ -20,6 +21,9 @@ import (
 func (d *Desk) Apply(ctx context.Context, who access.Actor, in api.ApplyFlags) (api.FlagPlan, error) {
 	p, err := d.compare(ctx, who, in)
 	if err != nil {
+		return api.FlagPlan{}, err
+	}
+	if err := p.revives(); err != nil {
 		return api.FlagPlan{}, err
 	}
 	out := api.FlagPlan{Steps: []api.FlagStep{}, Done: !in.DryRun}
@@ -43,6 +47,27 @@ func (d *Desk) Apply(ctx context.Context, who access.Actor, in api.ApplyFlags) (
 		out.Sentence = "Everything is as the file says."
 	}
 	return out, nil
+}
+
+// revives refuses a file that turns on what somebody turned off and said why, unless whoever applies it says so, and
+// why: the file may be older than what was seen when it was turned off.
+func (p *planner) revives() error {
+	var names []string
+	for _, s := range p.steps {
+		if s.TurnsOn {
+			names = append(names, s.Flag+" in "+s.Environment)
+		}
+	}
+	switch {
+	case p.in.DryRun || len(names) == 0 || p.in.TurnOn && p.in.Reason != "":
+		return nil
+	case p.in.TurnOn:
+		return fault.New(fault.Invalid, "reason_required", "Say why %s may be on again: people see the reason.",
+			strings.Join(names, ", "))
+	}
+	return fault.New(fault.Refused, "turned_off",
+		"Nothing was done: the file turns on what somebody turned off: %s. Leave “on” out of the file, or say that it is "+
+			"meant, and why (turn_on; at the command line --turn-on).", strings.Join(names, ", "))
 }
 
 // step is a part of a plan, and how it is done; nil when there is nothing to do.

@@ -3,6 +3,7 @@ package flags
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/slipwayhq/slipway/api"
@@ -37,6 +38,11 @@ func (p *planner) config(f flag.Flag, environment string, e api.ConfigEntry) {
 	diff := words.DiffConfigs(&f, &have, &next)
 	s := step{FlagStep: api.FlagStep{What: "change", Flag: f.Key, Environment: environment, Sentence: diff.Sentence,
 		Changes: changes(diff)}}
+	if next.On && writer.Killed(have) {
+		s.TurnsOn = true
+		s.Sentence += fmt.Sprintf(" Somebody turned it off at %s (%s): this turns it on again.",
+			have.Since.UTC().Format("2006-01-02 15:04 MST"), have.Reason)
+	}
 	for i := range next.Rules {
 		if next.Rules[i].ID == "" {
 			next.Rules[i].ID = newRule(i)

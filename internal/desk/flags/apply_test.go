@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/fault"
 )
 
@@ -241,5 +242,54 @@ func TestAnImportSaysWhatDidNotMapAndIsDoneOnce(t *testing.T) {
 		}
 		_, err = w.Import(w.ctx, root, api.ImportFlags{Source: "abacus", Export: []byte(`{}`)})
 		w.refused(err, fault.Invalid, "unknown_source")
+	})
+}
+
+// A file that turns on what somebody turned off says so in its plan, and is refused as a whole unless that is meant.
+//
+// req: FF-08
+func TestAFileDoesNotUndoAKillSwitch(t *testing.T) {
+	each(t, plain, func(t *testing.T, w *world) {
+		who := access.System("test")
+		f := file(t)
+		yes := true
+		e := f.Flags[0].Environments["staging"]
+		e.On = &yes
+		f.Flags[0].Environments["staging"] = e
+		key := f.Flags[0].Key
+		_, err := w.Apply(w.ctx, who, api.ApplyFlags{File: f})
+		w.ok(err)
+		_, err = w.Switch(w.ctx, who, key, "staging", false, api.SwitchFlag{Reason: "orders fail"})
+		w.ok(err)
+		got, err := w.Apply(w.ctx, who, api.ApplyFlags{File: f, DryRun: true})
+		w.ok(err)
+		said := ""
+		for _, s := range got.Steps {
+			if s.TurnsOn {
+				said += s.Sentence
+			}
+		}
+		if !got.Drift || !strings.Contains(said, "(orders fail): this turns it on again") {
+			t.Errorf("the plan: %+v", got)
+		}
+		f.Flags[0].Description = "another" // nothing of the file is done
+		_, err = w.Apply(w.ctx, who, api.ApplyFlags{File: f, Reason: "commit 1a2b3c"})
+		w.refused(err, fault.Refused, "turned_off")
+		_, err = w.Apply(w.ctx, who, api.ApplyFlags{File: f, TurnOn: true})
+		w.refused(err, fault.Invalid, "reason_required")
+		is, err := w.Flag(w.ctx, who, key)
+		w.ok(err)
+		c, err := w.Config(w.ctx, who, key, "staging")
+		w.ok(err)
+		if c.On || is.Description == "another" {
+			t.Errorf("done by half: on %t, %q", c.On, is.Description)
+		}
+		got, err = w.Apply(w.ctx, who, api.ApplyFlags{File: f, TurnOn: true, Reason: "mended"})
+		w.ok(err)
+		c, err = w.Config(w.ctx, who, key, "staging")
+		w.ok(err)
+		if !got.Done || !c.On || c.Reason != "mended" {
+			t.Errorf("on %t (%s): %+v", c.On, c.Reason, got)
+		}
 	})
 }

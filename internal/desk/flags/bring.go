@@ -37,7 +37,8 @@ func (d *Desk) Import(ctx context.Context, who access.Actor, in api.ImportFlags)
 		return api.FlagImport{}, err
 	}
 	out := api.FlagImport{Sentence: got.Sentence(), Remarks: convert[[]api.ImportRemark](got.Entries)}
-	out.Plan, err = d.Apply(ctx, who, api.ApplyFlags{File: file, DryRun: in.DryRun, Reason: in.Reason})
+	out.Plan, err = d.Apply(ctx, who, api.ApplyFlags{File: file, DryRun: in.DryRun, Reason: in.Reason,
+		TurnOn: in.TurnOn})
 	return out, err
 }
 

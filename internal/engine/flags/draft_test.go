@@ -144,7 +144,8 @@ func TestAChangeThatNeedsApprovalIsMadeWhenOthersApproveExactlyIt(t *testing.T) 
 // refusedWhileOn turns the flag on and tries to change what its variants are.
 func (w *world) refusedWhileOn(e *engine.Engine, author access.Actor) {
 	w.t.Helper()
-	out, err := w.Do(w.ctx, author, flags.Order{Kind: flags.On, Flag: "checkout", Environment: "production"}, flags.How{})
+	out, err := w.Do(w.ctx, author, flags.Order{Kind: flags.On, Flag: "checkout", Environment: "production",
+		Reason: "mended"}, flags.How{})
 	w.ok(err)
 	w.ok(w.vote(e, pia(), out.Draft.Request, true))
 	w.ended(out.Draft.ID, flag.Applied)
@@ -326,8 +327,8 @@ func TestChangesFollowAReleaseWhereItSucceeds(t *testing.T) {
 		if !w.config("checkout", "production").On {
 			t.Error("the release is complete and the flag is off")
 		}
-		_, err = w.Do(w.ctx, ada(), flags.Order{Kind: flags.On, Flag: "checkout", Environment: "staging"},
-			flags.How{When: flags.When{Release: good.ID}})
+		_, err = w.Do(w.ctx, ada(), flags.Order{Kind: flags.On, Flag: "checkout", Environment: "staging",
+			Reason: "again"}, flags.How{When: flags.When{Release: good.ID}})
 		w.refused(err, fault.Conflict, "release_ended")
 	})
 }

@@ -114,7 +114,7 @@ func (w *Writer) Enabled(f flag.Flag, c flag.Config) (is, why string) {
 		why = fmt.Sprintf("%g %% in %s get neither %s nor %s of %s: set the share of the others to 0 first.", others, env,
 			variant, against, f.Key)
 	case c.On:
-	case c.Reason != "": // which production asks of whoever turns it off
+	case Killed(c):
 		why = fmt.Sprintf("%s was turned off in %s%s: turn it on again, with all of its share on %s.", f.Key, env,
 			because(c.Reason), against)
 	case len(w.asks(env)) > 0:

@@ -82,7 +82,7 @@ func TestAChangeThatWasNoneWhenItWasScheduledStillNeedsApproval(t *testing.T) {
 		e, stop := w.node(asking)
 		defer stop()
 		w.create("checkout")
-		on := flags.Order{Kind: flags.On, Flag: "checkout", Environment: env}
+		on := flags.Order{Kind: flags.On, Flag: "checkout", Environment: env, Reason: "launch"}
 		out, err := w.Do(w.ctx, ada(), on, flags.How{})
 		w.ok(err)
 		w.ok(w.vote(e, pia(), out.Draft.Request, true))

@@ -237,9 +237,17 @@ func permits(o Order, out Outcome) error {
 			"Say why %s is turned off in %s: people see the reason, and it stays with the flag.", o.Flag, o.Environment)
 	case out.Before.Ramp != "" && out.Changed && o.Kind != Off:
 		return rampRunning(out.Before)
+	case out.After.On && Killed(out.Before) && o.Reason == "":
+		return fault.New(fault.Invalid, "reason_required",
+			"%s was turned off in %s%s. Say why it may be on again: people see the reason.", o.Flag, o.Environment,
+			because(out.Before.Reason))
 	}
 	return nil
 }
+
+// Killed reports whether somebody turned the flag off and said why, as production asks of whoever does. It comes on
+// again only with a reason, whatever turns it on.
+func Killed(c flag.Config) bool { return !c.On && c.Reason != "" }
 
 func rampRunning(c flag.Config) error {
 	return fault.New(fault.Conflict, "ramp_running",

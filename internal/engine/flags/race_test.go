@@ -18,7 +18,7 @@ func TestTheKillSwitchWinsOverEveryStepOfARamp(t *testing.T) {
 		const env = "production"
 		other := newWorld(t, w.DB, plain)
 		for round := range 5 {
-			w.done(flags.Order{Kind: flags.On, Flag: "checkout", Environment: env})
+			w.done(flags.Order{Kind: flags.On, Flag: "checkout", Environment: env, Reason: "again"})
 			release := fmt.Sprint("rel_", round)
 			raise := func(w *world, step int, held bool) error {
 				return w.DB.Write(w.ctx, func(tx *store.Tx) error {

@@ -245,7 +245,7 @@ func (w *Writer) facts(ctx context.Context, i incident.Incident) (incident.Facts
 func confirmed(s Serving, c flag.Config, generation int64) (bool, string) {
 	gets := "the program's own fallback"
 	if s.Variant != "" {
-		gets = s.Variant
+		gets = "“" + s.Variant + "”"
 	}
 	switch {
 	case !s.Known:

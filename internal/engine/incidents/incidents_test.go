@@ -24,12 +24,12 @@ func TestServedOffIsConfirmed(t *testing.T) {
 			"generation 6 still; the flag is off from generation 7 on"},
 		{"rules decide", Serving{Known: true, Generation: 7, Variant: "off"}, "off", false, "Rules still decide"},
 		{"another variant", Serving{Known: true, Generation: 7, Variant: "on", Everybody: true}, "off", false,
-			"Everybody gets on"},
+			"Everybody gets “on”"},
 		{"the variant for off", Serving{Known: true, Generation: 8, Variant: "off", Everybody: true}, "off", true,
-			"Everybody gets off"},
+			"Everybody gets “off”"},
 		{"no variant for off", Serving{Known: true, Generation: 7, Everybody: true}, "", true, "the program's own fallback"},
 		{"a variant though none is for off", Serving{Known: true, Generation: 7, Variant: "on", Everybody: true}, "", false,
-			"Everybody gets on"},
+			"Everybody gets “on”"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()

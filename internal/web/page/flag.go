@@ -206,6 +206,7 @@ func flagActions(f Frame, x api.Flag, c api.FlagConfig, u *api.FlagUsage) []api.
 	}
 	if !c.On {
 		all := []api.Action{{Name: "on", Title: "Turn on in " + c.Environment, Primary: true, Disabled: why,
+			Reason: c.Reason != "", // somebody turned it off and said why
 			Effect: "The rules decide again, at once: " + lowerFirst(defaultSays(c)), Undo: "Turn it off."}}
 		return append(all, shareAction(f, x, c)...)
 	}

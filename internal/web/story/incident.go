@@ -76,10 +76,10 @@ func flagsOff() []api.FlagOff {
 	return []api.FlagOff{
 		{Flag: "search-v3", Environment: "production", Reason: "it changed yesterday", Actor: "user:kim", At: before(10 *
 			time.Minute), Phase: "done", Confirmed: good(9, "Confirmed: search-v3 is served off in production. "+
-			"Everybody gets off (generation 41 of the flags)."), Smoked: unknown, Watched: bad, Sentence: bad.Sentence},
+			"Everybody gets “off” (generation 41 of the flags)."), Smoked: unknown, Watched: bad, Sentence: bad.Sentence},
 		{Flag: "new-checkout", Environment: "production", Reason: "payments fail since it is at 25 %", Actor: "user:kim",
 			At: before(2 * time.Minute), Phase: "watching", Until: ptr(Now().Add(8 * time.Minute)), Confirmed: good(2,
-				"Confirmed: new-checkout is served off in production. Everybody gets off (generation 42 of the flags)."),
+				"Confirmed: new-checkout is served off in production. Everybody gets “off” (generation 42 of the flags)."),
 			Smoked: good(1, "Without new-checkout, v1 passes the smoke suite \"core\": 5 checks passed in 214 ms.")},
 	}
 }
