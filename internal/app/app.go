@@ -59,6 +59,9 @@ type Options struct {
 	OnCommit     func(event.Head) // told of every commit with events; tests stop the process here
 	Stop         time.Duration    // how long a stop may take; 20 s
 
+	// Env reads the environment, in which secrets are found; os.LookupEnv when nil.
+	Env func(string) (string, bool)
+
 	Prometheus *prometheus.Options // where a Prometheus is; nil: none is asked
 	Late       time.Duration       // how long custom metrics may take to arrive; 2 min
 }
@@ -92,6 +95,9 @@ type App struct {
 func Open(ctx context.Context, opts Options) (*App, error) {
 	if opts.Stop == 0 {
 		opts.Stop = 20 * time.Second
+	}
+	if opts.Env == nil {
+		opts.Env = os.LookupEnv
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -133,7 +139,7 @@ func (a *App) build(ctx context.Context) error {
 	})
 	a.Engine = engine.New(engine.Options{
 		DB: a.DB, Strategy: o.Strategy, Provider: moves, Timeline: a.timeline, Client: client, Log: o.Log, Pace: o.Pace,
-		Env: os.LookupEnv, Serves: a.serving,
+		Env: o.Env, Serves: a.serving,
 	})
 	key, err := a.signingKey(ctx)
 	if err != nil {

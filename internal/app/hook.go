@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -58,7 +57,8 @@ func (a *App) secretNames() map[hook.Kind]string {
 // secrets are those that are valid now: several, parted by commas, while one is being changed.
 func (a *App) secrets(k hook.Kind) []string {
 	var out []string
-	for s := range strings.SplitSeq(os.Getenv(a.secretNames()[k]), ",") {
+	all, _ := a.opts.Env(a.secretNames()[k])
+	for s := range strings.SplitSeq(all, ",") {
 		if s = strings.TrimSpace(s); s != "" {
 			out = append(out, s)
 		}
