@@ -102,7 +102,8 @@ func begin(t testing.TB, kind string, o options) *world {
 	w.shop("v1")
 	opts := app.Options{
 		Database: database, Strategy: plan(t, w.shops["v1"].URL(), o.edit...), Control: listen(t),
-		Env: env, Adopt: "v1", Version: "story", Pace: engine.Pace{Poll: 25 * time.Millisecond}, Stop: 5 * time.Second, Log: logTo(t),
+		Env: env, Adopt: "v1",
+		Version: "story", Pace: engine.Pace{Poll: 25 * time.Millisecond}, Stop: 5 * time.Second, Log: logTo(t),
 	}
 	if !o.noEdge {
 		opts.Edge = listen(t)

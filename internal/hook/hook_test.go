@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -261,13 +263,19 @@ func TestTracesAreTaken(t *testing.T) {
 // BenchmarkDeliver is what a drain costs at the door: the signature, gzip, the note in the store and the records.
 func BenchmarkDeliver(b *testing.B) {
 	const each = 2000
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	d := node(database(b), Options{})
+	rng := rand.New(rand.NewPCG(1, 1))
 	var bodies [][]byte
 	for n := range 20 {
 		var body []byte
 		for i := range each {
-			body = append(body, bytes.Replace(record(fmt.Sprintf("%d-%d", n, i)), []byte("{"),
-				fmt.Appendf(nil, `{"message":"GET /cart took %d ms\n%0400d","host":"shop.example","projectId":"prj_1",`, i, i), 1)...)
+			words := make([]byte, 150) // 300 digits that don't pack well
+			for w := range words {
+				words[w] = byte(rng.Uint32())
+			}
+			body = append(body, bytes.Replace(record(fmt.Sprintf("%d-%d", n, i)), []byte("{"), fmt.Appendf(nil,
+				`{"message":"GET /cart took %d ms\n%x","host":"shop.example","projectId":"prj_1",`, i, words), 1)...)
 		}
 		bodies = append(bodies, zipped(body))
 	}
