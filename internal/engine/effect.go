@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/approval"
@@ -221,11 +222,12 @@ func (e *Engine) tryRoute(ctx context.Context, x effect.Effect) (effect.Result, 
 	if r.Steps, err = e.Target.Steps(ctx, x.Subject); err != nil {
 		return effect.Result{}, err
 	}
+	ctx, told := provider.WithNotes(ctx)
 	if err := e.Provider.Route(ctx, x.Key, r); err != nil {
 		return effect.Result{}, err
 	}
-	return effect.Result{OK: true, Sentence: fmt.Sprintf("%s is stable, the canary has %g %%.", r.Stable.Version,
-		r.Share)}, nil
+	sentence := fmt.Sprintf("%s is stable, the canary has %g %%. %s", r.Stable.Version, r.Share, told())
+	return effect.Result{OK: true, Sentence: strings.TrimSpace(sentence)}, nil
 }
 
 // routing turns ids into arms, with those whose sessions are still honored.
