@@ -92,13 +92,12 @@ func (m *mover) rebuild(ctx context.Context, id string, v view, why string) erro
 			why, b.External)
 	}
 	m.p.standsFor(b.External, id)
-	if v.project.Production != b.External {
-		if _, err := m.p.o.Client.Promote(ctx, v.project.ID, b.External); err != nil {
-			return m.current(ctx, b.External, err)
-		}
-		if err := m.follow(ctx, "promote", b.External); err != nil {
-			return err
-		}
+	m.made = b.External
+	if _, err := m.p.o.Client.Promote(ctx, v.project.ID, b.External); err != nil {
+		return m.current(ctx, id, err)
+	}
+	if err := m.follow(ctx, "promote", b.External); err != nil {
+		return err
 	}
 	provider.Note(ctx, fmt.Sprintf("%s could not be gone back to (%s); it was built again as %s and promoted.", id, why,
 		b.External))
@@ -112,6 +111,13 @@ func (p *Provider) standsFor(id, old string) {
 		clear(p.names)
 	}
 	p.names[id] = old
+}
+
+// serves is the build that a build counts as.
+func (p *Provider) serves(id string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return or(p.names[id], id)
 }
 
 // describe says in Vercel's own pages who went back. Nothing rests on it.
@@ -137,8 +143,8 @@ func (m *mover) seal(ctx context.Context, v view) error {
 		if at := d.Created.Add(time.Millisecond); !d.Created.IsZero() && at.After(boundary) {
 			boundary = at
 		}
-		if err := m.p.conclude(ctx, v.project, id, false, m.w); err != nil {
-			provider.Note(ctx, fault.MessageOf(err))
+		if err := m.pass(ctx, v.project, id, false); err != nil {
+			return err
 		}
 	}
 	if !boundary.After(v.project.Boundary) {

@@ -19,30 +19,34 @@ const maxCalls = 64
 type mover struct {
 	p     *Provider
 	w     wanted
-	wrote bool // something was asked for: Vercel may still do it
-	moved bool // production's domains were moved
+	wrote bool   // something was asked for: Vercel may still do it
+	moved bool   // production's domains were moved
+	made  string // id of the build that was made again to go back to
 }
 
-// look reads what Vercel says of production.
+// look reads what Vercel says of production. Who serves it is read last: a call that follows rests on that.
 func (p *Provider) look(ctx context.Context) (view, error) {
-	project, err := p.o.Client.Project(ctx, p.o.Project)
-	if err != nil {
-		return view{}, err
-	}
-	if err := p.seen("project", project.Last.At()); err != nil {
-		return view{}, err
-	}
-	v := view{project: project}
-	v.rolling, err = p.o.Client.RollingRelease(ctx, project.ID)
+	var v view
+	var err error
+	v.rolling, err = p.o.Client.RollingRelease(ctx, p.o.Project)
 	switch api.StatusOf(err) {
 	case http.StatusPaymentRequired, http.StatusNotFound: // the plan has none
 		err = nil
 	}
 	if err != nil {
-		return view{}, err
+		return v, err
 	}
-	p.learn(project.Address)
-	p.learn(project.Domains...)
+	if v.project, err = p.o.Client.Project(ctx, p.o.Project); err != nil {
+		return v, err
+	}
+	if err := p.seen("project", v.project.Last.At()); err != nil {
+		return v, err
+	}
+	if v.project.Production, err = p.original(ctx, v.project.Production); err != nil {
+		return v, err
+	}
+	p.learn(v.project.Address)
+	p.learn(v.project.Domains...)
 	if v.rolling != nil {
 		p.learn(v.rolling.BaseURL, v.rolling.URL)
 		err = p.seen("rolling", v.rolling.Updated)
@@ -82,7 +86,7 @@ func (m *mover) move(ctx context.Context) error {
 // production makes call after call until nothing is missing.
 func (m *mover) production(ctx context.Context, mode string) (view, error) {
 	var last error
-	var refused call
+	var refused, ready call
 	for range maxCalls {
 		v, err := m.p.look(ctx)
 		if err != nil {
@@ -103,6 +107,14 @@ func (m *mover) production(ctx context.Context, mode string) (view, error) {
 		if err := m.p.fence(ctx, m.w); err != nil {
 			return v, err
 		}
+		if c != ready { // between the last look and the call there is nothing else
+			if err := m.prepare(ctx, c, v); err != nil {
+				return v, err
+			}
+			if ready = c; c.verb == start || c.verb == promote || c.verb == complete {
+				continue
+			}
+		}
 		last = m.do(ctx, c, v)
 		// A refusal may only say that the state is another than the one that was read, such as the one that is wanted.
 		switch status := api.StatusOf(last); {
@@ -118,6 +130,48 @@ func (m *mover) production(ctx context.Context, mode string) (view, error) {
 		}
 	}
 	return view{}, fault.Wrap(last, fault.Unavailable, "vercel_unsettled", "Vercel takes the calls and does not follow.")
+}
+
+// prepare does what a call needs and no visitor sees: the build is looked at, the stages are planned, Slipway's own
+// check lets it pass.
+func (m *mover) prepare(ctx context.Context, c call, v view) error {
+	if c.verb != start && c.verb != promote && c.verb != complete {
+		return nil
+	}
+	m.wrote = true
+	if err := m.p.fit(ctx, c.id, v.project.ID); err != nil {
+		return err
+	}
+	if c.verb == start {
+		if err := m.plan(ctx, v.project.ID); err != nil {
+			return err
+		}
+	}
+	return m.pass(ctx, v.project, c.id, true)
+}
+
+// pass concludes Slipway's check of a build. That Vercel has no checks, or lets nobody use them, stops nothing.
+func (m *mover) pass(ctx context.Context, project api.Project, id string, ok bool) error {
+	err := m.p.conclude(ctx, project, id, ok, m.w)
+	switch fault.KindOf(err) {
+	case "", fault.Unavailable, fault.Limited:
+		return err
+	}
+	provider.Note(ctx, fault.MessageOf(err))
+	return nil
+}
+
+// plan says that a rolling release goes by the strategy's steps.
+func (m *mover) plan(ctx context.Context, project string) error {
+	have, err := m.p.o.Client.RollingConfig(ctx, project)
+	if err != nil {
+		return err
+	}
+	want := api.RollingConfig{Enabled: true, AdvancementType: "manual-approval", Stages: stages(m.w)}
+	if same(have, want) {
+		return nil
+	}
+	return m.p.o.Client.SetRollingConfig(ctx, project, want)
 }
 
 // pause waits for Vercel between two looks.
@@ -138,13 +192,10 @@ func (m *mover) do(ctx context.Context, c call, v view) error {
 	m.wrote = true
 	switch c.verb {
 	case start:
-		return m.start(ctx, c, v)
+		return m.p.o.Client.StartRolling(ctx, project, c.id)
 	case approve:
 		return m.p.o.Client.ApproveStage(ctx, project, c.id, c.index)
 	case complete:
-		if err := m.p.conclude(ctx, v.project, c.id, true, m.w); err != nil {
-			provider.Note(ctx, fault.MessageOf(err))
-		}
 		if err := m.p.o.Client.CompleteRolling(ctx, project, c.id); err != nil {
 			return err
 		}
@@ -155,27 +206,6 @@ func (m *mover) do(ctx context.Context, c call, v view) error {
 		return m.rollback(ctx, c.id, v)
 	}
 	return nil
-}
-
-// start begins a rolling release with the stages that the strategy takes.
-func (m *mover) start(ctx context.Context, c call, v view) error {
-	if _, err := m.p.fit(ctx, c.id, v.project.ID); err != nil {
-		return err
-	}
-	have, err := m.p.o.Client.RollingConfig(ctx, v.project.ID)
-	if err != nil {
-		return err
-	}
-	want := api.RollingConfig{Enabled: true, AdvancementType: "manual-approval", Stages: stages(m.w)}
-	if !same(have, want) {
-		if err := m.p.o.Client.SetRollingConfig(ctx, v.project.ID, want); err != nil {
-			return err
-		}
-	}
-	if err := m.p.conclude(ctx, v.project, c.id, true, m.w); err != nil {
-		provider.Note(ctx, fault.MessageOf(err))
-	}
-	return m.p.o.Client.StartRolling(ctx, v.project.ID, c.id)
 }
 
 func same(have *api.RollingConfig, want api.RollingConfig) bool {
@@ -212,21 +242,21 @@ func (m *mover) completed(ctx context.Context, id string) error {
 }
 
 // fit refuses a build that can't be given to production's visitors.
-func (p *Provider) fit(ctx context.Context, id, project string) (api.Deployment, error) {
+func (p *Provider) fit(ctx context.Context, id, project string) error {
 	d, err := p.o.Client.Deployment(ctx, id)
 	switch {
 	case err != nil:
-		return d, err
+		return err
 	case d.Project != "" && d.Project != project:
-		return d, fault.New(fault.Invalid, "deployment_foreign", "%s is a build of another project.", id)
+		return fault.New(fault.Invalid, "deployment_foreign", "%s is a build of another project.", id)
 	case d.State != api.Ready:
-		return d, fault.New(fault.Refused, "build_unready", "%s is %s on Vercel: %s.", id, d.State, or(d.Error, "not ready"))
+		return fault.New(fault.Refused, "build_unready", "%s is %s on Vercel: %s.", id, d.State, or(d.Error, "not ready"))
 	case d.Target != "production":
-		return d, fault.New(fault.Invalid, "deployment_preview",
+		return fault.New(fault.Invalid, "deployment_preview",
 			"%s was built for a preview: on Vercel promoting it would build it again, and what was tried is not what is served.",
 			id)
 	}
-	return d, nil
+	return nil
 }
 
 func or(s, otherwise string) string {
@@ -238,12 +268,6 @@ func or(s, otherwise string) string {
 
 // promote has production's domains point at a build, which turns automatic assignment on again after a rollback.
 func (m *mover) promote(ctx context.Context, id string, v view) error {
-	if _, err := m.p.fit(ctx, id, v.project.ID); err != nil {
-		return err
-	}
-	if err := m.p.conclude(ctx, v.project, id, true, m.w); err != nil {
-		provider.Note(ctx, fault.MessageOf(err))
-	}
 	queued, err := m.p.o.Client.Promote(ctx, v.project.ID, id)
 	if err != nil {
 		return m.current(ctx, id, err)
@@ -251,7 +275,15 @@ func (m *mover) promote(ctx context.Context, id string, v view) error {
 	if queued {
 		return elsewhere("a rolling release is active, and Vercel has put the promotion in a queue")
 	}
-	return m.follow(ctx, "promote", id)
+	if err := m.follow(ctx, "promote", id); err != nil {
+		return err
+	}
+	now, err := m.p.look(ctx)
+	if last := now.project.Last; err == nil && last != nil && last.To == id && last.From != "" &&
+		last.From != v.project.Production {
+		provider.Note(ctx, "In the same moment another hand had put "+last.From+" into production; it was replaced.")
+	}
+	return err
 }
 
 // current takes a refusal for success when production serves what was asked for: Vercel refuses to promote what is
@@ -268,6 +300,7 @@ func (m *mover) current(ctx context.Context, id string, refused error) error {
 
 // follow waits until Vercel has moved every domain, by the rules of its own command line.
 func (m *mover) follow(ctx context.Context, verb, id string) error {
+	served := m.p.serves(id)
 	for {
 		v, err := m.p.look(ctx)
 		if err != nil {
@@ -280,7 +313,7 @@ func (m *mover) follow(ctx context.Context, verb, id string) error {
 			return m.p.failures(ctx, v.project.ID, verb, id)
 		case mine && last.Status == "skipped":
 			return fault.New(fault.Conflict, "vercel_skipped", "Vercel has left out to %s %s.", verb, id)
-		case (!mine || last.Status == "succeeded") && !last.Open() && !v.rolling.Live() && v.project.Production == id:
+		case (!mine || last.Status == "succeeded") && !last.Open() && !v.rolling.Live() && v.project.Production == served:
 			m.moved = true
 			return nil
 		case v.rolling.Live() && v.rolling.Canary == id && verb == "promote":
@@ -319,7 +352,7 @@ func (m *mover) settled(ctx context.Context, v view) error {
 		return nil
 	}
 	for {
-		d, err := m.p.o.Client.Deployment(ctx, m.w.target())
+		d, err := m.p.o.Client.Deployment(ctx, or(m.made, m.w.target()))
 		switch {
 		case err != nil:
 			return err

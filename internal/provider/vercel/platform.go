@@ -235,8 +235,7 @@ func (p *Provider) Serving(ctx context.Context) (provider.Serving, error) {
 		return s, fault.New(fault.Unavailable, "production_empty",
 			"Nothing is in production of %s yet: put a first build there, on Vercel.", p.o.Project)
 	}
-	s.Stable, err = p.original(ctx, s.Stable)
-	return s, err
+	return s, nil
 }
 
 // original is the build that another one was made from again, where Slipway had that done to go back.
@@ -244,10 +243,13 @@ func (p *Provider) original(ctx context.Context, id string) (string, error) {
 	p.mu.Lock()
 	old, known := p.names[id]
 	p.mu.Unlock()
-	if known {
+	if known || id == "" {
 		return or(old, id), nil
 	}
 	d, err := p.o.Client.Deployment(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return id, nil
+	}
 	if err != nil {
 		return "", err
 	}

@@ -175,7 +175,8 @@ func (w *town) serve(method string, u *url.URL, in object) (int, any) {
 		}
 		return 200, p
 	case path[1] == "projects" && path[3] == "promote" && last == "aliases", last == "update-description":
-		return 200, object{"aliases": []object{}}
+		return 200, object{"aliases": []object{{"alias": object{"alias": "shop.example"}, "status": "failed"},
+			{"alias": "www.shop.example", "status": "failed"}}}
 	case path[1] == "projects" && path[3] == "promote" && method == http.MethodPost:
 		switch {
 		case w.active() && w.canary == last:
@@ -335,12 +336,12 @@ func (s *shelf) wanted(context.Context, string) (uint64, json.RawMessage, error)
 
 // node returns a provider of a node: nodes share the shelf and the town.
 func (w *town) node(s *shelf, mode string, edit ...func(*Options)) *Provider {
-	token := func(context.Context) (string, error) { return "t", nil }
+	token := func(context.Context) (string, error) { return "vcp_token", nil }
 	o := Options{
 		Client: api.New(api.Options{Team: "team_T1", Token: token, Reader: token, HTTP: &http.Client{Transport: w},
 			Backoff: time.Millisecond}),
 		Project: "prj_P1", Mode: mode, Publish: s.publish, Wanted: s.wanted, Poll: time.Millisecond,
-		Confirm: 500 * time.Millisecond, Gate: true,
+		Confirm: 10 * time.Second, Gate: true,
 	}
 	if mode != ModeRolling {
 		o.Config = "ecfg_1"
@@ -350,6 +351,9 @@ func (w *town) node(s *shelf, mode string, edit ...func(*Options)) *Provider {
 	}
 	return New(o)
 }
+
+// hasty gives up soon.
+func hasty(o *Options) { o.Confirm = 40 * time.Millisecond }
 
 // served says what visitors get.
 func (w *town) served(s *shelf) providertest.Served {
@@ -380,7 +384,7 @@ func TestBothWaysKeepTheContract(t *testing.T) {
 			t.Parallel()
 			providertest.Run(t, func(*testing.T) providertest.World {
 				w, s := newTown(), &shelf{}
-				p := w.node(s, mode, func(o *Options) { o.Gate = false })
+				p := w.node(s, mode, func(o *Options) { o.Gate, o.Confirm = false, 300*time.Millisecond })
 				refuse := func(status int, reads bool) {
 					w.mu.Lock()
 					defer w.mu.Unlock()
