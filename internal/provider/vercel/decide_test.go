@@ -14,7 +14,8 @@ import (
 
 // scene makes what is wanted and what Vercel says out of few words.
 func scene(share float64, canary string, was *before) wanted {
-	w := wanted{V: 1, Generation: 9, Stable: side{ID: "a"}, Share: share, Before: was, Known: true, Moved: 100, Rolled: 100}
+	w := wanted{V: 1, Generation: 9, Stable: side{ID: "a"}, Share: share, Before: was, Known: true, Moved: 100,
+		Rolled: 100}
 	if canary != "" {
 		w.Canary = &side{ID: canary}
 	}
@@ -51,6 +52,9 @@ func TestOneCallIsMissingOrNone(t *testing.T) {
 		&before{Stable: "a", Canary: "b", Share: 100}
 	back := wanted{Stable: side{ID: "a"}, Back: true}
 	settled := wanted{Stable: side{ID: "b"}, Before: at100, Known: true, Moved: 100}
+	on5, on25 := active("a", "b", 0), active("a", "b", 1)
+	begin, next, all := call{verb: start, id: "b"}, call{verb: approve, id: "b"}, call{verb: complete, id: "b"}
+	toA := call{verb: rollback, id: "a"}
 	for name, tt := range map[string]struct {
 		w    wanted
 		v    view
@@ -58,20 +62,20 @@ func TestOneCallIsMissingOrNone(t *testing.T) {
 		want call
 		err  string
 	}{
-		"begin":                        {scene(5, "b", nil), says("a", nil, nil), "", call{verb: start, id: "b"}, ""},
-		"begin after an earlier abort": {scene(5, "b", nil), says("a", earlier, old), "", call{verb: start, id: "b"}, ""},
+		"begin":                        {scene(5, "b", nil), says("a", nil, nil), "", begin, ""},
+		"begin after an earlier abort": {scene(5, "b", nil), says("a", earlier, old), "", begin, ""},
 		"begin over another":           {scene(5, "b", nil), says("x", nil, nil), "", call{}, Elsewhere},
-		"begun":                        {scene(5, "b", nil), says("a", active("a", "b", 0), nil), "", call{verb: done}, ""},
-		"next stage":                   {scene(25, "b", at5), says("a", active("a", "b", 0), nil), "", call{verb: approve, id: "b"}, ""},
-		"no such stage":                {scene(10, "b", at5), says("a", active("a", "b", 0), nil), "", call{}, "share_impossible"},
-		"shares fall":                  {scene(5, "b", at25), says("a", active("a", "b", 1), nil), "", call{}, "share_impossible"},
-		"raised by hand":               {scene(5, "b", nil), says("a", active("a", "b", 1), nil), "", call{}, Elsewhere},
-		"all":                          {scene(100, "b", at25), says("a", active("a", "b", 1), nil), "", call{verb: complete, id: "b"}, ""},
+		"begun":                        {scene(5, "b", nil), says("a", on5, nil), "", call{verb: done}, ""},
+		"next stage":                   {scene(25, "b", at5), says("a", on5, nil), "", next, ""},
+		"no such stage":                {scene(10, "b", at5), says("a", on5, nil), "", call{}, "share_impossible"},
+		"shares fall":                  {scene(5, "b", at25), says("a", on25, nil), "", call{}, "share_impossible"},
+		"raised by hand":               {scene(5, "b", nil), says("a", on25, nil), "", call{}, Elsewhere},
+		"all":                          {scene(100, "b", at25), says("a", on25, nil), "", all, ""},
 		"all had it":                   {scene(100, "b", at25), says("b", nil, nil), "", call{verb: done}, ""},
 		"given to all by hand":         {scene(25, "b", at5), says("b", nil, nil), "", call{}, Elsewhere},
 		"aborted by hand":              {scene(25, "b", at5), says("a", aborted, nil), "", call{}, Elsewhere},
 		"rolled back by hand":          {scene(25, "b", at5), says("a", nil, rolledBack), "", call{}, Elsewhere},
-		"routed again":                 {scene(5, "b", at5), says("a", aborted, rolledBack), "", call{verb: start, id: "b"}, ""},
+		"routed again":                 {scene(5, "b", at5), says("a", aborted, rolledBack), "", begin, ""},
 		"another release":              {scene(5, "b", nil), says("a", active("a", "x", 0), nil), "", call{}, Elsewhere},
 		"paused by a gate":             {scene(25, "b", at5), says("a", paused, nil), "", call{}, Elsewhere},
 		"busy":                         {scene(25, "b", at5), says("a", nil, open), "", call{verb: wait}, ""},
@@ -80,16 +84,16 @@ func TestOneCallIsMissingOrNone(t *testing.T) {
 		"proxy, rolled back":           {scene(7, "b", at5), says("a", nil, rolledBack), ModeProxy, call{}, Elsewhere},
 		"proxy, promoted":              {scene(7, "b", at5), says("b", nil, nil), ModeProxy, call{}, Elsewhere},
 		"proxy, falling":               {scene(5, "b", at25), says("a", nil, nil), ModeProxy, call{verb: done}, ""},
-		"proxy, rolling":               {scene(7, "b", at5), says("a", active("a", "b", 0), nil), ModeProxy, call{}, Elsewhere},
+		"proxy, rolling":               {scene(7, "b", at5), says("a", on5, nil), ModeProxy, call{}, Elsewhere},
 		"promote":                      {settled, says("a", nil, nil), ModeProxy, call{verb: promote, id: "b"}, ""},
 		"promoted":                     {settled, says("b", nil, nil), ModeProxy, call{verb: done}, ""},
 		"never while active":           {settled, says("a", active("a", "x", 0), nil), "", call{}, Elsewhere},
-		"completes its own":            {settled, says("a", active("a", "b", 0), nil), "", call{verb: complete, id: "b"}, ""},
+		"completes its own":            {settled, says("a", on5, nil), "", all, ""},
 		"over a pinned rollback":       {settled, says("a", nil, rolledBack), "", call{}, Elsewhere},
 		"over another hand":            {settled, says("x", nil, nil), "", call{}, Elsewhere},
-		"back":                         {back, says("a", active("a", "b", 0), nil), "", call{verb: rollback, id: "a"}, ""},
+		"back":                         {back, says("a", on5, nil), "", toA, ""},
 		"back again":                   {back, says("a", aborted, rolledBack), "", call{verb: done}, ""},
-		"back over anybody":            {back, says("x", active("x", "y", 0), nil), "", call{verb: rollback, id: "a"}, ""},
+		"back over anybody":            {back, says("x", active("x", "y", 0), nil), "", toA, ""},
 	} {
 		got, err := decide(tt.w, tt.v, tt.mode)
 		reason := ""

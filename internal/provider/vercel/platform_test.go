@@ -316,7 +316,8 @@ func TestRightsAreTriedAndNamed(t *testing.T) {
 		return 0
 	}
 	got, err := w.node(s, ModeAuto).Rights(t.Context())
-	if err != nil || len(got) != 2 || w.writes != 0 || !strings.Contains(got[0].What, `"Project: environment variables"`) ||
+	if err != nil || len(got) != 2 || w.writes != 0 ||
+		!strings.Contains(got[0].What, `"Project: environment variables"`) ||
 		!strings.Contains(got[1].What, `"Webhook: read"`) {
 		t.Errorf("%+v, %v", got, err)
 	}

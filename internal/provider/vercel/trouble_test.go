@@ -254,7 +254,8 @@ func TestWhatIsGoneIsBuiltAgain(t *testing.T) {
 	ctx, told := provider.WithNotes(t.Context())
 	p := w.node(s, ModeRolling)
 	err := p.Route(ctx, "back", goingBack(3, "dep_a", "dep_b"))
-	if err != nil || len(w.made) != 1 || w.production != "dpl_made0" || !strings.Contains(told(), "built again as dpl_made0") {
+	if err != nil || len(w.made) != 1 || w.production != "dpl_made0" ||
+		!strings.Contains(told(), "built again as dpl_made0") {
 		t.Errorf("%v; %d builds; production %s; told %q", err, len(w.made), w.production, told())
 	}
 	for _, p := range []*Provider{p, w.node(s, ModeRolling)} {
