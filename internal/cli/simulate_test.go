@@ -41,6 +41,25 @@ func TestSimulateHoldsAStrategyToConditions(t *testing.T) {
 	}
 }
 
+// A ramp is tried as the strategy says: its shares, its bakes, and the time that it is watched with everybody.
+//
+// req: N-10 FF-17
+func TestSimulateARamp(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "slipway.yaml")
+	text := "app: shop\ntarget: {selfhost: {stable: \"http://127.0.0.1:9\"}}\n" +
+		"flags: {ramp: {steps: [20, 50], bake: 2m, watch: 7m}}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, complaint := simulated(file, "--ramp", "--fault", "healthy", "--fault", "errors-5x",
+		"--fail-if", "time_to_promote < 13m", "--fail-if", "time_to_promote > 15m", "--fail-if", "missed > 0",
+		"--fail-if", "false_rollback > 0")
+	if code != 0 || !strings.Contains(out, "20 %: 1") {
+		t.Errorf("exit %d: %s%s", code, out, complaint)
+	}
+}
+
 func TestSimulateAsJSON(t *testing.T) {
 	t.Parallel()
 	traffic := filepath.Join(t.TempDir(), "traffic.yaml")

@@ -97,6 +97,9 @@ func (w *run) take(d release.Decision) {
 		w.out.End = TakenBack
 	case w.r.Phase == release.Completed:
 		w.end(Promoted, w.r.Sentence)
+		if w.out.Promoted < 0 && w.r.Promoted.IsZero() { // a ramp: nothing is promoted, everybody keeps it
+			w.out.Promoted = w.now.Unix() - w.exposed
+		}
 		w.out.At = w.out.Promoted
 	case w.r.Phase.Final():
 		w.end(Unfinished, w.r.Reason)
