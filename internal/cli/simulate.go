@@ -39,9 +39,6 @@ the recorded history of the app that runs at --url (--from-app). Flags win over 
 dealt to the shares that the strategy chooses, and faults are added to the new version's part: record a healthy
 release. A release that takes longer than the recording begins it again; each run begins somewhere else in it.
 
---ramp tries the ramp of a flag as the strategy's flags.ramp says, and no release: the traffic is that of the users of
-both variants, and a fault is the variant's. Changes are suggested for releases only.
-
 --fault takes a name (healthy, shared-incident, errors-2x, errors-3x-late, latency-1.25x, slow-route, leak, …) or a
 definition: [NAME:]KEY=VALUE,… with errors (3x or +5%), latency (1.25x), route (3x: one request in ten), leak (2%: so
 much slower each minute) and after (20m: when it begins).
@@ -104,7 +101,7 @@ func (c *cli) simulate() *cobra.Command {
 	f.DurationVar(&in.o.Answer, "answer", time.Minute, "until people who are asked have answered")
 	f.DurationVar(&in.o.Longest, "longest", 24*time.Hour, "after the first visitor a release is given up")
 	f.StringArrayVar(&in.failIf, "fail-if", nil, "limit that a result may not be beyond; repeatable")
-	f.BoolVar(&in.ramp, "ramp", false, "try the ramp of a flag in production, flags.ramp, instead of a release")
+	f.BoolVar(&in.ramp, "ramp", false, "try a flag's ramp (flags.ramp) and no release; nothing is suggested")
 	f.StringVar(&in.html, "html", "", "write a page with pictures to this file")
 	f.BoolVar(&in.suggest, "suggest", true, "try changes of the first strategy as well; with --fail-if only when given")
 	f.BoolVar(&in.progress, "progress", false, "tell how far it is, also where standard error is no terminal")
@@ -206,7 +203,7 @@ func (c *cli) runSimulation(cmd *cobra.Command, in *simulateFlags) error {
 	if stopped != nil && r.Done == 0 {
 		return stopped
 	}
-	if stopped == nil && !in.ramp && (in.suggest && len(in.conditions) == 0 || cmd.Flags().Changed("suggest") && in.suggest) {
+	if stopped == nil && in.suggest && !in.ramp && (len(in.conditions) == 0 || cmd.Flags().Changed("suggest")) {
 		r.Suggestions = append(r.Suggestions, simulate.Suggest(cmd.Context(), in.o, r)...)
 	}
 	if stopped == nil {
@@ -262,11 +259,7 @@ func writeFile(name string, write func(*os.File) error) error {
 func loadStrategies(files []string, ramp bool) ([]simulate.Strategy, error) {
 	var out []simulate.Strategy
 	add := func(name string, s *strategy.Strategy) {
-		x := simulate.Strategy{Name: name, Plan: s.ReleasePlan(), Items: s.Checklist()}
-		if ramp {
-			x.Plan = s.RampPlan("production", nil, 0)
-		}
-		out = append(out, x)
+		out = append(out, simulate.Strategy{Name: name, Plan: s.TrialPlan(ramp), Items: s.Checklist()})
 	}
 	if len(files) == 0 {
 		if _, err := os.Stat(strategyFile); errors.Is(err, fs.ErrNotExist) {

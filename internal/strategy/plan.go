@@ -75,6 +75,14 @@ func (s *Strategy) RampPlan(environment string, shares []float64, bake time.Dura
 	return p
 }
 
+// TrialPlan is what a simulation runs: a release's steps, or those of a ramp in production.
+func (s *Strategy) TrialPlan(ramp bool) release.Plan {
+	if ramp {
+		return s.RampPlan(prodStage, nil, 0)
+	}
+	return s.ReleasePlan()
+}
+
 // makePlan puts the stages' steps together.
 func (s *Strategy) makePlan() release.Plan {
 	t := s.file.Timing
