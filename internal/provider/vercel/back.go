@@ -53,11 +53,15 @@ func (m *mover) otherwise(ctx context.Context, id string, v view, gone bool, why
 	if v.project.Last.Open() {
 		return nil // it is waited for
 	}
-	if v.rolling.Live() {
+	// Where rolling releases are on, a promotion would begin one: nobody goes back by percentages.
+	config, err := m.p.o.Client.RollingConfig(ctx, v.project.ID)
+	if v.rolling.Live() || err == nil && config != nil && config.Enabled {
 		off := map[string]any{"enabled": false, "disableRolloutAction": "abort"}
 		if err := m.p.o.Client.EndRolling(ctx, v.project.ID, off); err != nil {
 			return err
 		}
+	}
+	if v.rolling.Live() {
 		provider.Note(ctx, fmt.Sprintf("Instant rollback failed (%s); the rolling release was ended instead.", why))
 		return nil // what is missing is decided anew
 	}

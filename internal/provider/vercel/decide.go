@@ -176,7 +176,7 @@ func settle(w wanted, v view) (call, error) {
 }
 
 // stages plans a rolling release that begins at the share: every later step, each with an approval of Slipway's, and
-// all.
+// all. There are two at least; one that is to go to everybody at once begins with nobody.
 func stages(w wanted) []api.Stage {
 	shares := slices.Clone(w.Steps)
 	if w.Share < 100 {
@@ -188,6 +188,9 @@ func stages(w wanted) []api.Stage {
 		if s >= w.Share && s > 0 && s < 100 {
 			out = append(out, api.Stage{TargetPercentage: s, RequireApproval: true})
 		}
+	}
+	if len(out) == 0 {
+		out = []api.Stage{{RequireApproval: true}}
 	}
 	return append(out, api.Stage{TargetPercentage: 100})
 }

@@ -142,7 +142,7 @@ func TestStagesAreTheStrategysSteps(t *testing.T) {
 		want  string
 	}{
 		{[]float64{1, 5, 25, 100}, 1, "1+ 5+ 25+ 100"}, {nil, 5, "5+ 100"}, {[]float64{25, 5, 5, 100}, 5, "5+ 25+ 100"},
-		{[]float64{1, 5, 25, 100}, 25, "25+ 100"}, {[]float64{100}, 100, "100"}, {[]float64{0, 10}, 10, "10+ 100"},
+		{[]float64{1, 5, 25, 100}, 25, "25+ 100"}, {[]float64{100}, 100, "0+ 100"}, {[]float64{0, 10}, 10, "10+ 100"},
 	} {
 		w := wanted{Steps: tt.steps, Share: tt.share}
 		var got []string
