@@ -217,7 +217,7 @@ func (p *Provider) Serving(ctx context.Context) (provider.Serving, error) {
 		s.At = r.Updated
 	}
 	if p.o.Config != "" && p.o.Mode != ModeRolling && !r.Live() {
-		t, err := p.readTable(ctx, time.Time{})
+		t, err := p.readTable(ctx)
 		if err != nil {
 			return s, err
 		}
@@ -355,7 +355,7 @@ func (p *Provider) Rights(ctx context.Context) ([]Missing, error) {
 		try("Slipway's check", err)
 	}
 	if p.o.Config != "" {
-		_, err = p.readTable(ctx, time.Time{})
+		_, err = p.readTable(ctx)
 		try("canary: proxy", err)
 	}
 	_, err = c.Hooks(ctx)

@@ -41,14 +41,14 @@ func tableOf(w wanted) Table {
 }
 
 // readTable returns the table that visitors' requests are decided by, nil when there is none.
-func (p *Provider) readTable(ctx context.Context, since time.Time) (*Table, error) {
+func (p *Provider) readTable(ctx context.Context) (*Table, error) {
 	if p.o.Config == "" {
 		return nil, nil
 	}
 	var t Table
 	var err error
 	if p.o.Client.CanRead() {
-		err = p.o.Client.ReadItem(ctx, p.o.Config, TableKey, since, &t)
+		err = p.o.Client.ReadItem(ctx, p.o.Config, TableKey, time.Time{}, &t)
 	} else {
 		err = p.o.Client.Item(ctx, p.o.Config, TableKey, &t)
 	}
@@ -64,7 +64,7 @@ func (p *Provider) readTable(ctx context.Context, since time.Time) (*Table, erro
 // table writes the table, unless it stands there, and waits until visitors' requests are decided by it.
 func (m *mover) table(ctx context.Context) error {
 	want := tableOf(m.w)
-	have, err := m.p.readTable(ctx, time.Time{})
+	have, err := m.p.readTable(ctx)
 	switch {
 	case err != nil && !m.w.Back: // a way back is written without knowing what stands there
 		return err
@@ -85,13 +85,12 @@ func (m *mover) table(ctx context.Context) error {
 		return err
 	}
 	m.wrote = true
-	written := m.p.o.Now()
 	if err := m.p.o.Client.PutItems(ctx, m.p.o.Config, api.Item{Operation: "upsert", Key: TableKey, Value: want,
 		Description: fmt.Sprintf("Slipway, routing %d", want.Generation)}); err != nil {
 		return err
 	}
-	for {
-		have, err := m.p.readTable(ctx, written.Add(-time.Minute)) // its clock is not ours
+	for { // without asking for what was just written: visitors' requests do not ask for that either
+		have, err := m.p.readTable(ctx)
 		if err == nil && have != nil && reflect.DeepEqual(*have, want) {
 			return m.p.seenTable(want.Generation)
 		}
