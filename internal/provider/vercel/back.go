@@ -30,7 +30,7 @@ func (m *mover) rollback(ctx context.Context, id string, v view) error {
 		}
 		switch {
 		case api.StatusOf(err) == http.StatusConflict:
-			return m.current(ctx, id, err)
+			return err // such as that it is current: that is read next
 		case fault.ReasonOf(err) == "vercel_token" || ctx.Err() != nil:
 			return err // no other call would fare better
 		}
@@ -98,7 +98,7 @@ func (m *mover) rebuild(ctx context.Context, id string, v view, why string) erro
 	m.p.standsFor(b.External, id)
 	m.made = b.External
 	if _, err := m.p.o.Client.Promote(ctx, v.project.ID, b.External); err != nil {
-		return m.current(ctx, id, err)
+		return err
 	}
 	if err := m.follow(ctx, "promote", b.External); err != nil {
 		return err

@@ -22,6 +22,7 @@ type mover struct {
 	wrote bool   // something was asked for: Vercel may still do it
 	moved bool   // production's domains were moved
 	made  string // id of the build that was made again to go back to
+	tried bool   // to go back without seeing
 }
 
 // look reads what Vercel says of production. Who serves it is read last: a call that follows rests on that.
@@ -39,6 +40,7 @@ func (p *Provider) look(ctx context.Context) (view, error) {
 	if v.project, err = p.o.Client.Project(ctx, p.o.Project); err != nil {
 		return v, err
 	}
+	p.keep(v.project.ID)
 	if err := p.seen("project", v.project.Last.At()); err != nil {
 		return v, err
 	}
@@ -56,8 +58,6 @@ func (p *Provider) look(ctx context.Context) (view, error) {
 
 // move makes the calls that are missing.
 func (m *mover) move(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, m.p.o.Confirm)
-	defer cancel()
 	mode, err := m.p.way(ctx, m.w)
 	if !m.w.Back {
 		if err != nil {
@@ -85,10 +85,15 @@ func (m *mover) move(ctx context.Context) error {
 
 // production makes call after call until nothing is missing.
 func (m *mover) production(ctx context.Context, mode string) (view, error) {
+	ctx, cancel := context.WithTimeout(ctx, m.p.o.Confirm)
+	defer cancel()
 	var last error
 	var refused, ready call
 	for range maxCalls {
 		v, err := m.p.look(ctx)
+		if err != nil && m.blind(ctx, mode, err) {
+			continue
+		}
 		if err != nil {
 			return v, err
 		}
@@ -130,6 +135,23 @@ func (m *mover) production(ctx context.Context, mode string) (view, error) {
 		}
 	}
 	return view{}, fault.Wrap(last, fault.Unavailable, "vercel_unsettled", "Vercel takes the calls and does not follow.")
+}
+
+// blind goes back once without seeing where production is: Vercel refuses what is so already, and a way back does not
+// wait until Vercel can say what it serves. It is confirmed by what is read afterwards all the same.
+func (m *mover) blind(ctx context.Context, mode string, unseen error) bool {
+	if was := m.w.Before; mode == ModeProxy && was != nil && was.Canary != "" {
+		return false // the table is all that has to turn
+	}
+	m.p.mu.Lock()
+	project := m.p.known
+	m.p.mu.Unlock()
+	if !m.w.Back || m.tried || project == "" || fault.ReasonOf(unseen) == "vercel_token" || m.p.fence(ctx, m.w) != nil {
+		return false
+	}
+	m.tried, m.wrote = true, true
+	_ = m.p.o.Client.Rollback(ctx, project, m.w.Stable.ID)
+	return true
 }
 
 // prepare does what a call needs and no visitor sees: the build is looked at, the stages are planned, Slipway's own
@@ -270,7 +292,7 @@ func or(s, otherwise string) string {
 func (m *mover) promote(ctx context.Context, id string, v view) error {
 	queued, err := m.p.o.Client.Promote(ctx, v.project.ID, id)
 	if err != nil {
-		return m.current(ctx, id, err)
+		return err // Vercel refuses to promote what is current: that is read next
 	}
 	if queued {
 		return elsewhere("a rolling release is active, and Vercel has put the promotion in a queue")
@@ -284,18 +306,6 @@ func (m *mover) promote(ctx context.Context, id string, v view) error {
 		provider.Note(ctx, "In the same moment another hand had put "+last.From+" into production; it was replaced.")
 	}
 	return err
-}
-
-// current takes a refusal for success when production serves what was asked for: Vercel refuses to promote what is
-// current. Anything else stays the refusal that it is.
-func (m *mover) current(ctx context.Context, id string, refused error) error {
-	if api.StatusOf(refused) != http.StatusConflict {
-		return refused
-	}
-	if v, err := m.p.look(ctx); err == nil && !v.rolling.Live() && v.project.Production == id {
-		return nil
-	}
-	return refused
 }
 
 // follow waits until Vercel has moved every domain, by the rules of its own command line.

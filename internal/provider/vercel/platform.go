@@ -23,7 +23,7 @@ const (
 
 // Find returns the newest build that ref names; of a commit, the newest for production before any preview.
 func (p *Provider) Find(ctx context.Context, ref provider.Ref) (provider.Build, error) {
-	project, err := p.o.Client.Project(ctx, p.o.Project)
+	project, err := p.id(ctx)
 	if err != nil {
 		return provider.Build{}, err
 	}
@@ -36,13 +36,13 @@ func (p *Provider) Find(ctx context.Context, ref provider.Ref) (provider.Build, 
 		name = u.Host
 	}
 	if name == "" {
-		return p.ofCommit(ctx, project.ID, ref.Commit)
+		return p.ofCommit(ctx, project, ref.Commit)
 	}
 	d, err := p.o.Client.Deployment(ctx, name)
 	switch {
 	case err != nil:
 		return provider.Build{}, err
-	case d.Project != "" && d.Project != project.ID:
+	case d.Project != "" && d.Project != project:
 		return provider.Build{}, fault.New(fault.NotFound, "build_unknown", "%s is a build of another project.", name)
 	}
 	b := p.build(d)

@@ -63,6 +63,8 @@ func (p *Provider) readTable(ctx context.Context) (*Table, error) {
 
 // table writes the table, unless it stands there, and waits until visitors' requests are decided by it.
 func (m *mover) table(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, m.p.o.Confirm)
+	defer cancel()
 	want := tableOf(m.w)
 	have, err := m.p.readTable(ctx)
 	switch {

@@ -190,6 +190,9 @@ func (w *town) serve(method string, u *url.URL, in object) (int, any) {
 		w.move("promote", last)
 		return 201, nil
 	case path[1] == "projects" && path[3] == "rollback" && method == http.MethodPost:
+		if !w.active() && w.production == last {
+			return no(409)
+		}
 		w.move("rollback", last)
 		return 201, nil
 	}

@@ -149,12 +149,13 @@ func TestAnotherHandInTheMiddleIsNeverGoneOver(t *testing.T) {
 // late holds calls back until another node has done its part.
 type late struct {
 	next  http.RoundTripper
-	match string
+	match string // method and end of the path
 	held  func()
 }
 
 func (l *late) RoundTrip(r *http.Request) (*http.Response, error) {
-	if l.held != nil && r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, l.match) {
+	if method, path, _ := strings.Cut(l.match, " "); l.held != nil && r.Method == method &&
+		strings.HasSuffix(r.URL.Path, path) {
 		held := l.held
 		l.held = nil
 		held()
@@ -163,20 +164,26 @@ func (l *late) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // TestALateCallOfAnOvertakenNodeIsRepaired: one node begins a canary so slowly that another one has taken it back by
-// then. Vercel takes the late call, and the node that sent it takes it back itself.
+// then. Where it notices in time it does not begin it; where Vercel takes the late call, the node that sent it takes it
+// back itself.
 func TestALateCallOfAnOvertakenNodeIsRepaired(t *testing.T) {
 	t.Parallel()
-	w, s := newTown(), &shelf{}
-	slow := &late{next: w, match: "/start"}
-	token := func(context.Context) (string, error) { return "vcp_token", nil }
-	a := w.node(s, ModeRolling, func(o *Options) {
-		o.Client = api.New(api.Options{Token: token, HTTP: &http.Client{Transport: slow}})
-	})
-	b := w.node(s, ModeRolling)
-	slow.held = func() { mustRoute(t, b, goingBack(6, "dep_a", "dep_b")) }
-	err := route(t, a, providertest.Routing(5, "dep_a", "dep_b", 5))
-	if fault.ReasonOf(err) != "stale_generation" || w.active() || w.production != "dpl_a" {
-		t.Errorf("%v; the canary has %g %%", err, w.share())
+	for match, begun := range map[string]bool{"GET /rolling-release/config": false, "POST /start": true} {
+		w, s := newTown(), &shelf{}
+		slow := &late{next: w, match: match}
+		token := func(context.Context) (string, error) { return "vcp_token", nil }
+		a := w.node(s, ModeRolling, func(o *Options) {
+			o.Client = api.New(api.Options{Token: token, HTTP: &http.Client{Transport: slow}})
+		})
+		b := w.node(s, ModeRolling)
+		slow.held = func() { mustRoute(t, b, goingBack(6, "dep_a", "dep_b")) }
+		err := route(t, a, providertest.Routing(5, "dep_a", "dep_b", 5))
+		if fault.ReasonOf(err) != "stale_generation" || w.active() || w.production != "dpl_a" {
+			t.Errorf("%s: %v; the canary has %g %%", match, err, w.share())
+		}
+		if got := strings.Contains(strings.Join(w.log, "\n"), "/start"); got != begun {
+			t.Errorf("%s: it is begun: %v", match, got)
+		}
 	}
 }
 
@@ -302,6 +309,11 @@ func TestAStateThatGoesBackwardsIsNotBelieved(t *testing.T) {
 		w.writes != writes {
 		t.Errorf("it acts on it: %v", err)
 	}
+	if err := route(t, p, goingBack(4, "dep_a", "dep_b")); fault.ReasonOf(err) != "vercel_backwards" ||
+		!strings.Contains(w.log[len(w.log)-3], "/rollback/dpl_a") {
+		t.Errorf("a way back waits for it, or is taken for done: %v\n%s", err, strings.Join(w.log, "\n"))
+	}
+	w.last["requestedAt"] = 1795370000000
 	now = now.Add(time.Minute)
 	if _, err := p.Serving(t.Context()); err != nil {
 		t.Errorf("after a minute: %v", err)

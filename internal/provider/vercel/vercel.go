@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,6 +74,7 @@ type Provider struct {
 	until time.Time         // of mode
 	high  high
 	check string // id of Slipway's check
+	known string // id of the project
 }
 
 // New returns a provider.
@@ -141,11 +143,11 @@ func (p *Provider) repair(ctx context.Context, app string) {
 
 // way is how the canary of a routing gets its visitors.
 func (p *Provider) way(ctx context.Context, w wanted) (string, error) {
+	if w.Mode != "" { // a canary goes on as it began, whatever the strategy says by now
+		return w.Mode, nil
+	}
 	if p.o.Mode != ModeAuto && p.o.Mode != "" {
 		return p.o.Mode, nil
-	}
-	if w.Mode != "" {
-		return w.Mode, nil
 	}
 	now := p.o.Now()
 	p.mu.Lock()
@@ -154,18 +156,18 @@ func (p *Provider) way(ctx context.Context, w wanted) (string, error) {
 	if mode != "" && now.Before(until) {
 		return mode, nil
 	}
-	project, err := p.o.Client.Project(ctx, p.o.Project)
+	id, err := p.id(ctx)
 	if err != nil {
 		return "", err
 	}
-	slots, have, err := p.o.Client.RollingSlots(ctx, project.ID)
+	slots, have, err := p.o.Client.RollingSlots(ctx, id)
 	if err != nil && api.StatusOf(err) != http.StatusPaymentRequired {
 		return "", err
 	}
 	mode = ModeRolling
 	switch {
 	case slots == api.SlotsUnlimited || slots == api.SlotsLeft:
-	case slots == api.SlotsTaken && contains(have, project.ID):
+	case slots == api.SlotsTaken && slices.Contains(have, id):
 	case p.o.Config != "":
 		mode = ModeProxy
 	default:
@@ -179,13 +181,25 @@ func (p *Provider) way(ctx context.Context, w wanted) (string, error) {
 	return mode, nil
 }
 
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
+// id is the project's id, which never changes.
+func (p *Provider) id(ctx context.Context) (string, error) {
+	p.mu.Lock()
+	known := p.known
+	p.mu.Unlock()
+	if known != "" {
+		return known, nil
 	}
-	return false
+	project, err := p.o.Client.Project(ctx, p.o.Project)
+	if err == nil {
+		p.keep(project.ID)
+	}
+	return project.ID, err
+}
+
+func (p *Provider) keep(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known = id
 }
 
 // Access returns the header that opens a protected deployment, for hosts that Vercel itself named as this project's.
