@@ -148,7 +148,8 @@ var table = map[string]rule{
 	"provider/selfhost":     {may: []string{"edge", "fault", "provider"}},
 	"provider/vercel":       {may: []string{"fault", "provider", "vercel"}},
 	"vercel":                {may: []string{"fault"}},
-	"fake/vercel":           {lines: 4800, goes: 0}, // one platform: its nouns move each other, under one lock
+	// Another company's whole API, whose nouns move each other under one lock; it is in no product.
+	"fake/vercel":           {lines: 6400},
 	"smoke":                 {may: []string{"fault", "probe"}},
 	"edge":                  {may: []string{"bucket", "fault", "ident", "judge", "metric"}, goes: 1},
 	"edge/follow":           {may: []string{"edge", "fault", "metric"}},

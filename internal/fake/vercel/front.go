@@ -3,7 +3,6 @@ package vercel
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"net/http"
 	"net/http/httputil"
@@ -21,6 +20,7 @@ type Served struct {
 	Deployment string // id of who answered; empty: nobody
 	Status     int
 	At         time.Time
+	Took       time.Duration
 }
 
 // ServedRequests returns what was served so far.
@@ -119,9 +119,7 @@ func (w *World) assignVisitor(roll *rolling, r *http.Request) way {
 	id, text, found := strings.Cut(cookie(r, name), "|")
 	bucket, err := strconv.Atoi(text)
 	if !found || err != nil || id != roll.canary.id {
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(roll.salt + visitor(r)))
-		bucket, found = int(h.Sum32()%size), false
+		bucket, found = bucketOf(roll.salt+visitor(r), size), false
 	}
 	q := r.URL.Query()
 	switch {

@@ -1,11 +1,5 @@
 package vercel
 
-// gateCount is what a gate has counted.
-type gateCount struct{}
-
-// settleGate judges by the gate of a configuration.
-func (w *World) settleGate(*rolling) {}
-
 // rollingBody is the state of a rolling release as the API gives it.
 func (w *World) rollingBody(r *rolling) any {
 	if r == nil {

@@ -80,7 +80,8 @@ func (w *World) routes() http.Handler {
 	mux := http.NewServeMux()
 	for _, group := range [][]route{
 		accountRoutes(), projectRoutes(), deploymentRoutes(), promoteRoutes(), rollingRoutes(), aliasRoutes(),
-		webhookRoutes(),
+		metricRoutes(), flagRoutes(), webhookRoutes(), envRoutes(), customRoutes(), configRoutes(), checkRoutes(),
+		oldCheckRoutes(), drainRoutes(), bypassRoutes(),
 	} {
 		for _, r := range group {
 			for v := range strings.FieldsSeq(r.versions) {
@@ -93,6 +94,10 @@ func (w *World) routes() http.Handler {
 		}
 	}
 	mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/ecfg_") {
+			w.read(rw, r)
+			return
+		}
 		w.o.Log("no such call: %s %s", r.Method, r.URL.Path)
 		w.send(rw, r, nil, reply{status: http.StatusNotFound, body: object{"error": object{
 			"code": "not_found", "message": "The requested API endpoint was not found"}}})

@@ -94,7 +94,7 @@ func (c *call) dropHook() reply {
 // emit tells every webhook that wants it what happened.
 func (w *World) emit(kind string, p *project, payload object) {
 	for _, h := range w.hooks {
-		if !slices.Contains(h.events, kind) || len(h.projects) > 0 && !slices.Contains(h.projects, p.id) {
+		if !slices.Contains(h.events, kind) || p.id != "" && len(h.projects) > 0 && !slices.Contains(h.projects, p.id) {
 			continue
 		}
 		body, err := json.Marshal(object{"id": w.id("evt_"), "type": kind, "createdAt": w.now(), "region": nil,

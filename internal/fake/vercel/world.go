@@ -32,6 +32,8 @@ type Options struct {
 	AliasDelay time.Duration    // how long a promotion or a rollback takes
 	// Propagation is how long a write to a Global Config takes to where visitors' requests read it.
 	Propagation time.Duration
+	// DrainDelay is how long records wait for others before a drain delivers them together.
+	DrainDelay time.Duration
 	// Build makes what a deployment serves, and returns its address. It runs beside everything else; a fault is a
 	// failed build. Without it, a deployment answers with its own id.
 	Build func(context.Context, Deployment) (upstream string, err error)
