@@ -132,14 +132,10 @@ func (a *App) build(ctx context.Context) error {
 		IdleConnTimeout:     time.Minute,
 		TLSHandshakeTimeout: 5 * time.Second,
 	}}
-	moves := selfhost.New(selfhost.Options{
-		Sticky: edge.Sticky{Cookie: o.Strategy.Sticky.Cookie, UserHeader: o.Strategy.Sticky.UserHeader,
-			UserCookie: o.Strategy.Sticky.UserCookie},
-		Publish: a.publish, Edges: a.edges, Silent: 15 * time.Second, Confirm: 3 * time.Second, Poll: 20 * time.Millisecond,
-	})
+	moves, platform, client := a.openTarget(client)
 	a.Engine = engine.New(engine.Options{
-		DB: a.DB, Strategy: o.Strategy, Provider: moves, Timeline: a.timeline, Client: client, Log: o.Log, Pace: o.Pace,
-		Env: o.Env, Serves: a.serving,
+		DB: a.DB, Strategy: o.Strategy, Provider: moves, Platform: platform, Timeline: a.timeline,
+		Client: client, Log: o.Log, Pace: o.Pace, Env: o.Env, Serves: a.serving,
 	})
 	key, err := a.signingKey(ctx)
 	if err != nil {

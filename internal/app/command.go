@@ -140,7 +140,7 @@ func up(ctx context.Context, f upFlags, out, errs io.Writer, version string) err
 	if o.Control, err = listen(f.listen, "Slipway", "--listen"); err != nil {
 		return err
 	}
-	if !f.noEdge {
+	if _, onVercel := s.Vercel(); !f.noEdge && !onVercel {
 		if f.edgeListen == "" {
 			f.edgeListen = s.Listen
 		}
