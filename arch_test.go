@@ -200,11 +200,11 @@ var table = map[string]rule{
 	},
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "engine/flags",
-			"engine/incidents", "flagset", "flagset/follow",
+			"engine/incidents", "engine/target", "flagset", "flagset/follow",
 			"hook", "live", "metric/drain", "metric/intake", "metric/otlp", "metric/prometheus", "ofrep", "people",
-			"provider", "provider/selfhost", "server", "sim", "smoke", "store", "strategy", "telemetry", "vercel", "web",
-			"workload"),
-		goes: 1, fan: 47, // it builds everything
+			"provider", "provider/selfhost", "provider/vercel", "server", "sim", "smoke", "store", "strategy", "telemetry",
+			"vercel", "web", "workload"),
+		goes: 1, fan: 49, // it builds everything
 	},
 }
 
