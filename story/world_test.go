@@ -54,7 +54,17 @@ type options struct {
 	rate   float64  // of the visitors, requests a second
 	crowd  int
 	noEdge bool
+	env    map[string]string // beside the usual
+	target string            // in the place of our own edge
 	idle   bool // no visitors
+}
+
+// reads is the environment of a story.
+func (o options) reads(name string) (string, bool) {
+	if s, ok := o.env[name]; ok {
+		return s, true
+	}
+	return env(name)
 }
 
 // world is one Slipway with an application in several versions, the people of a
@@ -100,9 +110,13 @@ func begin(t testing.TB, kind string, o options) *world {
 	}
 	t.Cleanup(w.close)
 	w.shop("v1")
+	if o.target != "" {
+		own := fmt.Sprintf("{selfhost: {stable: %q}}", w.shops["v1"].URL())
+		o.edit = append([]string{own, o.target}, o.edit...)
+	}
 	opts := app.Options{
 		Database: database, Strategy: plan(t, w.shops["v1"].URL(), o.edit...), Control: listen(t),
-		Env: env, Adopt: "v1",
+		Env: o.reads, Adopt: "v1",
 		Version: "story", Pace: engine.Pace{Poll: 25 * time.Millisecond}, Stop: 5 * time.Second, Log: logTo(t),
 	}
 	if !o.noEdge {

@@ -57,7 +57,8 @@ func (c *Crowd) Run(ctx context.Context) {
 		case <-tick.C:
 		}
 		for due := int(time.Since(start).Seconds() * c.rate); made < due; made++ {
-			v, path := &c.visitors[c.rng.IntN(len(c.visitors))], c.path()
+			n := c.rng.IntN(len(c.visitors))
+			v, path := &c.visitors[n], c.path()
 			select {
 			case under <- struct{}{}:
 			default:
@@ -65,7 +66,7 @@ func (c *Crowd) Run(ctx context.Context) {
 			}
 			open.Go(func() {
 				defer func() { <-under }()
-				c.visit(ctx, v, path)
+				c.visit(ctx, v, n, path)
 			})
 		}
 	}
@@ -83,7 +84,7 @@ func (c *Crowd) path() string {
 
 // visit makes one request as the visitor. A visitor without a cookie begins with a
 // page, as browsers do.
-func (c *Crowd) visit(ctx context.Context, v *visitor, path string) {
+func (c *Crowd) visit(ctx context.Context, v *visitor, n int, path string) {
 	v.mu.Lock()
 	cookie := v.cookie
 	v.mu.Unlock()
@@ -95,6 +96,8 @@ func (c *Crowd) visit(ctx context.Context, v *visitor, path string) {
 		return
 	}
 	req.Header.Set("User-Agent", "Mozilla/5.0 (simulated visitor)")
+	// Everybody has an address of their own, for platforms that tell visitors apart by it (RFC 2544's for tests).
+	req.Header.Set("X-Forwarded-For", fmt.Sprintf("198.18.%d.%d", n>>8&255, n&255))
 	if path != "/api/products" {
 		req.Header.Set("Accept", "text/html")
 		req.Header.Set("Sec-Fetch-Dest", "document")

@@ -125,7 +125,7 @@ func ReleaseList(f Frame, p api.ReleasePage, phase string) templ.Component {
 							}()
 						}
 						ctx = templ.InitializeContext(ctx)
-						templ_7745c5c3_Err = startHint(f, f.App).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = startHint(f, false).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
