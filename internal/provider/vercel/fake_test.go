@@ -20,16 +20,19 @@ type city struct {
 	*fake.World
 	t      *testing.T
 	shelf  *shelf
-	config string
+	config api.Connection
 
 	mu     sync.Mutex
 	builds map[string]fake.Deployment // by Slipway's id
 }
 
-func newCity(t *testing.T) *city {
+func newCity(t *testing.T, edit ...func(*fake.Options)) *city {
 	t.Helper()
-	c := &city{World: fake.New(fake.Options{AliasDelay: 3 * time.Millisecond, Log: t.Logf}), t: t, shelf: &shelf{},
-		builds: map[string]fake.Deployment{}}
+	o := fake.Options{AliasDelay: 3 * time.Millisecond, Log: t.Logf}
+	for _, e := range edit {
+		e(&o)
+	}
+	c := &city{World: fake.New(o), t: t, shelf: &shelf{}, builds: map[string]fake.Deployment{}}
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -37,6 +40,11 @@ func newCity(t *testing.T) *city {
 	if _, err := c.AddProject(fake.ProjectOrder{Name: "shop", Repository: "acme/shop", Domains: 1}); err != nil {
 		t.Fatal(err)
 	}
+	config, err := api.ParseConnection(c.AddGlobalConfig("shop").Connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.config = config
 	for _, id := range []string{"dep_a", "dep_b"} {
 		c.push(id)
 		if id == "dep_a" {
@@ -79,13 +87,17 @@ func (c *city) push(id string) {
 }
 
 func (c *city) client() *api.Client {
-	token := func(context.Context) (string, error) { return "token", nil }
-	return api.New(api.Options{API: c.URL(), Read: c.URL(), Token: token, Reader: token, Backoff: time.Millisecond})
+	return api.New(api.Options{API: c.URL(), Backoff: time.Millisecond,
+		Token: func(context.Context) (string, error) { return "token", nil },
+		Read:  c.config.Address, Reader: func(context.Context) (string, error) { return c.config.Token, nil }})
 }
 
 func (c *city) node(mode string, edit ...func(*Options)) *named {
 	o := Options{Client: c.client(), Project: "shop", Mode: mode, Publish: c.shelf.publish, Wanted: c.shelf.wanted,
 		Poll: 2 * time.Millisecond, Confirm: 10 * time.Second}
+	if mode != ModeRolling {
+		o.Config = c.config.Config
+	}
 	for _, e := range edit {
 		e(&o)
 	}
@@ -155,7 +167,12 @@ func (c *city) contract(mode string) providertest.World {
 	}
 }
 
-func TestRollingReleasesKeepTheContractOverTheFake(t *testing.T) {
+func TestBothWaysKeepTheContractOverTheFake(t *testing.T) {
 	t.Parallel()
-	providertest.Run(t, func(t *testing.T) providertest.World { return newCity(t).contract(ModeRolling) })
+	for _, mode := range []string{ModeRolling, ModeProxy} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			providertest.Run(t, func(t *testing.T) providertest.World { return newCity(t).contract(mode) })
+		})
+	}
 }

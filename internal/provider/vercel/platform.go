@@ -301,8 +301,11 @@ func (p *Provider) seenTable(generation uint64) error {
 	return p.seen("table", time.Unix(0, int64(min(generation, 1<<62)))) //nolint:gosec // bounded
 }
 
-// Host returns the host at which visitors come in, as Vercel names it.
+// Host returns the host at which visitors come in.
 func (p *Provider) Host(ctx context.Context) (string, error) {
+	if p.o.Domain != "" {
+		return p.o.Domain, nil
+	}
 	project, err := p.o.Client.Project(ctx, p.o.Project)
 	if err != nil {
 		return "", err

@@ -113,12 +113,12 @@ func TestThePlanOfABeginner(t *testing.T) {
 	t.Parallel()
 	c := newCity(t)
 	c.SetPlan(fake.Hobby)
-	p := c.node(ModeAuto)
+	p := c.node(ModeAuto, func(o *Options) { o.Config = "" })
 	err := p.Route(t.Context(), "key", providertest.Routing(1, "dep_a", "dep_b", 5))
 	if fault.ReasonOf(err) != "canary_impossible" || c.serves() != "dep_a" {
 		t.Errorf("got %v", err)
 	}
-	p = c.node(ModeRolling)
+	p = c.node(ModeAuto)
 	c.push("dep_c")
 	c.must(p, providertest.Routing(2, "dep_a", "", 0))
 	c.must(p, providertest.Routing(3, "dep_b", "", 0))
@@ -161,6 +161,57 @@ func TestVercelIsSlowOrCutsOff(t *testing.T) {
 		if s, err := p.Serving(t.Context()); err != nil || s.Share != 5 {
 			t.Errorf("%s: %+v, %v", name, s, err)
 		}
+	}
+}
+
+// TestVercelRefusesWhatSlipwayHasNotPassed: with Slipway's own check, nobody promotes the canary on Vercel before Slipway
+// lets it into production, and nobody what was taken back.
+func TestVercelRefusesWhatSlipwayHasNotPassed(t *testing.T) {
+	t.Parallel()
+	c := newCity(t)
+	p := c.node(ModeProxy, func(o *Options) { o.Gate = true })
+	c.must(p, providertest.Routing(1, "dep_a", "dep_b", 100)) // the check is there from now on
+	c.must(p, providertest.Routing(2, "dep_b", "", 0))
+	c.push("dep_c")
+	hand := func(id string) error {
+		_, err := c.client().Promote(t.Context(), "shop", c.builds[id].ID)
+		return err
+	}
+	if err := hand("dep_c"); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "check") {
+		t.Errorf("by hand, before Slipway has passed it: %v", err)
+	}
+	c.must(p, providertest.Routing(3, "dep_b", "dep_c", 5))
+	if err := hand("dep_c"); !fault.Is(err, fault.Invalid) {
+		t.Errorf("by hand, while it is on trial: %v", err)
+	}
+	c.must(p, goingBack(4, "dep_b", "dep_c"))
+	if err := hand("dep_c"); !fault.Is(err, fault.Invalid) {
+		t.Errorf("by hand, after it was taken back: %v", err)
+	}
+	c.push("dep_d")
+	c.must(p, providertest.Routing(5, "dep_b", "dep_d", 100))
+	c.must(p, providertest.Routing(6, "dep_d", "", 0))
+	if c.serves() != "dep_d" {
+		t.Errorf("production serves %s", c.serves())
+	}
+}
+
+// TestTheTableIsConfirmedWhereVisitorsRead: a write takes its time to get there, and is not confirmed before.
+func TestTheTableIsConfirmedWhereVisitorsRead(t *testing.T) {
+	t.Parallel()
+	c := newCity(t, func(o *fake.Options) { o.Propagation = 80 * time.Millisecond })
+	hasty := c.node(ModeProxy, func(o *Options) { o.Confirm = 20 * time.Millisecond })
+	err := hasty.Route(t.Context(), "key", providertest.Routing(1, "dep_a", "dep_b", 5))
+	if fault.ReasonOf(err) != "table_late" {
+		t.Errorf("before anybody can read it: %v", err)
+	}
+	p := c.node(ModeProxy)
+	c.must(p, providertest.Routing(2, "dep_a", "dep_b", 25))
+	if s, err := p.Serving(t.Context()); err != nil || s.Share != 25 {
+		t.Errorf("confirmed, visitors get %+v, %v", s, err)
+	}
+	if host, err := p.Host(t.Context()); err != nil || !strings.HasPrefix(host, "127.0.0.1:") {
+		t.Errorf("they come in at %q, %v", host, err)
 	}
 }
 

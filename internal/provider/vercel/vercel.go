@@ -49,6 +49,7 @@ type Options struct {
 	Client  *api.Client
 	Project string // id or name
 	Mode    string
+	Domain  string        // host at which visitors come in; empty: what Vercel names first
 	Config  string        // id of the Global Config; needed for ModeProxy
 	Bypass  func() string // secret that opens protected deployments; nil or empty: none is needed
 	Gate    bool          // Vercel is told by a check of its own what Slipway has not passed
@@ -60,7 +61,7 @@ type Options struct {
 	Now     func() time.Time
 	Poll    time.Duration // between looks while Vercel is at it; 250 ms
 	Confirm time.Duration // how long a call waits for Vercel; 20 s
-	Writes  int           // to the Global Config in a day; 400 of the 480 that Vercel grants
+	Writes  int           // to the Global Config in a day; 400 of the 480 that a paid plan has
 }
 
 // Provider is an application on Vercel.
