@@ -83,13 +83,14 @@ var table = map[string]rule{
 		pure: true, may: []string{"guard/past", "judge", "judge/anytime", "metric", "fault"},
 		lines: 3000, // what the rules say of each other is decided in one place, over one pass
 	},
-	"guard/record":      {pure: true, may: []string{"fault", "guard", "judge", "metric"}},
-	"metric/prometheus": {may: []string{"fault", "judge", "metric"}},
-	"metric/intake":     {may: []string{"fault", "judge", "metric"}},
-	"metric/otlp":       {may: []string{"fault", "judge", "metric", "metric/intake"}},
-	"metric/drain":      {may: []string{"fault", "metric"}},
-	"hook":              {may: []string{"fault", "metric/drain", "metric/intake", "metric/otlp", "store", "vercel"}},
-	"metric/metrictest": {may: []string{"metric"}},
+	"guard/record":         {pure: true, may: []string{"fault", "guard", "judge", "metric"}},
+	"metric/prometheus":    {may: []string{"fault", "judge", "metric"}},
+	"metric/intake":        {may: []string{"fault", "judge", "metric"}},
+	"metric/otlp":          {may: []string{"fault", "judge", "metric", "metric/intake"}},
+	"metric/drain":         {may: []string{"fault", "metric"}},
+	"hook":                 {may: []string{"fault", "metric/drain", "metric/intake", "metric/otlp", "store", "vercel"}},
+	"metric/observability": {may: []string{"fault", "vercel"}},
+	"metric/metrictest":    {may: []string{"metric"}},
 	"sim/world": {pure: true, may: []string{
 		"approval", "checklist", "effect", "guard", "judge", "metric", "release"}},
 	"simulate": {may: []string{
@@ -201,10 +202,11 @@ var table = map[string]rule{
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "engine/flags",
 			"engine/incidents", "engine/target", "flagset", "flagset/follow",
-			"hook", "live", "metric/drain", "metric/intake", "metric/otlp", "metric/prometheus", "ofrep", "people",
+			"hook", "live", "metric/drain", "metric/intake", "metric/observability", "metric/otlp",
+			"metric/prometheus", "ofrep", "people",
 			"provider", "provider/selfhost", "provider/vercel", "server", "sim", "smoke", "store", "strategy", "telemetry",
 			"vercel", "web", "workload"),
-		goes: 1, fan: 49, // it builds everything
+		goes: 1, fan: 50, // it builds everything
 	},
 }
 

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -77,8 +78,9 @@ type App struct {
 
 	custom     *intake.Intake
 	spans      *intake.Intake
-	drain      *drain.Drain       // nil when nothing goes by one
-	hooks      *hook.Door         // likewise
+	drain      *drain.Drain // nil when nothing goes by one
+	hooks      *hook.Door   // likewise
+	crossed    atomic.Pointer[crossChecked]
 	prometheus *prometheus.Source // nil when none is asked
 
 	flags    *flagset.Keeper
@@ -298,6 +300,9 @@ func (a *App) Run(ctx context.Context) (err error) {
 	g.Go(func() error { return a.live.Run(ctx) })
 	g.Go(func() error { return a.Engine.Run(ctx) })
 	g.Go(func() error { return a.gather(ctx) })
+	if counts := a.counter(); counts != nil && a.drain != nil {
+		g.Go(func() error { return a.crossCheck(ctx, counts) })
+	}
 	if a.prometheus != nil {
 		g.Go(func() error { return a.askPrometheus(ctx) })
 	}

@@ -26,14 +26,20 @@ func (a *App) openDrain() {
 		return
 	}
 	of := a.opts.Strategy.Drain()
-	o := drain.Options{Source: "drain-" + a.Engine.Node, Late: of.Late, Find: a.named, Vital: a.Desk.Vital}
-	for _, s := range of.Sampling {
-		o.Sampling = append(o.Sampling, drain.Rule(s))
-	}
-	a.drain = drain.New(o)
+	a.drain = drain.New(drain.Options{
+		Source: "drain-" + a.Engine.Node, Late: of.Late, Find: a.named, Vital: a.Desk.Vital, Sampling: rulesOf(of),
+	})
 	a.hooks = hook.New(hook.Options{
 		Secrets: a.secrets, Verify: of.Verify, DB: a.DB, Drain: a.drain, Spans: otlp.New(), Hook: a.heard, Log: a.opts.Log,
 	})
+}
+
+func rulesOf(d strategy.Drain) []drain.Rule {
+	var out []drain.Rule
+	for _, s := range d.Sampling {
+		out = append(out, drain.Rule(s))
+	}
+	return out
 }
 
 // named returns the deployment that the platform names so, empty when there is none.
@@ -108,6 +114,10 @@ func (a *App) drainSource(now time.Time) api.MetricSource {
 		s.Sentence += fmt.Sprintf(" The environment variable %s is not set: deliveries are refused.", name)
 	case door.Refused > 0:
 		s.Sentence += fmt.Sprintf(" %d deliveries had no right signature: is %s the drain's secret?", door.Refused, name)
+	}
+	if x := a.crossed.Load(); x != nil {
+		s.Trouble = s.Trouble || x.short
+		s.Sentence += " " + x.sentence
 	}
 	if !a.opts.Strategy.Drain().Traces {
 		s.Sentence += " Records of a log have no durations: response times are judged by nothing."

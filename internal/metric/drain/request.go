@@ -117,18 +117,24 @@ type Rule struct {
 	Path        string  // beginning of their paths; empty: any
 }
 
-// weights are how much a request counts under each rule, the last one where none holds. Requests are not multiplied by
-// what was left out altogether, because a hundred that nobody saw are no evidence: only what one rule leaves out more
-// than another is undone, so that rates over both are right.
-func weights(rules []Rule) []int64 {
+// Most is the share of the requests that fall under the most complete rule which is delivered.
+func Most(rules []Rule) float64 {
 	most, all := 0.0, false
 	for _, r := range rules {
 		most = max(most, r.Rate)
 		all = all || r.Environment == "" && r.Path == ""
 	}
 	if !all {
-		most = 1
+		return 1
 	}
+	return most
+}
+
+// weights are how much a request counts under each rule, the last one where none holds. Requests are not multiplied by
+// what was left out altogether, because a hundred that nobody saw are no evidence: only what one rule leaves out more
+// than another is undone, so that rates over both are right.
+func weights(rules []Rule) []int64 {
+	most := Most(rules)
 	out := make([]int64, 0, len(rules)+1)
 	for _, r := range rules {
 		w := int64(scale)
