@@ -164,8 +164,8 @@ func TestVercelIsSlowOrCutsOff(t *testing.T) {
 	}
 }
 
-// TestVercelRefusesWhatSlipwayHasNotPassed: with Slipway's own check, nobody promotes the canary on Vercel before Slipway
-// lets it into production, and nobody what was taken back.
+// TestVercelRefusesWhatSlipwayHasNotPassed: with Slipway's own check, nobody promotes the canary on Vercel before
+// Slipway lets it into production, and nobody what was taken back.
 func TestVercelRefusesWhatSlipwayHasNotPassed(t *testing.T) {
 	t.Parallel()
 	c := newCity(t)
