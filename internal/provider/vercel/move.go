@@ -29,6 +29,7 @@ type mover struct {
 func (p *Provider) look(ctx context.Context) (view, error) {
 	var v view
 	var err error
+	moved, rolled := p.newest("project"), p.newest("rolling")
 	v.rolling, err = p.o.Client.RollingRelease(ctx, p.o.Project)
 	switch status := api.StatusOf(err); {
 	case status == http.StatusPaymentRequired, status == http.StatusNotFound, // the plan has none
@@ -42,7 +43,7 @@ func (p *Provider) look(ctx context.Context) (view, error) {
 		return v, err
 	}
 	p.keep(v.project.ID)
-	if err := p.seen("project", v.project.Last.At()); err != nil {
+	if err := p.seen("project", v.project.Last.At(), moved); err != nil {
 		return v, err
 	}
 	if v.project.Production, err = p.original(ctx, v.project.Production); err != nil {
@@ -52,7 +53,7 @@ func (p *Provider) look(ctx context.Context) (view, error) {
 	p.learn(v.project.Domains...)
 	if v.rolling != nil {
 		p.learn(v.rolling.BaseURL, v.rolling.URL)
-		err = p.seen("rolling", v.rolling.Updated)
+		err = p.seen("rolling", v.rolling.Updated, rolled)
 	}
 	return v, err
 }

@@ -217,12 +217,13 @@ func (p *Provider) Serving(ctx context.Context) (provider.Serving, error) {
 		s.At = r.Updated
 	}
 	if p.o.Config != "" && p.o.Mode != ModeRolling && !r.Live() {
+		newest := p.newest("table")
 		t, err := p.readTable(ctx)
 		if err != nil {
 			return s, err
 		}
 		if t != nil && t.Canary != nil {
-			if err := p.seenTable(t.Generation); err != nil {
+			if err := p.seen("table", stampOf(t.Generation), newest); err != nil {
 				return s, err
 			}
 			s.Canary, s.Share = t.Canary.ID, t.Share
@@ -270,16 +271,26 @@ type high struct {
 // behind is how long older answers are taken for a part that is behind; after that they are what is.
 const behind = 30 * time.Second
 
-// seen refuses a state that is older than one that was read before.
-func (p *Provider) seen(what string, at time.Time) error {
+// newest is the newest that was said of it when a question is asked: answers to questions that were asked at once may
+// overtake each other.
+func (p *Provider) newest(what string) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.high.at[what]
+}
+
+// seen refuses a state that is older than what was known when it was asked for.
+func (p *Provider) seen(what string, at, known time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h, now := &p.high, p.o.Now()
 	if h.at == nil {
 		h.at, h.since = map[string]time.Time{}, map[string]time.Time{}
 	}
-	if !at.Before(h.at[what]) {
-		h.at[what] = at
+	if !at.Before(known) {
+		if at.After(h.at[what]) {
+			h.at[what] = at
+		}
 		delete(h.since, what)
 		return nil
 	}
@@ -296,9 +307,9 @@ func (p *Provider) seen(what string, at time.Time) error {
 		h.at[what].UTC().Format(time.TimeOnly))
 }
 
-// seenTable is seen for the table, whose generations rise.
-func (p *Provider) seenTable(generation uint64) error {
-	return p.seen("table", time.Unix(0, int64(min(generation, 1<<62)))) //nolint:gosec // bounded
+// stampOf makes a time of a table's generation, which rises too.
+func stampOf(generation uint64) time.Time {
+	return time.Unix(0, int64(min(generation, 1<<62))) //nolint:gosec // bounded
 }
 
 // Host returns the host at which visitors come in.

@@ -94,7 +94,7 @@ func (m *mover) table(ctx context.Context) error {
 	for { // without asking for what was just written: visitors' requests do not ask for that either
 		have, err := m.p.readTable(ctx)
 		if err == nil && have != nil && reflect.DeepEqual(*have, want) {
-			return m.p.seenTable(want.Generation)
+			return m.p.seen("table", stampOf(want.Generation), time.Time{})
 		}
 		if err == nil && have != nil && have.Generation > want.Generation {
 			return m.p.fence(ctx, m.w)
