@@ -43,10 +43,14 @@ func (c *cli) check() *cobra.Command {
 				return err
 			}
 			plan := s.ReleasePlan()
-			return c.print(map[string]any{"file": name, "app": s.App, "hash": s.Hash(), "steps": len(plan.Steps)}, func() {
+			return c.print(map[string]any{"file": name, "app": s.App, "hash": s.Hash(), "steps": len(plan.Steps),
+				"notes": append([]string{}, s.Notes()...)}, func() {
 				c.say("%s is good: %s goes to production in %d steps.\n", name, s.App, len(plan.Steps))
 				for _, step := range plan.Steps {
 					c.say("  %s  %s\n", step.ID, step.Title)
+				}
+				for _, n := range s.Notes() {
+					c.say("Note: %s\n", n)
 				}
 			})
 		},

@@ -115,3 +115,14 @@ func (c checker) byDrain(name string, g guardSpec) {
 			"remove it; or set up a drain of traces, and say so with sources: {drain: {traces: on}}")
 	}
 }
+
+// Notes are what a good file does that its author may not expect.
+func (s *Strategy) Notes() []string {
+	for _, step := range s.plan.Steps {
+		if step.Rules.Source == metric.Drain && !s.file.Sources.Drain.Traces {
+			return []string{"Response times are judged by nothing: the records of a drained log have no durations. Set up a " +
+				"drain of traces, and say so with sources: {drain: {traces: on}}."}
+		}
+	}
+	return nil
+}

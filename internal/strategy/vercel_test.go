@@ -70,6 +70,9 @@ func TestOnVercelGuardsGoByDrains(t *testing.T) {
 				t.Errorf("%s: source %q, durations %+v", text, r.Source, r.LatencyP95)
 			}
 		}
+		if noted := len(s.Notes()) > 0; noted != (want.source == metric.Drain && !want.p95) {
+			t.Errorf("%s: notes %q", text, s.Notes())
+		}
 		if d := s.Drain(); d.Late != want.late || d.Traces && !want.p95 {
 			t.Errorf("%s: %+v", text, d)
 		}
