@@ -153,7 +153,7 @@ func (c *city) writes() []fake.Request {
 }
 
 func (c *city) contract(mode string) providertest.World {
-	p := c.node(mode, func(o *Options) { o.Confirm = 500 * time.Millisecond })
+	p := c.node(mode)
 	return providertest.World{
 		Provider: p, Platform: true, Serves: func() providertest.Served { return c.served(c.node(mode)) },
 		Changes: func() int { return len(c.writes()) },

@@ -142,7 +142,7 @@ func TestVercelIsSlowOrCutsOff(t *testing.T) {
 	} {
 		c := newCity(t)
 		c.Fail(trouble)
-		p := c.node(ModeRolling, func(o *Options) { o.Confirm = 300 * time.Millisecond })
+		p := c.node(ModeRolling, func(o *Options) { o.Confirm = time.Second })
 		err := p.Route(t.Context(), "key", providertest.Routing(1, "dep_a", "dep_b", 5))
 		if !fault.Is(err, fault.Unavailable) && !fault.Is(err, fault.Limited) {
 			t.Errorf("%s: %v", name, err)
@@ -199,12 +199,13 @@ func TestVercelRefusesWhatSlipwayHasNotPassed(t *testing.T) {
 // TestTheTableIsConfirmedWhereVisitorsRead: a write takes its time to get there, and is not confirmed before.
 func TestTheTableIsConfirmedWhereVisitorsRead(t *testing.T) {
 	t.Parallel()
-	c := newCity(t, func(o *fake.Options) { o.Propagation = 80 * time.Millisecond })
-	hasty := c.node(ModeProxy, func(o *Options) { o.Confirm = 20 * time.Millisecond })
+	c := newCity(t, func(o *fake.Options) { o.Propagation = time.Hour })
+	hasty := c.node(ModeProxy, func(o *Options) { o.Confirm = time.Second })
 	err := hasty.Route(t.Context(), "key", providertest.Routing(1, "dep_a", "dep_b", 5))
 	if fault.ReasonOf(err) != "table_late" {
 		t.Errorf("before anybody can read it: %v", err)
 	}
+	c = newCity(t, func(o *fake.Options) { o.Propagation = 80 * time.Millisecond })
 	p := c.node(ModeProxy)
 	c.must(p, providertest.Routing(2, "dep_a", "dep_b", 25))
 	if s, err := p.Serving(t.Context()); err != nil || s.Share != 25 {

@@ -387,7 +387,7 @@ func TestBothWaysKeepTheContract(t *testing.T) {
 			t.Parallel()
 			providertest.Run(t, func(*testing.T) providertest.World {
 				w, s := newTown(), &shelf{}
-				p := w.node(s, mode, func(o *Options) { o.Gate, o.Confirm = false, 300*time.Millisecond })
+				p := w.node(s, mode, func(o *Options) { o.Gate = false })
 				refuse := func(status int, reads bool) {
 					w.mu.Lock()
 					defer w.mu.Unlock()
