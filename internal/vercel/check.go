@@ -9,17 +9,20 @@ import (
 
 // Check is what a project's deployments must pass before something happens.
 type Check struct {
-	ID       string   `json:"id,omitempty"`
-	Name     string   `json:"name"`
-	Requires string   `json:"requires,omitempty"` // none, build-ready or deployment-url
-	Blocks   string   `json:"blocks,omitempty"`   // deployment-promotion, deployment-alias …
-	Targets  []string `json:"targets,omitempty"`
-	Source   *struct {
-		Kind      string `json:"kind"`
-		WebhookID string `json:"webhookId,omitempty"`
-	} `json:"source,omitempty"`
-	Timeout int  `json:"timeout,omitempty"` // seconds
-	Again   bool `json:"isRerequestable,omitempty"`
+	ID       string       `json:"id,omitempty"`
+	Name     string       `json:"name"`
+	Requires string       `json:"requires,omitempty"` // none, build-ready or deployment-url
+	Blocks   string       `json:"blocks,omitempty"`   // deployment-promotion, deployment-alias …
+	Targets  []string     `json:"targets,omitempty"`
+	Source   *CheckSource `json:"source,omitempty"`
+	Timeout  int          `json:"timeout,omitempty"` // seconds
+	Again    bool         `json:"isRerequestable,omitempty"`
+}
+
+// CheckSource is who carries a check out: a webhook, by its id.
+type CheckSource struct {
+	Kind    string `json:"kind"`
+	Webhook string `json:"webhookId,omitempty"`
 }
 
 // Checks returns a project's checks.

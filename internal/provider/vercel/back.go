@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -197,6 +198,23 @@ func (p *Provider) conclude(ctx context.Context, project api.Project, id string,
 	return p.o.Client.Conclude(ctx, id, run.ID, conclusion, text, w.Salt, p.o.Address)
 }
 
+// ownHook is the webhook by which Vercel tells Slipway, nil where there is none.
+func (p *Provider) ownHook(ctx context.Context) *api.CheckSource {
+	if p.o.Address == "" {
+		return nil
+	}
+	list, err := p.o.Client.Hooks(ctx)
+	if err != nil {
+		return nil // whoever may see no webhook has the check made without one
+	}
+	for _, h := range list {
+		if strings.HasPrefix(h.URL, strings.TrimRight(p.o.Address, "/")+"/") {
+			return &api.CheckSource{Kind: "webhook", Webhook: h.ID}
+		}
+	}
+	return nil
+}
+
 // ownCheck returns the id of Slipway's check, which is made when it is missing.
 func (p *Provider) ownCheck(ctx context.Context, project string) (string, error) {
 	p.mu.Lock()
@@ -217,7 +235,7 @@ func (p *Provider) ownCheck(ctx context.Context, project string) (string, error)
 	}
 	if id == "" {
 		c, err := p.o.Client.CreateCheck(ctx, project, api.Check{Name: CheckName, Requires: "deployment-url",
-			Blocks: "deployment-promotion", Targets: []string{"production"}, Timeout: 86400})
+			Blocks: "deployment-promotion", Targets: []string{"production"}, Timeout: 86400, Source: p.ownHook(ctx)})
 		if err != nil {
 			return "", err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/provider"
 	"github.com/slipwayhq/slipway/internal/provider/providertest"
+	api "github.com/slipwayhq/slipway/internal/vercel"
 )
 
 // must makes a routing over the fake.
@@ -169,9 +170,18 @@ func TestVercelIsSlowOrCutsOff(t *testing.T) {
 func TestVercelRefusesWhatSlipwayHasNotPassed(t *testing.T) {
 	t.Parallel()
 	c := newCity(t)
-	p := c.node(ModeProxy, func(o *Options) { o.Gate = true })
+	hook, err := c.client().CreateHook(t.Context(), api.Hook{URL: "http://127.0.0.1:1/hooks/vercel",
+		Events: []string{"deployment.checkrun.start"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := c.node(ModeProxy, func(o *Options) { o.Gate, o.Address = true, "http://127.0.0.1:1" })
 	c.must(p, providertest.Routing(1, "dep_a", "dep_b", 100)) // the check is there from now on
 	c.must(p, providertest.Routing(2, "dep_b", "", 0))
+	list, err := c.client().Checks(t.Context(), "shop")
+	if err != nil || len(list) != 1 || list[0].Source == nil || list[0].Source.Webhook != hook.ID {
+		t.Errorf("%+v, %v", list, err)
+	}
 	c.push("dep_c")
 	hand := func(id string) error {
 		_, err := c.client().Promote(t.Context(), "shop", c.builds[id].ID)
