@@ -117,12 +117,13 @@ var table = map[string]rule{
 
 	// The machinery.
 	"credential":      {may: []string{"fault"}},
+	"vault":           {may: []string{"fault"}},
 	"store":           {may: nouns, lines: 4200}, // the only SQL of the house, flags' too: it can't be divided among rooms
 	"store/storetest": {may: append(slices.Clone(nouns), "store")},
 	"engine": {
-		may: append(slices.Clone(nouns), "credential", "engine/flags", "engine/incidents", "engine/target", "provider",
-			"smoke", "store", "strategy", "watch"),
-		goes: 1, fan: 24, // every noun is decided here: the one writer knows them all
+		may: append(slices.Clone(nouns), "credential", "engine/flags", "engine/incidents", "engine/secrets",
+			"engine/target", "provider", "smoke", "store", "strategy", "vault", "watch"),
+		goes: 1, fan: 26, // every noun is decided here: the one writer knows them all
 		lines: 3200, // releases (of deployments and of flags' shares), rollbacks, watching and effects
 	},
 	"engine/flags": {
@@ -133,6 +134,7 @@ var table = map[string]rule{
 		may: []string{"access", "calendar", "deployment", "effect", "engine/flags", "event", "fault", "flag", "guard",
 			"incident", "store", "strategy"},
 	},
+	"engine/secrets": {may: []string{"access", "event", "fault", "store", "vault"}},
 	"engine/target": {
 		may: []string{"access", "deployment", "effect", "event", "fault", "ident", "provider", "release", "store",
 			"strategy"},
@@ -160,16 +162,16 @@ var table = map[string]rule{
 	"people": {may: []string{"access", "api", "credential", "event", "fault", "ident", "store",
 		"strategy"}},
 	"desk": {
-		may: append(slices.Clone(nouns), "api", "desk/flags", "engine", "engine/incidents", "metric/intake", "metric/otlp",
-			"people", "store", "strategy", "verdict", "watch"),
-		fan: 24, lines: 3200, // it puts every noun into wire types, for server and web at once
+		may: append(slices.Clone(nouns), "api", "desk/flags", "engine", "engine/incidents", "engine/secrets",
+			"metric/intake", "metric/otlp", "people", "store", "strategy", "verdict", "watch"),
+		fan: 25, lines: 3300, // it puts every noun into wire types, for server and web at once
 	},
 	"desk/flags": {may: []string{"access", "api", "engine", "engine/flags", "fault", "flag", "flag/foreign", "flag/words",
 		"store", "strategy"}},
 	"server": {
 		may: []string{"access", "api", "desk", "desk/flags", "event", "fault", "ident", "live", "metric",
 			"metric/intake", "metric/otlp", "people", "store", "telemetry"},
-		goes: 1, lines: 3200, // beside the API it is the door of OpenTelemetry exporters, which speak another language
+		goes: 1, lines: 3300, // beside the API it is the door of OpenTelemetry exporters, which speak another language
 	},
 	"web": {
 		may: []string{
@@ -197,16 +199,16 @@ var table = map[string]rule{
 	"cli": {
 		may: []string{"access", "api", "app", "client", "edge", "edge/follow", "fault", "flag", "flag/code", "flag/scan",
 			"judge", "judge/stream", "sim", "simulate", "strategy", "strategy/detect", "verdict"},
-		fan: 17, lines: 5300, // one file for each noun: it grows with what there is to command
+		fan: 17, lines: 5500, // one file for each noun: it grows with what there is to command
 	},
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "engine/flags",
-			"engine/incidents", "engine/target", "flagset", "flagset/follow",
+			"engine/incidents", "engine/secrets", "engine/target", "flagset", "flagset/follow",
 			"hook", "live", "metric/drain", "metric/intake", "metric/observability", "metric/otlp",
 			"metric/prometheus", "ofrep", "people",
 			"provider", "provider/selfhost", "provider/vercel", "server", "sim", "smoke", "store", "strategy", "telemetry",
-			"vercel", "web", "workload"),
-		goes: 1, fan: 50, // it builds everything
+			"vault", "vercel", "web", "workload"),
+		goes: 1, fan: 52, // it builds everything
 	},
 }
 

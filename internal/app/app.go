@@ -137,7 +137,7 @@ func (a *App) build(ctx context.Context) error {
 	moves, platform, client := a.openTarget(client)
 	a.Engine = engine.New(engine.Options{
 		DB: a.DB, Strategy: o.Strategy, Provider: moves, Platform: platform, Timeline: a.timeline,
-		Client: client, Log: o.Log, Pace: o.Pace, Env: o.Env, Serves: a.serving,
+		Client: client, Log: o.Log, Pace: o.Pace, Env: o.Env, Serves: a.serving, Vault: a.openVault(),
 	})
 	key, err := a.signingKey(ctx)
 	if err != nil {

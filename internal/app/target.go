@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/edge"
+	"github.com/slipwayhq/slipway/internal/engine/secrets"
 	"github.com/slipwayhq/slipway/internal/engine/target"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/provider"
 	"github.com/slipwayhq/slipway/internal/provider/selfhost"
 	onvercel "github.com/slipwayhq/slipway/internal/provider/vercel"
+	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/strategy"
+	"github.com/slipwayhq/slipway/internal/vault"
 	"github.com/slipwayhq/slipway/internal/vercel"
 )
 
@@ -31,7 +34,7 @@ func (a *App) openTarget(client *http.Client) (provider.Provider, provider.Platf
 		}), nil, client
 	}
 	p := onvercel.New(onvercel.Options{
-		Client: VercelClient(v, a.opts.Env), Project: v.Project, Mode: v.Canary, Config: v.Config,
+		Client: VercelClient(v, a.opts.Env, a.keptToken), Project: v.Project, Mode: v.Canary, Config: v.Config,
 		Bypass: func() string { s, _ := a.opts.Env(v.BypassEnv); return s }, Gate: true, Address: a.URL(),
 		Publish: func(ctx context.Context, app string, generation uint64, doc json.RawMessage) (json.RawMessage, error) {
 			return a.Engine.PublishRoute(ctx, app, generation, doc)
@@ -41,10 +44,23 @@ func (a *App) openTarget(client *http.Client) (provider.Provider, provider.Platf
 	return p, p, target.WithAccess(client, p)
 }
 
-// VercelClient returns a client of Vercel's API as the strategy names it. Secrets are read from the environment at each
-// call, so that they can be changed while it runs.
-func VercelClient(v strategy.Vercel, env func(string) (string, bool)) *vercel.Client {
-	o := vercel.Options{API: v.API, Team: v.Team, Token: secret(v.TokenEnv, env)}
+// VercelClient returns a client of Vercel's API as the strategy names it. The token is read at each call, so that it
+// can be changed while Slipway runs: from the environment, or where that is empty from where it is kept.
+func VercelClient(v strategy.Vercel, env func(string) (string, bool),
+	kept func(context.Context) (string, error)) *vercel.Client {
+	token := func(ctx context.Context) (string, error) {
+		if s, _ := env(v.TokenEnv); strings.TrimSpace(s) != "" {
+			return strings.TrimSpace(s), nil
+		}
+		if kept != nil {
+			if s, err := kept(ctx); !fault.Is(err, fault.NotFound) {
+				return s, err
+			}
+		}
+		return "", fault.New(fault.Invalid, "secret_missing", "Slipway has no token of Vercel's API: %s is empty and "+
+			"none is kept. Make one under Account Settings, Tokens, and give it with: slipway target token set.", v.TokenEnv)
+	}
+	o := vercel.Options{API: v.API, Team: v.Team, Token: token}
 	connection, _ := env(v.ConfigEnv)
 	if host, token := readsConfig(connection); token != "" {
 		o.Read, o.Reader = host, func(context.Context) (string, error) { return token, nil }
@@ -52,15 +68,21 @@ func VercelClient(v strategy.Vercel, env func(string) (string, bool)) *vercel.Cl
 	return vercel.New(o)
 }
 
-// secret reads a secret from the environment.
-func secret(name string, env func(string) (string, bool)) func(context.Context) (string, error) {
-	return func(context.Context) (string, error) {
-		if s, _ := env(name); strings.TrimSpace(s) != "" {
-			return strings.TrimSpace(s), nil
-		}
-		return "", fault.New(fault.Invalid, "secret_missing",
-			"The strategy reads Vercel's token from %s, and it is empty. Make one under Account Settings, Tokens.", name)
+// keptToken is the token of the target's API that Slipway keeps sealed.
+func (a *App) keptToken(ctx context.Context) (string, error) {
+	return a.Engine.Secrets.Open(ctx, secrets.TargetToken)
+}
+
+// openVault makes what seals secrets. Beside a SQLite file the key is a file that is made when it is first needed; for
+// PostgreSQL, which many nodes share, it must be given.
+func (a *App) openVault() *vault.Vault {
+	o := vault.Options{Keys: func() string { s, _ := a.opts.Env(vault.EnvKeys); return s }}
+	o.File, _ = a.opts.Env(vault.EnvFile)
+	if o.File == "" && a.DB.Dialect() == store.SQLite {
+		database := strings.TrimPrefix(strings.TrimPrefix(a.opts.Database, "sqlite:"), "//")
+		o.File, o.Make = database+".key", true
 	}
+	return vault.New(o)
 }
 
 // readsConfig takes a connection string of a Global Config apart: https://HOST/ecfg_…?token=….

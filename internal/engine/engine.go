@@ -21,6 +21,7 @@ import (
 
 	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/engine/incidents"
+	"github.com/slipwayhq/slipway/internal/engine/secrets"
 	"github.com/slipwayhq/slipway/internal/engine/target"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/ident"
@@ -28,6 +29,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/provider"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/strategy"
+	"github.com/slipwayhq/slipway/internal/vault"
 	"github.com/slipwayhq/slipway/internal/watch"
 )
 
@@ -45,6 +47,7 @@ type Options struct {
 	Pace     Pace
 	Env      func(name string) (string, bool) // resolves ${env:NAME}: secrets of smoke checks and webhooks
 	Serves   func(environment, flag string) incidents.Serving
+	Vault    *vault.Vault // seals secrets; nil: none can be kept
 }
 
 // Pace are the engine's own times. Zero values get defaults.
@@ -80,6 +83,7 @@ type Engine struct {
 	Flags     *flags.Writer
 	Target    *target.Watcher
 	Incidents *incidents.Writer
+	Secrets   *secrets.Keeper
 
 	wake chan struct{} // capacity 1: something was committed
 
@@ -100,6 +104,8 @@ func New(opts Options) *Engine {
 	}
 	e := &Engine{Options: opts, wake: make(chan struct{}, 1), told: map[string]time.Time{}}
 	e.Flags = flags.New(flags.Options{DB: opts.DB, Strategy: opts.Strategy, Append: e.append})
+	e.Secrets = secrets.New(secrets.Options{DB: opts.DB, App: opts.Strategy.App, Vault: opts.Vault, Write: e.Write,
+		Append: e.append})
 	e.Target = target.New(target.Options{DB: opts.DB, Strategy: opts.Strategy, Platform: opts.Platform,
 		WorkRelease: workRelease, Write: e.Write, Append: e.append, Stable: e.stable, Register: e.Register})
 	e.Incidents = incidents.New(incidents.Options{DB: opts.DB, Strategy: opts.Strategy, Flags: e.Flags, Append: e.append,

@@ -23,6 +23,7 @@ func (s *Server) operations(h huma.API) {
 	s.edgeOperations(h)
 	s.metricOperations(h)
 	s.flagOperations(h)
+	s.secretOperations(h)
 }
 
 type none struct{}

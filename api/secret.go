@@ -1,0 +1,38 @@
+package api
+
+import "time"
+
+// SetSecret gives a secret that Slipway is to keep, sealed.
+type SetSecret struct {
+	Secret string `json:"secret" minLength:"1" maxLength:"4096"`
+}
+
+// Secret says that a secret is kept, and never what it is.
+type Secret struct {
+	Name  string     `json:"name"`
+	Set   bool       `json:"set"`
+	Since *time.Time `json:"since,omitempty"`
+	By    string     `json:"by,omitempty" doc:"Who set it."`
+	Key   string     `json:"key,omitempty" doc:"Id of the vault's key that it is sealed with."`
+}
+
+// Vault says which keys the sealed secrets stand on.
+type Vault struct {
+	Current string     `json:"current" doc:"Id of the key that seals; empty where there is none yet."`
+	Own     bool       `json:"own" doc:"Slipway made its keys itself, in a file beside the database."`
+	Keys    []VaultKey `json:"keys"`
+}
+
+// VaultKey is a key that has sealed something.
+type VaultKey struct {
+	ID      string `json:"id"`
+	Secrets int64  `json:"secrets" doc:"How many stand on it."`
+}
+
+// VaultRotation is what came of a change of keys.
+type VaultRotation struct {
+	Key      string   `json:"key" doc:"Id of the key that seals now."`
+	Sealed   int      `json:"sealed" doc:"Secrets that were sealed again."`
+	Old      []string `json:"old" doc:"Ids of keys that still hold a secret: do not take them away."`
+	Sentence string   `json:"sentence"`
+}

@@ -1,0 +1,35 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/slipwayhq/slipway/api"
+)
+
+const targetToken = "target/token" //nolint:gosec // an address
+
+// TargetToken says whether a token of the target's API is kept.
+func (c *Client) TargetToken(ctx context.Context) (api.Secret, error) {
+	return get[api.Secret](ctx, c, targetToken, nil)
+}
+
+// SetTargetToken has a token of the target's API kept, sealed.
+func (c *Client) SetTargetToken(ctx context.Context, secret string) (api.Secret, error) {
+	return do[api.Secret](ctx, c, call{method: http.MethodPut, path: targetToken, body: api.SetSecret{Secret: secret}})
+}
+
+// ForgetTargetToken has the token of the target's API forgotten.
+func (c *Client) ForgetTargetToken(ctx context.Context) (api.Secret, error) {
+	return do[api.Secret](ctx, c, call{method: http.MethodDelete, path: targetToken})
+}
+
+// Vault says which keys the sealed secrets stand on.
+func (c *Client) Vault(ctx context.Context) (api.Vault, error) {
+	return get[api.Vault](ctx, c, "vault", nil)
+}
+
+// RotateVault has every secret sealed again with a new key.
+func (c *Client) RotateVault(ctx context.Context) (api.VaultRotation, error) {
+	return post[api.VaultRotation](ctx, c, "vault/rotate", nil)
+}

@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/client"
+)
+
+func (c *cli) target() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "target", Short: "Manage what Slipway needs of the platform that the application runs on",
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	token := &cobra.Command{
+		Use: "token", Short: "Keep the token of the platform's API, sealed",
+		Long: "Keep the token of the platform's API, sealed.\n\n" +
+			"It is used where the environment variable that the strategy names (token_env) is empty, and from the next\n" +
+			"call on: a token is changed while Slipway runs. Nothing ever shows it again.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	token.AddCommand(&cobra.Command{
+		Use: "set", Short: "Set it: it is asked for, or read from standard input", Args: cobra.NoArgs,
+		Example: "  slipway target token set < token.txt",
+		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
+			secret, err := c.secret("Token of the platform's API")
+			if err != nil {
+				return err
+			}
+			return c.printSecret(to.SetTargetToken(cmd.Context(), secret))
+		}),
+	}, &cobra.Command{
+		Use: "show", Short: "Say whether one is kept, since when and by whom", Args: cobra.NoArgs,
+		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
+			return c.printSecret(to.TargetToken(cmd.Context()))
+		}),
+	}, &cobra.Command{
+		Use: "forget", Short: "Forget it", Args: cobra.NoArgs,
+		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
+			return c.printSecret(to.ForgetTargetToken(cmd.Context()))
+		}),
+	})
+	cmd.AddCommand(token)
+	return cmd
+}
+
+func (c *cli) printSecret(s api.Secret, err error) error {
+	if err != nil {
+		return err
+	}
+	return c.print(s, func() {
+		if !s.Set {
+			c.say("No %s is kept. Set it with: slipway target token set\n", s.Name)
+			return
+		}
+		c.say("The %s is kept, sealed with the key %s: set by %s, %s.\n", s.Name, s.Key, s.By, when(*s.Since))
+	})
+}
+
+func (c *cli) vault() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "vault", Short: "Manage the keys that secrets are sealed with",
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use: "show", Short: "List the keys and how many secrets stand on each", Args: cobra.NoArgs,
+		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
+			v, err := to.Vault(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return c.print(v, func() {
+				rows := make([][]string, 0, len(v.Keys))
+				for _, k := range v.Keys {
+					state := "opens"
+					if k.ID == v.Current {
+						state = "seals"
+					}
+					rows = append(rows, []string{k.ID, state, strconv.FormatInt(k.Secrets, 10)})
+				}
+				c.table("Nothing is sealed yet.", []string{"KEY", "STATE", "SECRETS"}, rows)
+			})
+		}),
+	}, &cobra.Command{
+		Use: "rotate", Short: "Seal every secret again with a new key", Args: cobra.NoArgs,
+		Long: "Seal every secret again with a new key.\n\n" +
+			"Beside a SQLite database Slipway makes the new key itself and keeps the old ones in the file, for older\n" +
+			"backups. Where keys are in SLIPWAY_VAULT_KEY, put the new one before the old one there (NEW,OLD), start every\n" +
+			"node again, rotate, and take the old one out.",
+		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
+			r, err := to.RotateVault(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return c.print(r, func() { c.say("%s\n", r.Sentence) })
+		}),
+	})
+	return cmd
+}

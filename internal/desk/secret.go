@@ -1,0 +1,94 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/engine/secrets"
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+// TargetToken says whether Slipway keeps a token of the target's API, and since when.
+func (d *Desk) TargetToken(ctx context.Context, who access.Actor) (api.Secret, error) {
+	if err := d.check(ctx, who, access.ManageTokens, ""); err != nil {
+		return api.Secret{}, err
+	}
+	return d.secret(ctx, secrets.TargetToken)
+}
+
+func (d *Desk) secret(ctx context.Context, name string) (api.Secret, error) {
+	out := api.Secret{Name: name}
+	s, err := d.DB.Sealed(ctx, d.Strategy.App, name)
+	if fault.Is(err, fault.NotFound) {
+		return out, nil
+	}
+	out.Set, out.Since, out.By, out.Key = err == nil, instant(s.Since), s.Actor, s.Key
+	return out, err
+}
+
+// SetTargetToken has a token of the target's API kept, sealed, over the one before. It is used from the next call on.
+func (d *Desk) SetTargetToken(ctx context.Context, who access.Actor, in api.SetSecret) (api.Secret, error) {
+	if err := d.check(ctx, who, access.ManageTokens, ""); err != nil {
+		return api.Secret{}, err
+	}
+	if _, ok := d.Strategy.Vercel(); !ok {
+		return api.Secret{}, fault.New(fault.Refused, "target_none", "%s runs on no platform whose API takes a token.",
+			d.Strategy.App)
+	}
+	if err := d.Engine.Secrets.Set(ctx, who, secrets.TargetToken, in.Secret); err != nil {
+		return api.Secret{}, err
+	}
+	return d.secret(ctx, secrets.TargetToken)
+}
+
+// ForgetTargetToken has the token of the target's API forgotten.
+func (d *Desk) ForgetTargetToken(ctx context.Context, who access.Actor) (api.Secret, error) {
+	if err := d.check(ctx, who, access.ManageTokens, ""); err != nil {
+		return api.Secret{}, err
+	}
+	return api.Secret{Name: secrets.TargetToken}, d.Engine.Secrets.Forget(ctx, who, secrets.TargetToken)
+}
+
+// Vault says which keys the sealed secrets stand on.
+func (d *Desk) Vault(ctx context.Context, who access.Actor) (api.Vault, error) {
+	if err := d.check(ctx, who, access.ManageTokens, ""); err != nil {
+		return api.Vault{}, err
+	}
+	keys, err := d.DB.SealedKeys(ctx)
+	if err != nil {
+		return api.Vault{}, err
+	}
+	out := api.Vault{Own: d.Engine.Secrets.Vault.Own(), Keys: []api.VaultKey{}}
+	for _, id := range slices.Sorted(maps.Keys(keys)) {
+		out.Keys = append(out.Keys, api.VaultKey{ID: id, Secrets: keys[id]})
+	}
+	out.Current, err = d.Engine.Secrets.Vault.Current(false)
+	if fault.ReasonOf(err) == "vault_key_missing" && len(keys) == 0 {
+		err = nil // one is made, or asked for, when it is needed
+	}
+	return out, err
+}
+
+// RotateVault has every secret sealed again with a new key.
+func (d *Desk) RotateVault(ctx context.Context, who access.Actor) (api.VaultRotation, error) {
+	if err := d.check(ctx, who, access.ManageTokens, ""); err != nil {
+		return api.VaultRotation{}, err
+	}
+	r, err := d.Engine.Secrets.Rotate(ctx, who)
+	if err != nil {
+		return api.VaultRotation{}, err
+	}
+	out := api.VaultRotation{Key: r.Key, Sealed: r.Sealed, Old: append([]string{}, r.Old...)}
+	out.Sentence = fmt.Sprintf("%d secrets are sealed with the key %s now.", r.Sealed, r.Key)
+	if !r.Made && r.Sealed == 0 && len(r.Old) == 0 {
+		out.Sentence += " Nothing had to be done: put a new key before the old one first, as docs/configuration.md says."
+	}
+	if len(r.Old) == 0 {
+		out.Sentence += " Older keys are needed for older backups only."
+	}
+	return out, nil
+}
