@@ -1,6 +1,7 @@
 package strategy
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"time"
@@ -27,7 +28,7 @@ type Sampling struct {
 // Drain returns how drains are read.
 func (s *Strategy) Drain() Drain {
 	d := s.file.Sources.Drain
-	out := Drain{Late: time.Duration(d.Late), Traces: d.Traces, Verify: d.Verify}
+	out := Drain{time.Duration(d.Late), d.Verify, d.Traces, nil}
 	for _, x := range d.Sampling {
 		out.Sampling = append(out.Sampling, Sampling{float64(x.Rate), x.Environment, x.Path})
 	}
@@ -101,10 +102,7 @@ func (c checker) drainSource() {
 // byDrain complains about a guard that goes by a drain and could not.
 func (c checker) byDrain(name string, g guardSpec) {
 	here := func(key ...string) []string { return append(at("guards", name), key...) }
-	late := usualLate
-	if c.tree.Get("sources").Get("drain") != nil {
-		late = time.Duration(c.file.Sources.Drain.Late)
-	}
+	late := cmp.Or(time.Duration(c.file.Sources.Drain.Late), usualLate)
 	if least := late + 15*time.Second; time.Duration(g.Blind) < least {
 		c.at(here("blind"), "it is over before a drain can be heard",
 			fmt.Sprintf("write %s or more: a record may take %s to arrive", document.WriteDuration(least),
