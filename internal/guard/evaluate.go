@@ -307,8 +307,8 @@ func (x *exam) missing(v *Verdict, top answer) {
 }
 
 func (x *exam) tooFew(v Verdict) string {
-	s := fmt.Sprintf("Not enough is known yet: %s had %s of %s at this share.",
-		x.name(canary), thousands(v.Requests), requests(v.Requests+v.MoreRequests))
+	s := fmt.Sprintf("Not enough is known yet: %s had %s of %s %s.", x.name(canary), thousands(v.Requests),
+		requests(v.Requests+v.MoreRequests), map[bool]string{false: "at this share", true: "so far"}[x.ev.Share >= 100])
 	if v.MoreTime > 0 {
 		s += fmt.Sprintf(" About %s more.", about(v.MoreTime))
 	}

@@ -129,7 +129,7 @@ func TestErrorRateRule(t *testing.T) {
 		{"after promotion a normal warning", flat{n: 60, share: 100, canary: 20, canaryErrors: 1, baseErrors: 400}, nil,
 			want{BetterOrEqual, Continue, "error_rate", Warn, "v2 keeps all its limits"}},
 		{"after promotion data is needed", flat{n: 30, share: 100, canary: 1}, nil,
-			want{NotEnough, Hold, "", "", "v2 had 30 of 100 requests at this share. About 70 s more."}},
+			want{NotEnough, Hold, "", "", "v2 had 30 of 100 requests so far. About 70 s more."}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
