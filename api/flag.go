@@ -165,7 +165,8 @@ type RampFlag struct {
 	Against     string    `json:"against,omitempty" doc:"What the others get. Empty: off, or the last."`
 	Steps       []float64 `json:"steps,omitempty" maxItems:"20" doc:"Percent, rising; empty: the strategy's."`
 	BakeSeconds float64   `json:"bake_seconds,omitempty" doc:"At each share; 0: the strategy's."`
-	Note        string    `json:"note,omitempty" maxLength:"2000"`
+	Reason      string    `json:"reason,omitempty" maxLength:"2000" doc:"Why. Needed when somebody turned the flag off and said why."`
+	Revision    int64     `json:"revision,omitempty" doc:"Of what was seen: refused when it is another. 0: whatever is there."`
 	With        string    `json:"with,omitempty" maxLength:"128" doc:"Release that it belongs to: taken back with it."`
 }
 

@@ -288,7 +288,8 @@ func (c *cli) flagExport() *cobra.Command {
 const importHelp = `Bring in flags of another system from what it exports, after showing the plan and what did not map.
 
 Configurations that would serve users something else come in switched off. Flags that are here already are
-changed to what the export says.`
+changed to what the export says. Where that turns on what somebody turned off and said why, nothing is done
+unless --turn-on and --reason say that it is meant.`
 
 func (c *cli) flagImport() *cobra.Command {
 	var in api.ImportFlags
@@ -341,6 +342,7 @@ func (c *cli) flagImport() *cobra.Command {
 	f.BoolVar(&in.Only, "only", false, "leave out environments that --rename does not name")
 	f.BoolVar(&in.DryRun, "dry-run", false, "only say what it would do")
 	f.StringVar(&in.Reason, "reason", "", "why")
+	f.BoolVar(&in.TurnOn, "turn-on", false, "also turn on what somebody turned off and said why; needs --reason")
 	f.BoolVar(&sure, "yes", false, "do not ask")
 	return cmd
 }

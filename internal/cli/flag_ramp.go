@@ -64,7 +64,8 @@ func (c *cli) flagRamp() *cobra.Command {
 	f.StringVar(&in.Variant, "variant", "", "whose share rises (default: on, or the first)")
 	f.StringVar(&in.Against, "against", "", "what the others get (default: off, or the last)")
 	f.StringVar(&in.With, "with", "", "release that it belongs to: it is taken back with it")
-	f.StringVar(&in.Note, "note", "", "why, and for what")
+	f.StringVar(&in.Reason, "reason", "", "why; needed when somebody turned it off and said why")
+	f.Int64Var(&in.Revision, "revision", 0, "refuse when it is at another revision")
 	f.BoolVar(&watch, "watch", false, "watch it until it ends")
 	return cmd
 }

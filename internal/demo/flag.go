@@ -51,7 +51,7 @@ func (w *world) ramp(ctx context.Context) (api.Release, error) {
 	w.v1.Feature(w.hasCheckout, sim.Fault{Errors: 0.16})
 	w.line("flag", fmt.Sprintf("%s is on in %s for 0 %% of visitors; a ramp begins: slipway flag ramp %s.", checkoutFlag,
 		flagEnvironment, checkoutFlag))
-	return pia.RampFlag(ctx, checkoutFlag, flagEnvironment, api.RampFlag{Note: "The checkout on one page"})
+	return pia.RampFlag(ctx, checkoutFlag, flagEnvironment, api.RampFlag{Reason: "The checkout on one page"})
 }
 
 // hasCheckout says whether a visitor gets the new checkout, by the snapshot that the shop holds.

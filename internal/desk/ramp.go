@@ -46,7 +46,8 @@ func (d *Desk) StartRamp(ctx context.Context, who access.Actor, key, environment
 		with = r.ID
 	}
 	r, err := d.Engine.StartRamp(ctx, who, engine.RampOrder{Flag: key, Environment: environment, Variant: in.Variant,
-		Against: in.Against, Shares: in.Steps, Bake: bake, Note: in.Note, With: with})
+		Against: in.Against, Shares: in.Steps, Bake: bake, Reason: in.Reason, Seen: in.Revision,
+		With: with})
 	if err != nil {
 		return api.Release{}, err
 	}

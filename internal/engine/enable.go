@@ -20,7 +20,7 @@ func (e *Engine) tryEnable(ctx context.Context, x effect.Effect) (effect.Result,
 	err = e.DB.Write(ctx, func(tx *store.Tx) (err error) {
 		begin := func(r release.Release, key string) (release.Release, error) {
 			return e.startRamp(ctx, tx, access.System("engine"), r.Author, RampOrder{Flag: key, Environment: a.Environment,
-				With: r.ID, Note: "Enabled with " + r.Version + ", after its release to " + a.Environment + "."})
+				With: r.ID, Reason: "Enabled with " + r.Version + ", after its release to " + a.Environment + "."})
 		}
 		says, err = e.Flags.Enable(ctx, tx, x.Subject, x.Key, a, begin)
 		return err

@@ -22,7 +22,8 @@ type RampOrder struct {
 	Variant, Against  string    // empty: the one that means on, and the one that means off
 	Shares            []float64 // percent, rising; empty: the strategy's
 	Bake              time.Duration
-	Note              string
+	Seen              int64  // revision that whoever asks for it saw; 0: whatever is there
+	Reason            string // needed where somebody turned the flag off and said why
 	With              string // id of the release that it belongs to: taken back with it
 }
 
@@ -61,13 +62,13 @@ func (e *Engine) startRamp(ctx context.Context, tx *store.Tx, who access.Actor, 
 			Expires: e.Strategy.Flags().Expires, AuthorToo: e.Strategy.Approvals().AuthorCounts})
 	}
 	r := release.New(release.Ramp(ident.New("rel", now), e.app(), author, l, plan), now)
-	r.Note = o.Note
+	r.Note = o.Reason
 	if err := tx.InsertRelease(ctx, &r); err != nil {
 		return r, err
 	}
 	if _, err := e.Flags.SetShare(ctx, tx, who, flags.Raise{Release: r.ID, Flag: l.Key, Environment: l.Environment,
-		Variant: l.Variant, Against: l.Against, Share: l.Before, Held: true, On: true, Reason: "a ramp begins",
-	}); err != nil {
+		Variant: l.Variant, Against: l.Against, Share: l.Before, Held: true, On: true, Seen: o.Seen,
+		Reason: o.Reason}); err != nil {
 		return r, err
 	}
 	if _, err := e.append(ctx, tx, e.by(who, "release.started", o.Environment, r.ID,

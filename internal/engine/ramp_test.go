@@ -253,7 +253,7 @@ func TestOffEndsARamp(t *testing.T) {
 		c.order(flags.Order{Kind: flags.Put, Config: x}) // off, and meant for everybody: it goes on with all on the other
 		canary := c.out()
 		with, err := c.StartRamp(c.ctx, person("ada"), RampOrder{Flag: "checkout", Environment: "production",
-			With: canary.ID})
+			With: canary.ID, Reason: "orders are well again"})
 		c.ok(err)
 		c.wait(with.ID, time.Minute, "it has users", func(r release.Release) bool { return r.Share > 0 })
 		if got := c.config(); !got.On || got.Default.Percent("off") != 95 {
@@ -265,6 +265,37 @@ func TestOffEndsARamp(t *testing.T) {
 		with = c.release(with.ID)
 		if with.Phase != release.Aborted || !strings.Contains(with.Reason, "v2, which it belongs to") {
 			t.Errorf("%s: %s", with.Phase, with.Reason)
+		}
+	})
+}
+
+// A ramp turns a flag on as anything else does: only with a reason when somebody turned it off and said why, and not
+// for whoever saw what was there before that.
+//
+// req: FF-08
+func TestARampDoesNotUndoAKillSwitchUnseen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := flagged(t)
+		seen := c.config().Revision
+		killed := c.order(flags.Order{Kind: flags.Off, Reason: "orders fail"})
+		for want, o := range map[string]RampOrder{
+			"reason_required":   {},
+			"changed_meanwhile": {Seen: seen, Reason: "I did not see it"},
+		} {
+			o.Flag, o.Environment, o.Shares, o.Bake = "checkout", "production", []float64{5, 100}, time.Minute
+			if _, err := c.StartRamp(c.ctx, person("ada", "development"), o); fault.ReasonOf(err) != want {
+				t.Errorf("%+v: %v, want %s", o, err, want)
+			}
+		}
+		if got := c.config(); got.On || got.Revision != killed.Revision || got.Ramp != "" {
+			t.Fatalf("what was refused left %+v", got)
+		}
+		r, err := c.StartRamp(c.ctx, person("ada", "development"), RampOrder{Flag: "checkout", Environment: "production",
+			Shares: []float64{5, 100}, Bake: time.Minute, Seen: killed.Revision, Reason: "mended"})
+		c.ok(err)
+		if got := c.config(); !got.On || got.Reason != "mended" || got.Ramp != r.ID || r.Note != "mended" {
+			t.Errorf("with a reason: %+v, %q", got, r.Note)
 		}
 	})
 }

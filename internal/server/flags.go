@@ -188,7 +188,8 @@ func (s *Server) flagConfigOperations(h huma.API) {
 	register(s, h, endpoint{
 		ID: "try-flag", Method: http.MethodPost, Path: configPath + "/try", Tag: flagTag,
 		Summary: "Evaluate a configuration, saved or not, for sample users, with the rule that served each",
-		About:   "Nothing is changed and nothing is counted.", Permission: access.ViewEnvironment, Replays: true,
+		About: "Nothing is changed and nothing is counted. A configuration that is not saved can ask for any segment: it " +
+			"needs flag:edit.", Permission: access.ViewEnvironment, Replays: true,
 	}, func(ctx context.Context, who access.Actor, in *within[api.TryFlag]) (api.FlagTrial, error) {
 		return s.Desk.Flags.Try(ctx, who, in.Key, in.Environment, in.Body)
 	})

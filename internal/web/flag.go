@@ -223,10 +223,7 @@ func (s *Web) flagArchive(v *visit) error {
 // flagAct does what a button about a flag in an environment says.
 func (s *Web) flagAct(v *visit) error {
 	key, environment, action := v.r.PathValue("key"), v.r.PathValue("environment"), v.r.PathValue("action")
-	revision, err := strconv.ParseInt(v.value("revision"), 10, 64)
-	if err != nil {
-		err = fault.New(fault.Invalid, "revision_missing", "The form does not say what you looked at. Reload the page.")
-	}
+	revision, err := v.revision()
 	reason, change := v.value("reason"), api.FlagChange{}
 	switch {
 	case err != nil:
@@ -234,7 +231,13 @@ func (s *Web) flagAct(v *visit) error {
 		change, err = s.Desk.Flags.Switch(v.r.Context(), v.who, key, environment, action == "on",
 			api.SwitchFlag{Reason: reason, Revision: revision})
 	case action == "rollout":
-		in := api.RolloutFlag{Reason: reason, Revision: revision}
+		var x api.Flag
+		var c api.FlagConfig
+		if x, c, err = s.ramped(v); err != nil {
+			break
+		}
+		in := api.RolloutFlag{Variant: page.Raised(x, c), Against: page.Against(x, c), Reason: reason,
+			Revision: revision} // as the form said
 		if in.Percent, err = strconv.ParseFloat(v.value("percent"), 64); err != nil || !(in.Percent >= 0 &&
 			in.Percent <= 100) {
 			err = fault.New(fault.Invalid, "share_invalid", "A share is a number of percent between 0 and 100.")
@@ -253,6 +256,16 @@ func (s *Web) flagAct(v *visit) error {
 		return v.again(err, func() (templ.Component, error) { return s.flagPage(v, environment) })
 	}
 	return v.flagDone(key, environment, "flag-"+action, change)
+}
+
+// revision is that of what stood beside the form: what changed since is not changed again unseen.
+func (v *visit) revision() (int64, error) {
+	n, err := strconv.ParseInt(v.value("revision"), 10, 64)
+	if err != nil {
+		return 0, fault.New(fault.Invalid, "revision_missing",
+			"The form does not say what you looked at. Reload the page.")
+	}
+	return n, nil
 }
 
 // flagDone leads back to a flag after a change; what waits for approval says so.

@@ -109,13 +109,21 @@ func TestARampStartsFromTheFlagsPage(t *testing.T) {
 	if got.StatusCode != http.StatusOK || strings.Contains(between(got.body, `name="steps"`, ">"), `value="5`) {
 		t.Errorf("the form answered %d and must not offer less than 50 %%: %s", got.StatusCode, got.body)
 	}
+	seen := between(got.body, `name="revision" value="`, `"`)
 	for _, bad := range [][]string{{"steps", "200"}, {"bake", "soon"}, {"steps", "80, 60"}} {
-		got := b.post(page, place+"/ramp", append(bad, "variant", "on", "against", "off")...)
+		got := b.post(page, place+"/ramp", append(bad, "variant", "on", "against", "off", "revision", seen)...)
 		if got.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(got.body, `id="problem"`) {
 			t.Errorf("%v answered %d", bad, got.StatusCode)
 		}
 	}
-	got = b.post(page, place+"/ramp", "variant", "on", "against", "off", "steps", "75, 100", "bake", "10m")
+	for _, stale := range []string{"", "1"} { // of a form from before the flag was turned off, say
+		got := b.post(page, place+"/ramp", "variant", "on", "against", "off", "steps", "75, 100", "revision", stale)
+		if got.StatusCode != http.StatusUnprocessableEntity && got.StatusCode != http.StatusConflict {
+			t.Errorf("revision %q answered %d", stale, got.StatusCode)
+		}
+	}
+	got = b.post(page, place+"/ramp", "variant", "on", "against", "off", "steps", "75, 100", "bake", "10m",
+		"revision", seen)
 	if got.StatusCode != http.StatusSeeOther {
 		t.Fatalf("starting answered %d: %s", got.StatusCode, got.body)
 	}

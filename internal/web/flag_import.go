@@ -30,7 +30,8 @@ func (s *Web) flagImport(v *visit) error {
 // flagImported shows what an import would do, and does it when that was seen and is still so.
 func (s *Web) flagImported(v *visit) error {
 	in := page.ImportFields{Source: v.value("source"), Export: v.value("export"), Environment: v.value("environment"),
-		Rename: v.value("rename"), Only: v.value("only") == "true", Reason: v.value("reason")}
+		Rename: v.value("rename"), Only: v.value("only") == "true", Reason: v.value("reason"),
+		TurnOn: v.value("turn_on") == "true"}
 	plan, err := s.imported(v, &in)
 	if err != nil {
 		return v.render(v.refused(err), page.FlagImport(v.frame, in, plan, s.editable(v)))
@@ -54,7 +55,7 @@ func (s *Web) imported(v *visit, in *page.ImportFields) (*api.FlagImport, error)
 		return nil, err
 	}
 	send := api.ImportFlags{Source: in.Source, Export: json.RawMessage(in.Export), Environment: in.Environment,
-		Only: in.Only, Reason: in.Reason, Environments: names, DryRun: true}
+		Only: in.Only, Reason: in.Reason, TurnOn: in.TurnOn, Environments: names, DryRun: true}
 	plan, err := s.Desk.Flags.Import(v.r.Context(), v.who, send)
 	if err != nil {
 		return nil, err

@@ -69,6 +69,10 @@ func TestASwitchIsScheduledFromItsPage(t *testing.T) {
 	if got := b.get(place); got.StatusCode != http.StatusOK || !strings.Contains(got.body, "Schedule it") {
 		t.Fatalf("the form answered %d", got.StatusCode)
 	}
+	if got := b.get(place + "?release=rel_gone"); !strings.Contains(got.body, `<select id="release"`) ||
+		!strings.Contains(got.body, `<option value="rel_gone" selected`) {
+		t.Errorf("releases are not offered: %s", got.body)
+	}
 	at := now().AddDate(0, 0, 3).UTC().Format("2006-01-02T15:04")
 	for _, bad := range [][]string{{"do", "off"}, {"at", at}, {"do", "share", "at", at}, {"do", "share", "percent", "NaN",
 		"at", at}, {"do", "off", "at", "soon"}} {
@@ -143,5 +147,66 @@ func TestAnExportIsUploaded(t *testing.T) {
 	}
 	if got := b.send("/flags", url.Values{"_csrf": {token}, "description": {large}}, nil); got.StatusCode < 400 {
 		t.Errorf("another form of that size answered %d", got.StatusCode)
+	}
+}
+
+// What somebody turned off and said why an export turns on again only when that is ticked, with a reason.
+func TestAnImportTurnsOnWhatWasTurnedOffOnlyWhenThatIsMeant(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	b := w.admin(t)
+	const place, page = "/flag-import", "/flags/new-search"
+	bring := func(fields ...string) answer {
+		t.Helper()
+		look := b.post(place, place, "source", "flagd", "environment", "staging", "export", flagdExport, "do", "look")
+		form := formIn(t, look.body, "apply")
+		form.Set("do", "apply")
+		for i := 0; i+1 < len(fields); i += 2 {
+			form.Set(fields[i], fields[i+1])
+		}
+		return b.send(place, form, nil)
+	}
+	if got := bring(); got.StatusCode != http.StatusSeeOther {
+		t.Fatalf("bringing in answered %d: %s", got.StatusCode, got.body)
+	}
+	got := b.post(page, page+"/environments/staging/off", "reason", "orders fail", "revision", "2")
+	if got.StatusCode != http.StatusSeeOther {
+		t.Fatalf("turning it off answered %d: %s", got.StatusCode, got.body)
+	}
+	if got := bring("reason", "again"); got.StatusCode < 400 || !strings.Contains(got.body, "new-search in staging") ||
+		!strings.Contains(got.body, `name="turn_on"`) {
+		t.Errorf("unmeant it answered %d: %s", got.StatusCode, got.body)
+	}
+	if got := bring("turn_on", "true"); got.StatusCode < 400 {
+		t.Errorf("without a reason it answered %d", got.StatusCode)
+	}
+	if got := bring("turn_on", "true", "reason", "mended"); got.StatusCode != http.StatusSeeOther {
+		t.Errorf("meant it answered %d: %s", got.StatusCode, got.body)
+	}
+}
+
+// A share is raised of the variant that the form names, whatever the order of the variants is.
+func TestTheShareIsOfTheVariantThatTheFormNames(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	b := w.admin(t)
+	const place, page = "/flag-import", "/flags/new-search"
+	look := b.post(place, place, "source", "flagd", "environment", "staging", "export", flagdExport, "do", "look")
+	form := formIn(t, look.body, "apply")
+	form.Set("do", "apply")
+	b.send(place, form, nil)
+	for range 2 { // of one variant, then of a split
+		body := b.get(page + "?environment=staging").body
+		if !strings.Contains(body, "get “on” up to the share that you enter") {
+			t.Errorf("the form names another variant: %s", body)
+		}
+		got := b.post(page, page+"/environments/staging/rollout", "percent", "10", "revision",
+			between(body, `name="revision" value="`, `"`))
+		if got.StatusCode != http.StatusSeeOther {
+			t.Fatalf("setting it answered %d: %s", got.StatusCode, got.body)
+		}
+		if body = b.get(page + "?environment=staging").body; !strings.Contains(body, "On for 10 % of everybody") {
+			t.Errorf("it serves something else: %s", body)
+		}
 	}
 }

@@ -78,7 +78,12 @@ func (s *Web) flagRampStart(v *visit) error {
 	}
 	in := page.RampFields{Variant: v.value("variant"), Against: v.value("against"), Steps: v.value("steps"),
 		Bake: v.value("bake"), Reason: v.value("reason")}
-	send, err := rampOf(in)
+	send, bad := ruleform.Ramp(in.Steps, in.Bake)
+	send.Variant, send.Against, send.Reason = in.Variant, in.Against, in.Reason
+	err = complain(bad)
+	if err == nil {
+		send.Revision, err = v.revision()
+	}
 	if err == nil {
 		_, err = s.Desk.StartRamp(v.r.Context(), v.who, x.Key, c.Environment, send)
 	}
@@ -86,26 +91,4 @@ func (s *Web) flagRampStart(v *visit) error {
 		return v.again(err, func() (templ.Component, error) { return s.rampPage(v, x, c, in) })
 	}
 	return v.done("/flags/"+url.PathEscape(x.Key)+"?environment="+url.QueryEscape(c.Environment), "flag-ramp")
-}
-
-// rampOf reads the form that starts a ramp. What is left empty is the strategy's.
-func rampOf(in page.RampFields) (api.RampFlag, error) {
-	out := api.RampFlag{Variant: in.Variant, Against: in.Against, Note: in.Reason}
-	var bad []ruleform.Complaint
-	for _, word := range ruleform.Lines(in.Steps) {
-		share, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(word, "%")), 64)
-		if err != nil || !(share > 0 && share <= 100) {
-			bad = append(bad, ruleform.Complaint{Path: "steps", Message: "A step is a number of percent up to 100: 5, 25, 100."})
-			break
-		}
-		out.Steps = append(out.Steps, share)
-	}
-	if in.Bake != "" {
-		d, err := time.ParseDuration(strings.ReplaceAll(in.Bake, " ", ""))
-		if err != nil || d < 0 {
-			bad = append(bad, ruleform.Complaint{Path: "bake", Message: "Write it like 90s, 10m or 2h."})
-		}
-		out.BakeSeconds = d.Seconds()
-	}
-	return out, complain(bad)
 }

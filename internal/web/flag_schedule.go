@@ -1,12 +1,10 @@
 package web
 
 import (
-	"strconv"
-	"time"
-
 	"github.com/a-h/templ"
 
 	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/desk"
 	"github.com/slipwayhq/slipway/internal/web/page"
 	"github.com/slipwayhq/slipway/internal/web/ruleform"
 )
@@ -21,7 +19,20 @@ func (s *Web) flagSchedule(v *visit) error {
 	if c.On {
 		do = "off"
 	}
-	return v.show(page.FlagSchedule(v.frame, x, c, page.ScheduleFields{Do: do, Release: v.query("release")}))
+	p, err := s.schedulePage(v, x, c, page.ScheduleFields{Do: do, Release: v.query("release")})
+	if err != nil {
+		return err
+	}
+	return v.show(p)
+}
+
+// schedulePage offers the releases that are under way.
+func (s *Web) schedulePage(v *visit, x api.Flag, c api.FlagConfig, in page.ScheduleFields) (templ.Component, error) {
+	active, err := s.Desk.Releases(v.r.Context(), v.who, desk.ReleaseQuery{Phase: "active", Limit: offered})
+	if err != nil {
+		return nil, err
+	}
+	return page.FlagSchedule(v.frame, x, c, in, active.Items), nil
 }
 
 func (s *Web) flagScheduled(v *visit) error {
@@ -31,39 +42,17 @@ func (s *Web) flagScheduled(v *visit) error {
 	}
 	in := page.ScheduleFields{Do: v.value("do"), Percent: v.value("percent"), At: v.value("at"),
 		Release: v.value("release"), Reason: v.value("reason")}
-	send, err := scheduleOf(in, v.frame.Zone)
+	send, bad := ruleform.Schedule(in.Do, in.Percent, in.At, in.Release, v.frame.Zone)
+	if send.Reason = in.Reason; send.Rollout != nil { // of the variant that the form names
+		send.Rollout.Variant, send.Rollout.Against, send.Rollout.Reason = page.Raised(x, c), page.Against(x, c), in.Reason
+	}
+	err = complain(bad)
 	change := api.FlagChange{}
 	if err == nil {
 		change, err = s.Desk.Flags.Schedule(v.r.Context(), v.who, x.Key, c.Environment, send)
 	}
 	if err != nil {
-		return v.again(err, func() (templ.Component, error) { return page.FlagSchedule(v.frame, x, c, in), nil })
+		return v.again(err, func() (templ.Component, error) { return s.schedulePage(v, x, c, in) })
 	}
 	return v.flagDone(x.Key, c.Environment, "flag-schedule", change)
-}
-
-// scheduleOf reads the form. Its time has no zone: it is the viewer's.
-func scheduleOf(in page.ScheduleFields, zone *time.Location) (api.ScheduleFlag, error) {
-	out := api.ScheduleFlag{Reason: in.Reason, AfterRelease: in.Release}
-	var bad []ruleform.Complaint
-	switch on := in.Do == "on"; in.Do {
-	case "on", "off":
-		out.On = &on
-	case "share":
-		share, err := strconv.ParseFloat(in.Percent, 64)
-		if err != nil || !(share >= 0 && share <= 100) {
-			bad = append(bad, ruleform.Complaint{Path: "percent", Message: "A share is a number of percent between 0 and 100."})
-		}
-		out.Rollout = &api.RolloutFlag{Percent: share, Reason: in.Reason}
-	default:
-		bad = append(bad, ruleform.Complaint{Path: "do", Message: "Say what is to be done then."})
-	}
-	if in.At != "" || in.Release == "" {
-		at, err := time.ParseInLocation("2006-01-02T15:04", in.At, zone)
-		if err != nil {
-			bad = append(bad, ruleform.Complaint{Path: "at", Message: "Say when: a day and a time, or a release."})
-		}
-		out.At = &at
-	}
-	return out, complain(bad)
 }

@@ -185,6 +185,14 @@ func TestSampleUsersGetWhatTheyWouldGet(t *testing.T) {
 		if got.Items[0].Variant != "on" {
 			t.Errorf("unsaved: %+v", got.Items[0])
 		}
+		// A configuration of one's own can ask for any segment: whoever may not see its list gets no answer from it.
+		tried.Rules = []api.FlagRule{{If: []api.FlagCondition{{Segment: "staff"}}, Serve: api.FlagServe{Variant: "on"}}}
+		_, err = w.Try(w.ctx, w.as("devops"), "checkout", "production", api.TryFlag{Config: &tried,
+			Contexts: []map[string]any{{"targetingKey": "u1"}}})
+		w.refused(err, fault.Denied, "permission_missing")
+		_, err = w.Try(w.ctx, w.as("devops"), "checkout", "production", api.TryFlag{
+			Contexts: []map[string]any{{"targetingKey": "u1"}}})
+		w.ok(err)
 		if again, err := w.Config(w.ctx, root, "checkout", "staging"); err != nil || again.Revision != c.Revision {
 			t.Errorf("trying saved something: %+v, %v", again, err)
 		}

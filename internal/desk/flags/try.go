@@ -12,13 +12,20 @@ import (
 	"github.com/slipwayhq/slipway/internal/flag"
 )
 
-// Try evaluates what a flag does in an environment, or would do, for sample users, as a program would.
+// Try evaluates what a flag does in an environment, or would do, for sample users, as a program would. What it does
+// everybody may ask who sees the environment: at 3 a.m. it must be known what a user gets. A configuration of one's own
+// can ask for any segment, and would tell who is in its list: that is for those who may see the list.
 func (d *Desk) Try(
 	ctx context.Context, who access.Actor, key, environment string, in api.TryFlag,
 ) (api.FlagTrial, error) {
 	out := api.FlagTrial{Items: []api.FlagResult{}}
 	if err := d.see(ctx, who, environment); err != nil {
 		return out, err
+	}
+	if in.Config != nil {
+		if err := d.check(ctx, who, access.EditFlag, environment); err != nil {
+			return out, err
+		}
 	}
 	f, err := d.DB.Flag(ctx, d.Strategy.App, key)
 	if err != nil {

@@ -313,9 +313,8 @@ func (w *Writer) make(ctx context.Context, tx *store.Tx, who access.Actor, d fla
 	if d.Request == "" && w.holds(out, d.Environment) { // it was none, or nobody had to be asked, when it was scheduled
 		return fault.New(fault.Refused, "approval_needed", "it needs approval by now: propose it again")
 	}
-	if o.Kind == On && out.Switches() && out.Before.Since.After(d.Created) { // the kill switch wins
-		return fault.New(fault.Refused, "turned_off", "it was turned off after this was asked for%s",
-			because(out.Before.Reason))
+	if err := comesOn(out.Before, out.After, o.Reason, d.Created); err != nil {
+		return err
 	}
 	out.Sentence += asWas(d)
 	return w.carryOut(ctx, tx, who, o, &out)

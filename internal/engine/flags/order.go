@@ -237,17 +237,28 @@ func permits(o Order, out Outcome) error {
 			"Say why %s is turned off in %s: people see the reason, and it stays with the flag.", o.Flag, o.Environment)
 	case out.Before.Ramp != "" && out.Changed && o.Kind != Off:
 		return rampRunning(out.Before)
-	case out.After.On && Killed(out.Before) && o.Reason == "":
-		return fault.New(fault.Invalid, "reason_required",
-			"%s was turned off in %s%s. Say why it may be on again: people see the reason.", o.Flag, o.Environment,
-			because(out.Before.Reason))
 	}
-	return nil
+	return comesOn(out.Before, out.After, o.Reason, time.Time{})
 }
 
 // Killed reports whether somebody turned the flag off and said why, as production asks of whoever does. It comes on
 // again only with a reason, whatever turns it on.
 func Killed(c flag.Config) bool { return !c.On && c.Reason != "" }
+
+// comesOn is asked of everything that turns a flag on. It refuses what was asked for before somebody turned the flag
+// off, whatever was said then, and to turn on without a reason what was turned off with one: the kill switch wins.
+func comesOn(before, after flag.Config, reason string, asked time.Time) error {
+	switch {
+	case before.On || !after.On:
+	case !asked.IsZero() && before.Since.After(asked):
+		return fault.New(fault.Refused, "turned_off", "it was turned off after this was asked for%s", because(before.Reason))
+	case Killed(before) && reason == "":
+		return fault.New(fault.Invalid, "reason_required",
+			"%s was turned off in %s%s. Say why it may be on again: people see the reason.", before.Flag, before.Environment,
+			because(before.Reason))
+	}
+	return nil
+}
 
 func rampRunning(c flag.Config) error {
 	return fault.New(fault.Conflict, "ramp_running",

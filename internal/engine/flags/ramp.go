@@ -1,8 +1,10 @@
 package flags
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -21,6 +23,7 @@ type Raise struct {
 	Share       float64 // percent
 	Held        bool    // the release goes on: nobody else may change the share
 	On          bool    // the flag is turned on, where it is off
+	Seen        int64   // revision that whoever asks for it saw; 0: whatever is there
 	Reason      string
 }
 
@@ -38,7 +41,7 @@ func (w *Writer) SetShare(ctx context.Context, tx *store.Tx, who access.Actor, r
 		return tx.FlagConfig(ctx, w.app(), r.Environment, r.Flag)
 	}
 	o := Order{Kind: Rollout, Flag: r.Flag, Environment: r.Environment, Share: r.Share, Variant: r.Variant,
-		Against: r.Against, Reason: r.Reason, release: r.Release}
+		Against: r.Against, Revision: r.Seen, Reason: r.Reason, release: r.Release}
 	out, err := w.plan(ctx, tx, who, o)
 	if err != nil {
 		return out.Before, err
@@ -53,8 +56,14 @@ func (w *Writer) SetShare(ctx context.Context, tx *store.Tx, who access.Actor, r
 	if c.Ramp = ""; r.Held {
 		c.Ramp = r.Release
 	}
-	if r.On && !c.On {
-		c.On, c.Reason, c.Since = true, r.Reason, tx.Now()
+	if r.On { // a ramp begins
+		c.On = true
+		if err := comesOn(out.Before, c, r.Reason, time.Time{}); err != nil {
+			return out.Before, err
+		}
+		if r.Reason = cmp.Or(r.Reason, "a ramp begins"); !out.Before.On {
+			c.Reason, c.Since = r.Reason, tx.Now()
+		}
 	}
 	if same(out.Before, c) && r.Effect == "" {
 		return out.Before, nil

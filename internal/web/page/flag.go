@@ -233,7 +233,8 @@ func shareAction(f Frame, x api.Flag, c api.FlagConfig) []api.Action {
 		Undo: "Set it back to " + shareNow(c) + "."}}
 }
 
-// Raised is the name of the variant whose share a ramp raises first: that of the present split, else the first.
+// Raised is the name of the variant whose share is raised: that of the present split, else the one that means on, or
+// the first.
 func Raised(x api.Flag, c api.FlagConfig) string {
 	if len(x.Variants) == 0 {
 		return ""
@@ -241,20 +242,24 @@ func Raised(x api.Flag, c api.FlagConfig) string {
 	return x.Variants[raised(x, c)].Name
 }
 
-// Against is what the others get while that variant is raised: the split's other one, else the last.
+// Against is what the others get while that variant is raised: the split's other one, else the one that means off, or
+// the last.
 func Against(x api.Flag, c api.FlagConfig) string {
+	up := Raised(x, c)
 	for _, p := range c.Default.Split {
-		if p.Variant != Raised(x, c) && p.Weight > 0 {
+		if p.Variant != up && p.Weight > 0 {
 			return p.Variant
 		}
 	}
-	if n := len(x.Variants); n > 0 {
-		return x.Variants[n-1].Name
+	for _, v := range slices.Backward(x.Variants) {
+		if v.Name != up {
+			return v.Name
+		}
 	}
-	return ""
+	return up
 }
 
-// raised is the variant that a share raises: the split's first, else the first of the flag.
+// raised is the variant that a share raises: the split's first, else the one that means on, else the first.
 func raised(x api.Flag, c api.FlagConfig) int {
 	if len(c.Default.Split) > 0 {
 		if i := slices.IndexFunc(x.Variants,
@@ -262,7 +267,7 @@ func raised(x api.Flag, c api.FlagConfig) int {
 			return i
 		}
 	}
-	return 0
+	return max(0, slices.IndexFunc(x.Variants, func(v api.FlagVariant) bool { return string(v.Value) == "true" }))
 }
 
 func shareNow(c api.FlagConfig) string {

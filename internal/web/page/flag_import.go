@@ -1,11 +1,16 @@
 package page
 
-import "github.com/slipwayhq/slipway/api"
+import (
+	"slices"
+	"strings"
+
+	"github.com/slipwayhq/slipway/api"
+)
 
 // ImportFields is what somebody entered to bring in the flags of another system.
 type ImportFields struct {
 	Source, Export, Environment, Rename, Reason string
-	Only                                        bool
+	Only, TurnOn                                bool
 	Seen                                        string // of the plan that is shown
 }
 
@@ -73,6 +78,34 @@ func planMark(s api.FlagStep) mark {
 		return mark{"done", "quiet", "As it is"}
 	}
 	return mark{"now", "wait", title(s.What)}
+}
+
+// following are the releases that a change can wait for. One that was named and has ended meanwhile stays named: what
+// becomes of it is said when the form is sent.
+func following(named string, releases []api.Release) []option {
+	none := "no release"
+	if len(releases) == 0 {
+		none = "no release is under way"
+	}
+	out := []option{{"", none}}
+	for _, r := range releases {
+		out = append(out, option{r.ID, r.Version + ", " + r.Stage})
+	}
+	if named != "" && !slices.ContainsFunc(releases, func(r api.Release) bool { return r.ID == named }) {
+		out = append(out, option{named, named})
+	}
+	return out
+}
+
+// turnedOn names what a plan turns on although somebody turned it off and said why.
+func turnedOn(p api.FlagPlan) string {
+	var names []string
+	for _, s := range p.Steps {
+		if s.TurnsOn {
+			names = append(names, StepName(s))
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 func differing(all []api.FlagStep) (out []api.FlagStep) {

@@ -35,19 +35,25 @@ func flagImportStories() []Story {
 		return func(f page.Frame) templ.Component { return page.FlagImport(f, in, plan, places) }
 	}
 	x := checkout()
+	under := []api.Release{{ID: "rel_1", Version: "v2", Stage: "canary"},
+		{ID: "rel_2", Version: hostile, Stage: "staging"}}
+	revives := &api.FlagImport{Sentence: "1 flag comes in.", Plan: api.FlagPlan{Drift: true, Sentence: "1 to change.",
+		Steps: []api.FlagStep{{What: "change", Flag: "new-search", Environment: "production", TurnsOn: true,
+			Sentence: "Turned on. Somebody turned it off at 2026-03-03 02:11 UTC (orders fail): this turns it on again."}}}}
 	return []Story{
 		flagAt("flag-import/form", "/flag-import", form(page.ImportFields{}, nil)),
 		flagAt("flag-import/looked", "/flag-import", form(in, looked)),
+		flagAt("flag-import/revives", "/flag-import", form(in, revives)),
 		flagAt("flag-import/nothing", "/flag-import", form(in, &api.FlagImport{Sentence: "2 flags come in."})),
 		flagAt("flag-import/failed", "/flag-import", form(page.ImportFields{}, failed)),
 		flagAt("flag-import/hostile", "/flag-import", form(page.ImportFields{Export: hostile, Rename: hostile}, looked)),
 		flagAt("flag-schedule/form", "/flags/new-checkout", func(f page.Frame) templ.Component {
-			return page.FlagSchedule(f, x, x.Environments[2], page.ScheduleFields{Do: "off"})
+			return page.FlagSchedule(f, x, x.Environments[2], page.ScheduleFields{Do: "off"}, under)
 		}),
 		flagAt("flag-schedule/wrong", "/flags/new-checkout", func(f page.Frame) templ.Component {
 			f.Problem = &page.Problem{Title: "Something in it is not right", Message: "Nothing was saved.",
 				Fields: []page.Complaint{{Path: "at", Message: "Say when: a day and a time, or a release."}}}
-			return page.FlagSchedule(f, x, x.Environments[2], page.ScheduleFields{Do: "share", Percent: "25"})
+			return page.FlagSchedule(f, x, x.Environments[2], page.ScheduleFields{Do: "share", Percent: "25"}, nil)
 		}),
 		flagAt("flag-promote/choose", "/flags/new-checkout/promote", func(f page.Frame) templ.Component {
 			return page.FlagPromoteChoose(f, x, "staging", "production")
