@@ -195,7 +195,8 @@ var table = map[string]rule{
 	"story/vercel":  {may: []string{"fake/vercel", "provider", "provider/vercel", "vercel", "fault"}},
 	"story/next":    {may: []string{"api", "app", "client", "edge", "edge/follow", "fault", "store", "strategy"}},
 	"story": {
-		may: []string{"api", "app", "client", "edge", "edge/follow", "event", "fault", "sim", "store", "strategy"},
+		may: []string{"api", "app", "client", "edge", "edge/follow", "event", "fault", "fake/vercel", "sim", "store",
+			"strategy", "vercel"},
 	},
 	"cli": {
 		may: []string{"access", "api", "app", "client", "edge", "edge/follow", "fault", "flag", "flag/code", "flag/scan",
