@@ -169,7 +169,9 @@ func (c *call) createProject() reply {
 }
 
 func (c *call) getProject(p *project) reply {
-	return ok(c.w.projectBody(p, c.query.Get("rollbackInfo") == "true"))
+	b := c.w.projectBody(p, c.query.Get("rollbackInfo") == "true")
+	b["permissions"] = c.token.permissions()
+	return ok(b)
 }
 
 func (c *call) patchProject(p *project) reply {
@@ -271,6 +273,9 @@ func (w *World) projectBody(p *project, rollback bool) object {
 	}
 	if p.boundary != 0 {
 		b["skewProtectionBoundaryAt"] = p.boundary
+	}
+	if p.protected && b["ssoProtection"] == nil && b["passwordProtection"] == nil {
+		b["ssoProtection"] = object{"deploymentType": "all"}
 	}
 	if p.maxAge != 0 {
 		b["skewProtectionMaxAge"] = p.maxAge
