@@ -1,14 +1,19 @@
+import { canaryProxy } from "@slipwayhq/nextjs/canary";
 import { precompute } from "flags/next";
-import { type NextRequest, NextResponse } from "next/server";
+import { NextResponse } from "next/server";
 import { deliveryFlags, newCheckout, plain } from "@/lib/flags";
 
-export const config = { matcher: "/delivery" };
+// All addresses, assets too: an asset of the canary is only there. But for the photos: Next keeps the body of a request
+// that a proxy has seen in memory, and cuts it off at 10 MB.
+export const config = { matcher: "/((?!api/photos).*)" };
 
-/** proxy chooses, before anything is rendered, which prepared page a visitor gets. */
-export async function proxy(request: NextRequest): Promise<NextResponse> {
+/** proxy has each visitor served by the deployment that a canary on Vercel gives them (elsewhere by this one), and
+ * chooses, before anything is rendered, which prepared page a visitor gets. */
+export const proxy = canaryProxy(async (request, headers) => {
+  if (request.nextUrl.pathname !== "/delivery") return NextResponse.next({ request: { headers } });
   const code = process.env.FLAGS_SECRET ? await precompute(deliveryFlags) : plain;
-  const res = NextResponse.rewrite(new URL(`/delivery/${code}`, request.url));
+  const res = NextResponse.rewrite(new URL(`/delivery/${code}`, request.url), { request: { headers } });
   res.headers.set("x-checkout", (await newCheckout()) ? "new" : "old");
   res.headers.set("cache-control", "private, no-store"); // the address is everybody's, the page is not
   return res;
-}
+});

@@ -9,7 +9,11 @@ import (
 	"github.com/slipwayhq/slipway/client"
 )
 
-func (c *cli) targetToken() *cobra.Command {
+func (c *cli) target() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "target", Short: "Manage what Slipway needs of the platform that the application runs on",
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
 	token := &cobra.Command{
 		Use: "token", Short: "Keep the token of the platform's API, sealed",
 		Long: "Keep the token of the platform's API, sealed.\n\n" +
@@ -38,7 +42,8 @@ func (c *cli) targetToken() *cobra.Command {
 			return c.printSecret(to.ForgetTargetToken(cmd.Context()))
 		}),
 	})
-	return token
+	cmd.AddCommand(token)
+	return cmd
 }
 
 func (c *cli) printSecret(s api.Secret, err error) error {

@@ -3,7 +3,6 @@ package vercel
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -137,6 +136,11 @@ func (w *World) begin(d *deployment) error {
 	if d.source == "git" || d.source == "api-trigger-git-deploy" {
 		d.gitMeta()
 	}
+	if w.o.Name != nil {
+		if id := w.o.Name(d.view()); id != "" && w.deployment(id) == nil {
+			d.id = id
+		}
+	}
 	d.env = w.environmentOf(d)
 	address, err := w.listen(w.servesDeployment(d))
 	if err != nil {
@@ -238,9 +242,8 @@ func (w *World) newest(p *project) *deployment {
 
 func (d *deployment) log(text string) {
 	at := d.created + int64(len(d.logs))
-	d.logs = append(d.logs, object{"type": "stdout", "created": at, "date": at, "serial": fmt.Sprint(at), "id": d.id,
-		"deploymentId": d.id, "text": text,
-		"info": object{"type": "build", "name": "build", "entrypoint": "."}})
+	d.logs = append(d.logs, object{"type": "stdout", "created": at, "date": at, "serial": at, "id": d.id,
+		"deploymentId": d.id, "text": text, "level": "info"})
 }
 
 // deploymentBody is a deployment as the single call gives it.

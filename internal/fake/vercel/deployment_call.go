@@ -231,7 +231,9 @@ func (c *call) events(d *deployment) reply {
 		logs = logs[:n]
 	}
 	if c.query.Get("follow") == "1" {
-		return lines(logs)
+		out := lines(logs)
+		out.kind = "application/stream+json"
+		return out
 	}
 	if logs == nil {
 		logs = []object{}
@@ -248,7 +250,7 @@ func lines(rows []object) reply {
 			return refuse(http.StatusInternalServerError, "internal_server_error", "%v", err)
 		}
 	}
-	return reply{status: http.StatusOK, raw: b.Bytes(), kind: "application/stream+json"}
+	return reply{status: http.StatusOK, raw: b.Bytes(), kind: "application/json"}
 }
 
 func (c *call) cancel(d *deployment) reply {

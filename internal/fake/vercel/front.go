@@ -37,6 +37,7 @@ type way struct {
 	canary     bool // a canary answers, and the configuration wants it to be said
 	pinned     bool
 	unknown    bool // it is pinned to what is not there, or too old
+	elsewhere  bool // the build had another origin answer
 }
 
 // servesDeployment serves a deployment's own address, which may be protected.
@@ -217,16 +218,17 @@ func (w *World) serve(rw http.ResponseWriter, r *http.Request, a way) {
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = fmt.Fprintf(c, `<html data-dpl-id="%s"><p>%s</p></html>`, id, id)
 	} else {
-		w.proxy(c, r, upstream, d)
+		a.elsewhere = w.proxy(c, r, upstream, d)
 	}
 	w.visited(r, a, c.status, c.bytes, trace, began)
 }
 
-func (w *World) proxy(rw http.ResponseWriter, r *http.Request, upstream string, d *deployment) {
+// proxy reports whether the build had the request answered by another deployment, as a proxy.ts does that rewrites it.
+func (w *World) proxy(rw http.ResponseWriter, r *http.Request, upstream string, d *deployment) (elsewhere bool) {
 	target, err := url.Parse(upstream)
 	if err != nil {
 		w.stopVisitor(rw, r, http.StatusBadGateway, "BAD_UPSTREAM", err.Error())
-		return
+		return false
 	}
 	p := httputil.ReverseProxy{
 		FlushInterval: -1,
@@ -245,12 +247,35 @@ func (w *World) proxy(rw http.ResponseWriter, r *http.Request, upstream string, 
 			pr.Out.Header.Set("X-Vercel-Id", rw.Header().Get("X-Vercel-Id"))
 			pr.Out.Header.Set("X-Real-Ip", visitor(r))
 		},
+		ModifyResponse: func(res *http.Response) error {
+			elsewhere = answeredBy(rw.Header(), res.Header, d.id)
+			return nil
+		},
 		ErrorHandler: func(rw http.ResponseWriter, r *http.Request, err error) {
 			w.o.Log("%s does not answer: %v", d.id, err)
 			w.stopVisitor(rw, r, http.StatusBadGateway, "FUNCTION_INVOCATION_FAILED", "The function crashed")
 		},
 	}
 	p.ServeHTTP(rw, r)
+	return elsewhere
+}
+
+// answeredBy says whether another deployment than id gave the answer, and leaves its word of who it was. What a
+// proxy.ts says to the platform reaches no visitor.
+func answeredBy(out, answer http.Header, id string) bool {
+	for name := range answer {
+		if strings.HasPrefix(name, "X-Middleware-") {
+			delete(answer, name)
+		}
+	}
+	by := answer.Get("X-Vercel-Deployment-Id")
+	if by == "" || by == id {
+		return false
+	}
+	for _, name := range []string{"Server", "X-Vercel-Deployment-Id", "X-Vercel-Deployment-Url", "X-Vercel-Id"} {
+		delete(out, name)
+	}
+	return true
 }
 
 // stopVisitor answers as Vercel's own error page does.

@@ -35,7 +35,10 @@ func (w *World) visited(r *http.Request, a way, status int, size int64, trace st
 		roll.gate.count(began, d == roll.canary, status, r.URL.Path)
 	}
 	source := "lambda"
-	if strings.HasPrefix(r.URL.Path, "/_next/static/") {
+	switch {
+	case a.elsewhere:
+		source = "external"
+	case strings.HasPrefix(r.URL.Path, "/_next/static/"):
 		source = "static"
 	}
 	w.record("log", d, r.URL.Path, request, object{

@@ -37,6 +37,8 @@ type Options struct {
 	// Build makes what a deployment serves, and returns its address. It runs beside everything else; a fault is a
 	// failed build. Without it, a deployment answers with its own id.
 	Build func(context.Context, Deployment) (upstream string, err error)
+	// Name gives a deployment its id, where it says one: a build that was made beforehand says its id in its pages.
+	Name func(Deployment) string
 	// Log is told what the world can't answer to anybody.
 	Log func(format string, args ...any)
 }

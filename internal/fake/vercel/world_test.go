@@ -7,8 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -328,5 +330,57 @@ func TestTroubleOnRequest(t *testing.T) {
 	}
 	if _, err := http.DefaultClient.Do(req); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a call that hangs ended with %v", err)
+	}
+}
+
+// TestAnotherDeploymentAnswers: an application's own proxy passes a request on to another build of it, which says so in
+// its own record.
+func TestAnotherDeploymentAnswers(t *testing.T) {
+	t.Parallel()
+	var canary atomic.Value
+	canary.Store("")
+	r := open(t, func(o *Options) {
+		o.Name = func(d Deployment) string { return "dpl-" + d.SHA }
+		o.Build = func(ctx context.Context, d Deployment) (string, error) {
+			s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+				to := "http://" + canary.Load().(string)
+				rw.Header().Set("X-Middleware-Rewrite", to)
+				if d.SHA == "b2" {
+					return
+				}
+				req, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, to, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				res, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = res.Body.Close()
+				for k, v := range res.Header {
+					rw.Header()[k] = v
+				}
+			}))
+			t.Cleanup(s.Close)
+			return s.URL, nil
+		}
+	})
+	base := r.push("a1")
+	d, err := r.Push("shop", "b2", "elsewhere", "b2")
+	if err == nil {
+		d, err = r.Wait(t.Context(), d.ID)
+	}
+	if err != nil || base != "dpl-a1" || d.ID != "dpl-b2" {
+		t.Fatalf("the builds are %s and %+v, %v", base, d, err)
+	}
+	canary.Store(d.URL)
+	id, res := r.visit(http.DefaultClient, "http://"+r.shop.Domains[0]+"/", "10.0.0.1")
+	if got := res.Header.Values("X-Vercel-Deployment-Id"); id != d.ID || len(got) != 1 {
+		t.Errorf("it was answered by %v, want %s", got, d.ID)
+	}
+	if leak := res.Header.Get("X-Middleware-Rewrite"); leak != "" {
+		t.Errorf("a visitor is told where the other build is: %s", leak)
 	}
 }

@@ -42,16 +42,18 @@ export function canaryProxy(own: Own = pass, options: CanaryOptions = {}): (requ
   const here = options.deployment ?? env.VERCEL_DEPLOYMENT_ID ?? "";
   const bypass = options.bypass ?? env.VERCEL_AUTOMATION_BYPASS_SECRET ?? "";
   return async (request) => {
-    if (request.headers.get(hopHeader)) return own(request, new Headers(request.headers)); // another has decided
+    // Nowhere on Vercel: an edge in front, if there is one, has said who the visitor is.
+    if (!reader.connection || !here) return own(request, new Headers(request.headers));
+    const hop = request.headers.get(hopHeader);
+    if (hop) return own(request, await arrived(request, hop, bypass)); // another has decided
     const who = visitor(request);
     const headers = told(request, who);
     const table = await reader.table();
-    if (!table || !here) return own(request, headers);
-    const to = await decide(request, table, who, here, bypass);
+    const to = table ? await decide(request, table, who, here, bypass) : { id: here, url: "" };
     if (to === "gone") {
       return new NextResponse(null, { status: 409, headers: { "x-nextjs-action-not-found": "1" } });
     }
-    const res = to.id === here ? await own(request, headers) : sent(request, to, headers, bypass);
+    const res = to.id === here ? await own(request, headers) : await sent(request, to, headers, bypass);
     if (!isDocument(request)) return res;
     const named = new Response(res.body, res); // headers of an answer that was fetched cannot be changed
     named.headers.set(servedHeader, to.id);
@@ -69,8 +71,7 @@ function visitor(request: NextRequest): Visitor {
   const known = request.cookies.get(visitorCookie)?.value;
   if (known && /^[A-Za-z0-9_-]{1,128}$/.test(known)) return { id: known, fresh: false };
   if (!isDocument(request)) return { id: "", fresh: false };
-  const random = crypto.getRandomValues(new Uint8Array(16));
-  return { id: Array.from(random, (b) => b.toString(16).padStart(2, "0")).join(""), fresh: true };
+  return { id: hex(crypto.getRandomValues(new Uint8Array(16))), fresh: true };
 }
 
 /** isDocument says whether a page is asked for. Next takes its own headers out before a proxy sees the request, so this
@@ -108,36 +109,66 @@ async function decide(
 
 /** force returns the deployment that a signed header names. */
 async function force(value: string | null, arms: Arm[], bypass: string): Promise<Arm | undefined> {
-  if (!value || !bypass) return undefined;
-  const dot = value.lastIndexOf(".");
-  const arm = arms.find((a) => a.id === value.slice(0, dot));
-  const mac = value.slice(dot + 1);
-  if (!arm || !/^[0-9a-f]{64}$/.test(mac)) return undefined;
-  const text = new TextEncoder();
-  const key = await crypto.subtle.importKey("raw", text.encode(bypass), { name: "HMAC", hash: "SHA-256" }, false, [
-    "verify",
-  ]);
-  const bytes = Uint8Array.from(mac.match(/../g) ?? [], (h) => Number.parseInt(h, 16));
-  return (await crypto.subtle.verify("HMAC", key, bytes, text.encode(`force:${arm.id}`))) ? arm : undefined;
+  const id = value && (await signed("force", value, bypass));
+  return arms.find((a) => a.id === id);
 }
 
-/** told are the headers as the application gets them: with the visitor's id, and nobody else's word for it. */
+/** told are the headers as the application gets them: with the visitor's id, and nobody else's word for it. The request
+ * itself says the same, for what reads it by next/headers in the proxy. */
 function told(request: NextRequest, who: Visitor): Headers {
-  const headers = new Headers(request.headers);
-  headers.delete(visitorHeader);
-  if (who.id) headers.set(visitorHeader, who.id);
-  return headers;
+  request.headers.delete(visitorHeader);
+  if (who.id) request.headers.set(visitorHeader, who.id);
+  return new Headers(request.headers);
 }
 
 /** sent has another deployment serve the request. Address, host and everything that Next says of it stay. */
-function sent(request: NextRequest, to: Arm, headers: Headers, bypass: string): NextResponse {
-  headers.set(hopHeader, "1");
-  headers.set("x-forwarded-host", request.headers.get("x-forwarded-host") ?? request.headers.get("host") ?? "");
+async function sent(request: NextRequest, to: Arm, headers: Headers, bypass: string): Promise<NextResponse> {
+  const host = request.headers.get("x-forwarded-host") ?? request.headers.get("host") ?? "";
+  headers.set(hopHeader, bypass ? await sign("hop", host, bypass) : "1");
+  headers.set("x-forwarded-host", host);
   if (bypass) headers.set("x-vercel-protection-bypass", bypass);
   return NextResponse.rewrite(new URL(request.nextUrl.pathname + request.nextUrl.search, to.url), {
     request: { headers },
   });
 }
+
+/** arrived are the headers of a request that another deployment has sent here. What stands between the two names this
+ * deployment's own host, and a server action is refused whose page has another: the visitor's host is put back, if the
+ * other deployment has signed it. The secret goes no further. */
+async function arrived(request: NextRequest, hop: string, bypass: string): Promise<Headers> {
+  const headers = new Headers(request.headers);
+  headers.delete("x-vercel-protection-bypass");
+  const host = await signed("hop", hop, bypass);
+  if (host) headers.set("x-forwarded-host", host);
+  return headers;
+}
+
+const text = new TextEncoder();
+
+function keyOf(bypass: string): Promise<CryptoKey> {
+  return crypto.subtle.importKey("raw", text.encode(bypass), { name: "HMAC", hash: "SHA-256" }, false, [
+    "sign",
+    "verify",
+  ]);
+}
+
+/** sign returns TEXT.MAC, which signed takes apart again. */
+async function sign(use: string, what: string, bypass: string): Promise<string> {
+  const mac = await crypto.subtle.sign("HMAC", await keyOf(bypass), text.encode(`${use}:${what}`));
+  return `${what}.${hex(new Uint8Array(mac))}`;
+}
+
+async function signed(use: string, value: string, bypass: string): Promise<string | undefined> {
+  const dot = value.lastIndexOf(".");
+  const mac = value.slice(dot + 1);
+  if (!bypass || dot < 1 || !/^[0-9a-f]{64}$/.test(mac)) return undefined;
+  const what = value.slice(0, dot);
+  const bytes = Uint8Array.from(mac.match(/../g) ?? [], (h) => Number.parseInt(h, 16));
+  const good = await crypto.subtle.verify("HMAC", await keyOf(bypass), bytes, text.encode(`${use}:${what}`));
+  return good ? what : undefined;
+}
+
+const hex = (bytes: Uint8Array) => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
 
 function cookie(id: string, request: NextRequest): string {
   const secure = request.nextUrl.protocol === "https:" ? "; Secure" : "";
