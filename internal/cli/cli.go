@@ -100,8 +100,27 @@ func checkArgs(cmd *cobra.Command) {
 
 // usage is the error of somebody who used a command wrongly.
 func usage(cmd *cobra.Command, err error) error {
+	if words := cmd.Flags().Args(); cmd.HasAvailableSubCommands() && len(words) > 0 {
+		return fault.Wrap(nil, fault.Invalid, "usage", "%s has no command %q: %s (see %s --help)", cmd.CommandPath(),
+			words[0], has(cmd, words[0]), cmd.CommandPath())
+	}
 	return fault.Wrap(nil, fault.Invalid, "usage", "%s. Use it so: %s (see %s --help)",
 		strings.TrimSuffix(err.Error(), "."), strings.TrimSpace(cmd.UseLine()), cmd.CommandPath())
+}
+
+// has says what a command has instead of one that it has not.
+func has(cmd *cobra.Command, word string) string {
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		return "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	return "it has " + strings.Join(names, ", ")
 }
 
 // exitCodes is the error table for the help text.

@@ -169,12 +169,18 @@ func TestCleanTakesControlAway(t *testing.T) {
 	}
 }
 
-// TestUsageOnce shows that a wrong word is answered by one usage line.
+// TestUsageOnce shows that a wrong word is answered by one line that names what there is.
 func TestUsageOnce(t *testing.T) {
 	t.Parallel()
-	var errs strings.Builder
-	code := Run(t.Context(), Options{In: strings.NewReader(""), Out: io.Discard, Err: &errs}, []string{"chek"})
-	if code != 2 || strings.Count(errs.String(), "Use it so:") != 1 {
-		t.Errorf("slipway chek: exit code %d and %q, want 2 and the usage once", code, errs.String())
+	for words, want := range map[string]string{
+		"chek":                 `slipway has no command "chek": did you mean check?`,
+		"segment create -e qa": `slipway segment has no command "create": it has delete, get, history, list`,
+		"segment --nonsense":   "unknown flag: --nonsense. Use it so: slipway segment",
+	} {
+		var errs strings.Builder
+		code := Run(t.Context(), Options{In: strings.NewReader(""), Out: io.Discard, Err: &errs}, strings.Fields(words))
+		if code != 2 || !strings.HasPrefix(errs.String(), "slipway: "+want) || strings.Count(errs.String(), "\n") != 1 {
+			t.Errorf("slipway %s: exit code %d and %q, want 2 and %q", words, code, errs.String(), want)
+		}
 	}
 }
