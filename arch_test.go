@@ -182,7 +182,7 @@ var table = map[string]rule{
 	},
 	"web/page": {
 		may:   []string{"api", "plot", "web/ruleform"},
-		lines: 3300, // one file for each noun, over the same frame and words: it grows with what there is to see
+		lines: 3350, // one file for each noun, over the same frame and words: it grows with what there is to see
 	},
 	"web/ruleform":  {pure: true, may: []string{"api"}},
 	"web/static":    {may: []string{"plot"}},

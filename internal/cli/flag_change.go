@@ -15,6 +15,9 @@ import (
 
 // showChange says what a change did, or what it waits for.
 func (c *cli) showChange(ch api.FlagChange) {
+	if ch.Draft != "" { // the sentence says what it does, once it is done
+		c.say("Not yet: ")
+	}
 	c.say("%s\n", ch.Sentence)
 	for _, m := range ch.Missing {
 		c.say("  %s lacks %s\n", ch.Config.Environment, m)

@@ -11,6 +11,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/desk"
 	"github.com/slipwayhq/slipway/internal/desk/flags"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/web/page"
@@ -79,12 +80,10 @@ func (s *Web) flagPage(v *visit, environment string) (templ.Component, error) {
 		return nil, err
 	}
 	parts.Usage = &u
-	if c.Ramp != "" {
-		r, err := s.Desk.Release(ctx, v.who, c.Ramp)
-		if err != nil {
-			return nil, err
-		}
-		parts.Ramp = &r
+	if parts.Ramp, err = s.lastRamp(v, x, c); err != nil {
+		return nil, err
+	}
+	if r := parts.Ramp; c.Ramp != "" {
 		if r.Reached > 0 {
 			canary, err := s.Desk.Canary(ctx, v.who, r.ID)
 			if err != nil {
@@ -98,6 +97,21 @@ func (s *Web) flagPage(v *visit, environment string) (templ.Component, error) {
 
 func (s *Web) flagNew(v *visit) error {
 	return v.show(page.FlagNew(v.frame, page.FlagFields{Key: v.query("key")}))
+}
+
+// lastRamp is the ramp of a flag: the one that runs, else the last.
+func (s *Web) lastRamp(v *visit, x api.Flag, c api.FlagConfig) (*api.Release, error) {
+	if c.Ramp != "" {
+		r, err := s.Desk.Release(v.r.Context(), v.who, c.Ramp)
+		return &r, err
+	}
+	p, err := s.Desk.Releases(v.r.Context(), v.who, desk.ReleaseQuery{Version: x.Key + "=" + page.Raised(x, c), Limit: 20})
+	for _, r := range p.Items {
+		if r.Flag != nil && r.Flag.Environment == c.Environment && r.Ended != nil {
+			return &r, err
+		}
+	}
+	return nil, err
 }
 
 // fields reads the form about a flag.

@@ -210,3 +210,27 @@ func TestTheShareIsOfTheVariantThatTheFormNames(t *testing.T) {
 		}
 	}
 }
+
+// Why a flag is off is said first on its page, and told apart in the list.
+//
+// req: FF-08 FF-12
+func TestAFlagThatWasTurnedOffSaysWhy(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	b := w.admin(t)
+	w.flagged(t, "new-checkout")
+	const page, place = "/flags/new-checkout?environment=production", "/flags/new-checkout/environments/production"
+	revision := between(b.get(page).body, `name="revision" value="`, `"`)
+	got := b.post(page, place+"/off", "reason", "orders fail", "revision", revision)
+	if got.StatusCode != http.StatusSeeOther {
+		t.Fatalf("turning it off answered %d: %s", got.StatusCode, got.body)
+	}
+	for _, want := range []string{"Somebody turned it off in production", "<strong>“orders fail”</strong>"} {
+		if body := b.get(page).body; !strings.Contains(body, want) {
+			t.Errorf("the page does not say %q: %s", want, body)
+		}
+	}
+	if list := b.get("/flags").body; !strings.Contains(list, "turned off") {
+		t.Errorf("the list does not tell it from a flag that was never on: %s", list)
+	}
+}

@@ -95,9 +95,9 @@ func (o SegmentOrder) says() string {
 	case o.Put != nil:
 		return fmt.Sprintf("%s is %s by rule and leaves %d out.", o.Key, groups(len(o.Put.Any)), len(o.Put.Excluded))
 	case o.Members.Replace:
-		return fmt.Sprintf("%s names exactly %d users.", o.Key, len(o.Members.Add))
+		return fmt.Sprintf("%s: its list becomes one of %d.", o.Key, len(o.Members.Add))
 	}
-	return fmt.Sprintf("%s names %d more users and %d no longer.", o.Key, len(o.Members.Add), len(o.Members.Remove))
+	return fmt.Sprintf("%s: %d more in its list, %d no longer.", o.Key, len(o.Members.Add), len(o.Members.Remove))
 }
 
 func noSegment(o SegmentOrder) error {

@@ -106,9 +106,14 @@ func flagMark(c api.FlagConfig) mark {
 		return mark{"now", "busy", "Ramping"}
 	case c.On:
 		return mark{"done", "good", "On"}
+	case killed(c):
+		return mark{"stop", "bad", "Turned off"}
 	}
 	return mark{"skip", "quiet", "Off"}
 }
+
+// killed reports whether somebody turned the flag off and said why.
+func killed(c api.FlagConfig) bool { return !c.On && c.Reason != "" }
 
 // flagStateMark returns the mark of the flag as a whole; none while it is in ordinary use.
 func flagStateMark(x api.Flag) mark {
@@ -132,6 +137,8 @@ func cellOf(c *api.FlagConfig) cell {
 	switch {
 	case c == nil:
 		return cell{"–", -1, "quiet"}
+	case killed(*c):
+		return cell{"turned off", 0, "bad"}
 	case !c.On:
 		return cell{"off", 0, "quiet"}
 	}
@@ -146,7 +153,7 @@ func cellOf(c *api.FlagConfig) cell {
 		v.tone, v.word = "busy", v.word+" ↗"
 	}
 	if n := len(c.Rules); n > 0 {
-		v.word += " · " + plural(n, "rule")
+		v.word = plural(n, "rule") + ", else " + v.word
 	}
 	return v
 }
@@ -206,7 +213,7 @@ func flagActions(f Frame, x api.Flag, c api.FlagConfig, u *api.FlagUsage) []api.
 	}
 	if !c.On {
 		all := []api.Action{{Name: "on", Title: "Turn on in " + c.Environment, Primary: true, Disabled: why,
-			Reason: c.Reason != "", // somebody turned it off and said why
+			Reason: killed(c),
 			Effect: "The rules decide again, at once: " + lowerFirst(defaultSays(c)), Undo: "Turn it off."}}
 		return append(all, shareAction(f, x, c)...)
 	}

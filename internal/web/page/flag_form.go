@@ -65,11 +65,22 @@ func rampAffects(c api.FlagConfig, in RampFields, u *api.FlagUsage) []string {
 			"nothing to "+
 			"judge by.")
 	}
-	if !c.On {
-		out = append(out, "The flag is off: set its share to 0 % and turn it on first, so that everybody begins with “"+
-			in.Against+"”.")
+	switch {
+	case !c.On && len(c.Rules) > 0:
+		out = append(out, "The flag is off, and on its rules would serve users at once: set its share to 0 % and turn it on "+
+			"first, so that everybody else begins with “"+in.Against+"”.")
+	case !c.On:
+		out = append(out, "The flag is off: it is turned on, and everybody begins with “"+in.Against+"”.")
 	}
 	return append(out, "Whoever gets “"+in.Variant+"” keeps it while the share rises.")
+}
+
+// killedHint says why a reason is asked for.
+func killedHint(c api.FlagConfig) string {
+	if killed(c) {
+		return "Somebody turned it off (" + c.Reason + "): say why it may be on again."
+	}
+	return ""
 }
 
 // promoteLead says what a promotion would change.

@@ -15,7 +15,7 @@ type FlagParts struct {
 	Hours       int // that the usage covers
 	History     api.FlagHistory
 	Drafts      []api.FlagDraft
-	Ramp        *api.Release // that raises the share where the page looks
+	Ramp        *api.Release // that raises the share where the page looks, or the last one that did
 	Canary      *api.Canary  // its measurements
 }
 
@@ -41,6 +41,14 @@ func flagTick(p FlagParts) string {
 
 // flagTrail leads from the list to a page about one flag.
 func flagTrail(key string) []crumb { return []crumb{{"Flags", "/flags"}, {key, to("flags", key)}} }
+
+// rampTitle tells a ramp that runs from the last one, which stays on the page: what became of it is asked first.
+func rampTitle(r *api.Release) string {
+	if r.Ended == nil {
+		return "Ramp"
+	}
+	return "The last ramp"
+}
 
 // flagLead is the first sentence of a flag's page.
 func flagLead(x api.Flag, c api.FlagConfig) string {

@@ -143,6 +143,9 @@ func Policy() string {
 
 // windowTitle names the page in a browser's tab: the most particular first.
 func windowTitle(f Frame, h head) string {
+	if f.Problem != nil { // what is read out first
+		h.title = f.Problem.Title + ": " + h.title
+	}
 	if f.App == "" || h.plain {
 		return h.title + " · Slipway"
 	}

@@ -73,6 +73,10 @@ func flagStories() []Story {
 	ramp := parts()
 	ramp.Usage = usage("new-checkout", two, "on")
 	ramp.Ramp, ramp.Canary = ptr(rampRelease()), ptr(rampCanary())
+	worse, last := rampRelease(), parts()
+	worse.Phase, worse.Verdict, worse.Ended = "aborted", nil, ptr(before(3*time.Hour))
+	worse.Sentence = "The ramp of new-checkout was taken back: “on” is worse. 18 of 36 requests failed."
+	last.Ramp = &worse
 	five := page.FlagParts{Usage: usage("search-ranking", map[string]int64{"control": 210, "bm25": 190, "vector": 160,
 		"hybrid": 120, "hybrid-rerank": 60}, "vector")}
 	return []Story{
@@ -81,6 +85,7 @@ func flagStories() []Story {
 			page.FlagParts{Environment: "development"})),
 		flagAt("flag/waiting", path, show(checkout(), waiting)),
 		flagAt("flag/ramping", path, show(ramping(), ramp)),
+		flagAt("flag/last-ramp", path, show(checkout(), last)),
 		flagAt("flag/killed", path, show(killed(), parts())),
 		flagAt("flag/stale", path, show(staleFlag(), parts())),
 		flagAt("flag/five-variants", "/flags/search-ranking", show(palette(), five)),
