@@ -54,7 +54,11 @@ func (f *findings) strategy() []byte {
 	add("guards:")
 	add("  default:")
 	add("    error_rate:  {warn: 2%%, critical: 5%%, spike: 10x, compare: {worse_by: 25%%}}")
-	add("    latency_p95: {warn: 500ms, critical: 1000ms, compare: {worse_by: 10%%}}")
+	if f.project != "" {
+		add("    # Drains of logs have no durations. With a drain of traces: sources: {drain: {traces: on}}, and latency_p95 here.")
+	} else {
+		add("    latency_p95: {warn: 500ms, critical: 1000ms, compare: {worse_by: 10%%}}")
+	}
 	if f.health != "" {
 		add("    health:      {path: %s, critical: 3 in a row}", document.Quote(f.health))
 	} else {
