@@ -55,7 +55,7 @@ func (f *findings) strategy() []byte {
 	add("  default:")
 	add("    error_rate:  {warn: 2%%, critical: 5%%, spike: 10x, compare: {worse_by: 25%%}}")
 	if f.project != "" {
-		add("    # Drains of logs have no durations. With a drain of traces: sources: {drain: {traces: on}}, and latency_p95 here.")
+		add("    # Logs have no durations. With a drain of traces: sources: {drain: {traces: on}}, and latency_p95 here.")
 	} else {
 		add("    latency_p95: {warn: 500ms, critical: 1000ms, compare: {worse_by: 10%%}}")
 	}
