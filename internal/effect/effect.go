@@ -21,6 +21,8 @@ const (
 	Route  Kind = "route"  // who gets what: stable, canary, share
 	Notify Kind = "notify" // tell people
 	Ramp   Kind = "ramp"   // begin to raise the shares of flags
+
+	Configure Kind = "configure" // write environment variables to the platform
 )
 
 // State is where an effect stands.

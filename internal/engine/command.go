@@ -14,6 +14,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/ident"
+	"github.com/slipwayhq/slipway/internal/provider"
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/store"
 )
@@ -76,16 +77,22 @@ func (e *Engine) Start(ctx context.Context, who access.Actor, r release.Release,
 	if err != nil {
 		return r, err
 	}
-	external := ""
+	var is provider.Build
 	if build != nil {
-		external, buildIDs = build.External, []string{build.External}
+		is, buildIDs = *build, []string{build.External}
+		if is.Config, err = e.configOf(ctx, is); err != nil {
+			return r, err
+		}
+		if err := e.configured(ctx, is.Config); err != nil {
+			return r, err
+		}
 	}
 	r.ID, r.App, r.Author, r.Plan = ident.New("rel", now), e.app(), who.User, e.Strategy.ReleasePlan()
 	for i := range r.Plan.Steps {
 		r.Plan.Steps[i].AuthorToo = e.Strategy.Approvals().AuthorCounts
 	}
 	err = e.DB.Write(ctx, func(tx *store.Tx) error {
-		if err := e.place(ctx, tx, &r, external, buildIDs, now); err != nil {
+		if err := e.place(ctx, tx, &r, is, buildIDs, now); err != nil {
 			return err
 		}
 		r = release.New(r, now)
@@ -107,8 +114,8 @@ func (e *Engine) Start(ctx context.Context, who access.Actor, r release.Release,
 }
 
 // place finds the release's deployment and the one it would replace.
-func (e *Engine) place(ctx context.Context, tx *store.Tx, r *release.Release, external string, buildIDs []string,
-	now time.Time) error {
+func (e *Engine) place(ctx context.Context, tx *store.Tx, r *release.Release, is provider.Build,
+	buildIDs []string, now time.Time) error {
 	stable, err := e.stable(ctx, tx)
 	if err != nil {
 		return err
@@ -132,7 +139,7 @@ func (e *Engine) place(ctx context.Context, tx *store.Tx, r *release.Release, ex
 	case fault.Is(err, fault.NotFound):
 		d = deployment.Deployment{
 			ID: ident.New("dep", now), App: r.App, Version: r.Version, Commit: r.Commit, URL: r.URL, BuildIDs: buildIDs,
-			External: external, Environment: "staging", Verdict: deployment.Unknown, Created: now,
+			External: is.External, Config: is.Config, Environment: "staging", Verdict: deployment.Unknown, Created: now,
 		}
 		err = tx.InsertDeployment(ctx, &d)
 	case err == nil && d.Verdict == deployment.Bad:

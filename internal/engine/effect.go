@@ -11,6 +11,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/engine/configs"
 	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/engine/incidents"
 	"github.com/slipwayhq/slipway/internal/engine/target"
@@ -183,6 +184,8 @@ func wakeSubject(ctx context.Context, tx *store.Tx, id string, at time.Time) err
 		return tx.Schedule(ctx, id, workRollback, at)
 	case ident.Valid(flags.DraftPrefix, id):
 		return tx.Schedule(ctx, id, flags.Work, at)
+	case ident.Valid(configs.Prefix, id):
+		return tx.Schedule(ctx, configs.Work, configs.Work, at)
 	case ident.Valid(incidents.Prefix, id):
 		return tx.Schedule(ctx, id, incidents.Work, at)
 	}
@@ -200,6 +203,8 @@ func (e *Engine) try(ctx context.Context, x effect.Effect) (effect.Result, error
 		return e.trySmoke(ctx, x)
 	case effect.Ramp:
 		return e.tryEnable(ctx, x)
+	case effect.Configure:
+		return e.Configs.Apply(ctx, x)
 	case effect.Notify:
 		return e.tryNotify(ctx, x)
 	}

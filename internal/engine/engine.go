@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/engine/configs"
 	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/engine/incidents"
 	"github.com/slipwayhq/slipway/internal/engine/secrets"
@@ -47,7 +48,8 @@ type Options struct {
 	Pace     Pace
 	Env      func(name string) (string, bool) // resolves ${env:NAME}: secrets of smoke checks and webhooks
 	Serves   func(environment, flag string) incidents.Serving
-	Vault    *vault.Vault // seals secrets; nil: none can be kept
+	Vault    *vault.Vault                      // seals secrets; nil: none can be kept
+	File     func(name string) ([]byte, error) // reads a file that the strategy names; nil: there is none
 }
 
 // Pace are the engine's own times. Zero values get defaults.
@@ -84,6 +86,7 @@ type Engine struct {
 	Target    *target.Watcher
 	Incidents *incidents.Writer
 	Secrets   *secrets.Keeper
+	Configs   *configs.Writer
 
 	wake chan struct{} // capacity 1: something was committed
 
@@ -107,7 +110,11 @@ func New(opts Options) *Engine {
 	e.Secrets = secrets.New(secrets.Options{DB: opts.DB, App: opts.Strategy.App, Vault: opts.Vault, Write: e.Write,
 		Append: e.append})
 	e.Target = target.New(target.Options{DB: opts.DB, Strategy: opts.Strategy, Platform: opts.Platform,
-		WorkRelease: workRelease, Write: e.Write, Append: e.append, Stable: e.stable, Register: e.Register})
+		WorkRelease: workRelease, Write: e.Write, Append: e.append, Stable: e.stable, Register: e.Register,
+		Config: e.configOf})
+	e.Configs = configs.New(configs.Options{DB: opts.DB, Strategy: opts.Strategy, Platform: opts.Platform,
+		Secrets: e.Secrets, Write: e.Write, Append: e.append, Effects: e.recordEffects, Register: e.Register,
+		File: opts.File})
 	e.Incidents = incidents.New(incidents.Options{DB: opts.DB, Strategy: opts.Strategy, Flags: e.Flags, Append: e.append,
 		Effects: e.recordEffects, Verdict: e.since, Serves: opts.Serves})
 	e.watch = watch.New(opts.DB, opts.Timeline, opts.Log)

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/slipwayhq/slipway/internal/engine/configs"
 	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/engine/incidents"
 	"github.com/slipwayhq/slipway/internal/engine/target"
@@ -55,7 +56,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		{"act", 6, map[string]handler{workEffect: e.carryOut}},
 		{"tell", 4, map[string]handler{workNotify: e.carryOut}},
 		{"measure", 4, map[string]handler{workHealth: e.probeHealth}},
-		{"observe", 2, map[string]handler{target.Work: e.Target.Look, target.WorkBuild: e.Target.LookAtBuild}},
+		{"observe", 2, map[string]handler{target.Work: e.Target.Look, target.WorkBuild: e.Target.LookAtBuild,
+			configs.Work: e.Configs.Look}},
 		{"keep", 1, map[string]handler{workKeep: e.keep}},
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -90,8 +92,10 @@ func (e *Engine) begin(ctx context.Context) error {
 		ctx,
 		func(tx *store.Tx) error {
 			if e.Platform != nil {
-				if err := tx.Schedule(ctx, target.Work, target.Work, now); err != nil {
-					return err
+				for _, kind := range []string{target.Work, configs.Work} {
+					if err := tx.Schedule(ctx, kind, kind, now); err != nil {
+						return err
+					}
 				}
 			}
 			return tx.Schedule(ctx, workKeep, workKeep, now.Add(e.Pace.Roll))

@@ -30,6 +30,7 @@ type Build struct {
 	Preview  bool   // made for a branch or a pull request; never production's
 	Served   bool   // production's visitors were sent to it at some time
 	Checks   []Check
+	Config   string // id of the revision of the variables that it was made with, where it was noted
 	Created  time.Time
 }
 
@@ -57,6 +58,7 @@ type Order struct {
 	Release    string // kept in the build's meta, by which it is found again
 	Production bool   // built with production's variables, served to nobody until it is routed to
 	From       string // External of a build to make again with today's variables; Commit is empty then
+	Config     string // id of the revision of today's variables, kept in the build's meta
 }
 
 // Serving is what production serves, by the platform's own word.
@@ -70,6 +72,34 @@ type Serving struct {
 	Aborted string    // External of the canary that was last taken back by anybody
 	By      string    // who changed it last, where that is known
 	At      time.Time // of the last change, where that is known
+}
+
+// Variable is an environment variable as the platform keeps it.
+type Variable struct {
+	ID      string
+	Key     string
+	Value   string
+	Told    bool     // Value is what it has
+	Kind    string   // plain, encrypted, sensitive or system
+	Targets []string // production, preview, development
+	Custom  []string // ids of environments of the team's own
+	Branch  string   // it holds for this branch only
+	Comment string
+	By      string // who changed it last, where that is known
+	Updated time.Time
+}
+
+// Configured is a platform that keeps an application's environment variables. What is built later has them; what was
+// built before keeps those of its time.
+type Configured interface {
+	// Variables returns all of them; with their values, where the platform tells them, when told is set.
+	Variables(ctx context.Context, told bool) ([]Variable, error)
+	// AddVariables creates variables, over those of the same name and target. Faults name those that were not taken.
+	AddVariables(ctx context.Context, list ...Variable) error
+	// ChangeVariable gives the variable with the id a value and a kind, or, where it has no key, other targets only.
+	ChangeVariable(ctx context.Context, v Variable) error
+	// DropVariable deletes the variable with the id; one that is gone is no fault.
+	DropVariable(ctx context.Context, id string) error
 }
 
 // Platform is a target that builds and keeps deployments itself, and that other

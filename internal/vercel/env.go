@@ -6,11 +6,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/slipwayhq/slipway/internal/fault"
 )
 
-// Variable is an environment variable of a project. Value is empty where Vercel never tells it again.
+// Variable is an environment variable of a project. Value is what it has only where Told says so.
 type Variable struct {
 	ID         string   `json:"id,omitempty"`
 	Type       string   `json:"type"` // system, encrypted, plain or sensitive
@@ -22,7 +23,15 @@ type Variable struct {
 	Comment    string   `json:"comment,omitempty"`
 	Visibility string   `json:"visibility,omitempty"` // secret for a sensitive one
 	UpdatedAt  float64  `json:"updatedAt,omitempty"`
+	UpdatedBy  string   `json:"lastEditedByDisplayName,omitempty"`
+	Decrypted  bool     `json:"decrypted,omitempty"`
 }
+
+// Told reports whether Value is the value: Vercel gives the ciphertext of what it was not asked to decrypt.
+func (v Variable) Told() bool { return v.Type == "plain" || v.Decrypted && v.Type != "sensitive" }
+
+// Updated is when it was changed last.
+func (v Variable) Updated() time.Time { return millis(v.UpdatedAt) }
 
 // Env returns a project's variables; with their values where decrypt is set and Vercel tells them.
 func (c *Client) Env(ctx context.Context, project string, decrypt bool) ([]Variable, error) {
@@ -84,8 +93,23 @@ func (c *Client) SetEnv(ctx context.Context, project string, upsert bool, list .
 		strings.Join(not, ", "))
 }
 
+// EnvOf returns one variable, with its value where Vercel tells it.
+func (c *Client) EnvOf(ctx context.Context, project, id string) (Variable, error) {
+	var v Variable
+	_, err := c.do(ctx, call{do: "read an environment variable", right: "Project: environment variables",
+		method: http.MethodGet, path: "/v1/projects/" + seg(project) + "/env/" + seg(id)}, &v)
+	return v, err
+}
+
+// EnvEdit is what changes of a variable; what is left out stays.
+type EnvEdit struct {
+	Value  *string   `json:"value,omitempty"`
+	Type   string    `json:"type,omitempty"`
+	Target *[]string `json:"target,omitempty"`
+}
+
 // EditEnv changes a variable.
-func (c *Client) EditEnv(ctx context.Context, project, id string, v Variable) error {
+func (c *Client) EditEnv(ctx context.Context, project, id string, v EnvEdit) error {
 	_, err := c.do(ctx, call{do: "change an environment variable", right: "Project: environment variables",
 		method: http.MethodPatch, path: "/v9/projects/" + seg(project) + "/env/" + seg(id), body: v, safe: true}, nil)
 	return err

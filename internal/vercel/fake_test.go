@@ -77,7 +77,7 @@ func TestVariablesAreWrittenAsVercelsOwnCommandLineDoes(t *testing.T) {
 	if err != nil || len(list) != 2 || i < 0 || list[i].Value != "https://b" {
 		t.Fatalf("%+v, %v", list, err)
 	}
-	if err := c.EditEnv(t.Context(), "prj_P1", list[i].ID, plain); err != nil {
+	if err := c.EditEnv(t.Context(), "prj_P1", list[i].ID, vercel.EnvEdit{Value: &plain.Value}); err != nil {
 		t.Error(err)
 	}
 }

@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -44,8 +45,13 @@ func (w *Watcher) Locate(ctx context.Context, r *release.Release) (*provider.Bui
 	}
 	b, err := w.Platform.Find(ctx, ref)
 	if fault.Is(err, fault.NotFound) && ref.Commit != "" {
+		now, clock := w.DB.Now(ctx)
+		config, unknown := w.configOf(ctx, provider.Build{Created: now})
+		if err := errors.Join(clock, unknown); err != nil {
+			return nil, err
+		}
 		b, err = w.Platform.Create(ctx, provider.Order{Commit: r.Commit, Version: r.Version, Release: r.Version,
-			Production: true})
+			Production: true, Config: config})
 	}
 	if err != nil {
 		return nil, err
@@ -116,12 +122,23 @@ func (w *Watcher) LookAtBuild(ctx context.Context, id string) (time.Time, error)
 	case !mapped || env == "production":
 		env = "development"
 	}
+	if b.Config, err = w.configOf(ctx, b); err != nil {
+		return time.Time{}, err
+	}
 	who := access.Actor{ID: "system:target", Name: by(b.By, "The platform")}
 	_, err = w.Register(ctx, who, deployment.Deployment{
 		Version: b.Version, Commit: b.Commit, URL: b.URL, Environment: env, External: b.External,
-		BuildIDs: []string{b.External}, Preview: b.Preview && !mapped,
+		BuildIDs: []string{b.External}, Preview: b.Preview && !mapped, Config: b.Config,
 	})
 	return time.Time{}, err
+}
+
+// configOf is the revision of the variables that a build has.
+func (w *Watcher) configOf(ctx context.Context, b provider.Build) (string, error) {
+	if w.Config == nil {
+		return b.Config, nil
+	}
+	return w.Config(ctx, b)
 }
 
 // UnderWay is the reason of a fault that says: it was asked for, and the platform is still at it.

@@ -37,6 +37,8 @@ type Options struct {
 	Append      func(ctx context.Context, tx *store.Tx, d event.Draft) (event.Event, error)
 	Stable      func(ctx context.Context, tx *store.Tx) (deployment.Deployment, error)
 	Register    func(ctx context.Context, who access.Actor, d deployment.Deployment) (deployment.Deployment, error)
+	// Config returns the id of the revision of the variables that a build has, as far as that is known.
+	Config func(ctx context.Context, b provider.Build) (string, error)
 }
 
 // Watcher follows a platform.
@@ -297,6 +299,9 @@ func (w *Watcher) adopt(ctx context.Context, known deployment.Target, s provider
 	if err != nil {
 		return err
 	}
+	if b.Config, err = w.configOf(ctx, b); err != nil {
+		return err
+	}
 	who := author(known, s, now)
 	t := known
 	serves(&t, s, now)
@@ -350,6 +355,7 @@ func (w *Watcher) recordServed(ctx context.Context, tx *store.Tx, b provider.Bui
 		d = deployment.Deployment{
 			ID: ident.New("dep", now), App: w.Strategy.App, Version: b.Version, Commit: b.Commit, URL: b.URL,
 			External: b.External, BuildIDs: []string{b.External}, Verdict: deployment.Unknown, Created: now,
+			Config: b.Config,
 		}
 	}
 	d.Environment, d.Promoted, d.Replaced = "production", now, time.Time{}

@@ -18,7 +18,8 @@ const (
 	metaRelease = "slipwayRelease"
 	metaVersion = "slipwayVersion"
 	metaCommit  = "slipwayCommit"
-	metaAgain   = "slipwayAgain" // id of the build that it was made from again
+	metaConfig  = "slipwayConfig" // id of the revision of its variables
+	metaAgain   = "slipwayAgain"  // id of the build that it was made from again
 )
 
 // Find returns the newest build that ref names; of a commit, the newest for production before any preview.
@@ -118,7 +119,7 @@ func stateOf(d api.Deployment) provider.State {
 func (p *Provider) build(d api.Deployment) provider.Build {
 	p.learn(d.URL)
 	b := provider.Build{External: d.ID, URL: p.address(d.URL), Commit: d.Commit, Branch: d.Branch, By: d.Creator,
-		State: stateOf(d), Preview: d.Target != "production", Created: d.Created,
+		State: stateOf(d), Preview: d.Target != "production", Created: d.Created, Config: d.Meta[metaConfig],
 		Served: d.Substate == api.Promoted || d.Substate == api.Rolling}
 	b.Version = d.Meta[metaVersion]
 	if b.Version == "" && len(d.Commit) >= 7 {
@@ -151,7 +152,8 @@ func (p *Provider) Create(ctx context.Context, o provider.Order) (provider.Build
 	}
 	hidden := false
 	n := api.NewDeployment{Name: or(project.Name, p.o.Project), AutoAssign: &hidden, Meta: map[string]string{}}
-	for name, v := range map[string]string{metaRelease: o.Release, metaVersion: o.Version, metaCommit: o.Commit} {
+	for name, v := range map[string]string{metaRelease: o.Release, metaVersion: o.Version, metaCommit: o.Commit,
+		metaConfig: o.Config} {
 		if v != "" {
 			n.Meta[name] = v
 		}
