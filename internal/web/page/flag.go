@@ -153,7 +153,7 @@ func cellOf(c *api.FlagConfig) cell {
 		v.tone, v.word = "busy", v.word+" ↗"
 	}
 	if n := len(c.Rules); n > 0 {
-		v.word = plural(n, "rule") + ", else " + v.word
+		v.word = plural(n, "rule") + " · " + v.word
 	}
 	return v
 }
