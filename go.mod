@@ -2,6 +2,9 @@ module github.com/slipwayhq/slipway
 
 go 1.26.0
 
+// Packages of npm bring Go files of their own.
+ignore node_modules
+
 require (
 	github.com/a-h/templ v0.3.977
 	github.com/chromedp/cdproto v0.159.0

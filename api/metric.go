@@ -56,6 +56,7 @@ type MetricSource struct {
 	Missing  uint64     `json:"missing" doc:"Batches that never arrived, by the gaps in their numbers."`
 	Repeated uint64     `json:"repeated" doc:"Batches that were delivered again; each counts once."`
 	Trouble  bool       `json:"trouble" doc:"It is silent or cannot measure: what rests on it is not known."`
+	Signed   string     `json:"signed,omitempty" enum:"packed,unpacked" doc:"What Vercel's signature was right for: the body as it was sent, or unpacked."`
 	Sentence string     `json:"sentence"`
 }
 

@@ -56,7 +56,7 @@ type options struct {
 	noEdge bool
 	env    map[string]string // beside the usual
 	target string            // in the place of our own edge
-	idle   bool // no visitors
+	idle   bool              // no visitors
 }
 
 // reads is the environment of a story.

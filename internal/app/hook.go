@@ -97,7 +97,7 @@ func (a *App) drainSource(now time.Time) api.MetricSource {
 	s := api.MetricSource{
 		Name: "drain-" + a.Engine.Node, Kind: string(metric.Drain), Accepted: c.Requests, Late: c.Late,
 		Dropped: c.Unknown + c.Future + c.Broken, Trouble: now.Sub(c.Heard) > time.Minute,
-		Sentence: "Nothing has arrived yet.",
+		Sentence: "Nothing has arrived yet.", Signed: door.Signed,
 	}
 	if !c.Heard.IsZero() {
 		s.Heard, s.Complete = stamp(c.Heard), stamp(time.Unix(c.Complete, 0))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -34,7 +33,8 @@ func (a *App) openTarget(client *http.Client) (provider.Provider, provider.Platf
 		}), nil, client
 	}
 	p := onvercel.New(onvercel.Options{
-		Client: VercelClient(v, a.opts.Env, a.keptToken), Project: v.Project, Mode: v.Canary, Config: v.Config,
+		Client: VercelClient(v, a.opts.Env, a.keptToken), Project: v.Project, Mode: v.Canary, Domain: v.Domain,
+		Config: v.Config,
 		Bypass: func() string { s, _ := a.opts.Env(v.BypassEnv); return s }, Gate: true, Address: a.URL(),
 		Publish: func(ctx context.Context, app string, generation uint64, doc json.RawMessage) (json.RawMessage, error) {
 			return a.Engine.PublishRoute(ctx, app, generation, doc)
@@ -61,9 +61,9 @@ func VercelClient(v strategy.Vercel, env func(string) (string, bool),
 			"none is kept. Make one under Account Settings, Tokens, and give it with: slipway target token set.", v.TokenEnv)
 	}
 	o := vercel.Options{API: v.API, Team: v.Team, Token: token}
-	connection, _ := env(v.ConfigEnv)
-	if host, token := readsConfig(connection); token != "" {
-		o.Read, o.Reader = host, func(context.Context) (string, error) { return token, nil }
+	text, _ := env(v.ConfigEnv)
+	if c, err := vercel.ParseConnection(text); err == nil {
+		o.Read, o.Reader = c.Address, func(context.Context) (string, error) { return c.Token, nil }
 	}
 	return vercel.New(o)
 }
@@ -83,13 +83,4 @@ func (a *App) openVault() *vault.Vault {
 		o.File, o.Make = database+".key", true
 	}
 	return vault.New(o)
-}
-
-// readsConfig takes a connection string of a Global Config apart: https://HOST/ecfg_…?token=….
-func readsConfig(connection string) (host, token string) {
-	u, err := url.Parse(connection)
-	if err != nil || u.Host == "" {
-		return "", ""
-	}
-	return u.Scheme + "://" + u.Host, u.Query().Get("token")
 }

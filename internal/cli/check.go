@@ -21,19 +21,28 @@ import (
 const strategyFile = "slipway.yaml"
 
 func (c *cli) check() *cobra.Command {
-	var explain, schema bool
+	var explain, schema, target, live, sure bool
 	cmd := &cobra.Command{
 		Use: "check [FILE]", Short: "Check the strategy file; or report and read a version's checks",
 		Args: cobra.MaximumNArgs(1),
 		Long: "Check the strategy file (" + strategyFile +
 			" by default): every problem with its line, column and remedy.\n\n" +
+			"--target looks at the platform that it names, such as Vercel: whether the token, the project, the rights,\n" +
+			"the way to a canary, drains and webhook are there, what each is for, and what to do about what is missing.\n" +
+			"It only reads. --live verifies there what Slipway takes for granted of Vercel and could never try; it asks\n" +
+			"before what is more than reading.\n\n" +
 			"`check report` and `check list` are about the checks of a version, such as its tests.",
-		RunE: func(_ *cobra.Command, args []string) error {
+		Example: "  slipway check\n  slipway check --target\n" +
+			"  slipway check --target --live --url https://slipway.example.com",
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if schema {
 				_, err := c.Out.Write(strategy.Schema())
 				return err
 			}
 			name := cmp.Or(append(args, strategyFile)[0], strategyFile)
+			if target || live {
+				return c.checkTarget(cmd, name, live, sure)
+			}
 			s, err := strategy.Load(name)
 			if err != nil {
 				return err
@@ -58,6 +67,9 @@ func (c *cli) check() *cobra.Command {
 	cmd.Flags().BoolVar(&explain, "explain", false,
 		"print the whole strategy with every default and where each value comes from")
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the file, for editors")
+	cmd.Flags().BoolVar(&target, "target", false, "look at the platform that the application runs on; it only reads")
+	cmd.Flags().BoolVar(&live, "live", false, "with --target: verify what is taken for granted of the platform")
+	cmd.Flags().BoolVar(&sure, "yes", false, "with --live: also what is more than reading, without asking")
 	cmd.AddCommand(c.checkReport(), c.checkList())
 	return cmd
 }

@@ -2,7 +2,8 @@
 // for each noun.
 //
 // Commands speak to a running Slipway through the public client and to nothing
-// else; only `check FILE` and `init` work on files. People get tables and sentences,
+// else; only `check FILE` and `init` work on files, and `check --target` and `target`
+// speak to the platform as well. People get tables and sentences,
 // programs get the API's own types with --json. An error says what to do next, and
 // its exit code comes from the one error table. Secrets are read from standard
 // input or asked for, never taken from arguments. There is no state: every command

@@ -9,11 +9,7 @@ import (
 	"github.com/slipwayhq/slipway/client"
 )
 
-func (c *cli) target() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "target", Short: "Manage what Slipway needs of the platform that the application runs on",
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+func (c *cli) targetToken() *cobra.Command {
 	token := &cobra.Command{
 		Use: "token", Short: "Keep the token of the platform's API, sealed",
 		Long: "Keep the token of the platform's API, sealed.\n\n" +
@@ -42,8 +38,7 @@ func (c *cli) target() *cobra.Command {
 			return c.printSecret(to.ForgetTargetToken(cmd.Context()))
 		}),
 	})
-	cmd.AddCommand(token)
-	return cmd
+	return token
 }
 
 func (c *cli) printSecret(s api.Secret, err error) error {

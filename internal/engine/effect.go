@@ -122,7 +122,8 @@ func (e *Engine) carryOut(ctx context.Context, key string) (time.Time, error) {
 	case fault.ReasonOf(err) == "stale_generation":
 		x.State, x.Ended = effect.Superseded, now
 		x.Result = effect.Result{Sentence: "a newer routing is in force"}
-	case x.Tries > 0 && x.Attempts >= x.Tries || fault.KindOf(err) == fault.Invalid:
+	case x.Tries > 0 && (x.Attempts >= x.Tries || fault.ReasonOf(err) == target.Elsewhere) ||
+		fault.KindOf(err) == fault.Invalid:
 		x.State, x.Ended = effect.Failed, now
 		x.Result = effect.Result{Sentence: fault.MessageOf(err)}
 	default:
@@ -169,6 +170,11 @@ func (e *Engine) recordTry(ctx context.Context, x effect.Effect, told bool, now 
 		}
 		if x.Kind == effect.Notify {
 			return nil
+		}
+		if x.Kind == effect.Route && e.Platform != nil { // from here on somebody else may change it
+			if err := tx.Schedule(ctx, target.Work, target.Work, now); err != nil {
+				return err
+			}
 		}
 		return wakeSubject(ctx, tx, x.Subject, now)
 	})

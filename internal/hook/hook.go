@@ -66,6 +66,8 @@ type Status struct {
 	Refused    uint64    `json:"refused"`    // for their signature
 	Failed     uint64    `json:"failed"`     // to be delivered again
 	Heard      time.Time `json:"heard"`
+	// Signed says which body the last signature of a packed one was right for: packed or unpacked.
+	Signed string `json:"signed,omitempty"`
 }
 
 // Door takes deliveries. It is safe for concurrent use.
@@ -170,6 +172,13 @@ func (d *Door) signed(r *http.Request, k Kind, raw []byte, limit int,
 	err = work(r.Context(), r, body)
 	d.note(k, func(s *Status) {
 		s.Heard = time.Now()
+		switch {
+		case bytes.Equal(raw, body): // either way is the same
+		case right:
+			s.Signed = "packed"
+		default:
+			s.Signed = "unpacked"
+		}
 		if err != nil {
 			s.Failed++
 		} else {

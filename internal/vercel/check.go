@@ -46,6 +46,23 @@ func (c *Client) CreateCheck(ctx context.Context, project string, k Check) (Chec
 	return out, err
 }
 
+// EditCheck changes a check: what fields do not say stays.
+func (c *Client) EditCheck(ctx context.Context, project, id string, fields map[string]any) error {
+	_, err := c.do(ctx, call{do: "change a check", right: "Project: checks", method: http.MethodPatch,
+		path: "/v2/projects/" + seg(project) + "/checks/" + seg(id), body: fields, safe: true}, nil)
+	return err
+}
+
+// DropCheck deletes a check; one that is not there is no fault.
+func (c *Client) DropCheck(ctx context.Context, project, id string) error {
+	_, err := c.do(ctx, call{do: "delete a check", right: "Project: checks", method: http.MethodDelete,
+		path: "/v2/projects/" + seg(project) + "/checks/" + seg(id), safe: true}, nil)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
 // The conclusions of a run that Slipway gives.
 const (
 	Succeeded = "succeeded"
@@ -105,6 +122,7 @@ type Hook struct {
 	Events   []string `json:"events"`
 	Projects []string `json:"projectIds,omitempty"`
 	Secret   string   `json:"secret,omitempty"`
+	Created  float64  `json:"createdAt,omitempty"`
 }
 
 // Hooks returns the webhooks that there are.
@@ -138,16 +156,36 @@ func (c *Client) DropHook(ctx context.Context, id string) error {
 
 // Drain has Vercel deliver what it logs.
 type Drain struct {
-	ID       string                       `json:"id,omitempty"`
-	Name     string                       `json:"name"`
-	Projects string                       `json:"projects,omitempty"` // all or some
-	IDs      []string                     `json:"projectIds,omitempty"`
-	Schemas  map[string]map[string]string `json:"schemas"`
-	Delivery Delivery                     `json:"delivery"`
-	Sampling []Sampling                   `json:"sampling,omitempty"`
-	Source   map[string]string            `json:"source,omitempty"`
-	Status   string                       `json:"status,omitempty"`
-	Disabled string                       `json:"disabledReason,omitempty"`
+	ID       string            `json:"id,omitempty"`
+	Name     string            `json:"name"`
+	Projects string            `json:"projects,omitempty"` // all or some
+	IDs      []string          `json:"projectIds,omitempty"`
+	Schemas  map[string]Schema `json:"schemas"`
+	Delivery Delivery          `json:"delivery"`
+	Filter   any               `json:"filter,omitempty"`
+	Sampling []Sampling        `json:"sampling,omitempty"`
+	Source   any               `json:"source,omitempty"`
+	Status   string            `json:"status,omitempty"` // enabled, disabled or errored
+	Disabled string            `json:"disabledReason,omitempty"`
+}
+
+// Schema is how the records of a drain are written.
+type Schema struct {
+	Version string `json:"version,omitempty"`
+}
+
+// Address returns where a drain delivers to; empty where that is no address.
+func (d Drain) Address() string {
+	switch e := d.Delivery.Endpoint.(type) {
+	case string:
+		return e
+	case map[string]any:
+		s, _ := e["traces"].(string)
+		return s
+	case map[string]string:
+		return e["traces"]
+	}
+	return ""
 }
 
 // Delivery is where a drain delivers to.
@@ -156,9 +194,15 @@ type Delivery struct {
 	Endpoint    any               `json:"endpoint"`
 	Encoding    string            `json:"encoding,omitempty"`
 	Compression string            `json:"compression,omitempty"`
-	Headers     map[string]string `json:"headers,omitempty"`
-	Secret      string            `json:"secret,omitempty"`
+	Headers     map[string]string `json:"headers"` // Vercel wants it, if empty
+	Secret      Secret            `json:"secret,omitempty"`
 }
+
+// Secret signs. What Vercel says of one is never kept: it may be none at all.
+type Secret string
+
+// UnmarshalJSON lets it be.
+func (*Secret) UnmarshalJSON([]byte) error { return nil }
 
 // Sampling says which part of the records a drain delivers.
 type Sampling struct {
@@ -186,6 +230,27 @@ func (c *Client) CreateDrain(ctx context.Context, d Drain) (Drain, error) {
 		err = lacks("the drain", "its id")
 	}
 	return out, err
+}
+
+// EditDrain changes a drain: what d does not say stays.
+func (c *Client) EditDrain(ctx context.Context, id string, d map[string]any) error {
+	_, err := c.do(ctx, call{do: "change a drain", right: "Drain: update", method: http.MethodPatch,
+		path: "/v1/drains/" + seg(id), body: d, safe: true}, nil)
+	return err
+}
+
+// TestDrain has Vercel deliver something made up to where a drain is to deliver to.
+func (c *Client) TestDrain(ctx context.Context, d Drain) error {
+	var out struct {
+		Error string `json:"error"`
+	}
+	_, err := c.do(ctx, call{do: "try a drain", right: "Drain: create", method: http.MethodPost, path: "/v1/drains/test",
+		body: map[string]any{"schemas": d.Schemas, "delivery": d.Delivery}}, &out)
+	if err == nil && out.Error != "" {
+		err = fault.New(fault.Unavailable, "vercel_drain", "Vercel could not deliver to %s: %s.", d.Address(),
+			clean(out.Error, string(d.Delivery.Secret)))
+	}
+	return err
 }
 
 // DropDrain deletes a drain; one that is not there is no fault.

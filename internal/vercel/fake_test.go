@@ -139,7 +139,7 @@ func TestWhatElseSlipwayAsksFor(t *testing.T) {
 		t.Error(err)
 	}
 	d, err := c.CreateDrain(ctx, vercel.Drain{Name: "slipway", Projects: "some", IDs: []string{"prj_P1"},
-		Schemas: map[string]map[string]string{"log": {"version": "v1"}}, Source: map[string]string{"kind": "self-served"},
+		Schemas: map[string]vercel.Schema{"log": {Version: "v1"}}, Source: map[string]string{"kind": "self-served"},
 		Delivery: vercel.Delivery{Type: "http", Endpoint: "http://127.0.0.1:1/ingest", Encoding: "ndjson", Secret: "s"}})
 	if err != nil {
 		t.Fatal(err)

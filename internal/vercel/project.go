@@ -21,6 +21,12 @@ type Project struct {
 	Boundary   time.Time
 	Domains    []string // aliases of what production serves
 	Bypass     []string // secrets that open protected deployments
+	// MaxAge is how long skew protection keeps a page that is open with its build; 0: it is off.
+	MaxAge time.Duration
+	// Protected is which deployments only people of the team may open, in Vercel's words; empty: none.
+	Protected string
+	// Permissions are what the token may do here; nil: Vercel did not say.
+	Permissions Permissions
 }
 
 // AliasRequest is the last promotion or rollback, by whoever made it.
@@ -63,12 +69,21 @@ type wireProject struct {
 	Last       *AliasRequest `json:"lastAliasRequest"`
 	Link       *Link         `json:"link"`
 	Boundary   float64       `json:"skewProtectionBoundaryAt"`
+	MaxAge     float64       `json:"skewProtectionMaxAge"` // seconds
+	SSO        *guarded      `json:"ssoProtection"`
+	Password   *guarded      `json:"passwordProtection"`
+	Rights     Permissions   `json:"permissions"`
 	Targets    map[string]*struct {
 		ID    string   `json:"id"`
 		URL   string   `json:"url"`
 		Alias []string `json:"alias"`
 	} `json:"targets"`
 	Bypass map[string]json.RawMessage `json:"protectionBypass"`
+}
+
+// guarded says which deployments are protected.
+type guarded struct {
+	Type string `json:"deploymentType"`
 }
 
 // Project returns a project with its last promotion or rollback.
@@ -84,7 +99,12 @@ func (c *Client) project(ctx context.Context, idOrName string, query url.Values)
 		return Project{}, err
 	}
 	p := Project{ID: w.ID, Name: w.Name, Account: w.AccountID, AutoAssign: w.AutoAssign, Last: w.Last, Link: w.Link,
-		Boundary: millis(w.Boundary)}
+		Boundary: millis(w.Boundary), MaxAge: time.Duration(w.MaxAge) * time.Second, Permissions: w.Rights}
+	for _, g := range []*guarded{w.SSO, w.Password} {
+		if g != nil {
+			p.Protected = or(g.Type, "all")
+		}
+	}
 	if w.ID == "" {
 		return p, lacks("a project", "its id")
 	}
@@ -93,6 +113,9 @@ func (c *Client) project(ctx context.Context, idOrName string, query url.Values)
 	}
 	if t := w.Targets["production"]; t != nil {
 		p.Production, p.Address, p.Domains = t.ID, t.URL, t.Alias
+	}
+	if w.Bypass != nil {
+		p.Bypass = []string{} // there is none, which is not: Vercel did not say
 	}
 	for secret := range w.Bypass {
 		p.Bypass = append(p.Bypass, secret)

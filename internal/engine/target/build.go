@@ -144,6 +144,10 @@ func (w *Watcher) configOf(ctx context.Context, b provider.Build) (string, error
 // UnderWay is the reason of a fault that says: it was asked for, and the platform is still at it.
 const UnderWay = "under_way"
 
+// Elsewhere is the reason of a fault that says: somebody changed production by the platform's own means, and nothing
+// was done. Trying again changes nothing: a person decides.
+const Elsewhere = "changed_elsewhere"
+
 // BuildPrefix begins the id of work at a build; the platform's id of it follows.
 const BuildPrefix = "build/"
 

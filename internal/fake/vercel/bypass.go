@@ -20,7 +20,7 @@ func (c *call) listBypasses() reply {
 	for _, b := range c.w.bypasses {
 		list = append(list, b)
 	}
-	return ok(object{"result": list, "pagination": nil})
+	return ok(object{"result": list, "pagination": object{"Id": "", "OwnerId": TeamID}})
 }
 
 func (c *call) createBypass() reply {

@@ -3,6 +3,7 @@ package vercel
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -242,8 +243,9 @@ func (w *World) newest(p *project) *deployment {
 
 func (d *deployment) log(text string) {
 	at := d.created + int64(len(d.logs))
-	d.logs = append(d.logs, object{"type": "stdout", "created": at, "date": at, "serial": at, "id": d.id,
-		"deploymentId": d.id, "text": text, "level": "info"})
+	d.logs = append(d.logs, object{"type": "stdout", "created": at, "date": at, "serial": fmt.Sprint(at), "id": d.id,
+		"deploymentId": d.id, "text": text,
+		"info": object{"type": "build", "name": "build", "entrypoint": "."}})
 }
 
 // deploymentBody is a deployment as the single call gives it.

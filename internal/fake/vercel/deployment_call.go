@@ -231,9 +231,7 @@ func (c *call) events(d *deployment) reply {
 		logs = logs[:n]
 	}
 	if c.query.Get("follow") == "1" {
-		out := lines(logs)
-		out.kind = "application/stream+json"
-		return out
+		return lines(logs)
 	}
 	if logs == nil {
 		logs = []object{}
@@ -250,7 +248,7 @@ func lines(rows []object) reply {
 			return refuse(http.StatusInternalServerError, "internal_server_error", "%v", err)
 		}
 	}
-	return reply{status: http.StatusOK, raw: b.Bytes(), kind: "application/json"}
+	return reply{status: http.StatusOK, raw: b.Bytes(), kind: "application/stream+json"}
 }
 
 func (c *call) cancel(d *deployment) reply {

@@ -76,7 +76,7 @@ func onVariable(do func(*call, *project, *variable) reply) func(*call) reply {
 // body is a variable as the API gives it. A sensitive one's value is never given again.
 func (v *variable) body(decrypt bool) object {
 	b := object{"id": v.ID, "key": v.Key, "type": v.Type, "target": v.Target, "customEnvironmentIds": v.Customs,
-		"createdAt": v.created, "updatedAt": v.updated, "createdBy": UserID, "updatedBy": UserID, "gitBranch": nil,
+		"createdAt": v.created, "updatedAt": v.updated, "createdBy": UserID, "updatedBy": UserID, "securityIssues": []any{},
 		"configurationId": nil, "comment": v.Comment, "decrypted": decrypt && v.Type != "sensitive", "value": "",
 		"system": false, "lastEditedByDisplayName": v.by}
 	if v.Target == nil {

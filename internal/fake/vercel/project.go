@@ -169,7 +169,9 @@ func (c *call) createProject() reply {
 }
 
 func (c *call) getProject(p *project) reply {
-	return ok(c.w.projectBody(p, c.query.Get("rollbackInfo") == "true"))
+	b := c.w.projectBody(p, c.query.Get("rollbackInfo") == "true")
+	b["permissions"] = c.token.permissions()
+	return ok(b)
 }
 
 func (c *call) patchProject(p *project) reply {
@@ -272,6 +274,9 @@ func (w *World) projectBody(p *project, rollback bool) object {
 	if p.boundary != 0 {
 		b["skewProtectionBoundaryAt"] = p.boundary
 	}
+	if p.protected && b["ssoProtection"] == nil && b["passwordProtection"] == nil {
+		b["ssoProtection"] = object{"deploymentType": "all"}
+	}
 	if p.maxAge != 0 {
 		b["skewProtectionMaxAge"] = p.maxAge
 	}
@@ -279,12 +284,12 @@ func (w *World) projectBody(p *project, rollback bool) object {
 		b["rollingRelease"] = p.config.body()
 	}
 	if d := p.production; d != nil {
-		t := w.deploymentBody(d)
+		t := w.targetBody(d)
 		t["alias"], t["type"] = p.view().Domains, "LAMBDAS"
 		b["targets"] = object{"production": t}
 	}
 	if latest := w.latest(p); latest != nil {
-		b["latestDeployments"] = []any{w.deploymentBody(latest)}
+		b["latestDeployments"] = []any{w.targetBody(latest)}
 	}
 	if rollback {
 		b["lastAliasRequest"], b["lastRollbackTarget"] = p.last.body(), p.target.body()
@@ -304,13 +309,18 @@ func (w *World) productionAliases(p *project) []any {
 		e := object{"domain": d.name, "environment": "production", "target": "PRODUCTION", "deployment": nil,
 			"configuredBy": "A", "configuredChangedAt": p.created, "createdAt": p.created}
 		if p.production != nil {
-			full := w.deploymentBody(p.production)
-			full["deploymentHostname"], full["private"] = p.production.url, false
-			e["deployment"] = full
+			e["deployment"] = w.targetBody(p.production)
 		}
 		list = append(list, e)
 	}
 	return list
+}
+
+// targetBody is a deployment as a project tells of it.
+func (w *World) targetBody(d *deployment) object {
+	b := w.deploymentBody(d)
+	b["deploymentHostname"], b["private"] = d.url, false
+	return b
 }
 
 func (w *World) latest(p *project) *deployment {

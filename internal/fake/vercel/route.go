@@ -79,7 +79,8 @@ func (c *call) decode(into any) *reply {
 func (w *World) routes() http.Handler {
 	mux := http.NewServeMux()
 	for _, group := range [][]route{
-		accountRoutes(), projectRoutes(), deploymentRoutes(), promoteRoutes(), rollingRoutes(), aliasRoutes(),
+		accountRoutes(), tokenRoutes(), projectRoutes(), deploymentRoutes(), promoteRoutes(), rollingRoutes(),
+		aliasRoutes(),
 		metricRoutes(), flagRoutes(), webhookRoutes(), envRoutes(), customRoutes(), configRoutes(), checkRoutes(),
 		oldCheckRoutes(), drainRoutes(), bypassRoutes(),
 	} {

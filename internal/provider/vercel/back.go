@@ -215,6 +215,12 @@ func (p *Provider) ownHook(ctx context.Context) *api.CheckSource {
 	return nil
 }
 
+// OwnCheck is Slipway's check as it is made on Vercel. A release may take a day.
+func OwnCheck() api.Check {
+	return api.Check{Name: CheckName, Requires: "deployment-url", Blocks: "deployment-promotion",
+		Targets: []string{"production"}, Timeout: 86400}
+}
+
 // ownCheck returns the id of Slipway's check, which is made when it is missing.
 func (p *Provider) ownCheck(ctx context.Context, project string) (string, error) {
 	p.mu.Lock()
@@ -234,8 +240,9 @@ func (p *Provider) ownCheck(ctx context.Context, project string) (string, error)
 		}
 	}
 	if id == "" {
-		c, err := p.o.Client.CreateCheck(ctx, project, api.Check{Name: CheckName, Requires: "deployment-url",
-			Blocks: "deployment-promotion", Targets: []string{"production"}, Timeout: 86400, Source: p.ownHook(ctx)})
+		own := OwnCheck()
+		own.Source = p.ownHook(ctx)
+		c, err := p.o.Client.CreateCheck(ctx, project, own)
 		if err != nil {
 			return "", err
 		}

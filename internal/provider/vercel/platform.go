@@ -2,8 +2,6 @@ package vercel
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -332,53 +330,4 @@ func (p *Provider) Host(ctx context.Context) (string, error) {
 		return project.Domains[0], nil
 	}
 	return project.Address, nil
-}
-
-// Missing is something that a token may not do, or that is not there, with what it is needed for.
-type Missing struct {
-	What string
-	For  string
-}
-
-// Rights tries everything that can be tried without changing anything, and returns what is missing.
-func (p *Provider) Rights(ctx context.Context) ([]Missing, error) {
-	c := p.o.Client
-	if _, err := c.User(ctx); err != nil {
-		return nil, err
-	}
-	project, err := c.Project(ctx, p.o.Project)
-	if err != nil {
-		return nil, err
-	}
-	var out []Missing
-	try := func(purpose string, err error) {
-		switch {
-		case err == nil, api.StatusOf(err) == http.StatusNotFound:
-		default:
-			out = append(out, Missing{What: fault.MessageOf(err), For: purpose})
-		}
-	}
-	_, err = c.Deployments(ctx, api.Filter{Project: project.ID, Limit: 1})
-	try("to find builds", err)
-	if p.o.Mode != ModeProxy {
-		_, err = c.RollingConfig(ctx, project.ID)
-		try("rolling releases", err)
-	}
-	_, err = c.Env(ctx, project.ID, false)
-	try("configuration", err)
-	if p.o.Gate {
-		_, err = c.Checks(ctx, project.ID)
-		try("Slipway's check", err)
-	}
-	if p.o.Config != "" {
-		_, err = p.readTable(ctx)
-		try("canary: proxy", err)
-	}
-	_, err = c.Hooks(ctx)
-	try("to hear of changes at once", err)
-	if project.AutoAssign == nil {
-		out = append(out, Missing{What: "Vercel does not say whether new builds reach production by themselves.",
-			For: fmt.Sprintf("to know whether a rollback of %s is pinned", p.o.Project)})
-	}
-	return out, nil
 }

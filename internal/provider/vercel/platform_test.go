@@ -305,20 +305,3 @@ func TestSlipwaysCheckFollowsItsVerdict(t *testing.T) {
 		t.Errorf("taken back, it is %q", w.runs["dpl_b"])
 	}
 }
-
-func TestRightsAreTriedAndNamed(t *testing.T) {
-	t.Parallel()
-	w, s := newTown(), &shelf{}
-	w.before = func(_, path string) int {
-		if strings.HasSuffix(path, "/env") || strings.HasSuffix(path, "/webhooks") {
-			return 403
-		}
-		return 0
-	}
-	got, err := w.node(s, ModeAuto).Rights(t.Context())
-	if err != nil || len(got) != 2 || w.writes != 0 ||
-		!strings.Contains(got[0].What, `"Project: environment variables"`) ||
-		!strings.Contains(got[1].What, `"Webhook: read"`) {
-		t.Errorf("%+v, %v", got, err)
-	}
-}

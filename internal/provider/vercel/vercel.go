@@ -165,21 +165,29 @@ func (p *Provider) way(ctx context.Context, w wanted) (string, error) {
 	if err != nil && api.StatusOf(err) != http.StatusPaymentRequired {
 		return "", err
 	}
-	mode = ModeRolling
-	switch {
-	case slots == api.SlotsUnlimited || slots == api.SlotsLeft:
-	case slots == api.SlotsTaken && slices.Contains(have, id):
-	case p.o.Config != "":
-		mode = ModeProxy
-	default:
-		return "", fault.New(fault.Refused, "canary_impossible",
-			"The plan on Vercel has no rolling release for %s (%s), and no Global Config is named: add "+
-				"target.vercel.global_config with the application's proxy.ts, or change the plan.", p.o.Project, slots)
+	if mode, err = Pick(p.o.Mode, id, slots, have, p.o.Config); err != nil {
+		return "", err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mode, p.until = mode, now.Add(10*time.Minute)
 	return mode, nil
+}
+
+// Pick returns the way to a canary that the strategy names, or that a project's plan leaves. slots and have are
+// Vercel's words on rolling releases: what the plan has, and which projects use it.
+func Pick(mode, project, slots string, have []string, config string) (string, error) {
+	switch {
+	case mode == ModeRolling || mode == ModeProxy:
+		return mode, nil
+	case slots == api.SlotsUnlimited || slots == api.SlotsLeft, slots == api.SlotsTaken && slices.Contains(have, project):
+		return ModeRolling, nil
+	case config != "":
+		return ModeProxy, nil
+	}
+	return "", fault.New(fault.Refused, "canary_impossible",
+		"The plan on Vercel has no rolling release for the project (%s), and no Global Config is named: add "+
+			"target.vercel.global_config with the application's proxy.ts, or change the plan.", or(slots, "no word on it"))
 }
 
 // id is the project's id, which never changes.
