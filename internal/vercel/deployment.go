@@ -29,7 +29,7 @@ type Deployment struct {
 	Target           string // production, staging or empty for a preview
 	State            string
 	Substate         string
-	Aliased          bool // production's domains point at it
+	Aliased          bool // what it was built for points at it: production's domains, or a preview's own names
 	AliasError       string
 	Error            string
 	ChecksState      string
@@ -91,10 +91,15 @@ func (t *truth) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// aliased knows that Vercel says it of a staged build as well, once the build's own names point at it.
+func (w wireDeployment) aliased() bool {
+	return bool(w.Aliased) && w.Substate != Staged && w.Substate != Rolling
+}
+
 func (w wireDeployment) deployment() (Deployment, error) {
 	d := Deployment{
 		ID: or(w.ID, w.UID), Name: w.Name, URL: w.URL, Project: w.ProjectID, State: or(w.ReadyState, w.State),
-		Substate: w.Substate, Aliased: bool(w.Aliased), Error: strings.Trim(w.Code+": "+w.Message, ": "),
+		Substate: w.Substate, Aliased: w.aliased(), Error: strings.Trim(w.Code+": "+w.Message, ": "),
 		ChecksState: w.Checks, ChecksConclusion: w.Conclusion, Source: w.Source, Candidate: w.Candidate,
 		Creator: or(or(w.Creator.Username, w.Creator.Email), w.Creator.UID),
 		Commit:  w.Git.SHA, Branch: w.Git.Ref, Meta: map[string]string{}, Created: millis(or(w.CreatedAt, w.Created)),

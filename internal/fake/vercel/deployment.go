@@ -208,6 +208,9 @@ func (w *World) built(d *deployment, upstream string, err error) {
 }
 
 // assign points at a ready deployment what points at it by itself. It is asked again while the deployment is pending.
+// Then its aliasAssigned is true, also of a build that stays staged: the command line waits for it, after --skip-domain
+// as well, and has no other good end. Whether production's domains point at a build is told by its substate and the
+// project's targets.
 func (w *World) assign(d *deployment) {
 	p := d.project
 	switch {
@@ -218,13 +221,14 @@ func (w *World) assign(d *deployment) {
 		w.pointBranch(d)
 		return
 	case !d.auto || !p.autoAssign || d.state != ready:
-		d.pending = false
+		d.aliased, d.pending = d.state == ready, false // its own names are; it stays staged
 		return
 	case w.blocked(d, "deployment-promotion") || p.last.open():
 		return
 	}
 	d.pending = false
 	if newer := w.newest(p); newer != nil && newer.created > d.created {
+		d.aliased = true
 		return // it was overtaken
 	}
 	w.serveProduction(p, d, d.by, false)

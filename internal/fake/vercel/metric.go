@@ -1,6 +1,7 @@
 package vercel
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -68,7 +69,7 @@ func (c *call) findMetrics() reply {
 			list = append(list, b)
 		}
 	}
-	return ok(object{"metrics": list, "data": list, "pagination": object{"next": nil}})
+	return ok(object{"metrics": list, "pagination": object{"hasMore": false, "nextCursor": nil}})
 }
 
 // question is a query in either form.
@@ -77,6 +78,7 @@ type question struct {
 	metric      string
 	aggregation string
 	groupBy     []string
+	filters     []string // each name:value; empty: nothing is filtered
 	from, to    time.Time
 	step        time.Duration
 }
@@ -116,6 +118,7 @@ func (c *call) observe() reply {
 	return ok(object{"data": rows, "summary": rows, "statistics": object{"rowsRead": len(c.w.served)}})
 }
 
+// newQuery is the form that the command line asks in and reads.
 func (c *call) newQuery() reply {
 	var in struct {
 		Scope struct {
@@ -127,24 +130,75 @@ func (c *call) newQuery() reply {
 		} `json:"timeRange"`
 		Seconds int      `json:"bucketSeconds"`
 		GroupBy []string `json:"groupBy"`
+		Filter  string   `json:"filter"`
 		Metrics map[string]struct {
 			Metric      string `json:"metric"`
 			Aggregation string `json:"aggregation"`
 		} `json:"metrics"`
+		Outputs []string `json:"outputs"`
 	}
 	if bad := c.decode(&in); bad != nil {
 		return *bad
 	}
-	out := object{}
-	for name, m := range in.Metrics {
-		rows, bad := c.w.measure(question{projects: in.Scope.Projects, metric: m.Metric, aggregation: m.Aggregation,
-			groupBy: in.GroupBy, from: in.Range.Start, to: in.Range.End, step: time.Second * time.Duration(in.Seconds)})
-		if bad != nil {
-			return *bad
+	series, summary := points{}, points{}
+	for _, name := range in.Outputs {
+		q := question{projects: in.Scope.Projects, metric: in.Metrics[name].Metric, groupBy: in.GroupBy,
+			aggregation: in.Metrics[name].Aggregation, from: in.Range.Start, to: in.Range.End}
+		for f := range strings.SplitSeq(in.Filter, " AND ") {
+			q.filters = append(q.filters, strings.Trim(f, "()"))
 		}
-		out[name] = rows
+		for into, step := range map[*points]time.Duration{&series: time.Second * time.Duration(in.Seconds),
+			&summary: in.Range.End.Sub(in.Range.Start)} {
+			q.step = step
+			rows, bad := c.w.measure(q)
+			if bad != nil {
+				return *bad
+			}
+			into.add(name, in.GroupBy, rows, into == &series)
+		}
 	}
-	return ok(object{"outputs": out, "data": out["value"], "summary": []any{}, "series": []any{}})
+	// (unverified) What else it says is read from what the command line reads.
+	b := object{"summary": summary.list(), "meta": object{"sources": []any{object{"id": "fake"}}, "statistics": object{
+		"rowsRead": len(c.w.served), "bytesRead": 0, "databaseElapsedMs": 0, "elapsedMs": 0}}}
+	if in.Seconds > 0 {
+		b["series"] = series.list()
+	}
+	return ok(b)
+}
+
+// points gathers the values of several outputs by time and dimensions.
+type points struct {
+	keys []string
+	by   map[string]object
+}
+
+func (p *points) list() []any {
+	list := []any{}
+	for _, k := range p.keys {
+		list = append(list, p.by[k])
+	}
+	return list
+}
+
+func (p *points) add(name string, dimensions []string, rows []any, timed bool) {
+	for _, r := range rows {
+		row, _ := r.(object)
+		words, point := object{}, object{"values": object{}}
+		for _, d := range dimensions {
+			words[d] = row[d]
+		}
+		if point["dimensions"] = words; timed {
+			point["timestamp"] = row["timestamp"]
+		}
+		key := fmt.Sprint(point["timestamp"], words)
+		if p.by == nil {
+			p.by = map[string]object{}
+		}
+		if p.by[key] == nil {
+			p.keys, p.by[key] = append(p.keys, key), point
+		}
+		p.by[key]["values"].(object)[name] = row["value"]
+	}
 }
 
 // measure sums up what was really served.
@@ -158,13 +212,22 @@ func (w *World) measure(q question) ([]any, *reply) {
 	var cells []*cell
 	for _, s := range w.served {
 		d := w.deployment(s.Deployment)
-		if s.At.Before(q.from) || !s.At.Before(q.to) || d == nil || !slices.Contains(q.projects, d.project.id) {
+		if s.At.Before(q.from) || !s.At.Before(q.to) || d == nil ||
+			len(q.projects) > 0 && !slices.Contains(q.projects, d.project.id) {
+			continue
+		}
+		words := map[string]string{"deployment_id": d.id, "http_status": strconv.Itoa(s.Status), "request_path": s.Path,
+			"environment": d.environment()}
+		fits, bad := q.fits(words)
+		if bad != nil {
+			return nil, bad
+		}
+		if !fits {
 			continue
 		}
 		var parts []string
 		for _, g := range q.groupBy {
-			parts = append(parts, map[string]string{"deployment_id": d.id, "http_status": strconv.Itoa(s.Status),
-				"request_path": s.Path, "environment": d.environment()}[g])
+			parts = append(parts, words[g])
 		}
 		at, group := s.At.Truncate(q.step), strings.Join(parts, "\x00")
 		j := slices.IndexFunc(cells, func(c *cell) bool { return c.at.Equal(at) && c.group == group })
@@ -185,6 +248,23 @@ func (w *World) measure(q question) ([]any, *reply) {
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// fits reports whether a request passes all filters; one that the fake does not know is refused, not ignored.
+func (q question) fits(words map[string]string) (bool, *reply) {
+	for _, f := range q.filters {
+		name, value, found := strings.Cut(f, ":")
+		have, known := words[name]
+		switch {
+		case f == "":
+		case !found || !known:
+			bad := refuse(http.StatusBadRequest, "bad_request", "The filter %q is not understood.", f)
+			return false, &bad
+		case have != strings.Trim(value, `"`):
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 func (c *cell) value(aggregation string) float64 {

@@ -277,7 +277,7 @@ func (w *World) startRolling(p *project, d *deployment, by string) *rolling {
 	now := w.stamp()
 	r := &rolling{project: p, state: "ACTIVE", config: *p.config, base: p.production, canary: d, started: now,
 		updated: now, entered: w.now(), salt: w.id("rr_"), by: by}
-	d.substate = "ROLLING"
+	d.substate, d.aliased = "ROLLING", true
 	p.releases = append(p.releases, r)
 	w.emitRolling("project.rolling-release.started", p, r)
 	return r
