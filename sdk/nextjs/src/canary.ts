@@ -127,9 +127,11 @@ async function sent(request: NextRequest, to: Arm, headers: Headers, bypass: str
   headers.set(hopHeader, bypass ? await sign("hop", host, bypass) : "1");
   headers.set("x-forwarded-host", host);
   if (bypass) headers.set("x-vercel-protection-bypass", bypass);
-  return NextResponse.rewrite(new URL(request.nextUrl.pathname + request.nextUrl.search, to.url), {
-    request: { headers },
-  });
+  const address = new URL(to.url); // not resolved against it: a path such as //evil.example would name another host
+  const asked = new URL(request.url);
+  address.pathname = asked.pathname;
+  address.search = asked.search;
+  return NextResponse.rewrite(address, { request: { headers } });
 }
 
 /** arrived are the headers of a request that another deployment has sent here. What stands between the two names this

@@ -124,6 +124,28 @@ test("a visitor of the canary is sent there, whole", async () => {
   store.close();
 });
 
+test("no path leads to another host, and none is cut short", async () => {
+  const store = await Store.open(table({ share: 100 }));
+  const proxy = canaryProxy(undefined, { connection: store.connection, deployment: "dpl_base", bypass: "secret" });
+  for (const path of [
+    "//evil.example/x?a=1",
+    "///evil.example/",
+    "/\\\\evil.example/",
+    "/%2f%2fevil.example/",
+    "/@evil.example",
+  ]) {
+    const where = new URL(to(await proxy(ask(path, page))) ?? "");
+    assert.equal(where.host, "can.example", path);
+    assert.equal(where.pathname + where.search, new URL(`http://shop.example${path}`).href.slice(19), path);
+  }
+  const under = new NextRequest("http://shop.example/docs/cart?a=1", {
+    headers: { host: "shop.example", ...page },
+    nextConfig: { basePath: "/docs" },
+  });
+  assert.equal(to(await proxy(under)), "https://can.example/docs/cart?a=1");
+  store.close();
+});
+
 test("a new visitor gets an id with the page and stays where it puts them", async () => {
   const store = await Store.open(table());
   const proxy = canaryProxy(undefined, { connection: store.connection, deployment: "dpl_base", bypass: "s" });
