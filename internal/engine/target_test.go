@@ -78,7 +78,7 @@ func (p *platform) Create(_ context.Context, o provider.Order) (provider.Build, 
 	return b, nil
 }
 
-func (p *platform) Access(string) http.Header { return nil }
+func (p *platform) Access(context.Context, string) http.Header { return nil }
 
 // onPlatform is a world whose v1 runs on a platform.
 func onPlatform(t *testing.T, edit ...string) (*world, *platform) {
@@ -293,7 +293,7 @@ type keyed struct {
 	address string
 }
 
-func (k keyed) Access(address string) http.Header {
+func (k keyed) Access(_ context.Context, address string) http.Header {
 	if address != k.address {
 		return nil
 	}

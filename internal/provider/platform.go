@@ -115,5 +115,5 @@ type Platform interface {
 	Serving(ctx context.Context) (Serving, error)
 	// Access returns the headers that a request to a build's address needs, such as
 	// the one that opens a protected deployment; none for other addresses.
-	Access(address string) http.Header
+	Access(ctx context.Context, address string) http.Header
 }

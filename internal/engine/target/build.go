@@ -189,7 +189,7 @@ type opened struct {
 
 // RoundTrip implements http.RoundTripper.
 func (o opened) RoundTrip(r *http.Request) (*http.Response, error) {
-	if h := o.platform.Access(r.URL.Scheme + "://" + r.URL.Host); len(h) > 0 {
+	if h := o.platform.Access(r.Context(), r.URL.Scheme+"://"+r.URL.Host); len(h) > 0 {
 		r = r.Clone(r.Context())
 		for name, values := range h {
 			r.Header[name] = values

@@ -41,7 +41,7 @@ func (p *Provider) Find(ctx context.Context, ref provider.Ref) (provider.Build, 
 	switch {
 	case err != nil:
 		return provider.Build{}, err
-	case d.Project != "" && d.Project != project:
+	case d.Project != project: // of another's deployment, Vercel may say no project
 		return provider.Build{}, fault.New(fault.NotFound, "build_unknown", "%s is a build of another project.", name)
 	}
 	b := p.build(d)

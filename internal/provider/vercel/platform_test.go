@@ -172,25 +172,36 @@ func TestAPreviewIsNeverPromoted(t *testing.T) {
 	}
 }
 
-// TestTheBypassIsForThisProjectOnly: the header that opens protected deployments goes to hosts that Vercel named.
+// TestTheBypassIsForThisProjectOnly: the header that opens protected deployments goes to hosts that Vercel names as this
+// project's, also on a node that has not met the deployment before.
 func TestTheBypassIsForThisProjectOnly(t *testing.T) {
 	t.Parallel()
 	w, s := newTown(), &shelf{}
+	w.foreign = map[string]string{"dpl_theirs": "prj_theirs", "theirs.vercel.app": "prj_theirs", "dpl_public": "",
+		"public.vercel.app": ""}
 	p := w.node(s, ModeRolling, func(o *Options) { o.Bypass = func() string { return "open-sesame" } })
-	if h := p.Access("https://b.vercel.app"); len(h) != 0 {
-		t.Errorf("before Vercel has named it: %v", h)
-	}
-	if _, err := p.Find(t.Context(), provider.Ref{External: "dpl_b"}); err != nil {
-		t.Fatal(err)
+	for _, id := range []string{"dpl_theirs", "dpl_public"} { // of another's deployment Vercel may name no project
+		if b, err := p.Find(t.Context(), provider.Ref{External: id}); fault.ReasonOf(err) != "build_unknown" {
+			t.Errorf("%s is taken for ours: %+v, %v", id, b, err)
+		}
 	}
 	for address, want := range map[string]string{
 		"https://b.vercel.app": "open-sesame", "https://b.vercel.app/health?x=1": "open-sesame",
 		"http://b.vercel.app": "", "https://evil.example": "", "https://b.vercel.app.evil.example": "",
 		"https://b.vercel.app@evil.example": "", "https://b.vercel.app:8443": "", "": "", "%": "",
+		"https://theirs.vercel.app": "", "https://public.vercel.app": "",
 	} {
-		if got := p.Access(address).Get("X-Vercel-Protection-Bypass"); got != want {
+		if got := p.Access(t.Context(), address).Get("X-Vercel-Protection-Bypass"); got != want {
 			t.Errorf("%s gets %q", address, got)
 		}
+	}
+	asked := len(w.log)
+	for range 20 {
+		p.Access(t.Context(), "https://evil.example")
+		p.Access(t.Context(), "https://b.vercel.app")
+	}
+	if len(w.log) != asked {
+		t.Errorf("Vercel was asked %d times more", len(w.log)-asked)
 	}
 }
 

@@ -42,6 +42,7 @@ type town struct {
 	rolled     int64 // when the rolling release changed
 	table      json.RawMessage
 	gone       map[string]bool
+	foreign    map[string]string // projects of deployments that are others'
 	targets    map[string]string
 	made       []object
 	runs       map[string]string
@@ -129,12 +130,18 @@ func (w *town) move(kind, to string) {
 }
 
 func (w *town) deployment(id string) object {
+	if host, ok := strings.CutSuffix(id, ".vercel.app"); ok {
+		id = "dpl_" + host
+	}
 	d := object{"id": id, "uid": id, "name": "shop", "url": id[4:] + ".vercel.app", "readyState": "READY",
 		"projectId":     "prj_P1",
 		"readySubstate": "PROMOTED", "aliasAssigned": id == w.production, "target": "production", "meta": object{},
 		"createdAt": 1795370000000 + float64(id[len(id)-1])}
 	if t := w.targets[id]; t != "" {
 		d["target"] = t
+	}
+	if project, foreign := w.foreign[id]; foreign {
+		d["projectId"] = project
 	}
 	return d
 }

@@ -69,13 +69,15 @@ type Provider struct {
 	o Options
 
 	mu    sync.Mutex
-	hosts map[string]bool   // that Vercel named as this project's
-	names map[string]string // id of a build that was made again → the one that it stands for
-	mode  string            // what ModeAuto has come to
-	until time.Time         // of mode
-	high  high
-	check string // id of Slipway's check
-	known string // id of the project
+	hosts map[string]bool // that Vercel named as this project's
+	// strange are hosts that it did not, and until when that holds.
+	strange map[string]time.Time
+	names   map[string]string // id of a build that was made again → the one that it stands for
+	mode    string            // what ModeAuto has come to
+	until   time.Time         // of mode
+	high    high
+	check   string // id of Slipway's check
+	known   string // id of the project
 }
 
 // New returns a provider.
@@ -92,7 +94,7 @@ func New(o Options) *Provider {
 	if o.Writes == 0 {
 		o.Writes = 400
 	}
-	return &Provider{o: o, hosts: map[string]bool{}, names: map[string]string{}}
+	return &Provider{o: o, hosts: map[string]bool{}, strange: map[string]time.Time{}, names: map[string]string{}}
 }
 
 // Route stores the routing and makes it true on Vercel.
@@ -211,19 +213,39 @@ func (p *Provider) keep(id string) {
 	p.known = id
 }
 
-// Access returns the header that opens a protected deployment, for hosts that Vercel itself named as this project's.
-func (p *Provider) Access(address string) http.Header {
+// Access returns the header that opens a protected deployment, for hosts that Vercel itself names as this project's.
+func (p *Provider) Access(ctx context.Context, address string) http.Header {
 	u, err := url.Parse(address)
-	if err != nil || p.o.Bypass == nil {
+	if err != nil || u.Host == "" || p.o.Bypass == nil || u.Scheme != "https" && !p.o.Client.Plain() {
 		return nil
 	}
 	secret := p.o.Bypass()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if secret == "" || !p.hosts[u.Host] || u.Scheme != "https" && !p.o.Client.Plain() {
+	if secret == "" || !p.ours(ctx, u) {
 		return nil
 	}
 	return http.Header{"X-Vercel-Protection-Bypass": {secret}}
+}
+
+// ours says whether a host is this project's. Another node may have met it, or this one before it was started again: so
+// Vercel is asked, now and then.
+func (p *Provider) ours(ctx context.Context, u *url.URL) bool {
+	now := p.o.Now()
+	p.mu.Lock()
+	known, asked := p.hosts[u.Host], now.Before(p.strange[u.Host])
+	p.mu.Unlock()
+	if known || asked {
+		return known
+	}
+	_, err := p.Find(ctx, provider.Ref{URL: "https://" + u.Host}) // which learns what Vercel calls the deployment
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known = p.hosts[u.Host]; !known && (err == nil || fault.Is(err, fault.NotFound)) {
+		if len(p.strange) > 2000 {
+			clear(p.strange)
+		}
+		p.strange[u.Host] = now.Add(time.Minute)
+	}
+	return known
 }
 
 // learn keeps hosts that Vercel named.
