@@ -173,14 +173,14 @@ func TestAPreviewIsNeverPromoted(t *testing.T) {
 }
 
 // TestTheBypassIsForThisProjectOnly: the header that opens protected deployments goes to hosts that Vercel names as this
-// project's, also on a node that has not met the deployment before.
+// project's, also on a node that has not met the deployment before. Of another's, Vercel may say no project at all.
 func TestTheBypassIsForThisProjectOnly(t *testing.T) {
 	t.Parallel()
 	w, s := newTown(), &shelf{}
 	w.foreign = map[string]string{"dpl_theirs": "prj_theirs", "theirs.vercel.app": "prj_theirs", "dpl_public": "",
 		"public.vercel.app": ""}
 	p := w.node(s, ModeRolling, func(o *Options) { o.Bypass = func() string { return "open-sesame" } })
-	for _, id := range []string{"dpl_theirs", "dpl_public"} { // of another's deployment Vercel may name no project
+	for _, id := range []string{"dpl_theirs", "dpl_public"} {
 		if b, err := p.Find(t.Context(), provider.Ref{External: id}); fault.ReasonOf(err) != "build_unknown" {
 			t.Errorf("%s is taken for ours: %+v, %v", id, b, err)
 		}
