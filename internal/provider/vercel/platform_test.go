@@ -172,8 +172,8 @@ func TestAPreviewIsNeverPromoted(t *testing.T) {
 	}
 }
 
-// TestTheBypassIsForThisProjectOnly: the header that opens protected deployments goes to hosts that Vercel names as this
-// project's, also on a node that has not met the deployment before. Of another's, Vercel may say no project at all.
+// TestTheBypassIsForThisProjectOnly: the header that opens protected deployments goes to hosts that Vercel names as of
+// this project, also on a node that has not met the deployment before. Of another's, Vercel may say no project at all.
 func TestTheBypassIsForThisProjectOnly(t *testing.T) {
 	t.Parallel()
 	w, s := newTown(), &shelf{}
