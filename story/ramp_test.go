@@ -54,7 +54,7 @@ func TestAWorseVariantIsTakenBackByItself(t *testing.T) {
 	each(t, options{}, func(t *testing.T, w *world) {
 		w.checkout(sim.Fault{Errors: 0.6})
 		r, err := w.by("pia").RampFlag(w.ctx, "checkout", "production", api.RampFlag{
-			Steps: []float64{20, 100}, BakeSeconds: 3600, Note: "One page",
+			Steps: []float64{20, 100}, BakeSeconds: 3600, Reason: "One page",
 		})
 		w.ok(err)
 		if r.Flag == nil || r.Flag.Variant != "on" || r.Flag.Against != "off" || r.Version != "checkout=on" {

@@ -95,7 +95,7 @@ func (v *town) connect(t *testing.T) {
 	t.Helper()
 	_, err := v.hand.CreateDrain(t.Context(), vercel.Drain{
 		Name: "slipway", Projects: "some", IDs: []string{v.project.ID},
-		Schemas: map[string]map[string]string{"log": {"version": "v1"}},
+		Schemas: map[string]vercel.Schema{"log": {Version: "v1"}},
 		Delivery: vercel.Delivery{Type: "http", Endpoint: v.w.url + "/hooks/vercel/drains", Encoding: "ndjson",
 			Compression: "gzip", Secret: drainSecret},
 	})
