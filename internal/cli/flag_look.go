@@ -110,7 +110,7 @@ func (c *cli) flagTry() *cobra.Command {
 	var pairs []string
 	cmd := &cobra.Command{
 		Use:   "try KEY",
-		Short: "Say what sample users get and which rule decides, before or after saving", Args: cobra.ExactArgs(1),
+		Short: "Say what sample users get and which rule decides", Args: cobra.ExactArgs(1),
 		Long: "Say what sample users get and which rule decides.\n\n" +
 			"Users are given with --context (one user), or as a JSON list of objects on standard input with --users -.",
 		Example: "  slipway flag try checkout -e staging --context targetingKey=ada --context plan=pro\n" +

@@ -20,6 +20,7 @@ import (
 type caller struct {
 	environment string
 	public      bool
+	lists       bool         // of a token: who holds it may read segments, or make a key that may
 	key         *flagset.Key // nil for an API token
 	token       string       // its hash; empty for a key
 	address     string       // that it comes from, where something is counted by address
@@ -140,6 +141,7 @@ func (d *Door) byToken(w http.ResponseWriter, r *http.Request, secret string, c 
 		return refuse(http.StatusForbidden, "The token may not see this environment.")
 	}
 	c.secret = secret
+	c.lists = who.May(access.EditFlag, c.environment) || who.May(access.ManageFlagKeys, c.environment)
 	return nil
 }
 

@@ -15,6 +15,11 @@ func (d *Door) document(w http.ResponseWriter, r *http.Request, c *caller) {
 		fail(w, http.StatusForbidden, failure{Details: "A public key sees no rules: it evaluates them."})
 		return
 	}
+	if c.key == nil && !c.lists {
+		fail(w, http.StatusForbidden, failure{Details: "The definitions name the members of segments: a token needs " +
+			"flag:edit or flag:keys there. It may evaluate them, and a server key may read them."})
+		return
+	}
 	if r.URL.RawQuery != "" {
 		d.await(r, c)
 	}

@@ -114,7 +114,12 @@ func TestDocument(t *testing.T) {
 	if err != nil || got.status != 200 || len(d.Flags) != 5 || d.Metadata["flagSetId"] != "shop/production" {
 		t.Fatalf("%d %s: %v", got.status, got.body, err)
 	}
-	packed := w.ask(http.MethodGet, "/flags/v1/document", "", "Authorization", "Bearer "+token, "Accept-Encoding", "gzip")
+	looker := w.ask(http.MethodGet, "/flags/v1/document", "", "Authorization", "Bearer "+token)
+	if looker.status != http.StatusForbidden || !strings.Contains(looker.body, "flag:edit") {
+		t.Errorf("who may not read segments got their members: %d %s", looker.status, looker.body)
+	}
+	packed := w.ask(http.MethodGet, "/flags/v1/document", "", "Authorization", "Bearer "+token+"-editor",
+		"Accept-Encoding", "gzip")
 	z, err := gzip.NewReader(strings.NewReader(packed.body))
 	if err != nil || packed.header.Get("Content-Encoding") != "gzip" {
 		t.Fatalf("%v: %v", packed.header, err)

@@ -116,14 +116,17 @@ func node(t testing.TB, path string, edit ...func(*ofrep.Options)) *world {
 	return w
 }
 
-// actor knows one API token.
+// actor knows an API token of who may look, and with "-editor" behind it one of who may edit flags too.
 func (w *world) actor(_ context.Context, secret string) (access.Actor, error) {
-	if secret != token {
+	grants := []access.Grant{{Permission: access.ViewEnvironment, Environment: "production"}}
+	switch secret {
+	case token:
+	case token + "-editor":
+		grants = append(grants, access.Grant{Permission: access.EditFlag, Environment: "production"})
+	default:
 		return access.Actor{}, fault.New(fault.Unknown, "token_invalid", "no")
 	}
-	return access.Actor{ID: "token:ada/ci", Grants: []access.Grant{
-		{Permission: access.ViewEnvironment, Environment: "production"},
-	}}, nil
+	return access.Actor{ID: "token:ada/ci", Grants: grants}, nil
 }
 
 func shape(key string, kind flag.Kind, variants ...string) flag.Flag {
