@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/slipwayhq/slipway/api"
 )
@@ -22,6 +23,22 @@ func (c *Client) SetTargetToken(ctx context.Context, secret string) (api.Secret,
 // ForgetTargetToken has the token of the target's API forgotten.
 func (c *Client) ForgetTargetToken(ctx context.Context) (api.Secret, error) {
 	return do[api.Secret](ctx, c, call{method: http.MethodDelete, path: targetToken})
+}
+
+// TargetSecret says whether a secret is kept that the target's deliveries are signed with: drain or webhook.
+func (c *Client) TargetSecret(ctx context.Context, name string) (api.Secret, error) {
+	return get[api.Secret](ctx, c, "target/secrets/"+url.PathEscape(name), nil)
+}
+
+// SetTargetSecret has it kept, sealed. The one before stays valid for a day.
+func (c *Client) SetTargetSecret(ctx context.Context, name, secret string) (api.Secret, error) {
+	return do[api.Secret](ctx, c, call{method: http.MethodPut, path: "target/secrets/" + url.PathEscape(name),
+		body: api.SetSecret{Secret: secret}})
+}
+
+// ForgetTargetSecret has it forgotten.
+func (c *Client) ForgetTargetSecret(ctx context.Context, name string) (api.Secret, error) {
+	return do[api.Secret](ctx, c, call{method: http.MethodDelete, path: "target/secrets/" + url.PathEscape(name)})
 }
 
 // Vault says which keys the sealed secrets stand on.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/engine/secrets"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/hook"
 	"github.com/slipwayhq/slipway/internal/metric"
@@ -61,15 +62,23 @@ func (a *App) secretNames() map[hook.Kind]string {
 }
 
 // secrets are those that are valid now: several, parted by commas, while one is being changed.
-func (a *App) secrets(k hook.Kind) []string {
-	var out []string
+// Those that Slipway keeps sealed come first.
+func (a *App) secrets(ctx context.Context, k hook.Kind) ([]string, error) {
+	name := secrets.TargetDrain
+	if k == hook.Webhooks {
+		name = secrets.TargetWebhook
+	}
+	out, err := a.Engine.Secrets.Valid(ctx, name, time.Now())
+	if err != nil {
+		return nil, err
+	}
 	all, _ := a.opts.Env(a.secretNames()[k])
 	for s := range strings.SplitSeq(all, ",") {
 		if s = strings.TrimSpace(s); s != "" {
 			out = append(out, s)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // heard has what a webhook tells of looked at. Only what moves visitors names somebody who did.
@@ -108,10 +117,17 @@ func (a *App) drainSource(now time.Time) api.MetricSource {
 		}
 	}
 	name := a.secretNames()[hook.Drains]
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	valid, err := a.secrets(ctx, hook.Drains)
 	switch {
-	case len(a.secrets(hook.Drains)) == 0:
+	case err != nil:
 		s.Trouble = true
-		s.Sentence += fmt.Sprintf(" The environment variable %s is not set: deliveries are refused.", name)
+		s.Sentence += " What deliveries are signed with cannot be opened, so they are refused: " + fault.MessageOf(err)
+	case len(valid) == 0:
+		s.Trouble = true
+		s.Sentence += fmt.Sprintf(" No secret is kept (slipway target connect) and %s is not set: deliveries are refused.",
+			name)
 	case door.Refused > 0:
 		s.Sentence += fmt.Sprintf(" %d deliveries had no right signature: is %s the drain's secret?", door.Refused, name)
 	}

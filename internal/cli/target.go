@@ -75,6 +75,7 @@ func (c *cli) checkTarget(cmd *cobra.Command, file string, live, sure bool) erro
 	if live {
 		return c.checkLive(cmd.Context(), o, sure)
 	}
+	c.keeps(cmd.Context(), &o)
 	r := setup.Look(cmd.Context(), o)
 	if err := c.print(r, func() { c.showTarget(r) }); err != nil {
 		return err
@@ -102,6 +103,27 @@ func (c *cli) showTarget(r setup.Report) {
 	}
 }
 
+// keeps lets the running Slipway keep what deliveries are signed with, where the person is logged in and may that.
+func (c *cli) keeps(ctx context.Context, o *setup.Options) {
+	to, err := c.connect()
+	if err != nil {
+		return
+	}
+	kept := map[string]bool{}
+	for _, which := range []string{"drain", "webhook"} {
+		s, err := to.TargetSecret(ctx, which)
+		if err != nil {
+			return
+		}
+		kept[which] = s.Set
+	}
+	o.Kept = func(which string) bool { return kept[which] }
+	o.Keep = func(ctx context.Context, which, secret string) error {
+		_, err := to.SetTargetSecret(ctx, which, secret)
+		return err
+	}
+}
+
 // targetFlags are what all commands that speak with Vercel know.
 type targetFlags struct {
 	file, envFile string
@@ -123,14 +145,20 @@ func (c *cli) targetConnect() *cobra.Command {
 			"traces and Speed Insights where the strategy goes by them), and a check that blocks promotion. What\n" +
 			"there is stays. It shows what it will do, and asks.\n\n" +
 			"Vercel must reach --url from the internet. The token is read from the variable that the strategy names\n" +
-			"(VERCEL_TOKEN). Secrets that deliveries are signed with are printed at the end: Slipway must be started\n" +
-			"with them. Some are told only once; --env-file keeps them off the screen.\n\n" +
-			"--rotate changes the secrets, in two runs: after the first, start Slipway with both, as printed.",
-		Example: "  slipway target connect --url https://slipway.example.com --env-file slipway.env",
+			"(VERCEL_TOKEN). Where you are logged in to Slipway and may manage tokens, it keeps the secrets that\n" +
+			"deliveries are signed with, sealed, and nobody sees them. Else they are printed, or written to --env-file, and\n" +
+			"Slipway must be started with them: some are told only once.\n\n" +
+			"--rotate changes the secrets. Slipway takes the ones before for another day. Where it does not keep them,\n" +
+			"that takes two runs: after the first, start Slipway with both, as printed.",
+		Example: "  slipway target connect --url https://slipway.example.com --plan\n" +
+			"  slipway target connect --url https://slipway.example.com --env-file slipway.env",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := c.onVercel(f.file)
 			if err != nil {
 				return err
+			}
+			if f.envFile == "" {
+				c.keeps(cmd.Context(), &o)
 			}
 			p, err := setup.Connect(cmd.Context(), o, f.rotate)
 			if err != nil {

@@ -53,6 +53,42 @@ func (d *Desk) ForgetTargetToken(ctx context.Context, who access.Actor) (api.Sec
 	return api.Secret{Name: secrets.TargetToken}, d.Engine.Secrets.Forget(ctx, who, secrets.TargetToken)
 }
 
+// signing is the name under which a secret is kept that the target's deliveries are signed with.
+func signing(name string) string {
+	if name == "webhook" {
+		return secrets.TargetWebhook
+	}
+	return secrets.TargetDrain
+}
+
+// TargetSecret says whether a secret is kept that the target's deliveries are signed with, and since when.
+func (d *Desk) TargetSecret(ctx context.Context, who access.Actor, name string) (api.Secret, error) {
+	if err := d.check(ctx, who, access.ManageTokens, ""); err != nil {
+		return api.Secret{}, err
+	}
+	return d.secret(ctx, signing(name))
+}
+
+// SetTargetSecret has a secret kept that the target's deliveries are signed with. The one before stays valid for a day.
+func (d *Desk) SetTargetSecret(ctx context.Context, who access.Actor, name string, in api.SetSecret,
+) (api.Secret, error) {
+	if err := d.check(ctx, who, access.ManageTokens, ""); err != nil {
+		return api.Secret{}, err
+	}
+	if err := d.Engine.Secrets.Change(ctx, who, signing(name), in.Secret); err != nil {
+		return api.Secret{}, err
+	}
+	return d.secret(ctx, signing(name))
+}
+
+// ForgetTargetSecret has it forgotten: such deliveries are refused then.
+func (d *Desk) ForgetTargetSecret(ctx context.Context, who access.Actor, name string) (api.Secret, error) {
+	if err := d.check(ctx, who, access.ManageTokens, ""); err != nil {
+		return api.Secret{}, err
+	}
+	return api.Secret{Name: signing(name)}, d.Engine.Secrets.Forget(ctx, who, signing(name))
+}
+
 // Vault says which keys the sealed secrets stand on.
 func (d *Desk) Vault(ctx context.Context, who access.Actor) (api.Vault, error) {
 	if err := d.check(ctx, who, access.ManageTokens, ""); err != nil {

@@ -49,7 +49,7 @@ const (
 // Options say who may deliver, and to whom.
 type Options struct {
 	// Secrets returns the secrets that are valid now; several while one is being changed, none: the door is shut.
-	Secrets func(Kind) []string
+	Secrets func(context.Context, Kind) ([]string, error)
 	// Verify is answered where Vercel asks whether an address is ours, before it sends to it; empty: it is not.
 	Verify string
 	DB     *store.DB      // remembers deliveries, for all nodes
@@ -158,7 +158,11 @@ func (d *Door) signed(r *http.Request, k Kind, raw []byte, limit int,
 	case <-ctx.Done():
 		return fault.New(fault.Limited, "too_many_requests", "Too much is delivered at once. Send it again.")
 	}
-	secrets, signature := d.o.Secrets(k), r.Header.Get(vercel.SignatureHeader)
+	secrets, err := d.o.Secrets(ctx, k)
+	if err != nil {
+		return err
+	}
+	signature := r.Header.Get(vercel.SignatureHeader)
 	right := vercel.Signed(raw, signature, secrets...)
 	// Whether Vercel signs what it sends or what it packed is not written anywhere: either is proof of the secret.
 	body, err := intake.Unpack(r.Header.Get("Content-Encoding"), bytes.NewReader(raw), int64(limit))

@@ -17,6 +17,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/metric/drain"
 	"github.com/slipwayhq/slipway/internal/metric/otlp"
 	"github.com/slipwayhq/slipway/internal/store"
@@ -49,7 +50,9 @@ func node(db *store.DB, o Options) *Door {
 	o.Drain = drain.New(drain.Options{Source: "drain-1", Late: 30 * time.Second,
 		Find: func(_ context.Context, e string) (string, error) { return strings.TrimPrefix(e, "dpl_"), nil }})
 	if o.Secrets == nil {
-		o.Secrets = func(k Kind) []string { return []string{"new-" + string(k), "old-" + string(k)} }
+		o.Secrets = func(_ context.Context, k Kind) ([]string, error) {
+			return []string{"new-" + string(k), "old-" + string(k)}, nil
+		}
 	}
 	o.Spans = otlp.New()
 	return New(o)
@@ -86,11 +89,14 @@ func TestOnlyWhoKnowsASecretDelivers(t *testing.T) {
 	db := database(t)
 	body, packed := record("a"), zipped(record("a"))
 	bomb := zipped(make([]byte, maxDrain+1))
-	none := func(Kind) []string { return nil }
-	empty := func(Kind) []string { return []string{""} }
+	none := func(context.Context, Kind) ([]string, error) { return nil, nil }
+	empty := func(context.Context, Kind) ([]string, error) { return []string{""}, nil }
+	away := func(context.Context, Kind) ([]string, error) {
+		return nil, fault.New(fault.Unavailable, "vault_key_missing", "The vault has no key.")
+	}
 	for name, tt := range map[string]struct {
 		x       delivery
-		secrets func(Kind) []string
+		secrets func(context.Context, Kind) ([]string, error)
 		status  int
 	}{
 		"as it is":          {delivery{body: body, signature: sign("new-drains", body)}, nil, 200},
@@ -100,19 +106,20 @@ func TestOnlyWhoKnowsASecretDelivers(t *testing.T) {
 			delivery{body: packed, encoding: "gzip", signature: sign("new-drains", packed)}, nil, 200},
 		"packed, signed before": {
 			delivery{body: packed, encoding: "gzip", signature: sign("new-drains", body)}, nil, 200},
-		"another secret":    {delivery{body: body, signature: sign("other", body)}, nil, 403},
-		"of the other door": {delivery{body: body, signature: sign("new-webhooks", body)}, nil, 403},
-		"of another body":   {delivery{body: body, signature: sign("new-drains", packed)}, nil, 403},
-		"none":              {delivery{body: body}, nil, 403},
-		"no hexadecimal":    {delivery{body: body, signature: "zz"}, nil, 403},
-		"no secret is set":  {delivery{body: body, signature: sign("", body)}, none, 403},
-		"an empty one":      {delivery{body: body, signature: sign("", body)}, empty, 403},
-		"a bomb, unsigned":  {delivery{body: bomb, encoding: "gzip", signature: sign("other", bomb)}, nil, 403},
-		"a bomb":            {delivery{body: bomb, encoding: "gzip", signature: sign("new-drains", bomb)}, nil, 400},
-		"another packing":   {delivery{body: body, encoding: "br", signature: sign("new-drains", body)}, nil, 400},
-		"packed and broken": {delivery{body: body, encoding: "gzip", signature: sign("new-drains", body)}, nil, 400},
-		"no record":         {delivery{body: []byte("x"), signature: sign("new-drains", []byte("x"))}, nil, 400},
-		"nothing":           {delivery{body: nil, signature: sign("new-drains", nil)}, nil, 200},
+		"another secret":       {delivery{body: body, signature: sign("other", body)}, nil, 403},
+		"of the other door":    {delivery{body: body, signature: sign("new-webhooks", body)}, nil, 403},
+		"of another body":      {delivery{body: body, signature: sign("new-drains", packed)}, nil, 403},
+		"none":                 {delivery{body: body}, nil, 403},
+		"no hexadecimal":       {delivery{body: body, signature: "zz"}, nil, 403},
+		"no secret is set":     {delivery{body: body, signature: sign("", body)}, none, 403},
+		"they can't be opened": {delivery{body: body, signature: sign("new-drains", body)}, away, 503},
+		"an empty one":         {delivery{body: body, signature: sign("", body)}, empty, 403},
+		"a bomb, unsigned":     {delivery{body: bomb, encoding: "gzip", signature: sign("other", bomb)}, nil, 403},
+		"a bomb":               {delivery{body: bomb, encoding: "gzip", signature: sign("new-drains", bomb)}, nil, 400},
+		"another packing":      {delivery{body: body, encoding: "br", signature: sign("new-drains", body)}, nil, 400},
+		"packed and broken":    {delivery{body: body, encoding: "gzip", signature: sign("new-drains", body)}, nil, 400},
+		"no record":            {delivery{body: []byte("x"), signature: sign("new-drains", []byte("x"))}, nil, 400},
+		"nothing":              {delivery{body: nil, signature: sign("new-drains", nil)}, nil, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -61,7 +61,9 @@ func TestTheWorldsWebhooksArrive(t *testing.T) {
 	}
 	var secret string
 	got := &box{}
-	d := node(database(t), Options{Hook: got.put, Secrets: func(Kind) []string { return []string{secret} }})
+	d := node(database(t), Options{Hook: got.put, Secrets: func(context.Context, Kind) ([]string, error) {
+		return []string{secret}, nil
+	}})
 	door := httptest.NewServer(d)
 	t.Cleanup(door.Close)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL()+"/v1/webhooks",

@@ -10,8 +10,47 @@ import (
 	"github.com/slipwayhq/slipway/internal/access"
 )
 
+// ofSecret names a secret that the target's deliveries are signed with.
+type ofSecret struct {
+	Name string `path:"name" enum:"drain,webhook" doc:"What is signed with it."`
+}
+
+// setSecret gives it.
+type setSecret struct {
+	Name string `path:"name" enum:"drain,webhook" doc:"What is signed with it."`
+	Body api.SetSecret
+}
+
+// signingOperations are about the secrets that the target's deliveries are signed with.
+func (s *Server) signingOperations(h huma.API) {
+	const tag, path = "Secrets", "/target/secrets/{name}"
+	register(s, h, endpoint{
+		ID: "get-target-secret", Method: http.MethodGet, Path: path, Tag: tag,
+		Summary:    "Read whether a secret is kept that the target's deliveries are signed with",
+		Permission: access.ManageTokens,
+	}, func(ctx context.Context, who access.Actor, in *ofSecret) (api.Secret, error) {
+		return s.Desk.TargetSecret(ctx, who, in.Name)
+	})
+	register(s, h, endpoint{
+		ID: "set-target-secret", Method: http.MethodPut, Path: path, Tag: tag,
+		Summary: "Keep a secret that the target's deliveries are signed with, sealed",
+		About: "It is valid at once, beside those in the environment variables that the strategy names. The one before " +
+			"stays valid for a day: so long does a platform deliver again what was signed with it.",
+		Permission: access.ManageTokens, Secret: true,
+	}, func(ctx context.Context, who access.Actor, in *setSecret) (api.Secret, error) {
+		return s.Desk.SetTargetSecret(ctx, who, in.Name, in.Body)
+	})
+	register(s, h, endpoint{
+		ID: "forget-target-secret", Method: http.MethodDelete, Path: path, Tag: tag,
+		Summary: "Forget a secret that the target's deliveries are signed with", Permission: access.ManageTokens,
+	}, func(ctx context.Context, who access.Actor, in *ofSecret) (api.Secret, error) {
+		return s.Desk.ForgetTargetSecret(ctx, who, in.Name)
+	})
+}
+
 // secretOperations are about what is kept sealed. No answer holds a secret.
 func (s *Server) secretOperations(h huma.API) {
+	s.signingOperations(h)
 	const tag, token = "Secrets", "/target/token"
 	register(s, h, endpoint{
 		ID: "get-target-token", Method: http.MethodGet, Path: token, Tag: tag,

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/event"
@@ -20,6 +21,16 @@ import (
 
 // TargetToken is the name of the token with which the target's API is spoken to.
 const TargetToken = "target/token" //nolint:gosec // a name
+
+// The names of the secrets that the target signs its deliveries with.
+const (
+	TargetDrain   = "target/drain"
+	TargetWebhook = "target/webhook"
+)
+
+// Overlap is how long the secret before is valid beside a new one: as long as the target delivers again what was
+// signed with it.
+const Overlap = 24 * time.Hour
 
 // Options are what a Keeper stands on.
 type Options struct {
@@ -94,6 +105,45 @@ func (k *Keeper) Set(ctx context.Context, who access.Actor, name, secret string)
 		}
 		return k.tell(ctx, tx, who, "secret.set", name, fmt.Sprintf("%s set the secret %s. It is sealed.", who.Name, name))
 	})
+}
+
+// Change keeps a secret that deliveries are signed with, and the one before beside it for the time of Overlap.
+func (k *Keeper) Change(ctx context.Context, who access.Actor, name, secret string) error {
+	if strings.ContainsAny(secret, ", ") {
+		return fault.New(fault.Invalid, "secret_malformed",
+			"A secret that deliveries are signed with has no spaces or commas.")
+	}
+	old, err := k.Open(ctx, name)
+	switch {
+	case err == nil:
+		old, _, _ = strings.Cut(old, ",")
+	case !fault.Is(err, fault.NotFound):
+		return err
+	}
+	if old != "" && old != secret {
+		secret += "," + old
+	}
+	return k.Set(ctx, who, name, secret)
+}
+
+// Valid returns what a delivery may be signed with now, the newest first; nothing where none is kept.
+func (k *Keeper) Valid(ctx context.Context, name string, now time.Time) ([]string, error) {
+	s, err := k.DB.Sealed(ctx, k.App, name)
+	if err != nil {
+		if fault.Is(err, fault.NotFound) {
+			err = nil
+		}
+		return nil, err
+	}
+	text, err := k.Vault.Open(k.App, name, s.Envelope)
+	if err != nil {
+		return nil, err
+	}
+	list := strings.Split(string(text), ",")
+	if now.Sub(s.Since) > Overlap {
+		list = list[:1]
+	}
+	return list, nil
 }
 
 // Forget deletes a secret.

@@ -142,9 +142,9 @@ func (s *survey) webhook() {
 	case len(lacking(mine.Events)) > 0:
 		f.State, f.Found = Missing, fmt.Sprintf("%s delivers to %s and leaves out %s.", mine.ID, mine.URL,
 			strings.Join(lacking(mine.Events), ", "))
-	case len(s.o.secrets(s.o.Names.Webhook)) == 0:
-		f.State, f.Found = Missing, fmt.Sprintf("%s delivers to %s, and %s is not set here.", mine.ID, mine.URL,
-			s.o.Names.Webhook)
+	case !s.o.signed(ofHooks):
+		f.State, f.Found = Missing, fmt.Sprintf("%s delivers to %s, and its secret is neither in %s here nor kept.",
+			mine.ID, mine.URL, s.o.Names.Webhook)
 		f.Remedy = "Set the secret that was told when it was made, or make another: slipway target connect --rotate."
 	default:
 		f.Remedy, f.Found = "", fmt.Sprintf("%s delivers to %s.", mine.ID, mine.URL)
@@ -213,9 +213,9 @@ func (s *survey) drain(f *Finding, want wantedDrain) {
 	case mine.Status != "" && mine.Status != "enabled":
 		f.State, f.Found = Missing, fmt.Sprintf("%s is %s (%s).", mine.ID, mine.Status, or(mine.Disabled, "no reason given"))
 		f.Remedy = "Mend what it says, and enable it on Vercel: Team Settings, Drains."
-	case len(s.o.secrets(s.o.Names.Drain)) == 0:
-		f.State, f.Found = Missing, fmt.Sprintf("%s delivers to %s, and %s is not set here.", mine.ID, mine.Address(),
-			s.o.Names.Drain)
+	case !s.o.signed(ofDrains):
+		f.State, f.Found = Missing, fmt.Sprintf("%s delivers to %s, and its secret is neither in %s here nor kept.",
+			mine.ID, mine.Address(), s.o.Names.Drain)
 		f.Remedy = "Set the secret that it signs with, or another: slipway target connect --rotate."
 	default:
 		f.Remedy, f.Found = "", fmt.Sprintf("%s delivers to %s.", mine.ID, mine.Address())

@@ -91,7 +91,8 @@ type connection struct {
 	drains  []api.Drain
 	checks  []api.Check
 	hobby   bool
-	rotate  bool
+	rotate  bool // what signs is to be changed
+	resign  bool // what drains sign with is
 	p       *Plan
 }
 
@@ -106,10 +107,10 @@ func Connect(ctx context.Context, o Options, rotate bool) (*Plan, error) {
 		return nil, err
 	}
 	c.rotate = rotate
-	c.hook()
-	if err := c.drain(); err != nil {
+	if err := c.drain(); err != nil { // first, so that a Slipway that can keep nothing says so before anything is made
 		return nil, err
 	}
+	c.hook()
 	c.check()
 	return c.p, nil
 }
@@ -202,36 +203,39 @@ func (c *connection) add(s Step) { c.p.Steps = append(c.p.Steps, s) }
 const noSecret = "Its secret cannot be read again: if Slipway has it not, run this again with --rotate."
 
 // hook plans the webhook. Vercel knows no change of one: another is made, and the old one goes once Slipway has the
-// secrets of both.
+// secrets of both: at once where Slipway keeps them itself, else with the next run.
 func (c *connection) hook() {
 	if c.hobby {
 		c.add(Step{Do: "skip", What: "a webhook", Why: "The plan has none: Slipway looks every few seconds instead."})
 		return
 	}
-	have := c.o.secrets(c.o.Names.Webhook)
+	have, keeps := c.o.secrets(c.o.Names.Webhook), c.o.Keep != nil
 	good := slices.IndexFunc(c.hooks, func(h api.Hook) bool { return len(lacking(h.Events)) == 0 })
-	switch {
-	case good < 0, c.rotate && len(c.hooks) == 1:
+	if good < 0 || c.rotate && (keeps || len(c.hooks) == 1) {
 		why := "Slipway hears at once of what others change."
 		if len(c.hooks) > 0 {
-			why = "It takes the place of " + c.hooks[0].ID + ", which goes with the next run, when Slipway has both secrets."
-		}
-		c.add(Step{Do: "make", What: "a webhook to " + c.o.Slipway + hookPath, Why: why, act: c.makeHook(have)})
-	default:
-		k := Step{Do: "keep", What: "the webhook to " + c.hooks[good].URL, ID: c.hooks[good].ID}
-		c.p.made.hook = k.ID
-		if len(have) == 0 {
-			k.Why = noSecret
-		}
-		c.add(k)
-		for i, h := range c.hooks {
-			if i != good && (len(have) > 1 || c.rotate) {
-				c.dropHook(h, "Another has its place.")
+			why = "It takes the place of " + c.hooks[0].ID + "."
+			if !keeps {
+				why += " That goes with the next run, when Slipway has both secrets."
 			}
 		}
-		if len(c.hooks) > 1 && len(have) > 1 {
-			c.p.made.set(c.o.Names.Webhook, have[len(have)-1])
+		c.add(Step{Do: "make", What: "a webhook to " + c.o.Slipway + hookPath, Why: why, act: c.makeHook(have)})
+		if keeps {
+			c.dropHooks(c.hooks)
 		}
+		return
+	}
+	k := Step{Do: "keep", What: "the webhook to " + c.hooks[good].URL, ID: c.hooks[good].ID}
+	c.p.made.hook = k.ID
+	if !c.o.signed(ofHooks) {
+		k.Why = noSecret
+	}
+	c.add(k)
+	if len(have) > 1 || c.rotate || keeps {
+		c.dropHooks(slices.Delete(slices.Clone(c.hooks), good, good+1))
+	}
+	if len(c.hooks) > 1 && len(have) > 1 {
+		c.p.made.set(c.o.Names.Webhook, have[len(have)-1])
 	}
 }
 
@@ -243,8 +247,19 @@ func (c *connection) makeHook(have []string) func(context.Context, *Step, *made)
 			return err
 		}
 		s.ID, m.hook = h.ID, h.ID
+		if c.o.Keep != nil {
+			if err = c.o.Keep(ctx, ofHooks, h.Secret); err == nil {
+				return nil
+			}
+		}
 		m.set(c.o.Names.Webhook, strings.Join(append(have, h.Secret), ","))
-		return nil
+		return err
+	}
+}
+
+func (c *connection) dropHooks(list []api.Hook) {
+	for _, h := range list {
+		c.dropHook(h, "Another has its place.")
 	}
 }
 
@@ -271,20 +286,10 @@ func (c *connection) drain() error {
 			lack = append(lack, w)
 		}
 	}
-	secret := ""
-	if len(have) > 0 {
-		secret = have[len(have)-1]
+	secret, wait, err := c.signs(have, len(kept) > 0, len(lack) > 0)
+	if err != nil {
+		return err
 	}
-	fresh := secret == "" && (len(lack) > 0 && len(kept) == 0 || c.rotate) || c.rotate && len(have) == 1 && len(kept) > 0
-	if fresh {
-		made, err := invent()
-		if err != nil {
-			return err
-		}
-		secret = made
-		c.p.made.set(c.o.Names.Drain, strings.Join(append(slices.Clone(have), secret), ","))
-	}
-	wait := fresh && len(have) == 1 // Slipway must know the new one first
 	for _, d := range kept {
 		c.keepDrain(d, secret, have, wait)
 	}
@@ -301,21 +306,52 @@ func (c *connection) drain() error {
 				return err
 			}})
 	}
-	if c.rotate && len(have) > 1 && len(kept) > 0 {
+	if c.rotate && c.o.Keep == nil && len(have) > 1 && len(kept) > 0 {
 		c.p.made.set(c.o.Names.Drain, secret) // the old one is needed no more
 	}
 	return nil
+}
+
+// signs returns the secret that drains sign with from now on, empty where it is not known and need not be, and whether
+// those that are there must wait until Slipway has it.
+func (c *connection) signs(have []string, kept, lack bool) (secret string, wait bool, err error) {
+	if len(have) > 0 {
+		secret = have[len(have)-1]
+	}
+	if c.o.Keep != nil {
+		if !c.rotate && !lack {
+			return "", false, nil
+		}
+		// Nobody can read again what Slipway keeps: all of them sign with a new one.
+		if secret, err = invent(); err != nil {
+			return "", false, err
+		}
+		c.resign = true
+		c.add(Step{Do: "make", What: "a secret that drains sign with",
+			Why: "Slipway keeps it sealed, and takes the one before for another day.",
+			act: func(ctx context.Context, _ *Step, _ *made) error { return c.o.Keep(ctx, ofDrains, secret) }})
+		return secret, false, nil
+	}
+	fresh := secret == "" && (lack && !kept || c.rotate) || c.rotate && len(have) == 1 && kept
+	if !fresh {
+		return secret, false, nil
+	}
+	if secret, err = invent(); err != nil {
+		return "", false, err
+	}
+	c.p.made.set(c.o.Names.Drain, strings.Join(append(slices.Clone(have), secret), ","))
+	return secret, len(have) == 1, nil // Slipway must know the new one first
 }
 
 // keepDrain plans what becomes of a drain that is there.
 func (c *connection) keepDrain(d api.Drain, secret string, have []string, wait bool) {
 	s := Step{Do: "keep", What: "the drain " + d.Name, ID: d.ID}
 	switch {
-	case !c.rotate && len(have) == 0:
+	case !c.resign && !c.rotate && !c.o.signed(ofDrains):
 		s.Why = noSecret
 	case wait:
 		s.Why = "Start Slipway with both secrets first, then run this again with --rotate: then it signs with the new one."
-	case c.rotate:
+	case c.rotate || c.resign:
 		s.Do, s.Why = "change", "It signs with the new secret."
 		s.act = func(ctx context.Context, _ *Step, _ *made) error {
 			d.Delivery.Secret = api.Secret(secret)
@@ -360,7 +396,8 @@ func (c *connection) check() {
 	}
 	k := c.checks[0]
 	s := Step{Do: "keep", What: "the check " + k.Name, ID: k.ID}
-	gone := k.Source != nil && k.Source.Webhook != "" && len(c.hooks) > 0 && k.Source.Webhook != c.hooks[0].ID
+	// The webhook that stays is not its own, where one is made now, too: its id is not known before.
+	gone := !c.hobby && (k.Source == nil || k.Source.Webhook == "" || k.Source.Webhook != c.p.made.hook)
 	want := onvercel.OwnCheck()
 	if k.Blocks != want.Blocks || gone {
 		s.Do, s.Why = "change", "It blocks "+want.Blocks+", by the webhook that stays."

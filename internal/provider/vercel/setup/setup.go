@@ -8,6 +8,7 @@
 package setup
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -80,6 +81,10 @@ type Options struct {
 	Names   Names
 	// Secret returns the value of an environment variable, empty where it is not set.
 	Secret func(name string) string
+	// Keep has the running Slipway keep what deliveries are signed with, which it then takes at once, beside the one
+	// before; nil: secrets are handed over to who connects. Kept says whether it keeps one. Which is drain or webhook.
+	Keep func(ctx context.Context, which, secret string) error
+	Kept func(which string) bool
 	// Drains says that guards go by Vercel's drains, Traces that durations do, Vitals that web vitals do.
 	Drains, Traces, Vitals bool
 	// Sampling is what a drain of logs leaves out, as the strategy says.
@@ -125,6 +130,21 @@ func (o Options) secrets(name string) []string {
 		}
 	}
 	return out
+}
+
+// What deliveries are signed with, as Slipway calls it.
+const (
+	ofDrains = "drain"
+	ofHooks  = "webhook"
+)
+
+// signed reports whether somebody has what deliveries are signed with: Slipway, or this environment.
+func (o Options) signed(which string) bool {
+	name := o.Names.Drain
+	if which == ofHooks {
+		name = o.Names.Webhook
+	}
+	return len(o.secrets(name)) > 0 || o.Kept != nil && o.Kept(which)
 }
 
 // ours reports whether an address is one at which Slipway takes deliveries: this Slipway's where its address is known.
