@@ -81,7 +81,11 @@ func (a *App) secrets(ctx context.Context, k hook.Kind) ([]string, error) {
 	return out, nil
 }
 
-// heard has what a webhook tells of looked at. Only what moves visitors names somebody who did.
+// attributable is how old an event may be that still says whose a change is: Vercel delivers for a day.
+const attributable = 5 * time.Minute
+
+// heard has what a webhook tells of looked at. Only what moves visitors names somebody who did, and only while it is
+// news of this very project: an event that is not sure to be is a reason to look, and no more.
 func (a *App) heard(ctx context.Context, ev vercel.Event) error {
 	v, _ := a.opts.Strategy.Vercel()
 	if !ev.Of(v.Project) {
@@ -91,13 +95,29 @@ func (a *App) heard(ctx context.Context, ev vercel.Event) error {
 	switch {
 	case ev.Type == "deployment.promoted", ev.Type == "deployment.rollback",
 		strings.HasPrefix(ev.Type, "project.rolling-release."):
-		who = ev.User
+		now, err := a.DB.Now(ctx)
+		if err != nil {
+			return err
+		}
+		old := !ev.Created.IsZero() && now.Sub(ev.Created) > attributable
+		if !old && (ev.Sure(v.Project) || a.surely(ctx, v, ev)) {
+			who = ev.User
+		}
 	case strings.HasPrefix(ev.Type, "deployment."):
 		build = ev.Deployment
 	default:
 		return nil
 	}
 	return a.Engine.Target.Heard(ctx, who, build)
+}
+
+// surely asks Vercel whether an event that names a project's id alone is of the one that the strategy names otherwise.
+func (a *App) surely(ctx context.Context, v strategy.Vercel, ev vercel.Event) bool {
+	if ev.Project == "" {
+		return false
+	}
+	p, err := VercelClient(v, a.opts.Env, a.keptToken).Project(ctx, v.Project)
+	return err == nil && p.ID == ev.Project
 }
 
 // drainSource says what arrives from Vercel's drains at this node.

@@ -51,13 +51,16 @@ type Event struct {
 	Target     string // production, staging or empty
 }
 
-// Of says whether an event is of a project, by its name or id; so it is when it names none.
+// Of says whether an event may be of a project, by its name or id; so it may when it names none.
 func (e Event) Of(project string) bool {
 	if strings.HasPrefix(project, "prj_") {
 		return e.Project == "" || e.Project == project
 	}
 	return e.Name == "" || e.Name == project
 }
+
+// Sure says whether an event names the project, by what it is called here.
+func (e Event) Sure(project string) bool { return project == e.Project || project == e.Name }
 
 // longestID bounds what is remembered of an event.
 const longestID = 128
