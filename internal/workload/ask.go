@@ -80,7 +80,7 @@ func (a *asks) failed(issuer string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for address, x := range a.had {
-		if x.err != nil && strings.HasPrefix(address, strings.TrimRight(issuer, "/")) {
+		if x.err != nil && strings.HasPrefix(address, strings.TrimRight(issuer, "/")+"/") {
 			return fault.Wrap(x.err, fault.Unavailable, "issuer_unavailable",
 				"%s does not answer, so its tokens cannot be checked. Try again, or use an API token.", issuer)
 		}

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
@@ -202,11 +204,11 @@ func (r Rule) actor(t *oidc.IDToken, claims map[string]any) access.Actor {
 	var about []string
 	for _, name := range []string{"repository", "project", "environment", "workflow", "run_id"} {
 		if s, ok := claims[name].(string); ok && s != "" && len(s) <= 100 {
-			about = append(about, strings.ToValidUTF8(s, ""))
+			about = append(about, plain(s))
 		}
 	}
 	if len(about) == 0 {
-		about = []string{fmt.Sprintf("%.100s", strings.ToValidUTF8(t.Subject, ""))}
+		about = []string{fmt.Sprintf("%.100s", plain(t.Subject))}
 	}
 	grants := make([]access.Grant, 0, len(r.Scopes))
 	for _, s := range r.Scopes {
@@ -215,4 +217,14 @@ func (r Rule) actor(t *oidc.IDToken, claims map[string]any) access.Actor {
 	return access.Actor{
 		ID: "workload:" + r.Name, Name: fmt.Sprintf("%s (%s)", r.Name, strings.Join(about, ", ")), Grants: grants,
 	}
+}
+
+// plain leaves out what would make a name look like something else: a workflow is called what its author likes.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || strings.ContainsRune("(),", r) || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, s)
 }

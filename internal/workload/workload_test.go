@@ -72,6 +72,17 @@ func TestWhatDoesNotFitIsRefused(t *testing.T) {
 	}
 }
 
+// TestANameIsWhatItLooksLike: a workflow is called what whoever writes it likes, and the log shows it for good.
+func TestANameIsWhatItLooksLike(t *testing.T) {
+	i := workloadtest.Open(t)
+	v := New([]Rule{rule(i)}, i.Client(), time.Now)
+	who, err := v.Actor(t.Context(), i.Token(map[string]any{
+		"workflow": "deploy\n\x1b[2K\u202eAnna)\u0000 (approved", "run_id": strings.Repeat("é", 80)}, "k1", nil))
+	if want := "main (acme/shop, deploy[2KAnna approved)"; err != nil || who.Name != want {
+		t.Errorf("it is %q, want %q (%v)", who.Name, want, err)
+	}
+}
+
 // TestAFloodOfFalseTokensAsksNobody makes up keys, each of which the library would ask the issuer for.
 func TestAFloodOfFalseTokensAsksNobody(t *testing.T) {
 	i, other := workloadtest.Open(t), workloadtest.Open(t)
