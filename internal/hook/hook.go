@@ -130,18 +130,24 @@ func (d *Door) verify(w http.ResponseWriter, r *http.Request) {
 // take is what both doors do before and after the work.
 func (d *Door) take(k Kind, limit int, work func(context.Context, *http.Request, []byte) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.o.Verify != "" && k == Drains {
+			w.Header().Set("X-Vercel-Verify", d.o.Verify)
+			if r.ContentLength == 0 && r.Header.Get(vercel.SignatureHeader) == "" {
+				answer(w, r, nil) // nothing is taken
+				return
+			}
+		}
+		if len(r.Header.Get(vercel.SignatureHeader)) != vercel.SignatureLength { // nobody's body is kept for nothing
+			answer(w, r, d.forged(r, k))
+			return
+		}
 		raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
 		if err != nil {
 			answer(w, r, fault.Wrap(err, fault.Invalid, "body_incomplete", "The body did not arrive whole, or is too large."))
 			return
 		}
-		if d.o.Verify != "" && k == Drains {
-			w.Header().Set("X-Vercel-Verify", d.o.Verify)
-			if len(raw) == 0 && r.Header.Get(vercel.SignatureHeader) == "" {
-				answer(w, r, nil) // nothing is taken
-				return
-			}
-		}
+		// The body is here: how long it took may no longer cut the work short.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 		answer(w, r, d.signed(r, k, raw, limit, work))
 	})
 }
@@ -167,8 +173,7 @@ func (d *Door) signed(r *http.Request, k Kind, raw []byte, limit int,
 	// Whether Vercel signs what it sends or what it packed is not written anywhere: either is proof of the secret.
 	body, err := intake.Unpack(r.Header.Get("Content-Encoding"), bytes.NewReader(raw), int64(limit))
 	if !right && (err != nil || !vercel.Signed(body, signature, secrets...)) {
-		d.forged(r, k)
-		return fault.New(fault.Denied, "forbidden", "Forbidden.")
+		return d.forged(r, k)
 	}
 	if err != nil {
 		return err
@@ -195,8 +200,9 @@ func (d *Door) signed(r *http.Request, k Kind, raw []byte, limit int,
 	return err
 }
 
-// forged counts a wrong signature, and tells of it now and then: most likely a secret is not the one that is set.
-func (d *Door) forged(r *http.Request, k Kind) {
+// forged refuses and counts a wrong signature, and tells of it now and then: most likely a secret is not the one that is
+// set.
+func (d *Door) forged(r *http.Request, k Kind) error {
 	d.note(k, func(s *Status) { s.Refused++ })
 	d.mu.Lock()
 	again := time.Since(d.warned) > time.Minute
@@ -207,6 +213,7 @@ func (d *Door) forged(r *http.Request, k Kind) {
 	if again {
 		d.o.Log.WarnContext(r.Context(), "a delivery has no right signature", "kind", string(k))
 	}
+	return fault.New(fault.Denied, "forbidden", "Forbidden.")
 }
 
 // once does what was not done before for the same id. What fails may come again, and what was begun by a node that died

@@ -140,6 +140,27 @@ func TestOnlyWhoKnowsASecretDelivers(t *testing.T) {
 	}
 }
 
+// endless is a body that never ends.
+type endless struct{ read int }
+
+func (e *endless) Read(b []byte) (int, error) { e.read += len(b); return len(b), nil }
+
+// Of what is signed by nobody, not a byte is kept.
+func TestABodyWithoutASignatureIsNotRead(t *testing.T) {
+	t.Parallel()
+	d := node(database(t), Options{Verify: "ours"})
+	for _, signature := range []string{"", "ab", strings.Repeat("a", 41)} {
+		body := &endless{}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hooks/vercel/drains", body)
+		r.Header.Set("X-Vercel-Signature", signature)
+		w := httptest.NewRecorder()
+		d.ServeHTTP(w, r)
+		if w.Code != 403 || body.read != 0 {
+			t.Errorf("%q is answered %d after %d bytes", signature, w.Code, body.read)
+		}
+	}
+}
+
 // What is delivered again counts once, on whichever node, and what failed may come again.
 func TestADeliveryCountsOnceOnAllNodes(t *testing.T) {
 	t.Parallel()

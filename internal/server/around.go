@@ -92,16 +92,11 @@ func hasOwnLimit(path string) bool {
 	return strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/otlp/") || strings.HasPrefix(path, "/hooks/")
 }
 
-// hooked counts what a client delivers, and what was refused for its signature more. The whole body is there before
-// anybody's turn is taken.
+// hooked counts what a client delivers, and what was refused for its signature more.
 func (s *Server) hooked(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key := clientKey(clientOf(r.Context()).address)
-		err := s.throttle(s.clients, "hook", key, 1)
-		if err == nil {
-			err = readBody(w, r, maxObservation)
-		}
-		if err != nil {
+		if err := s.throttle(s.clients, "hook", key, 1); err != nil {
 			s.refuse(w, r, err)
 			return
 		}

@@ -14,6 +14,9 @@ import (
 // SignatureHeader is where Vercel signs what it sends.
 const SignatureHeader = "X-Vercel-Signature"
 
+// SignatureLength is how many characters a signature has.
+const SignatureLength = 2 * sha1.Size
+
 // Signature is how Vercel signs a body with a secret.
 func Signature(body []byte, secret string) string {
 	m := hmac.New(sha1.New, []byte(secret))
@@ -24,7 +27,7 @@ func Signature(body []byte, secret string) string {
 // Signed reports whether the signature is of the body, by one of the secrets: there are two while one is being
 // changed. An empty secret signs nothing.
 func Signed(body []byte, signature string, secrets ...string) bool {
-	got, err := hex.DecodeString(strings.TrimSpace(signature))
+	got, err := hex.DecodeString(signature)
 	ok := false
 	for _, s := range secrets {
 		m := hmac.New(sha1.New, []byte(s))
