@@ -200,8 +200,8 @@ func (d *Door) signed(r *http.Request, k Kind, raw []byte, limit int,
 	return err
 }
 
-// forged refuses and counts a wrong signature, and tells of it now and then: most likely a secret is not the one that is
-// set.
+// forged refuses and counts a wrong signature, and tells of it now and then: most likely a secret is not the one
+// that is set.
 func (d *Door) forged(r *http.Request, k Kind) error {
 	d.note(k, func(s *Status) { s.Refused++ })
 	d.mu.Lock()
