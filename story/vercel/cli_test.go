@@ -5,6 +5,7 @@ package vercel
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -156,7 +157,7 @@ func TestCLIRollsOut(t *testing.T) {
 func TestCLIDeploys(t *testing.T) {
 	t.Parallel()
 	s := open(t, fake.Options{})
-	s.cli("deploy", "--prod", "--skip-domain", "--yes", "--no-wait")
+	s.cli("deploy", "--prod", "--skip-domain", "--yes")
 	list := s.Deployments()
 	d := list[len(list)-1]
 	if d.Target != "production" || d.Substate != "STAGED" {
@@ -206,4 +207,28 @@ func TestCLIWritesConfiguration(t *testing.T) {
 	if !slices.ContainsFunc(s.Requests(), func(r fake.Request) bool { return r.Path == "/v1/webhooks" }) {
 		t.Error("no webhook was made")
 	}
+}
+
+func TestCLIMeasures(t *testing.T) {
+	t.Parallel()
+	s := open(t, fake.Options{})
+	for range 3 {
+		s.visit()
+	}
+	out := s.cli("metrics", "vercel.request.count", "--group-by", "deployment_id", "--prod", "--since", "1h", "--format",
+		"json")
+	var answer struct {
+		Summary []map[string]any `json:"summary"`
+		Data    []map[string]any `json:"data"`
+	}
+	s.ok(json.Unmarshal([]byte(out[strings.Index(out, "{"):]), &answer))
+	if len(answer.Summary) != 1 || answer.Summary[0]["deployment_id"] != s.base || len(answer.Data) == 0 {
+		t.Fatalf("the command line measures %s", out)
+	}
+	for _, v := range answer.Summary[0] {
+		if v == 3.0 {
+			return
+		}
+	}
+	t.Errorf("the command line counts %s, want three", out)
 }
