@@ -108,13 +108,13 @@ func (e *Engine) carryOut(ctx context.Context, key string) (time.Time, error) {
 	if clock != nil {
 		return time.Time{}, clock
 	}
-	told := x.Attempts > 0 || x.Result.Sentence != ""
+	told, away := x.Attempts > 0 || x.Result.Sentence != "", provider.IsAway(err)
 	x.Attempts++
 	x.Result = result
 	var next time.Time
 	switch {
-	case fault.ReasonOf(err) == target.UnderWay && now.Sub(x.Created) < e.Pace.Await:
-		x.Attempts-- // the other side is at it: that uses up no try
+	case (away || fault.ReasonOf(err) == target.UnderWay) && now.Sub(x.Created) < e.Pace.Await:
+		x.Attempts-- // the other side is at it, or can't be asked: that uses up no try
 		x.Result = effect.Result{Sentence: fault.MessageOf(err)}
 		next = now.Add(max(x.Retry, min(now.Sub(x.Created)/10, 10*time.Second)))
 	case err == nil:
@@ -122,8 +122,8 @@ func (e *Engine) carryOut(ctx context.Context, key string) (time.Time, error) {
 	case fault.ReasonOf(err) == "stale_generation":
 		x.State, x.Ended = effect.Superseded, now
 		x.Result = effect.Result{Sentence: "a newer routing is in force"}
-	case x.Tries > 0 && (x.Attempts >= x.Tries || fault.ReasonOf(err) == target.Elsewhere) ||
-		fault.KindOf(err) == fault.Invalid:
+	case x.Tries > 0 && (x.Attempts >= x.Tries || fault.ReasonOf(err) == target.Elsewhere ||
+		fault.KindOf(err) == fault.Invalid):
 		x.State, x.Ended = effect.Failed, now
 		x.Result = effect.Result{Sentence: fault.MessageOf(err)}
 	default:
@@ -137,12 +137,12 @@ func (e *Engine) carryOut(ctx context.Context, key string) (time.Time, error) {
 		}
 		e.Log.Log(ctx, level, "carry out effect", "key", key, "attempt", x.Attempts, "state", x.State, "error", err)
 	}
-	return next, e.recordTry(ctx, x, told, now)
+	return next, e.recordTry(ctx, x, told, away, now)
 }
 
 // recordTry writes the outcome of a try and wakes whoever waits for it. told says that the log knows of an earlier
-// one.
-func (e *Engine) recordTry(ctx context.Context, x effect.Effect, told bool, now time.Time) error {
+// one, away that the other side could not be asked.
+func (e *Engine) recordTry(ctx context.Context, x effect.Effect, told, away bool, now time.Time) error {
 	return e.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.UpdateEffect(ctx, &x); err != nil {
 			return err
@@ -156,7 +156,7 @@ func (e *Engine) recordTry(ctx context.Context, x effect.Effect, told bool, now 
 			effect.Superseded: "Left out",
 			effect.Pending:    "Failed, is tried again",
 		}
-		if x.Attempts == 0 {
+		if x.Attempts == 0 && !away {
 			words[effect.Pending] = "Under way"
 		}
 		say := e.append

@@ -229,6 +229,7 @@ func (x *decider) undoing() {
 		return
 	}
 	if e.State != effect.Done {
+		x.stuck(e)
 		return
 	}
 	x.setShare(0, e.Ended, engineActor)
@@ -241,6 +242,26 @@ func (x *decider) undoing() {
 		round(x.r.Restored.Sub(x.r.Detected))), map[string]any{"seconds": x.r.Restored.Sub(x.r.Detected).Seconds()})
 	x.ended(Aborted)
 }
+
+// stuck tells people, once, that visitors are still on what is being taken back, and why.
+func (x *decider) stuck(e effect.Effect) {
+	why := e.Result.Sentence
+	if why == "" {
+		return
+	}
+	first := !strings.Contains(x.r.Sentence, notBack)
+	sentence := fmt.Sprintf("Taking %s back: %s%s%s It is tried until it succeeds.", x.r.Version,
+		strings.TrimRight(x.r.Reason, "."), notBack, why)
+	if sentence != x.r.Sentence {
+		x.r.Sentence, x.d.Changed = sentence, true
+	}
+	if first {
+		x.event("release.stuck", engineActor, sentence, map[string]any{"why": why})
+	}
+}
+
+// notBack says, in the sentence of a release, that its way back is not done yet.
+const notBack = ". Visitors are not back yet: "
 
 // ended closes the release. A version that was taken back by evidence is recorded
 // as bad; one that a person ended before anybody saw it is not judged.

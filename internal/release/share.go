@@ -263,6 +263,15 @@ func (x *decider) setting(step Step) {
 		x.setShare(step.Share, e.Ended, engineActor)
 		x.r.States[x.r.Cursor].Set = x.r.ShareSince
 		x.r.Effect = ""
+	default:
+		x.sayHeld(sending(x.r, step.Share), e)
+	}
+}
+
+// sayHeld says what is being done, and why it is not done yet where a try has failed.
+func (x *decider) sayHeld(doing string, e effect.Effect) {
+	if why := e.Result.Sentence; why != "" {
+		x.say(StepRunning, doing+" Not done yet: "+why)
 	}
 }
 

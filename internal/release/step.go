@@ -126,7 +126,11 @@ func (x *decider) await(kind effect.Kind, key string, args any, doing string) (e
 		x.say(StepRunning, doing)
 		return e, false
 	}
-	return e, e.State == effect.Done || e.State == effect.Failed || e.State == effect.Superseded
+	over := e.State == effect.Done || e.State == effect.Failed || e.State == effect.Superseded
+	if !over {
+		x.sayHeld(doing, e)
+	}
+	return e, over
 }
 
 func (x *decider) target() TargetArgs {
@@ -325,12 +329,13 @@ func lastVoter(q approval.Request) string { return q.Votes[len(q.Votes)-1].Actor
 
 // promote makes the deployment the stable one.
 func (x *decider) promote() {
+	doing := "Makes " + x.r.Version + " the stable version."
 	e, ok := x.f.Effects[x.r.Effect]
 	a, isRoute := routeArgs(e)
 	switch {
 	case !ok || !isRoute || a.Stable != x.r.Deployment || e.State == effect.Superseded:
 		x.route(RouteArgs{Stable: x.r.Deployment, Share: 0, Salt: x.r.ID}, x.r.Plan.Timing.Tries)
-		x.say(StepRunning, "Makes "+x.r.Version+" the stable version.")
+		x.say(StepRunning, doing)
 	case e.State == effect.Failed:
 		x.fail("It could not be made stable: " + e.Result.Sentence)
 	case e.State == effect.Done:
@@ -342,6 +347,8 @@ func (x *decider) promote() {
 		x.d.Placements = append(x.d.Placements, Placement{Environment: x.r.Step().Environment, Deployment: x.r.Deployment},
 			Placement{Environment: "canary"})
 		x.pass(engineActor, x.r.Version+" is the stable version")
+	default:
+		x.sayHeld(doing, e)
 	}
 }
 

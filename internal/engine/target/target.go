@@ -148,7 +148,7 @@ func (w *Watcher) wanted(ctx context.Context) (wanted, error) {
 			continue
 		}
 		out.release, out.version = r.ID, r.Version
-		out.moving = out.moving || r.Phase == release.Undoing || r.Routing()
+		out.moving = out.moving || r.Phase == release.Undoing || r.Routing() && r.State().Status != release.StepFailed
 		if r.Share > 0 && r.Promoted.IsZero() {
 			if out.canary, err = w.external(ctx, r.Deployment); err != nil {
 				return out, err

@@ -24,7 +24,7 @@ const (
 func (p *Provider) Find(ctx context.Context, ref provider.Ref) (provider.Build, error) {
 	project, err := p.id(ctx)
 	if err != nil {
-		return provider.Build{}, err
+		return provider.Build{}, marked(err)
 	}
 	name := ref.External
 	if ref.URL != "" {
@@ -40,7 +40,7 @@ func (p *Provider) Find(ctx context.Context, ref provider.Ref) (provider.Build, 
 	d, err := p.o.Client.Deployment(ctx, name)
 	switch {
 	case err != nil:
-		return provider.Build{}, err
+		return provider.Build{}, marked(err)
 	case d.Project != project: // of another's deployment, Vercel may say no project
 		return provider.Build{}, fault.New(fault.NotFound, "build_unknown", "%s is a build of another project.", name)
 	}

@@ -115,7 +115,7 @@ func (p *Provider) Route(ctx context.Context, key string, r provider.Routing) er
 		return fmt.Errorf("route %s: %w", key, overtaken)
 	}
 	if err != nil {
-		return fmt.Errorf("route %s: %w", key, err)
+		return marked(fmt.Errorf("route %s: %w", key, err))
 	}
 	return nil
 }
