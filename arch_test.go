@@ -105,7 +105,7 @@ var table = map[string]rule{
 	"rollback": {pure: true, may: []string{"approval", "deployment", "effect", "event", "fault", "guard"}},
 	"strategy": {
 		// One file is checked as a whole, so that everything wrong is said at once, with its place.
-		lines: 3050, pure: true,
+		lines: 3100, pure: true,
 		but: []string{"net", "os"}, // it opens the file and the folder it is given, and splits addresses
 		may: []string{
 			"access", "approval", "calendar", "checklist", "fault", "guard", "judge", "metric", "probe", "release",
@@ -122,9 +122,9 @@ var table = map[string]rule{
 	"store":           {may: nouns, lines: 4400}, // the only SQL of the house, flags' too: it can't be divided among rooms
 	"store/storetest": {may: append(slices.Clone(nouns), "store")},
 	"engine": {
-		may: append(slices.Clone(nouns), "credential", "engine/configs", "engine/flags", "engine/incidents", "engine/secrets",
-			"engine/target", "provider", "smoke", "store", "strategy", "vault", "watch"),
-		goes: 1, fan: 28, // every noun is decided here: the one writer knows them all
+		may: append(slices.Clone(nouns), "credential", "engine/configs", "engine/flags", "engine/incidents", "engine/publish",
+			"engine/secrets", "engine/target", "provider", "smoke", "store", "strategy", "vault", "watch"),
+		goes: 1, fan: 29, // every noun is decided here: the one writer knows them all
 		lines: 3200, // releases (of deployments and of flags' shares), rollbacks, watching and effects
 	},
 	"engine/flags": {
@@ -143,6 +143,9 @@ var table = map[string]rule{
 	"engine/target": {
 		may: []string{"access", "deployment", "effect", "event", "fault", "ident", "provider", "release", "store",
 			"strategy"},
+	},
+	"engine/publish": {
+		may: []string{"event", "fault", "flag", "provider", "store", "strategy"},
 	},
 	"watch": {
 		may: []string{"effect", "fault", "guard", "guard/record", "judge", "metric", "release", "store"},
@@ -188,7 +191,7 @@ var table = map[string]rule{
 	},
 	"web/page": {
 		may:   []string{"api", "plot", "web/ruleform"},
-		lines: 3350, // one file for each noun, over the same frame and words: it grows with what there is to see
+		lines: 3400, // one file for each noun, over the same frame and words: it grows with what there is to see
 	},
 	"web/ruleform":  {pure: true, may: []string{"api"}},
 	"web/static":    {may: []string{"plot"}},
@@ -212,12 +215,12 @@ var table = map[string]rule{
 	},
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "engine/flags",
-			"engine/incidents", "engine/secrets", "engine/target", "flagset", "flagset/follow",
-			"hook", "live", "metric/drain", "metric/intake", "metric/observability", "metric/otlp",
+			"engine/incidents", "engine/publish", "engine/secrets", "engine/target", "flagset", "flagset/follow", "hook",
+			"live", "metric/drain", "metric/intake", "metric/observability", "metric/otlp",
 			"metric/prometheus", "ofrep", "people",
 			"provider", "provider/selfhost", "provider/vercel", "server", "sim", "smoke", "store", "strategy", "telemetry",
 			"vault", "vercel", "web", "workload"),
-		goes: 1, fan: 52, // it builds everything
+		goes: 1, fan: 53, // it builds everything
 	},
 }
 

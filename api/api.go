@@ -325,6 +325,8 @@ type Status struct {
 
 	Sources []MetricSource `json:"sources" doc:"Where numbers come from beside the edges, as far as one is heard or needed."`
 	Target  *Target        `json:"target,omitempty" doc:"What a platform such as Vercel serves; absent behind Slipway's own edge."`
+
+	Published []PublishedFlags `json:"published" doc:"Flags that stand where a platform serves visitors."`
 }
 
 // Target is what production serves on a platform, by the platform's own word.

@@ -98,6 +98,8 @@ type FlagPage struct {
 	Items    []Flag `json:"items"`
 	Next     string `json:"next,omitempty"`
 	Sentence string `json:"sentence,omitempty" doc:"How many there are in all, how many ramp and how many could go."`
+
+	Published []PublishedFlags `json:"published,omitempty" doc:"What of them stands where a platform serves visitors."`
 }
 
 // CreateFlag makes a flag. A boolean flag needs no variants: it gets on and off.
@@ -385,4 +387,22 @@ type FlagCount struct {
 	Evaluations int64  `json:"evaluations,omitempty"`
 	Exposures   int64  `json:"exposures,omitempty"`
 	Errors      int64  `json:"errors,omitempty"`
+}
+
+// PublishedFlags is what of an environment's flags stands where a platform serves visitors, such as in Vercel's Global
+// Config.
+type PublishedFlags struct {
+	Environment string     `json:"environment"`
+	Key         string     `json:"key" doc:"Under which they stand there."`
+	Generation  int64      `json:"generation" doc:"That stands there, as it was read back; 0: none yet."`
+	Newest      int64      `json:"newest" doc:"Generation of the flags here. It may be higher where nothing differs in effect."`
+	Digest      string     `json:"digest"`
+	Bytes       int        `json:"bytes" doc:"Size of the newest document."`
+	Written     *time.Time `json:"written,omitempty" doc:"When they were written last."`
+	Seen        *time.Time `json:"seen,omitempty" doc:"When they were read back last."`
+	Next        *time.Time `json:"next,omitempty" doc:"When changes that wait are written."`
+	WritesLeft  int        `json:"writes_left" doc:"Of the period's budget, for changes that turn nothing off."`
+	Trouble     bool       `json:"trouble" doc:"What stands there is not the newest, and does not become it by itself."`
+	Since       *time.Time `json:"since,omitempty" doc:"Since when there is trouble."`
+	Sentence    string     `json:"sentence"`
 }

@@ -42,6 +42,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/strategy"
 	"github.com/slipwayhq/slipway/internal/telemetry"
+	"github.com/slipwayhq/slipway/internal/vercel"
 	"github.com/slipwayhq/slipway/internal/web"
 )
 
@@ -83,6 +84,7 @@ type App struct {
 	crossed    atomic.Pointer[crossChecked]
 	prometheus *prometheus.Source // nil when none is asked
 
+	vercel   *vercel.Client // nil behind our own edge
 	flags    *flagset.Keeper
 	door     *ofrep.Door
 	live     *live.Live
@@ -138,6 +140,7 @@ func (a *App) build(ctx context.Context) error {
 	a.Engine = engine.New(engine.Options{
 		DB: a.DB, Strategy: o.Strategy, Provider: moves, Platform: platform, Timeline: a.timeline,
 		Client: client, Log: o.Log, Pace: o.Pace, Env: o.Env, Serves: a.serving, Vault: a.openVault(),
+		Publish: a.publishing(platform),
 	})
 	key, err := a.signingKey(ctx)
 	if err != nil {

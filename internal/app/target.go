@@ -32,8 +32,9 @@ func (a *App) openTarget(client *http.Client) (provider.Provider, provider.Platf
 			Poll: 20 * time.Millisecond,
 		}), nil, client
 	}
+	a.vercel = VercelClient(v, a.opts.Env, a.keptToken, limits{a.DB})
 	p := onvercel.New(onvercel.Options{
-		Client: VercelClient(v, a.opts.Env, a.keptToken), Project: v.Project, Mode: v.Canary, Domain: v.Domain,
+		Client: a.vercel, Project: v.Project, Mode: v.Canary, Domain: v.Domain,
 		Config: v.Config,
 		Bypass: func() string { s, _ := a.opts.Env(v.BypassEnv); return s }, Gate: true, Address: a.URL(),
 		Publish: func(ctx context.Context, app string, generation uint64, doc json.RawMessage) (json.RawMessage, error) {
@@ -45,9 +46,10 @@ func (a *App) openTarget(client *http.Client) (provider.Provider, provider.Platf
 }
 
 // VercelClient returns a client of Vercel's API as the strategy names it. The token is read at each call, so that it
-// can be changed while Slipway runs: from the environment, or where that is empty from where it is kept.
+// can be changed while Slipway runs: from the environment, or where that is empty from where it is kept. Limits may be
+// shared by all nodes; nil: they are this process's own.
 func VercelClient(v strategy.Vercel, env func(string) (string, bool),
-	kept func(context.Context) (string, error)) *vercel.Client {
+	kept func(context.Context) (string, error), l vercel.Limits) *vercel.Client {
 	token := func(ctx context.Context) (string, error) {
 		if s, _ := env(v.TokenEnv); strings.TrimSpace(s) != "" {
 			return strings.TrimSpace(s), nil
@@ -60,7 +62,7 @@ func VercelClient(v strategy.Vercel, env func(string) (string, bool),
 		return "", fault.New(fault.Invalid, "secret_missing", "Slipway has no token of Vercel's API: %s is empty and "+
 			"none is kept. Make one under Account Settings, Tokens, and give it with: slipway target token set.", v.TokenEnv)
 	}
-	o := vercel.Options{API: v.API, Team: v.Team, Token: token}
+	o := vercel.Options{API: v.API, Team: v.Team, Token: token, Limits: l}
 	text, _ := env(v.ConfigEnv)
 	if c, err := vercel.ParseConnection(text); err == nil {
 		o.Read, o.Reader = c.Address, func(context.Context) (string, error) { return c.Token, nil }

@@ -60,6 +60,9 @@ func (c *cli) showStatus(s api.Status) {
 	if t := s.Target; t != nil {
 		c.say("\nTarget: %s on Vercel. %s\n", t.Project, t.Sentence)
 	}
+	for _, p := range s.Published {
+		c.say("\nFlags of %s at the edge: %s\n", p.Environment, p.Sentence)
+	}
 	for _, e := range s.Edges {
 		if e.Generation != e.Wanted {
 			c.say("\nEdge %s: %s\n", e.Name, e.Sentence)

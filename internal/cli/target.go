@@ -45,7 +45,7 @@ func (c *cli) onVercel(file string) (setup.Options, error) {
 			"%s names no platform: visitors come through Slipway's own edge, and nothing is to be connected.", file)
 	}
 	o := setup.Options{
-		Client: app.VercelClient(v, func(k string) (string, bool) { s := c.Env(k); return s, s != "" }, nil),
+		Client: app.VercelClient(v, func(k string) (string, bool) { s := c.Env(k); return s, s != "" }, nil, nil),
 		API:    v.API, Project: v.Project, Team: v.Team, Mode: v.Canary, Config: v.Config, Domain: v.Domain,
 		Slipway: strings.TrimRight(cmp.Or(c.url, c.Env("SLIPWAY_URL")), "/"),
 		Names: setup.Names{Token: v.TokenEnv, Read: v.ConfigEnv, Bypass: v.BypassEnv, Drain: v.DrainEnv,

@@ -90,6 +90,9 @@ func (d *Desk) Status(ctx context.Context, who access.Actor) (api.Status, error)
 	if out.Target, err = d.target(ctx, out.Now); err != nil {
 		return out, err
 	}
+	if out.Published, err = d.Flags.Published(ctx, who, out.Now); err != nil {
+		return out, err
+	}
 	out.Sentence = summary(out)
 	return out, nil
 }
@@ -158,6 +161,11 @@ func troubles(s api.Status) []string {
 	}
 	if s.Target != nil && s.Target.Trouble {
 		parts = append(parts, s.Target.Sentence)
+	}
+	for _, p := range s.Published {
+		if p.Trouble {
+			parts = append(parts, "Flags of "+p.Environment+" at the edge: "+p.Sentence)
+		}
 	}
 	away, behind := 0, 0
 	for _, e := range s.Edges {

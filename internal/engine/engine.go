@@ -22,6 +22,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/engine/configs"
 	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/engine/incidents"
+	"github.com/slipwayhq/slipway/internal/engine/publish"
 	"github.com/slipwayhq/slipway/internal/engine/secrets"
 	"github.com/slipwayhq/slipway/internal/engine/target"
 	"github.com/slipwayhq/slipway/internal/event"
@@ -50,6 +51,7 @@ type Options struct {
 	Serves   func(environment, flag string) incidents.Serving
 	Vault    *vault.Vault                      // seals secrets; nil: none can be kept
 	File     func(name string) ([]byte, error) // reads a file that the strategy names; nil: there is none
+	Publish  publish.Options                   // by what flags reach a platform; the rest of it is the engine's
 }
 
 // Pace are the engine's own times. Zero values get defaults.
@@ -87,6 +89,7 @@ type Engine struct {
 	Incidents *incidents.Writer
 	Secrets   *secrets.Keeper
 	Configs   *configs.Writer
+	Publisher *publish.Publisher
 
 	wake chan struct{} // capacity 1: something was committed
 
@@ -106,9 +109,13 @@ func New(opts Options) *Engine {
 		opts.Env = func(string) (string, bool) { return "", false }
 	}
 	e := &Engine{Options: opts, wake: make(chan struct{}, 1), told: map[string]time.Time{}}
-	e.Flags = flags.New(flags.Options{DB: opts.DB, Strategy: opts.Strategy, Append: e.append})
 	e.Secrets = secrets.New(secrets.Options{DB: opts.DB, App: opts.Strategy.App, Vault: opts.Vault, Write: e.Write,
 		Append: e.append})
+	opts.Publish.DB, opts.Publish.Strategy, opts.Publish.Write, opts.Publish.Append = opts.DB, opts.Strategy, e.Write,
+		e.append
+	e.Publisher = publish.New(opts.Publish)
+	e.Flags = flags.New(flags.Options{DB: opts.DB, Strategy: opts.Strategy, Append: e.append,
+		Changed: e.Publisher.Changed})
 	e.Target = target.New(target.Options{DB: opts.DB, Strategy: opts.Strategy, Platform: opts.Platform,
 		WorkRelease: workRelease, Write: e.Write, Append: e.append, Stable: e.stable, Register: e.Register,
 		Config: e.configOf})

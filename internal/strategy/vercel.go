@@ -3,6 +3,8 @@ package strategy
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/slipwayhq/slipway/internal/strategy/document"
@@ -11,13 +13,14 @@ import (
 // Vercel says where an application on Vercel is, and how Slipway moves it. Secrets are named by the environment
 // variable that holds them.
 type Vercel struct {
-	Project string // name or id
-	Team    string // slug or id; empty: the account of the token
-	API     string // address of the API
-	Canary  string // rolling, proxy or auto
-	Drift   string // hold or undo: what a release does when somebody else changes what production serves
-	Domain  string // host at which visitors come in; empty: the project's own
-	Config  string // id of the Global Config that proxies and flags are written to; empty: none
+	Project string   // name or id
+	Team    string   // slug or id; empty: the account of the token
+	API     string   // address of the API
+	Canary  string   // rolling, proxy or auto
+	Drift   string   // hold or undo: what a release does when somebody else changes what production serves
+	Domain  string   // host at which visitors come in; empty: the project's own
+	Config  string   // id of the Global Config that proxies and flags are written to; empty: none
+	Flags   []string // environments whose flags are written there
 
 	TokenEnv   string // of the API
 	ConfigEnv  string // a connection string that reads the Global Config
@@ -34,24 +37,25 @@ const (
 )
 
 type vercel struct {
-	Project string  `yaml:"project" doc:"Name or id of the project."`
-	Team    string  `yaml:"team" doc:"Slug or id of the team; empty for the account that the token belongs to."`
-	Canary  string  `yaml:"canary" doc:"How a part of the visitors gets a version." enum:"auto,rolling,proxy"`
-	Drift   string  `yaml:"drift" doc:"What a release does when somebody else changes what is served." enum:"hold,undo"`
-	Domain  string  `yaml:"domain" doc:"Host at which visitors come in; empty: the project's first production domain."`
-	Config  string  `yaml:"global_config" doc:"Id of the Global Config that shares and flags are written to."`
-	API     address `yaml:"api" doc:"Address of Vercel's API."`
-	Token   string  `yaml:"token_env" doc:"Environment variable that holds the token of the API."`
-	Read    string  `yaml:"global_config_env" doc:"Environment variable that holds the Global Config's connection string."`
-	Bypass  string  `yaml:"bypass_env" doc:"Environment variable that holds the secret that opens protected deployments."`
-	Drain   string  `yaml:"drain_secret_env" doc:"Environment variable that holds the secret that drains sign with."`
-	Webhook string  `yaml:"webhook_secret_env" doc:"Environment variable that holds the secret that webhooks sign with."`
+	Project string   `yaml:"project" doc:"Name or id of the project."`
+	Team    string   `yaml:"team" doc:"Slug or id of the team; empty for the account that the token belongs to."`
+	Canary  string   `yaml:"canary" doc:"How a part of the visitors gets a version." enum:"auto,rolling,proxy"`
+	Drift   string   `yaml:"drift" doc:"What a release does when somebody else changes what is served." enum:"hold,undo"`
+	Domain  string   `yaml:"domain" doc:"Host at which visitors come in; empty: the project's first production domain."`
+	Config  string   `yaml:"global_config" doc:"Id of the Global Config that shares and flags are written to."`
+	Flags   []string `yaml:"flags" doc:"Environments whose flags are written to the Global Config."`
+	API     address  `yaml:"api" doc:"Address of Vercel's API."`
+	Token   string   `yaml:"token_env" doc:"Environment variable that holds the token of the API."`
+	Read    string   `yaml:"global_config_env" doc:"Environment variable that holds the Global Config's connection string."`
+	Bypass  string   `yaml:"bypass_env" doc:"Environment variable that holds the secret that opens protected deployments."`
+	Drain   string   `yaml:"drain_secret_env" doc:"Environment variable that holds the secret that drains sign with."`
+	Webhook string   `yaml:"webhook_secret_env" doc:"Environment variable that holds the secret that webhooks sign with."`
 }
 
 // Template returns what vercel is where nothing is written.
 func (*vercel) Template() string {
 	return `{project: "", team: "", canary: auto, drift: hold, domain: "", global_config: "",
-  api: "https://api.vercel.com", token_env: VERCEL_TOKEN, global_config_env: GLOBAL_CONFIG,
+  flags: [], api: "https://api.vercel.com", token_env: VERCEL_TOKEN, global_config_env: GLOBAL_CONFIG,
   bypass_env: VERCEL_AUTOMATION_BYPASS_SECRET, drain_secret_env: VERCEL_DRAIN_SECRET,
   webhook_secret_env: VERCEL_WEBHOOK_SECRET}`
 }
@@ -64,8 +68,8 @@ func (s *Strategy) Vercel() (Vercel, bool) {
 	}
 	return Vercel{
 		Project: v.Project, Team: v.Team, API: strings.TrimRight(string(v.API), "/"), Canary: v.Canary, Drift: v.Drift,
-		Domain: v.Domain, Config: v.Config, TokenEnv: v.Token, ConfigEnv: v.Read, BypassEnv: v.Bypass, DrainEnv: v.Drain,
-		WebhookEnv: v.Webhook,
+		Domain: v.Domain, Config: v.Config, Flags: v.Flags, TokenEnv: v.Token, ConfigEnv: v.Read, BypassEnv: v.Bypass,
+		DrainEnv: v.Drain, WebhookEnv: v.Webhook,
 	}, true
 }
 
@@ -93,6 +97,7 @@ func (c checker) onVercel() {
 	if v.Config != "" && !regexp.MustCompile(`^ecfg_[A-Za-z0-9]{1,64}$`).MatchString(v.Config) {
 		c.at(here("global_config"), fmt.Sprintf("%q is no id of a Global Config", v.Config), "it begins with ecfg_")
 	}
+	c.flagsOnVercel(v)
 	for key, name := range map[string]string{
 		"token_env": v.Token, "global_config_env": v.Read, "bypass_env": v.Bypass, "drain_secret_env": v.Drain,
 		"webhook_secret_env": v.Webhook,
@@ -100,6 +105,26 @@ func (c checker) onVercel() {
 		if !regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,127}$`).MatchString(name) {
 			c.at(here(key), fmt.Sprintf("%.40q is no name of an environment variable", name),
 				"write the variable's name here; the secret itself stands in the environment")
+		}
+	}
+}
+
+// flagsOnVercel checks which environments' flags go to the Global Config.
+func (c checker) flagsOnVercel(v *vercel) {
+	if len(v.Flags) > 0 && v.Config == "" {
+		c.at(at("target", "vercel", "flags"), "flags at Vercel's edge need a Global Config to stand in",
+			"add global_config: ecfg_…")
+	}
+	for i, name := range v.Flags {
+		path := at("target", "vercel", "flags", strconv.Itoa(i))
+		switch _, known := c.file.Environments[name]; {
+		case !known:
+			c.at(path, fmt.Sprintf("there is no environment %.64q", name), "name one of environments")
+		case !regexp.MustCompile(`^[\w-]{1,200}$`).MatchString(name):
+			c.at(path, fmt.Sprintf("%.64q can't be part of an item's key", name),
+				"name an environment of letters, digits, - and _")
+		case slices.Contains(v.Flags[:i], name):
+			c.at(path, fmt.Sprintf("%s is named twice", name), "name it once")
 		}
 	}
 }

@@ -16,7 +16,7 @@ func TestATargetOnVercel(t *testing.T) {
 	s := mustParse(t, "app: shop\ntarget: {vercel: {project: shop, team: acme}}\n")
 	got, ok := s.Vercel()
 	want := Vercel{
-		Project: "shop", Team: "acme", API: "https://api.vercel.com", Canary: AutoPick, Drift: "hold",
+		Project: "shop", Team: "acme", API: "https://api.vercel.com", Canary: AutoPick, Drift: "hold", Flags: []string{},
 		TokenEnv: "VERCEL_TOKEN", ConfigEnv: "GLOBAL_CONFIG", BypassEnv: "VERCEL_AUTOMATION_BYPASS_SECRET",
 		DrainEnv: "VERCEL_DRAIN_SECRET", WebhookEnv: "VERCEL_WEBHOOK_SECRET",
 	}

@@ -212,15 +212,15 @@ func TestTheBudgetIsOneOfADayAndNeverStopsAWayBack(t *testing.T) {
 	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 	c := client(nil, func(o *Options) { o.Now = func() time.Time { return now } })
 	for i := range 3 {
-		if err := c.Spend(t.Context(), "items", 2); (err == nil) != (i < 2) {
+		if err := c.Spend(t.Context(), Budget{What: "items", Limit: 2}); (err == nil) != (i < 2) {
 			t.Errorf("write %d: %v", i+1, err)
 		}
 	}
-	if err := c.Spend(Urgent(t.Context()), "items", 2); err != nil {
+	if err := c.Spend(Urgent(t.Context()), Budget{What: "items", Limit: 2}); err != nil {
 		t.Error(err)
 	}
 	now = now.Add(12 * time.Hour)
-	if err := c.Spend(t.Context(), "items", 2); err != nil {
+	if err := c.Spend(t.Context(), Budget{What: "items", Limit: 2}); err != nil {
 		t.Errorf("on the next day: %v", err)
 	}
 }

@@ -17,8 +17,10 @@ type Limits interface {
 	Until(ctx context.Context, kind string) (time.Time, error)
 	// Hold has calls of this kind wait.
 	Hold(ctx context.Context, kind string, until time.Time) error
-	// Spend takes one of the limit that a day has, and says how many are left; -1 when none was.
-	Spend(ctx context.Context, kind, day string, limit int) (int, error)
+	// Spend takes one of the limit that a period has, and says how many are left; -1 when none was.
+	Spend(ctx context.Context, kind, period string, limit int) (int, error)
+	// Spent says how many a period has seen spent.
+	Spent(ctx context.Context, kind, period string) (int, error)
 }
 
 type limits struct {
@@ -47,15 +49,21 @@ func (l *limits) Hold(_ context.Context, kind string, until time.Time) error {
 	return nil
 }
 
-func (l *limits) Spend(_ context.Context, kind, day string, limit int) (int, error) {
+func (l *limits) Spend(_ context.Context, kind, period string, limit int) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := l.spent[kind][day]
+	n := l.spent[kind][period]
 	if n >= limit {
 		return -1, nil
 	}
-	l.spent[kind] = map[string]int{day: n + 1} // yesterday is of no interest
+	l.spent[kind] = map[string]int{period: n + 1} // yesterday is of no interest
 	return limit - n - 1, nil
+}
+
+func (l *limits) Spent(_ context.Context, kind, period string) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.spent[kind][period], nil
 }
 
 // kind names the limit that a call counts for.
@@ -146,16 +154,56 @@ func after(s string, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// Spend takes one of a day's budget of writes and refuses when none is left. What takes something back is never
-// refused: the budget keeps Slipway from using up what Vercel grants, and that is not the moment for it.
-func (c *Client) Spend(ctx context.Context, what string, limit int) error {
-	day := c.o.Now().UTC().Format(time.DateOnly)
-	left, err := c.o.Limits.Spend(ctx, or(c.o.Team, "account")+": "+what, day, limit)
+// Budget is how many writes Slipway allows itself in a day or a month. Those of less weight have a smaller Limit of the
+// same budget, so that the rest stays for what has more.
+type Budget struct {
+	What  string // such as the Global Config
+	Month bool   // by months, not by days
+	Limit int
+}
+
+// period is the one that a time is in, and when it ends.
+func (b Budget) period(now time.Time) (name string, ends time.Time) {
+	y, m, d := now.UTC().Date()
+	if b.Month {
+		return now.UTC().Format("2006-01"), time.Date(y, m+1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	return now.UTC().Format(time.DateOnly), time.Date(y, m, d+1, 0, 0, 0, 0, time.UTC)
+}
+
+func (b Budget) words() (these, again string) {
+	if b.Month {
+		return "This month's", "next month"
+	}
+	return "Today's", "tomorrow"
+}
+
+func (c *Client) budget(b Budget) string {
+	kind := or(c.o.Team, "account") + ": " + b.What
+	if b.Month {
+		kind += ", by months"
+	}
+	return kind
+}
+
+// Spend takes one of a budget of writes and refuses when none is left. What takes something back is never refused: the
+// budget keeps Slipway from using up what Vercel grants, and that is not the moment for it.
+func (c *Client) Spend(ctx context.Context, b Budget) error {
+	period, _ := b.period(c.o.Now())
+	left, err := c.o.Limits.Spend(ctx, c.budget(b), period, b.Limit)
 	if err != nil || left >= 0 || urgent(ctx) {
 		return err
 	}
+	these, again := b.words()
 	return fault.New(fault.Limited, "vercel_budget",
-		"Today's %d writes of %s are used up: it goes on tomorrow. Going back is still possible.", limit, what)
+		"%s %d writes of %s are used up: it goes on %s. Going back is still possible.", these, b.Limit, b.What, again)
+}
+
+// Left says how many writes of a budget are left, and when it begins anew.
+func (c *Client) Left(ctx context.Context, b Budget) (int, time.Time, error) {
+	period, ends := b.period(c.o.Now())
+	spent, err := c.o.Limits.Spent(ctx, c.budget(b), period)
+	return max(0, b.Limit-spent), ends, err
 }
 
 // breaker leaves Vercel alone after it has failed several times in a row.

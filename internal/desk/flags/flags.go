@@ -103,6 +103,10 @@ func (d *Desk) Flags(ctx context.Context, who access.Actor, q Query) (api.FlagPa
 			return page, err
 		}
 	}
+	var err error
+	if page.Published, err = d.Published(ctx, who, time.Now()); err != nil {
+		return page, err
+	}
 	list, configs, err := d.all(ctx)
 	if err != nil {
 		return page, err

@@ -34,6 +34,8 @@ type Options struct {
 	DB       *store.DB
 	Strategy *strategy.Strategy
 	Append   func(context.Context, *store.Tx, event.Draft) (event.Event, error) // adds to the log and tells webhooks
+	// Changed is told of an environment whose flags changed, and whether one was turned off; nil: nobody is.
+	Changed func(ctx context.Context, tx *store.Tx, environment string, off bool) error
 }
 
 // Writer changes flags.
@@ -372,11 +374,22 @@ func (w *Writer) unneeded(ctx context.Context, tx *store.Tx, key string) error {
 // raiseAll raises the generation of every environment: what a flag is holds in all of them.
 func (w *Writer) raiseAll(ctx context.Context, tx *store.Tx) error {
 	for _, e := range w.environments() {
-		if _, err := tx.RaiseGeneration(ctx, w.app(), e); err != nil {
+		if err := w.raise(ctx, tx, e, false); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// raise raises the generation of an environment and tells who follows it.
+func (w *Writer) raise(ctx context.Context, tx *store.Tx, environment string, off bool) error {
+	if _, err := tx.RaiseGeneration(ctx, w.app(), environment); err != nil {
+		return err
+	}
+	if w.Changed == nil {
+		return nil
+	}
+	return w.Changed(ctx, tx, environment, off)
 }
 
 func subjectOf(key string) string { return "flag/" + key }

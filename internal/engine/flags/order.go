@@ -169,7 +169,7 @@ func (w *Writer) record(ctx context.Context, tx *store.Tx, who access.Actor, c *
 	}); err != nil {
 		return err
 	}
-	if _, err = tx.RaiseGeneration(ctx, c.App, c.Environment); err != nil {
+	if err := w.raise(ctx, tx, c.Environment, !c.On && c.Revision > 1 && c.Since.Equal(c.Updated)); err != nil {
 		return err
 	}
 	if c.Environment == production {

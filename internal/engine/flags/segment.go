@@ -252,7 +252,7 @@ func (w *Writer) recordSegment(
 	}); err != nil {
 		return err
 	}
-	if _, err := tx.RaiseGeneration(ctx, s.App, s.Environment); err != nil {
+	if err := w.raise(ctx, tx, s.Environment, false); err != nil {
 		return err
 	}
 	if err := w.wake(ctx, tx, s.Environment, "", s.Key); err != nil {
@@ -356,7 +356,7 @@ func (w *Writer) DeleteSegment(ctx context.Context, who access.Actor, environmen
 		if err := tx.DeleteRevisions(ctx, store.SegmentSubject(w.app(), environment, key), s.Revision+1); err != nil {
 			return err
 		}
-		if _, err := tx.RaiseGeneration(ctx, w.app(), environment); err != nil {
+		if err := w.raise(ctx, tx, environment, false); err != nil {
 			return err
 		}
 		return w.append(ctx, tx, w.by(who, "segment.deleted", environment, "segment/"+key,

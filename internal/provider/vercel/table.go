@@ -80,7 +80,7 @@ func (m *mover) table(ctx context.Context) error {
 			"The table in the Global Config is of generation %d, and Slipway is at %d: it follows another database, such as "+
 				"one that a backup has replaced. Delete its item %q and try again.", have.Generation, want.Generation, TableKey)
 	}
-	if err := m.p.o.Client.Spend(ctx, "the Global Config", m.p.o.Writes); err != nil {
+	if err := m.p.spend(ctx, theTable, m.w.Back); err != nil {
 		return err
 	}
 	if err := m.p.fence(ctx, m.w); err != nil {

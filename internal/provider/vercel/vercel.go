@@ -78,6 +78,9 @@ type Provider struct {
 	high    high
 	check   string // id of Slipway's check
 	known   string // id of the project
+
+	plan      string // of the team
+	planUntil time.Time
 }
 
 // New returns a provider.

@@ -85,6 +85,16 @@ func targetMark(t api.Target) mark {
 	return mark{"done", "good", "As routed"}
 }
 
+func publishedMark(p api.PublishedFlags) mark {
+	switch {
+	case p.Trouble:
+		return mark{"alert", "bad", "Not the newest"}
+	case p.Written == nil:
+		return mark{"none", "quiet", "Not published yet"}
+	}
+	return mark{"done", "good", "Published"}
+}
+
 // left says what of a source did not count.
 func left(s api.MetricSource) string {
 	if s.Late+s.Dropped == 0 {

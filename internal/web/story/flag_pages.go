@@ -30,6 +30,9 @@ func flagListStories() []Story {
 	many.Large = true
 	return []Story{
 		flagAt("flags/some", "/flags", list(some, page.FlagFilter{}, "")),
+		flagAt("flags/published", "/flags", func(f page.Frame) templ.Component {
+			return page.FlagList(f, api.FlagPage{Items: some[:2], Published: publishedFlags()}, page.FlagFilter{}, nil)
+		}),
 		flagAt("flags/empty", "/flags", list(nil, page.FlagFilter{}, "")),
 		flagAt("flags/none-match", "/flags?q=x", list(nil, page.FlagFilter{Text: hostile, State: "stale"}, "")),
 		flagAt("flags/page-of-thousand", "/flags", func(f page.Frame) templ.Component {
@@ -151,4 +154,16 @@ func rampCanary() api.Canary {
 		}
 	}
 	return c
+}
+
+// publishedFlags are flags at a platform's edge: the newest, old ones, and none yet.
+func publishedFlags() []api.PublishedFlags {
+	return []api.PublishedFlags{
+		{Environment: "production", Generation: 42, Written: ptr(before(time.Minute)),
+			Sentence: "The newest stand there (generation 42)."},
+		{Environment: "staging", Generation: 40, Written: ptr(before(3 * time.Hour)), Trouble: true,
+			Since: ptr(before(2 * time.Hour)), Sentence: "Generation 40 stands there, not the newest. The flags of staging " +
+				"have 70,112 bytes, and the plan's Global Config takes 65,536."},
+		{Environment: hostile, Sentence: "Not published yet."},
+	}
 }

@@ -1,0 +1,404 @@
+package publish_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/engine"
+	"github.com/slipwayhq/slipway/internal/engine/flags"
+	"github.com/slipwayhq/slipway/internal/engine/publish"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/flag"
+	"github.com/slipwayhq/slipway/internal/provider"
+	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/store/storetest"
+	"github.com/slipwayhq/slipway/internal/strategy"
+)
+
+const text = `app: shop
+target: {vercel: {project: shop, global_config: ecfg_1, flags: [production]}}
+`
+
+// shelf is a store near the visitors, in memory. It keeps every document that was written.
+type shelf struct {
+	mu      sync.Mutex
+	is      json.RawMessage
+	wrote   []provider.NearDocument
+	down    error
+	refuses error
+	late    bool // what is written does not answer
+	room    provider.NearRoom
+	hold    chan struct{} // a write waits for it
+}
+
+func (s *shelf) ReadNear(context.Context, string) (json.RawMessage, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.is, s.down
+}
+
+func (s *shelf) WriteNear(ctx context.Context, d provider.NearDocument) error {
+	s.mu.Lock()
+	hold, err := s.hold, errors.Join(s.down, s.refuses)
+	s.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		return errors.Unwrap(fmt.Errorf("%w", err))
+	}
+	s.is, s.wrote = d.Value, append(s.wrote, d)
+	if !d.Urgent {
+		s.room.Left--
+	}
+	if s.late {
+		return fault.New(fault.Unavailable, "near_late", "It is not read yet.")
+	}
+	return nil
+}
+
+func (s *shelf) NearRoom(context.Context) (provider.NearRoom, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.room, nil
+}
+
+func (s *shelf) set(f func(*shelf)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s)
+}
+
+func (s *shelf) writes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.wrote)
+}
+
+// world is an engine whose flags are published to a shelf.
+type world struct {
+	*engine.Engine
+	t     *testing.T
+	ctx   context.Context
+	shelf *shelf
+}
+
+func open(t *testing.T, db *store.DB, s *shelf) *world {
+	t.Helper()
+	parsed, err := strategy.Parse("slipway.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, ctx: t.Context(), shelf: s}
+	w.Engine = engine.New(engine.Options{DB: db, Strategy: parsed, Log: slog.New(slog.DiscardHandler),
+		Pace: engine.Pace{Poll: time.Second},
+		Publish: publish.Options{Near: s, Key: func(e string) string { return "slipway-flags-" + e },
+			Document: func(ctx context.Context, environment string) (publish.Document, error) {
+				set, err := db.FlagSet(ctx, "shop", environment)
+				if err != nil {
+					return publish.Document{}, err
+				}
+				d, err := set.Document()
+				return publish.Document{Generation: set.Generation, Newest: set.Generation, Text: d.JSON()}, err
+			}}})
+	return w
+}
+
+// play runs an engine on a virtual clock, with thirty writes for two hours.
+func play(t *testing.T, test func(w *world)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{room: provider.NearRoom{Bytes: 8 << 10, All: 30, Left: 30,
+			Until: time.Now().Add(2 * time.Hour)}}
+		w := open(t, storetest.Open(t, store.SQLite), s)
+		w.ok(w.DB.Write(w.ctx, func(tx *store.Tx) error {
+			return tx.InsertUser(w.ctx, &store.User{ID: ada().User, Name: "ada", Roles: []string{"admin"},
+				Created: tx.Now()})
+		}))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- w.Run(ctx) }()
+		w.pass(5 * time.Second)
+		test(w)
+		cancel()
+		w.ok(<-done)
+	})
+}
+
+func ada() access.Actor { return access.Actor{ID: "user:ada", User: "usr_ada", Name: "Ada"} }
+
+func (w *world) ok(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (w *world) create(key string) {
+	w.t.Helper()
+	_, err := w.Flags.Create(w.ctx, ada(), flag.Flag{Key: key})
+	w.ok(err)
+}
+
+func (w *world) do(key string, kind flags.Kind) {
+	w.t.Helper()
+	_, err := w.Flags.Do(w.ctx, ada(), flags.Order{Kind: kind, Flag: key, Environment: "production", Reason: "a test"},
+		flags.How{})
+	w.ok(err)
+}
+
+func (w *world) state() flag.Publication {
+	w.t.Helper()
+	p, err := w.DB.Publication(w.ctx, "shop", "production")
+	w.ok(err)
+	return p
+}
+
+// newest reports whether what stands on the shelf decides as what there is.
+func (w *world) newest() bool {
+	w.t.Helper()
+	d, err := w.Publisher.Document(w.ctx, "production")
+	w.ok(err)
+	want, err := publish.Digest(d.Text)
+	w.ok(err)
+	w.shelf.mu.Lock()
+	defer w.shelf.mu.Unlock()
+	have, err := publish.Digest(w.shelf.is)
+	w.ok(err)
+	return have == want
+}
+
+// told counts the events of a kind.
+func (w *world) told(kind string) int {
+	w.t.Helper()
+	p, err := w.DB.Events(w.ctx, store.EventFilter{Kind: kind})
+	w.ok(err)
+	return len(p)
+}
+
+// A burst is one document, and what says nothing else is not written.
+func TestABurstOfChangesIsOneWrite(t *testing.T) {
+	play(t, func(w *world) {
+		before := w.shelf.writes()
+		for i := range 20 {
+			w.create(fmt.Sprintf("flag-%d", i))
+		}
+		w.pass(30 * time.Second)
+		if n := w.shelf.writes() - before; n > 2 || !w.newest() {
+			t.Errorf("20 changes were %d writes, the newest stands there: %v", n, w.newest())
+		}
+		n := w.shelf.writes()
+		_, err := w.Flags.Change(w.ctx, ada(), "flag-1", 0, func(f *flag.Flag) { f.Description = "what it is about" })
+		w.ok(err)
+		w.pass(time.Hour)
+		if w.shelf.writes() != n {
+			t.Errorf("%d writes of what decides alike", w.shelf.writes()-n)
+		}
+		if p := w.state(); p.Trouble != "" || p.Generation == 0 || p.Wanted <= p.Generation || p.Bytes == 0 {
+			t.Errorf("published: %+v", p)
+		}
+	})
+}
+
+// A kill switch waits for no batch and for no budget of other changes.
+func TestAKillSwitchGoesFirst(t *testing.T) {
+	play(t, func(w *world) {
+		w.create("checkout")
+		w.do("checkout", flags.On)
+		w.pass(30 * time.Second)
+		n := w.shelf.writes()
+		w.do("checkout", flags.Off)
+		w.pass(time.Second)
+		if w.shelf.writes() != n+1 || !w.newest() || !w.shelf.wrote[n].Urgent {
+			t.Fatalf("a second after the kill: %d writes, %+v", w.shelf.writes()-n, w.state())
+		}
+		w.shelf.set(func(s *shelf) { s.room.Left = 0 })
+		w.do("checkout", flags.On)
+		w.pass(time.Minute)
+		if p := w.state(); w.newest() || !strings.Contains(p.Trouble, "used up") || p.Next.IsZero() {
+			t.Errorf("with an empty budget a flag went on: %+v", p)
+		}
+		w.create("other")
+		w.do("other", flags.On)
+		w.do("other", flags.Off)
+		w.pass(2 * time.Second)
+		if !w.newest() || w.state().Trouble != "" {
+			t.Errorf("a kill switch waits for the budget: %+v", w.state())
+		}
+	})
+}
+
+// The budget lasts until its period ends, however often flags change.
+func TestWritesAreSpreadOverTheDay(t *testing.T) {
+	play(t, func(w *world) {
+		w.create("checkout")
+		w.do("checkout", flags.On)
+		for range 110 { // a change each minute, almost until the period ends
+			_, err := w.Flags.Do(w.ctx, ada(), flags.Order{Kind: flags.Rollout, Flag: "checkout", Environment: "production",
+				Share: float64(time.Now().Unix() / 60 % 100)}, flags.How{})
+			w.ok(err)
+			w.pass(time.Minute)
+		}
+		left := w.shelf.room.Left
+		if n := w.shelf.writes(); n < 25 || n > 32 || left > 5 {
+			t.Errorf("%d writes, %d left", n, left)
+		}
+		w.pass(10 * time.Minute)
+		if !w.newest() {
+			t.Errorf("what stands there is old: %+v", w.state())
+		}
+	})
+}
+
+// What does not fit is said once, and the last that did stays.
+func TestWhatDoesNotFitIsToldAndTheLastGoodStays(t *testing.T) {
+	play(t, func(w *world) {
+		w.create("checkout")
+		w.pass(30 * time.Second)
+		n := w.shelf.writes()
+		for i := range 90 {
+			w.create(fmt.Sprintf("a-flag-with-a-long-name-%d", i))
+		}
+		w.pass(3 * time.Hour)
+		p := w.state()
+		if w.shelf.writes() > n+1 || !strings.Contains(p.Trouble, "8192") || w.told("flags.unpublished") != 1 {
+			t.Errorf("%d writes, told %d times: %+v", w.shelf.writes()-n, w.told("flags.unpublished"), p)
+		}
+		w.shelf.set(func(s *shelf) { s.room.Bytes = 64 << 10 })
+		w.pass(2 * time.Hour)
+		if !w.newest() || w.state().Trouble != "" {
+			t.Errorf("after a change of the plan: %+v", w.state())
+		}
+		w.shelf.set(func(s *shelf) { s.refuses = fault.New(fault.Refused, "vercel_plan", "The plan has no room.") })
+		n = w.shelf.writes()
+		w.create("one-more")
+		w.pass(30 * time.Minute)
+		if p := w.state(); p.Trouble != "The plan has no room." || w.told("flags.unpublished") != 2 || w.shelf.writes() != n {
+			t.Errorf("told %d times: %+v", w.told("flags.unpublished"), p)
+		}
+	})
+}
+
+// An outage costs no writes when it ends, a lost answer none at all, and a hand in the store is put right.
+func TestTroubleThatPassesIsTriedAgain(t *testing.T) {
+	play(t, func(w *world) {
+		w.create("checkout")
+		w.pass(30 * time.Second)
+		w.shelf.set(func(s *shelf) { s.down = fault.New(fault.Unavailable, "vercel_down", "Vercel does not answer.") })
+		w.do("checkout", flags.On)
+		w.pass(time.Minute)
+		if p := w.state(); p.Trouble == "" || w.told("flags.unpublished") != 0 {
+			t.Errorf("told %d times at once: %+v", w.told("flags.unpublished"), p)
+		}
+		w.pass(time.Hour)
+		if n := w.told("flags.unpublished"); n != 1 {
+			t.Errorf("an hour's outage was told %d times", n)
+		}
+		w.shelf.set(func(s *shelf) { s.down, s.late = nil, true })
+		n := w.shelf.writes()
+		w.pass(10 * time.Minute)
+		if p := w.state(); !w.newest() || p.Trouble != "" || w.shelf.writes() != n+1 {
+			t.Errorf("%d writes after it: %+v", w.shelf.writes()-n, p)
+		}
+		w.shelf.set(func(s *shelf) { s.is, s.late = json.RawMessage(`{"flags":{},"metadata":{}}`), false })
+		w.pass(10 * time.Minute)
+		if !w.newest() {
+			t.Errorf("somebody's hand in the store stays: %+v", w.state())
+		}
+	})
+}
+
+// Neither a store that follows another database nor another application's flags are written over.
+func TestNothingIsWrittenOverWhatIsNotOurs(t *testing.T) {
+	play(t, func(w *world) {
+		w.create("checkout")
+		w.pass(30 * time.Second)
+		n := w.shelf.writes()
+		for is, want := range map[string]string{
+			`{"flags":{},"metadata":{"flagSetId":"shop/production","version":"9000"}}`: "9000",
+			`{"flags":{},"metadata":{"flagSetId":"blog/production","version":"1"}}`:    "blog/production",
+		} {
+			w.shelf.set(func(s *shelf) { s.is = json.RawMessage(is) })
+			w.do("checkout", flags.On)
+			w.pass(time.Minute)
+			if p := w.state(); w.shelf.writes() != n || !strings.Contains(p.Trouble, want) {
+				t.Errorf("%s: %d writes, %+v", is, w.shelf.writes()-n, p)
+			}
+			w.do("checkout", flags.Off)
+			w.pass(2 * time.Hour)
+		}
+		w.shelf.set(func(s *shelf) { s.is = nil })
+		w.pass(2 * time.Hour)
+		if !w.newest() || w.state().Trouble != "" {
+			t.Errorf("once the item is gone: %+v", w.state())
+		}
+	})
+}
+
+// Two nodes publish one document: one at a time, and the last word is the newest, even where a node that was thought
+// dead comes late with an old one.
+func TestALateNodeDoesNotHaveTheLastWord(t *testing.T) {
+	t.Parallel()
+	for _, kind := range storetest.Engines(t) {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			address := storetest.Address(t, kind)
+			s := &shelf{room: provider.NearRoom{All: 300, Left: 300, Until: time.Now().Add(15 * time.Hour)}}
+			w := open(t, storetest.OpenAt(t, address), s)
+			other := open(t, storetest.OpenAt(t, address), s)
+			w.create("checkout")
+			hold := make(chan struct{})
+			s.set(func(s *shelf) { s.hold = hold })
+			late := make(chan error)
+			go func() { // it took the document, and hangs in the call
+				_, err := w.Publisher.Look(w.ctx, "publish/production")
+				late <- err
+			}()
+			for w.state().Trying == 0 {
+				if t.Context().Err() != nil {
+					t.Fatal("nothing was tried")
+				}
+			}
+			s.set(func(s *shelf) { s.hold = nil })
+			w.do("checkout", flags.On)
+			if _, err := other.Publisher.Look(w.ctx, "publish/production"); err != nil || !w.newest() {
+				t.Fatalf("the other node: %v, newest %v", err, w.newest())
+			}
+			close(hold)
+			if err := <-late; !fault.Is(err, fault.Conflict) {
+				t.Errorf("the late node records: %v", err)
+			}
+			if w.newest() {
+				t.Fatal("the test does not show what it should: the late write had nothing old")
+			}
+			due, err := w.DB.NextDue(w.ctx, []string{publish.Work})
+			w.ok(err)
+			if due.IsZero() || time.Until(due) > time.Second {
+				t.Errorf("nobody looks again before %s", due)
+			}
+			if _, err := other.Publisher.Look(w.ctx, "publish/production"); err != nil {
+				t.Error(err)
+			}
+			if !w.newest() {
+				t.Errorf("the last word is old: %+v", w.state())
+			}
+		})
+	}
+}
