@@ -192,7 +192,7 @@ func (s *survey) drained() {
 			f.State, f.Remedy, f.Found = NotNeeded, "", d.unneeded
 		case s.hobby:
 			f.State, f.Found = Missing, "The plan has no drains."
-			f.Remedy = "Change the plan, or let guards go by another source (guards: {default: {source: prometheus}})."
+			f.Remedy = "Change the plan, or let guards go by another source (guards: {default: {source: otlp}})."
 		default:
 			s.drain(&f, d)
 		}
