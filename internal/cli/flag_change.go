@@ -237,7 +237,7 @@ func (c *cli) back(
 
 func (c *cli) flagShelve(away bool) *cobra.Command {
 	var reason string
-	word, short := "restore", "Bring an archived flag back, as it was"
+	word, short := "restore", "Bring an archived flag back as it was, but off where turning it on needs approval"
 	if away {
 		word, short = "archive", "Take a flag out of use: programs fall back to what their code says"
 	}

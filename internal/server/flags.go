@@ -78,7 +78,8 @@ func (s *Server) flagOperations(h huma.API) {
 		e := endpoint{ID: "archive-flag", Method: http.MethodPost, Path: flagPath + "/archive", Tag: flagTag,
 			Summary: "Archive a flag: no program gets it any more", Permission: access.EditFlag}
 		if !away {
-			e.ID, e.Path, e.Summary = "restore-flag", flagPath+"/restore", "Bring an archived flag back, as it was"
+			e.ID, e.Path = "restore-flag", flagPath+"/restore"
+			e.Summary = "Bring an archived flag back as it was, but off where turning it on needs approval"
 		}
 		register(s, h, e, func(ctx context.Context, who access.Actor, in *withKey[api.ArchiveFlag]) (api.Flag, error) {
 			return s.Desk.Flags.Archive(ctx, who, in.Key, in.Body.Reason, away)

@@ -219,7 +219,7 @@ func flagAside(f Frame, x api.Flag, c api.FlagConfig, p FlagParts) templ.Compone
 			if x.Archived != nil {
 				if f.May("flag:edit") {
 					templ_7745c5c3_Err = flagPost(f, to("flags", x.Key, "restore"), x.Revision, "Restore it",
-						"Programs get it again, off in every environment until somebody turns it on.").Render(ctx, templ_7745c5c3_Buffer)
+						"Programs get it again as it was: on where it was on, but off where turning it on needs approval.").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
