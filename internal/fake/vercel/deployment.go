@@ -123,6 +123,8 @@ func (w *World) Push(idOrName, sha, ref, message string) (Deployment, error) {
 		meta: map[string]string{}}
 	if ref == p.branch {
 		d.target = production
+	} else if e := p.matching(ref); e != nil {
+		d.custom = e.id
 	}
 	if err := w.begin(d); err != nil {
 		return Deployment{}, err

@@ -89,6 +89,9 @@ func (d *drain) body() object {
 	if o.Sampling != nil {
 		b["sampling"] = o.Sampling
 	}
+	if o.Filter != nil {
+		b["filterV2"] = o.Filter
+	}
 	if d.off != "" || o.Status == "disabled" {
 		b["status"], b["disabledAt"] = "disabled", d.updated
 	}
@@ -147,7 +150,7 @@ func (o *newDrain) wrong() string {
 	case o.Delivery.Type == "http" && !slices.Contains([]string{"json", "ndjson"}, o.Delivery.Encoding):
 		return "`delivery.encoding` must be json or ndjson."
 	}
-	return ""
+	return o.filter().wrong
 }
 
 // endpoint is where records of a schema go.
@@ -207,7 +210,7 @@ func (w *World) record(schema string, dep *deployment, path, key string, row obj
 	for _, d := range w.drains {
 		o := d.order
 		if d.off != "" || o.Status == "disabled" || o.Schemas[schema] == nil ||
-			o.Projects == "some" && !slices.Contains(o.ProjectIDs, dep.project.id) ||
+			o.Projects == "some" && !slices.Contains(o.ProjectIDs, dep.project.id) || !o.filter().takes(dep, row) ||
 			!d.sampled(dep.environment(), path, key) {
 			continue
 		}

@@ -3,6 +3,7 @@ package vercel
 import (
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // sharedBy returns the team's variables that a project is linked to.
@@ -159,6 +160,28 @@ func (p *project) customEnvironment(slugOrID string) *custom {
 	return nil
 }
 
+// matching is the custom environment that a branch's pushes are built for; nil: none.
+func (p *project) matching(ref string) *custom {
+	for _, e := range p.customs {
+		pattern, _ := e.matcher["pattern"].(string)
+		switch e.matcher["type"] {
+		case "equals":
+			if ref == pattern {
+				return e
+			}
+		case "startsWith":
+			if strings.HasPrefix(ref, pattern) {
+				return e
+			}
+		case "endsWith":
+			if strings.HasSuffix(ref, pattern) {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
 func customRoutes() []route {
 	const path, read, write = "/projects/{project}/custom-environments", "Project: read", "Project: update"
 	return []route{
@@ -233,17 +256,15 @@ func (c *call) getCustom(p *project, e *custom) reply { return ok(c.w.customBody
 
 func (c *call) editCustom(p *project, e *custom) reply {
 	var in struct {
-		Slug        string `json:"slug"`
-		Description string `json:"description"`
-		Matcher     object `json:"branchMatcher"`
+		Slug        *string `json:"slug"`
+		Description *string `json:"description"`
+		Matcher     *object `json:"branchMatcher"`
 	}
+	in.Slug, in.Description, in.Matcher = &e.slug, &e.description, &e.matcher
 	if bad := c.decode(&in); bad != nil {
 		return *bad
 	}
-	if in.Slug != "" {
-		e.slug = in.Slug
-	}
-	e.description, e.matcher, e.updated = in.Description, in.Matcher, c.w.stamp()
+	e.updated = c.w.stamp()
 	return ok(c.w.customBody(p, e))
 }
 

@@ -47,11 +47,17 @@ func (w *World) Disturb(d Disorder) {
 	w.outbox.disorder = d
 }
 
-// Undelivered returns how many deliveries wait or are on their way.
+// Undelivered returns how many deliveries wait or are on their way, and for how many drains records are gathered.
 func (w *World) Undelivered() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.outbox.list) + w.outbox.inFlight
+	n := len(w.outbox.list) + w.outbox.inFlight
+	for _, d := range w.drains {
+		if len(d.waiting) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func sign(body []byte, secret string) string {
