@@ -2,6 +2,7 @@
 // public key it asks for all flags at once. What it had last stays when nobody answers.
 
 import { type Context, failed, type Json, kindOf, type Served, Snapshot } from "./evaluate.js";
+import { Near } from "./near.js";
 import { Usage } from "./usage.js";
 
 /** Store keeps the last good document where the next process finds it. */
@@ -12,7 +13,13 @@ export type Options = {
   url?: string;
   /** `slwf_srv_…` evaluates here, `slwf_pub_…` asks for every context. */
   key?: string;
-  /** How old the definitions may grow before they are asked for again, in ms. 10,000 where nothing is said. */
+  /** Connection string of the Global Config that Slipway publishes to: with it, definitions are read there and evaluated
+   * here, and Slipway is asked for nothing. Usage is told where there is an address and a key as well. */
+  connection?: string;
+  /** Whose flags are read from the Global Config; production where nothing is said. */
+  environment?: string;
+  /** How old the definitions may grow before they are asked for again, in ms. Where nothing is said 10,000, from a Global
+   * Config 5,000. */
   poll?: number;
   /** Listen for changes: only in a process that lives long. */
   stream?: boolean;
@@ -36,6 +43,7 @@ export class Flags {
   readonly #o: Options;
   readonly #fetch: typeof fetch;
   readonly #poll: number;
+  readonly #near: Near | undefined;
   #snapshot: Snapshot | undefined;
   #etag: string | null = null;
   #checked = Number.NEGATIVE_INFINITY;
@@ -49,15 +57,32 @@ export class Flags {
 
   constructor(options: Options = {}) {
     this.#o = { ...options, url: options.url?.replace(/\/+$/, "") };
-    this.#poll = options.poll ?? 10_000;
     // Next replaces fetch with one that makes a page static or dynamic: what is asked here belongs to no page.
     const own = globalThis.fetch as typeof fetch & { _nextOriginalFetch?: typeof fetch };
     this.#fetch = options.fetch ?? own._nextOriginalFetch ?? own;
+    if (options.connection) {
+      try {
+        this.#near = new Near(
+          options.connection,
+          options.environment ?? "production",
+          this.#fetch,
+          options.timeout ?? 2000,
+        );
+      } catch {
+        options.onError?.(new Error("the Global Config's connection string is none")); // it has a token in it
+      }
+    }
+    this.#poll = options.poll ?? (this.#near ? 5000 : 10_000);
   }
 
   /** local says whether flags are evaluated here. */
   get local(): boolean {
-    return this.#on && this.#o.key?.startsWith("slwf_pub_") === false;
+    return Boolean(this.#near) || (this.#on && this.#o.key?.startsWith("slwf_pub_") === false);
+  }
+
+  /** #any says whether there is anything to ask. */
+  get #any(): boolean {
+    return this.#on || Boolean(this.#near);
   }
 
   get #on(): boolean {
@@ -93,6 +118,14 @@ export class Flags {
   async #load(heard?: string): Promise<void> {
     this.#tried = performance.now();
     try {
+      if (this.#near) {
+        const text = await this.#near.newer((text) => {
+          this.#snapshot = new Snapshot(text);
+        });
+        if (text) await this.#o.store?.save(text).catch((e: Error) => this.#o.onError?.(e));
+        this.#checked = performance.now();
+        return;
+      }
       const query = heard ? `?flagConfigEtag=${encodeURIComponent(heard)}` : "";
       const res = await this.#ask(`/flags/v1/document${query}`, {
         headers: this.#etag ? { "if-none-match": this.#etag } : {},
@@ -128,7 +161,7 @@ export class Flags {
 
   /** details returns what a flag is for somebody, and why. It never throws. */
   async details<T extends Json | undefined>(key: string, fallback: T, context: Context): Promise<Served<T>> {
-    if (!this.#on) return { value: fallback, reason: "DEFAULT" };
+    if (!this.#any) return { value: fallback, reason: "DEFAULT" };
     if (!this.local) {
       const got = (await this.#remote(context))?.flags[key];
       if (!got) return failed(fallback, "FLAG_NOT_FOUND", "no answer names it");
@@ -150,7 +183,7 @@ export class Flags {
 
   /** forPage returns the flags that pages may see, for one visitor. */
   async forPage(context: Context): Promise<Record<string, Served>> {
-    if (!this.#on) return {};
+    if (!this.#any) return {};
     if (this.local) return (await this.snapshot())?.all(context, { client: true }) ?? {};
     const got = Object.entries((await this.#remote(context))?.flags ?? {});
     return Object.fromEntries(got.filter(([, served]) => served.value !== undefined));
@@ -224,7 +257,7 @@ export class Flags {
   }
 
   #listen(): void {
-    if (!this.#o.stream || this.#stream || this.#closed) return;
+    if (!this.#o.stream || this.#near || this.#stream || this.#closed) return;
     const control = new AbortController();
     this.#stream = control;
     const again = (wait: number): void => {

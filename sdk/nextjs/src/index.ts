@@ -11,12 +11,20 @@ export { contextOf, visitorCookie, visitorHeader, visitorOf } from "./visitor.js
 
 type Environment = Record<string, string | undefined>;
 
-/** optionsFrom reads SLIPWAY_FLAGS_URL and SLIPWAY_FLAGS_KEY. Without them every flag is its fallback. It listens for
- * changes where a server lives long: not while it is built, not at an edge, not in a function of a cloud. */
+/** optionsFrom reads SLIPWAY_FLAGS_URL and SLIPWAY_FLAGS_KEY; where there are none, the flags of
+ * SLIPWAY_FLAGS_ENVIRONMENT (production) are read from GLOBAL_CONFIG, or EDGE_CONFIG. Without any of them every flag is
+ * its fallback. It listens for changes where a server lives long: not while it is built, not at an edge, not in a
+ * function of a cloud. */
 export function optionsFrom(env: Environment): Options {
   const short = env.NEXT_PHASE === "phase-production-build" || env.NEXT_RUNTIME === "edge";
   const cloud = Boolean(env.VERCEL || env.AWS_LAMBDA_FUNCTION_NAME);
-  return { url: env.SLIPWAY_FLAGS_URL, key: env.SLIPWAY_FLAGS_KEY, stream: !short && !cloud };
+  const asks = { url: env.SLIPWAY_FLAGS_URL, key: env.SLIPWAY_FLAGS_KEY, stream: !short && !cloud };
+  if (asks.url && asks.key) return asks;
+  return {
+    ...asks,
+    connection: env.GLOBAL_CONFIG ?? env.EDGE_CONFIG,
+    environment: env.SLIPWAY_FLAGS_ENVIRONMENT || undefined,
+  };
 }
 
 const held = Symbol.for("slipway.flags");
@@ -24,7 +32,9 @@ const held = Symbol.for("slipway.flags");
 /** slipwayFlags returns this process's flags. Bundles of one program share them, so that they ask once. */
 export function slipwayFlags(options?: Options): Flags {
   const world = globalThis as { [held]?: Flags };
-  world[held] ??= new Flags({ ...optionsFrom(process.env), ...options });
+  const from = optionsFrom(process.env);
+  if (options?.url) delete from.connection; // who names a server means it
+  world[held] ??= new Flags({ ...from, ...options });
   return world[held];
 }
 
