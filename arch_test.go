@@ -171,16 +171,19 @@ var table = map[string]rule{
 	"people": {may: []string{"access", "api", "credential", "event", "fault", "ident", "store",
 		"strategy"}},
 	"desk": {
-		may: append(slices.Clone(nouns), "api", "desk/flags", "engine", "engine/incidents", "engine/secrets",
+		may: append(slices.Clone(nouns), "api", "desk/configs", "desk/flags", "engine", "engine/incidents",
+			"engine/secrets",
 			"metric/intake", "metric/otlp", "people", "store", "strategy", "verdict", "watch"),
-		fan: 25, lines: 3300, // it puts every noun into wire types, for server and web at once
+		fan: 27, lines: 3300, // it puts every noun into wire types, for server and web at once
 	},
+	"desk/configs": {may: []string{"access", "api", "configuration", "engine", "engine/configs", "fault", "store",
+		"strategy"}},
 	"desk/flags": {may: []string{"access", "api", "engine", "engine/flags", "fault", "flag", "flag/foreign", "flag/words",
 		"store", "strategy"}},
 	"server": {
-		may: []string{"access", "api", "desk", "desk/flags", "event", "fault", "ident", "live", "metric",
+		may: []string{"access", "api", "desk", "desk/configs", "desk/flags", "event", "fault", "ident", "live", "metric",
 			"metric/intake", "metric/otlp", "people", "store", "telemetry"},
-		goes: 1, lines: 3300, // beside the API it is the door of OpenTelemetry exporters, which speak another language
+		goes: 1, lines: 3400, // beside the API it is the door of OpenTelemetry exporters, which speak another language
 	},
 	"web": {
 		may: []string{
@@ -208,10 +211,11 @@ var table = map[string]rule{
 			"strategy", "vercel"},
 	},
 	"cli": {
-		may: []string{"access", "api", "app", "client", "edge", "edge/follow", "fault", "flag", "flag/code", "flag/scan",
+		may: []string{"access", "api", "app", "client", "configuration", "edge", "edge/follow", "fault", "flag",
+			"flag/code", "flag/scan",
 			"judge", "judge/stream", "metric", "provider/vercel/setup", "sim", "simulate", "strategy", "strategy/detect",
 			"vercel", "verdict"},
-		fan: 20, lines: 5900, // one file for each noun: it grows with what there is to command
+		fan: 21, lines: 6400, // one file for each noun: it grows with what there is to command
 	},
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "engine/flags",

@@ -228,6 +228,7 @@ type Deployment struct {
 	Commit      string     `json:"commit"`
 	URL         string     `json:"url"`
 	Environment string     `json:"environment" doc:"Where it was last put."`
+	Config      int64      `json:"config,omitempty" doc:"Revision of the variables that it was built with, where a platform keeps them."`
 	Preview     bool       `json:"preview" doc:"A pull request's deployment; never counted as production."`
 	Verdict     string     `json:"verdict" enum:"unknown,good,bad"`
 	Why         string     `json:"verdict_reason"`

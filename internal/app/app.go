@@ -50,6 +50,7 @@ import (
 type Options struct {
 	Database     string             // path of a SQLite file, or postgres://…
 	Strategy     *strategy.Strategy // what it runs
+	Folder       string             // of the strategy's file, where files that it names are; empty: none can be read
 	Control      net.Listener       // dashboard and API
 	Edge         net.Listener       // visitors; nil: no edge in this process
 	Log          *slog.Logger
@@ -140,7 +141,7 @@ func (a *App) build(ctx context.Context) error {
 	a.Engine = engine.New(engine.Options{
 		DB: a.DB, Strategy: o.Strategy, Provider: moves, Platform: platform, Timeline: a.timeline,
 		Client: client, Log: o.Log, Pace: o.Pace, Env: o.Env, Serves: a.serving, Vault: a.openVault(),
-		Publish: a.publishing(platform),
+		Publish: a.publishing(platform), File: a.file,
 	})
 	key, err := a.signingKey(ctx)
 	if err != nil {

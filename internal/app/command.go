@@ -121,7 +121,8 @@ func up(ctx context.Context, f upFlags, out, errs io.Writer, version string) err
 	if err != nil {
 		return err
 	}
-	o := Options{Database: database(f.database), Strategy: s, Log: log, Version: version, Adopt: f.adopt,
+	o := Options{Database: database(f.database), Strategy: s,
+		Folder: filepath.Dir(f.strategy), Log: log, Version: version, Adopt: f.adopt,
 		MetricsToken: os.Getenv("SLIPWAY_METRICS_TOKEN")}
 	if p, named := s.Prometheus(); named {
 		for _, secret := range []string{p.TokenEnv, p.PasswordEnv} {

@@ -105,6 +105,8 @@ func (a *App) heard(ctx context.Context, ev vercel.Event) error {
 		}
 	case strings.HasPrefix(ev.Type, "deployment."):
 		build = ev.Deployment
+	case strings.HasPrefix(ev.Type, "project.env-variable."):
+		return a.Engine.Configs.Heard(ctx, ev.User)
 	default:
 		return nil
 	}

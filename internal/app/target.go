@@ -3,7 +3,10 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -85,4 +88,17 @@ func (a *App) openVault() *vault.Vault {
 		o.File, o.Make = database+".key", true
 	}
 	return vault.New(o)
+}
+
+// file reads a file of the folder that the strategy is in, and none outside of it.
+func (a *App) file(name string) ([]byte, error) {
+	if a.opts.Folder == "" {
+		return nil, fs.ErrNotExist
+	}
+	root, err := os.OpenRoot(a.opts.Folder)
+	if err != nil {
+		return nil, fmt.Errorf("open the strategy's folder: %w", err)
+	}
+	defer func() { _ = root.Close() }()
+	return root.ReadFile(name)
 }

@@ -219,10 +219,11 @@ func (c *cli) deployment() *cobra.Command {
 			return c.print(all, func() {
 				rows := make([][]string, 0, len(all))
 				for _, d := range all {
-					rows = append(rows, []string{d.ID, d.Version, d.Environment, d.Verdict, d.URL, d.Commit, when(d.Created)})
+					rows = append(rows, []string{d.ID, d.Version, d.Environment, d.Verdict, d.URL, d.Commit, when(d.Created),
+						builtWith(d)})
 				}
-				c.table("There is no deployment yet.", []string{"ID", "VERSION", "WHERE", "VERDICT", "ADDRESS", "COMMIT", "SINCE"},
-					rows)
+				c.table("There is no deployment yet.", []string{"ID", "VERSION", "WHERE", "VERDICT", "ADDRESS", "COMMIT", "SINCE",
+					"VARIABLES"}, rows)
 			})
 		}),
 	}

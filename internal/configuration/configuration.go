@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,6 +79,19 @@ const (
 	Back    = "back"
 	Adopted = "adopted" // it was found on the platform
 )
+
+// Ref names the revision where a deployment says what it was built with: its number and id.
+func (r Revision) Ref() string { return strconv.FormatInt(r.Number, 10) + "/" + r.ID }
+
+// Named takes a reference apart; 0 and nothing where it is none.
+func Named(ref string) (number int64, id string) {
+	n, id, _ := strings.Cut(ref, "/")
+	number, err := strconv.ParseInt(n, 10, 64)
+	if err != nil || number < 1 {
+		return 0, ""
+	}
+	return number, id
+}
 
 // Get returns the variable with the key.
 func (r Revision) Get(key string) (Variable, bool) {

@@ -191,3 +191,31 @@ func isPort(s string) bool {
 	n, err := strconv.Atoi(s)
 	return err == nil && n >= 1 && n <= 65535 && strconv.Itoa(n) == s
 }
+
+// ParseFile reads the values of a file in the style of .env: NAME=value, with quotes or without. Lines that can't be
+// read are problems, and no problem holds a value.
+func ParseFile(name string, text []byte) ([]Given, []Problem) {
+	var out []Given
+	var bad []Problem
+	line := 0
+	for raw := range strings.Lines(string(text)) {
+		line++
+		s := strings.TrimSpace(strings.TrimPrefix(raw, "\ufeff"))
+		if s == "" || s[0] == '#' {
+			continue
+		}
+		key, value, ok := strings.Cut(strings.TrimSpace(strings.TrimPrefix(s, "export ")), "=")
+		if key = strings.TrimSpace(key); !ok || CheckName(key) != nil {
+			bad = append(bad, Problem{Where: name + ":" + strconv.Itoa(line), Sentence: "The line is no NAME=value."})
+			continue
+		}
+		value, _ = unquote(value)
+		i := slices.IndexFunc(out, func(g Given) bool { return g.Key == key })
+		if i >= 0 {
+			out[i].Value = value // the last one holds, as everywhere
+			continue
+		}
+		out = append(out, Given{Key: key, Value: value, Known: true})
+	}
+	return out, bad
+}

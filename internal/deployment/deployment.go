@@ -32,7 +32,7 @@ type Deployment struct {
 	External    string    `json:"external,omitempty"`  // the platform's own id of it, such as dpl_…
 	BuildIDs    []string  `json:"build_ids,omitempty"` // the application's own deployment ids, e.g. NEXT_DEPLOYMENT_ID
 	Environment string    `json:"environment"`         // where it was last put
-	Config      string    `json:"config,omitempty"`    // id of the revision of the variables that it was built with
+	Config      string    `json:"config,omitempty"`    // the revision of the variables that it was built with: see configuration.Ref
 	Preview     bool      `json:"preview"`             // a pull request's; never counted as production
 	Verdict     Verdict   `json:"verdict"`
 	Why         string    `json:"why"` // of the verdict

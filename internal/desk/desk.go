@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/desk/configs"
 	"github.com/slipwayhq/slipway/internal/desk/flags"
 	"github.com/slipwayhq/slipway/internal/engine"
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -46,6 +47,7 @@ type Options struct {
 type Desk struct {
 	Options
 	Flags   *flags.Desk
+	Configs *configs.Desk
 	replays chan struct{} // places for those that make verdicts again, which is work
 }
 
@@ -56,7 +58,8 @@ const mostReplays = 2
 func New(opts Options) *Desk {
 	return &Desk{
 		Options: opts, replays: make(chan struct{}, mostReplays),
-		Flags: &flags.Desk{DB: opts.DB, Engine: opts.Engine, Strategy: opts.Strategy},
+		Flags:   &flags.Desk{DB: opts.DB, Engine: opts.Engine, Strategy: opts.Strategy},
+		Configs: &configs.Desk{DB: opts.DB, Engine: opts.Engine, Strategy: opts.Strategy},
 	}
 }
 

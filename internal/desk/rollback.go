@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/configuration"
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/incident"
@@ -262,8 +263,10 @@ func (d *Desk) aid(p rollback.Plan) []api.Evidence {
 }
 
 func deploy(x deployment.Deployment) api.Deployment {
+	config, _ := configuration.Named(x.Config)
 	return api.Deployment{
-		ID: x.ID, App: x.App, Version: x.Version, Commit: x.Commit, URL: x.URL, Environment: x.Environment,
+		Config: config,
+		ID:     x.ID, App: x.App, Version: x.Version, Commit: x.Commit, URL: x.URL, Environment: x.Environment,
 		Preview: x.Preview,
 		Verdict: string(x.Verdict), Why: x.Why, Created: x.Created.UTC(), Promoted: instant(x.Promoted),
 		Verified: instant(x.Verified),

@@ -4,12 +4,13 @@ import (
 	"context"
 	"strings"
 
+	"github.com/slipwayhq/slipway/internal/configuration"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/provider"
 )
 
-// configOf returns the id of the revision of the variables that a build has: as it was noted when it was made, or by
-// its time; empty where that is not known.
+// configOf returns the revision of the variables that a build has: as it was noted when it was made, or by its time;
+// empty where that is not known.
 func (e *Engine) configOf(ctx context.Context, b provider.Build) (string, error) {
 	if b.Config != "" || b.Preview {
 		return b.Config, nil
@@ -18,13 +19,19 @@ func (e *Engine) configOf(ctx context.Context, b provider.Build) (string, error)
 }
 
 // configured refuses a build whose variables are not what the environment's list asks for.
-func (e *Engine) configured(ctx context.Context, id string) error {
+func (e *Engine) configured(ctx context.Context, ref string) error {
 	if !e.Configs.On() {
 		return nil
 	}
 	r, err := e.DB.ConfigNewest(ctx, e.app(), "production")
-	if id != "" && err == nil {
-		r, err = e.DB.Config(ctx, id)
+	if _, id := configuration.Named(ref); id != "" && err == nil {
+		noted, none := e.DB.Config(ctx, id)
+		switch {
+		case none == nil:
+			r = noted
+		case !fault.Is(none, fault.NotFound): // what stands in the meta of a build, anybody may have written
+			err = none
+		}
 	}
 	if err != nil || r.Number == 0 {
 		return err

@@ -30,7 +30,7 @@ type Build struct {
 	Preview  bool   // made for a branch or a pull request; never production's
 	Served   bool   // production's visitors were sent to it at some time
 	Checks   []Check
-	Config   string // id of the revision of the variables that it was made with, where it was noted
+	Config   string // the revision of the variables that it was made with, where it was noted
 	Created  time.Time
 }
 
@@ -58,7 +58,7 @@ type Order struct {
 	Release    string // kept in the build's meta, by which it is found again
 	Production bool   // built with production's variables, served to nobody until it is routed to
 	From       string // External of a build to make again with today's variables; Commit is empty then
-	Config     string // id of the revision of today's variables, kept in the build's meta
+	Config     string // the revision of today's variables, kept in the build's meta
 }
 
 // Serving is what production serves, by the platform's own word.

@@ -24,6 +24,7 @@ func (s *Server) operations(h huma.API) {
 	s.metricOperations(h)
 	s.flagOperations(h)
 	s.secretOperations(h)
+	s.configOperations(h)
 }
 
 type none struct{}

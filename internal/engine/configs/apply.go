@@ -189,13 +189,13 @@ func (w *Writer) rebuild(ctx context.Context, r configuration.Revision) (provide
 	ask, cancel := context.WithTimeout(ctx, asking)
 	defer cancel()
 	plain, _, _ := strings.Cut(d.Version, "+config.")
-	b, err := w.Platform.Create(ask, provider.Order{From: d.External, Production: true, Release: r.ID, Config: r.ID,
+	b, err := w.Platform.Create(ask, provider.Order{From: d.External, Production: true, Release: r.ID, Config: r.Ref(),
 		Commit: "", Version: fmt.Sprintf("%s+config.%d", plain, r.Number)})
 	if err != nil {
 		return b, err
 	}
 	_, err = w.Register(ctx, access.System("engine"), deployment.Deployment{Version: b.Version, Commit: b.Commit,
-		URL: b.URL, Environment: "staging", External: b.External, BuildIDs: []string{b.External}, Config: r.ID})
+		URL: b.URL, Environment: "staging", External: b.External, BuildIDs: []string{b.External}, Config: r.Ref()})
 	return b, err
 }
 

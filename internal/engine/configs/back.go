@@ -162,11 +162,12 @@ func (w *Writer) Back(ctx context.Context, who access.Actor, o Order, to int64) 
 	if err != nil || o.Dry {
 		return out, with, err
 	}
-	if len(out.Changes) == 0 && base.State == configuration.Applied && len(live.Drift) == 0 && !o.Rebuild {
+	again := o.Rebuild && (with == nil || o.Insist)
+	if len(out.Changes) == 0 && base.State == configuration.Applied && len(live.Drift) == 0 && !again {
 		return out, with, nil // it is so already; what runs may still have other values
 	}
 	r := configuration.Revision{Source: configuration.Back, From: to, Reason: o.Reason}
-	out.Revision, err = w.record(ctx, who, d, r, o.Rebuild && with == nil)
+	out.Revision, err = w.record(ctx, who, d, r, again)
 	return out, with, err
 }
 
@@ -213,10 +214,11 @@ func (w *Writer) builtWith(ctx context.Context, old configuration.Revision, envi
 		if d.Verdict != deployment.Good || d.Config == "" || d.Preview {
 			continue
 		}
-		if d.Config == old.ID {
+		_, id := configuration.Named(d.Config)
+		if id == old.ID {
 			return &d, nil
 		}
-		r, err := w.DB.Config(ctx, d.Config)
+		r, err := w.DB.Config(ctx, id)
 		if fault.Is(err, fault.NotFound) {
 			continue
 		}

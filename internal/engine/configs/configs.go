@@ -93,6 +93,12 @@ func (w *Writer) place(environment string) (string, error) {
 	return target, nil
 }
 
+// Kept refuses environments whose variables no platform keeps, with the reason.
+func (w *Writer) Kept(environment string) error {
+	_, err := w.place(environment)
+	return err
+}
+
 // How often the platform is looked at.
 const (
 	lookCalm = time.Minute
@@ -298,7 +304,7 @@ func (w *Writer) tell(ctx context.Context, tx *store.Tx, who access.Actor, kind,
 
 func newID(now time.Time) string { return ident.New(Prefix, now) }
 
-// At returns the id of the revision that a build of production that was begun at a time has, as far as that is known.
+// At returns the revision that a build of production that was begun at a time has, as far as that is known.
 func (w *Writer) At(ctx context.Context, begun time.Time) (string, error) {
 	if !w.On() || begun.IsZero() {
 		return "", nil
@@ -319,7 +325,7 @@ func (w *Writer) At(ctx context.Context, begun time.Time) (string, error) {
 		case r.State != configuration.Applied || r.Written.After(begun):
 			return "", nil // it was being written
 		default:
-			return r.ID, nil
+			return r.Ref(), nil
 		}
 	}
 	return "", nil

@@ -458,11 +458,11 @@ func TestARevisionIsBuiltInOnceAndTheBuildSaysSo(t *testing.T) {
 			made = append(made, b)
 		}
 	}
-	if len(made) != 1 || made[0].Meta["slipwayConfig"] != r.ID || made[0].Env["DB_PASSWORD"] != "new-hunter3" {
+	if len(made) != 1 || made[0].Meta["slipwayConfig"] != r.Ref() || made[0].Env["DB_PASSWORD"] != "new-hunter3" {
 		t.Fatalf("built again: %+v, want one with the revision", made)
 	}
 	got, err := x.DB.DeploymentByExternal(t.Context(), "shop", made[0].ID)
-	if err != nil || got.Config != r.ID || got.Version != "v1+config.2" {
+	if err != nil || got.Config != r.Ref() || got.Version != "v1+config.2" {
 		t.Errorf("recorded as %+v, %v", got, err)
 	}
 }

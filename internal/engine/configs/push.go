@@ -31,6 +31,7 @@ type Order struct {
 	Over        bool  // goes over what somebody changed on the platform, and over new complaints of the list of variables
 	Dry         bool  // nothing is done
 	Rebuild     bool  // what production runs is built again with it
+	Insist      bool  // of Rebuild: also where a deployment is there that was built with it
 }
 
 // Outcome is what an order came to.

@@ -37,7 +37,7 @@ type Options struct {
 	Append      func(ctx context.Context, tx *store.Tx, d event.Draft) (event.Event, error)
 	Stable      func(ctx context.Context, tx *store.Tx) (deployment.Deployment, error)
 	Register    func(ctx context.Context, who access.Actor, d deployment.Deployment) (deployment.Deployment, error)
-	// Config returns the id of the revision of the variables that a build has, as far as that is known.
+	// Config returns the revision of the variables that a build has, as far as that is known.
 	Config func(ctx context.Context, b provider.Build) (string, error)
 }
 

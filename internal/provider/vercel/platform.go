@@ -16,7 +16,7 @@ const (
 	metaRelease = "slipwayRelease"
 	metaVersion = "slipwayVersion"
 	metaCommit  = "slipwayCommit"
-	metaConfig  = "slipwayConfig" // id of the revision of its variables
+	metaConfig  = "slipwayConfig" // the revision of its variables
 	metaAgain   = "slipwayAgain"  // id of the build that it was made from again
 )
 
