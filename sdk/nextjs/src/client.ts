@@ -13,13 +13,13 @@ export type Options = {
   url?: string;
   /** `slwf_srv_…` evaluates here, `slwf_pub_…` asks for every context. */
   key?: string;
-  /** Connection string of the Global Config that Slipway publishes to: with it, definitions are read there and evaluated
-   * here, and Slipway is asked for nothing. Usage is told where there is an address and a key as well. */
+  /** Connection string of the Global Config that Slipway publishes to: with it, definitions are read there and
+   * evaluated here, and Slipway is asked for nothing. Usage is told where there is an address and a key as well. */
   connection?: string;
   /** Whose flags are read from the Global Config; production where nothing is said. */
   environment?: string;
-  /** How old the definitions may grow before they are asked for again, in ms. Where nothing is said 10,000, from a Global
-   * Config 5,000. */
+  /** How old the definitions may grow before they are asked for again, in ms. Where nothing is said 10,000, from a
+   * Global Config 5,000. */
   poll?: number;
   /** Listen for changes: only in a process that lives long. */
   stream?: boolean;
