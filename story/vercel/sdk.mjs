@@ -56,6 +56,7 @@ const pn = { projectIdOrName: project, teamId };
 await call('userGetAuthUser', {});
 await call('teamsGetTeam', { teamId });
 await call('teamsGetTeams', {});
+await call('authenticationGetAuthToken', { tokenId: 'current' });
 await call('projectsGetProjects', { teamId });
 await call('projectsGetProject', p);
 await call('projectsUpdateProject', { ...p, requestBody: { skewProtectionBoundaryAt: 1700000000000 } });
