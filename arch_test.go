@@ -204,8 +204,9 @@ var table = map[string]rule{
 	"demo": {may: []string{"api", "app", "cli", "client", "edge", "fault", "ident", "openfeature", "sim", "strategy",
 		"telemetry"}, goes: 1},
 	"story/clients": {may: []string{"api", "app", "client", "credential", "flag", "store", "strategy"}},
-	"story/vercel":  {may: []string{"fake/vercel", "provider", "provider/vercel", "provider/vercel/setup", "vercel", "fault"}},
-	"story/next":    {may: []string{"api", "app", "client", "edge", "edge/follow", "fault", "store", "strategy"}},
+	"story/vercel": {may: []string{"fake/vercel", "provider", "provider/vercel", "provider/vercel/setup", "vercel",
+		"fault"}},
+	"story/next": {may: []string{"api", "app", "client", "edge", "edge/follow", "fault", "store", "strategy"}},
 	"story": {
 		may: []string{"api", "app", "client", "edge", "edge/follow", "event", "fault", "fake/vercel", "sim", "store",
 			"strategy", "vercel"},
