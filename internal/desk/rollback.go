@@ -256,10 +256,31 @@ func (d *Desk) aid(p rollback.Plan) []api.Evidence {
 		{Name: "Time to roll back", Says: fmt.Sprintf("seconds to move traffic, then %s of verification", p.Watch)},
 		{Name: "Hotfix instead",
 			Says: "possible as a new release; it takes the stages of the strategy, or release start --urgent with a reason"},
-		{Name: "Data",
-			Says: "only code goes back: the database, configuration and flags stay as they are. Check that the target works " +
-				"with them."},
+		{Name: "Data", Says: goesBack(p)},
 	}
+}
+
+// goesBack says what a rollback takes back beside the code: a build brings the variables that it was built with.
+func goesBack(p rollback.Plan) string {
+	from, _ := configuration.Named(p.From.Config)
+	to := int64(0)
+	if p.To != nil {
+		to, _ = configuration.Named(p.To.Config)
+	}
+	switch {
+	case to > 0 && from == to:
+		return fmt.Sprintf("only code goes back: both run with revision %d of the variables. The database and flags stay as "+
+			"they are. Check that the target works with them.", to)
+	case to > 0:
+		was := "others"
+		if from > 0 {
+			was = fmt.Sprintf("revision %d", from)
+		}
+		return fmt.Sprintf("code goes back, and the variables with it: %s runs with revision %d of them, %s with %s. The "+
+			"database and flags stay as they are. Check that the target works with them.", p.To.Version, to, p.From.Version, was)
+	}
+	return "only code goes back: the database, configuration and flags stay as they are. Check that the target works " +
+		"with them."
 }
 
 func deploy(x deployment.Deployment) api.Deployment {
