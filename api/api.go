@@ -344,6 +344,7 @@ type Target struct {
 	Sentence string     `json:"sentence"`
 	Since    *time.Time `json:"since,omitempty" doc:"Since when there is trouble."`
 	Seen     *time.Time `json:"seen,omitempty" doc:"When it last answered."`
+	Remedy   string     `json:"remedy,omitempty" doc:"What becomes of that, and what a person can do."`
 }
 
 // TargetArm is a deployment that the platform serves.

@@ -59,6 +59,9 @@ func (c *cli) showStatus(s api.Status) {
 	}
 	if t := s.Target; t != nil {
 		c.say("\nTarget: %s on Vercel. %s\n", t.Project, t.Sentence)
+		if t.Trouble {
+			c.showTrouble(*t)
+		}
 	}
 	for _, p := range s.Published {
 		c.say("\nFlags of %s at the edge: %s\n", p.Environment, p.Sentence)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/client"
 	"github.com/slipwayhq/slipway/internal/app"
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -332,8 +333,12 @@ func (c *cli) targetStatus() *cobra.Command {
 			t := s.Target
 			return c.print(map[string]any{"target": t, "sources": s.Sources}, func() {
 				c.say("%s on Vercel. %s\n\n", t.Project, t.Sentence)
-				rows := [][]string{{"everybody else", t.Stable.Version, t.Stable.ID}}
+				if t.Trouble {
+					c.showTrouble(*t)
+				}
+				rows := [][]string{{"everybody", t.Stable.Version, t.Stable.ID}}
 				if t.Canary != nil {
+					rows[0][0] = "everybody else"
 					rows = append(rows, []string{fmt.Sprintf("%g %%", t.Share), t.Canary.Version, t.Canary.ID})
 				}
 				c.table("", []string{"VISITORS", "VERSION", "DEPLOYMENT"}, rows)
@@ -345,5 +350,23 @@ func (c *cli) targetStatus() *cobra.Command {
 				}
 			})
 		}),
+	}
+}
+
+// showTrouble says since when something is wrong with the platform, what it was last seen to serve, and what to do.
+func (c *cli) showTrouble(t api.Target) {
+	named := func(a api.TargetArm) string { return strings.TrimSpace(a.Version + " (" + a.ID + ")") }
+	if t.Since != nil {
+		c.say("  Since %s.\n", when(*t.Since))
+	}
+	if t.Seen != nil && t.Stable.ID != "" {
+		served := named(t.Stable) + " to everybody"
+		if t.Canary != nil {
+			served = fmt.Sprintf("%s to %g %% of the visitors, %s to the rest", named(*t.Canary), t.Share, named(t.Stable))
+		}
+		c.say("  At %s Vercel served %s.\n", when(*t.Seen), served)
+	}
+	if t.Remedy != "" {
+		c.say("  %s\n", t.Remedy)
 	}
 }

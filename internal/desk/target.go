@@ -8,6 +8,7 @@ import (
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/release"
 )
 
 // late is when a platform was not looked at for so long that what is known of it may be old.
@@ -36,6 +37,7 @@ func (d *Desk) target(ctx context.Context, now time.Time) (*api.Target, error) {
 		out.Canary = &arm
 	}
 	out.Trouble, out.Sentence, out.Since = targetSentence(t, *out, now)
+	out.Remedy = targetRemedy(t, v.Drift)
 	return out, nil
 }
 
@@ -57,7 +59,7 @@ func targetSentence(t deployment.Target, out api.Target, now time.Time) (trouble
 	case t.Row == 0:
 		return false, "Vercel was not looked at yet.", nil
 	case !t.Silent.IsZero():
-		return true, "Vercel does not answer: " + t.Why, instant(t.Silent)
+		return true, "What Vercel serves is not known: " + t.Why, instant(t.Silent)
 	case t.Foreign != "":
 		return true, t.Foreign, instant(t.Since)
 	case now.Sub(t.Seen) > late:
@@ -69,6 +71,24 @@ func targetSentence(t deployment.Target, out api.Target, now time.Time) (trouble
 		return false, armName(out.Stable) + " has everybody. New builds do not reach production by themselves.", nil
 	}
 	return false, armName(out.Stable) + " has everybody.", nil
+}
+
+// targetRemedy says what becomes of trouble, and what a person can do.
+func targetRemedy(t deployment.Target, drift string) string {
+	switch {
+	case !t.Silent.IsZero():
+		return "Visitors keep what Vercel served last, and nothing is promoted. Releases go on by themselves when it answers. " +
+			"What the token or the project lacks: slipway check --target."
+	case t.Foreign != "" && drift == release.DriftUndo:
+		return "The release goes back by itself, as target.vercel.drift says."
+	case t.Foreign != "" && t.Paused:
+		return "Let the rolling release go on, on Vercel's page of the project, and the release goes on too; or take it back: " +
+			"slipway release abort."
+	case t.Foreign != "":
+		return "The release waits for a person: slipway release abort takes it back, slipway release retry routes it again as " +
+			"planned."
+	}
+	return ""
 }
 
 func armName(a api.TargetArm) string {

@@ -195,6 +195,24 @@ func TestAnotherHandTakesACanaryBack(t *testing.T) {
 	}
 }
 
+// TestAGateOfThePlatformsOwnIsNobodys doing, and what it holds goes on when it is let go on there.
+func TestAGateOfThePlatformsOwnIsNobodys(t *testing.T) {
+	t.Parallel()
+	w, p := onPlatform(t)
+	r := w.shown(p, "v2")
+	p.hand(func(s *provider.Serving) { s.Paused = true })
+	w.lookOut()
+	if got := w.settle(r.ID); got.Displaced.IsZero() || !strings.HasPrefix(got.Sentence,
+		"A gate of the platform's own has paused v2 at 50 %") {
+		t.Errorf("it is %s: %s", got.Phase, got.Sentence)
+	}
+	p.hand(func(s *provider.Serving) { s.Paused = false })
+	w.lookOut()
+	if got := w.settle(r.ID); !got.Displaced.IsZero() {
+		t.Errorf("it still waits: %s", got.Sentence)
+	}
+}
+
 // TestAPlatformThatIsAwayChangesNothing: what is not known is no difference.
 func TestAPlatformThatIsAwayChangesNothing(t *testing.T) {
 	t.Parallel()

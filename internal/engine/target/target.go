@@ -186,7 +186,8 @@ func (w wanted) differs(s provider.Serving, who string) string {
 	case share != w.share:
 		what = fmt.Sprintf("gave %s %g %% of the visitors, not %g %%", w.version, share, w.share)
 	case s.Paused:
-		what = "paused the canary by a gate of the platform's own"
+		return fmt.Sprintf("A gate of the platform's own has paused %s at %g %%: it goes on when somebody lets it go on there.",
+			w.version, w.share)
 	default:
 		return ""
 	}
@@ -238,7 +239,7 @@ func serves(t *deployment.Target, s provider.Serving, now time.Time) {
 // silent notes since when the platform does not answer, and tells people once when that lasts.
 func (w *Watcher) silent(ctx context.Context, known deployment.Target, cause error, now time.Time) error {
 	t := known
-	t.App, t.Why = w.Strategy.App, cause.Error()
+	t.App, t.Why = w.Strategy.App, fault.MessageOf(cause)
 	if t.Silent.IsZero() {
 		t.Silent = now
 	}
@@ -248,8 +249,8 @@ func (w *Watcher) silent(ctx context.Context, known deployment.Target, cause err
 		if !long {
 			return nil
 		}
-		return w.tell(ctx, tx, "target.silent", fmt.Sprintf("The platform has not answered for %s: %s. Nothing is "+
-			"promoted meanwhile.", silentLong, t.Why), t)
+		return w.tell(ctx, tx, "target.silent", fmt.Sprintf("What the platform serves has not been known for %.0f "+
+			"minutes: %s Visitors keep what they have, and nothing is promoted meanwhile.", silentLong.Minutes(), t.Why), t)
 	})
 }
 

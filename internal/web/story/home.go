@@ -11,6 +11,9 @@ import (
 
 const baking = "v2 is at 10 %. Not enough evidence yet: about 1,400 more requests, 4 minutes."
 
+// waitsForAPerson is what a release says whose visitors somebody else has moved.
+const waitsForAPerson = " Waits for a person: abort takes it back, retry routes it again as planned."
+
 func homeStories() []Story {
 	home := func(name string, s api.Status, today []api.Event) Story {
 		return Story{Name: "home/" + name, Page: func(f page.Frame) templ.Component { return page.Home(f, s, today) }}
@@ -47,7 +50,26 @@ func homeStories() []Story {
 	changed.Canary, changed.Share, changed.Stable = nil, 0, api.TargetArm{ID: "dpl_77aa01c"}
 	changed.Trouble, changed.Since = true, ptr(before(3*time.Minute))
 	changed.Sentence = "Grace made dpl_77aa01c what everybody gets, and not through Slipway."
+	changed.Remedy = "The release waits for a person: slipway release abort takes it back, slipway release retry routes it " +
+		"again as planned."
 	displaced.Target = &changed
+	silent, held := platform, platform
+	away, gate := *platform.Target, *platform.Target
+	away.Trouble, away.Since, away.Seen = true, ptr(before(12*time.Minute)), ptr(before(12*time.Minute))
+	away.Sentence = "What Vercel serves is not known: Vercel does not know the token: it has expired or was revoked. Put a " +
+		"new one in its place (needed to read a project)."
+	away.Remedy = "Visitors keep what Vercel served last, and nothing is promoted. Releases go on by themselves when it " +
+		"answers. What the token or the project lacks: slipway check --target."
+	silent.Target = &away
+	silent.Sentence = "v2: " + baking + " " + away.Sentence
+	silent.Sources = []api.MetricSource{{Name: "drain-1", Kind: "drain", Heard: ptr(before(6 * time.Minute)), Accepted: 81200,
+		Trouble: true, Sentence: "Nothing has arrived for 6m0s."}}
+	gate.Trouble, gate.Since = true, ptr(before(2*time.Minute))
+	gate.Sentence = "A gate of the platform's own has paused v2 at 10 %: it goes on when somebody lets it go on there."
+	gate.Remedy = "Let the rolling release go on, on Vercel's page of the project, and the release goes on too; or take it " +
+		"back: slipway release abort."
+	held.Target, held.Sentence = &gate, gate.Sentence
+	held.Releases = []api.Release{release("canary/share-10", "waiting", gate.Sentence+waitsForAPerson)}
 	fresh := api.Status{App: "shop", Sentence: "Nothing runs here yet.", Now: Now()}
 	for _, e := range environments() {
 		e.Deployment, e.Since, e.Requests, e.Share, e.Release = nil, nil, 0, 0, ""
@@ -61,6 +83,6 @@ func homeStories() []Story {
 	return []Story{
 		home("verdict", verdict, events()), home("running", running, events()), home("calm", calm, events()),
 		home("trouble", trouble, events()), home("fresh", fresh, nil), home("platform", platform, events()),
-		home("displaced", displaced, events()),
+		home("displaced", displaced, events()), home("silent", silent, events()), home("paused", held, events()),
 	}
 }

@@ -35,7 +35,7 @@ func releaseStories() []Story {
 		rel("waiting", waiting, all), rel("started", started(), page.ReleaseParts{Checks: checks()}),
 		rel("aborted", aborted(), worse), rel("rolled-back", rolledBack(), all),
 		rel("failed", failed(), page.ReleaseParts{Checks: checks(), Events: events()}),
-		rel("completed", completed(), all), rel("paused", paused(), all),
+		rel("completed", completed(), all), rel("paused", paused(), all), rel("displaced", displaced(), all),
 		rel("hostile", named(hostile), all), rel("long", named(long), all),
 		rel("right-to-left", named("إصدار-٢"), all), stale(running, all),
 		releaseList("some", []api.Release{running, waiting, aborted(), rolledBack(), completed()}, ""),
@@ -96,6 +96,16 @@ func paused() api.Release {
 	r.Phase = "paused"
 	r.Actions[0] = api.Action{Name: "resume", Title: "Resume", Primary: true,
 		Effect: "The bake at 25 % goes on where it stopped.", Undo: "Pause again."}
+	return r
+}
+
+// displaced is a release whose visitors somebody moved by the platform's own means.
+func displaced() api.Release {
+	r := release("canary/share-10", "waiting", "Grace gave v2 50 % of the visitors, not 10 %, and not through Slipway."+
+		waitsForAPerson)
+	r.Actions[0].Primary = false
+	r.Actions = append([]api.Action{{Name: "retry", Title: "Route it again", Primary: true,
+		Effect: "Visitors are sent where the release had them, over what somebody else changed.", Undo: "Abort."}}, r.Actions...)
 	return r
 }
 
