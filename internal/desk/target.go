@@ -77,16 +77,16 @@ func targetSentence(t deployment.Target, out api.Target, now time.Time) (trouble
 func targetRemedy(t deployment.Target, drift string) string {
 	switch {
 	case !t.Silent.IsZero():
-		return "Visitors keep what Vercel served last, and nothing is promoted. Releases go on by themselves when it answers. " +
-			"What the token or the project lacks: slipway check --target."
+		return "Visitors keep what Vercel served last, and nothing is promoted. Releases go on by themselves when it " +
+			"answers. What the token or the project lacks: slipway check --target."
 	case t.Foreign != "" && drift == release.DriftUndo:
 		return "The release goes back by itself, as target.vercel.drift says."
 	case t.Foreign != "" && t.Paused:
-		return "Let the rolling release go on, on Vercel's page of the project, and the release goes on too; or take it back: " +
-			"slipway release abort."
+		return "Let the rolling release go on, on Vercel's page of the project, and the release goes on too; or take it " +
+			"back: slipway release abort."
 	case t.Foreign != "":
-		return "The release waits for a person: slipway release abort takes it back, slipway release retry routes it again as " +
-			"planned."
+		return "The release waits for a person: slipway release abort takes it back, slipway release retry routes it again " +
+			"as planned."
 	}
 	return ""
 }

@@ -186,8 +186,8 @@ func (w wanted) differs(s provider.Serving, who string) string {
 	case share != w.share:
 		what = fmt.Sprintf("gave %s %g %% of the visitors, not %g %%", w.version, share, w.share)
 	case s.Paused:
-		return fmt.Sprintf("A gate of the platform's own has paused %s at %g %%: it goes on when somebody lets it go on there.",
-			w.version, w.share)
+		return fmt.Sprintf("A gate of the platform's own has paused %s at %g %%: it goes on when somebody lets it go on "+
+			"there.", w.version, w.share)
 	default:
 		return ""
 	}

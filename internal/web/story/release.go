@@ -105,7 +105,8 @@ func displaced() api.Release {
 		waitsForAPerson)
 	r.Actions[0].Primary = false
 	r.Actions = append([]api.Action{{Name: "retry", Title: "Route it again", Primary: true,
-		Effect: "Visitors are sent where the release had them, over what somebody else changed.", Undo: "Abort."}}, r.Actions...)
+		Effect: "Visitors are sent where the release had them, over what somebody else changed.",
+		Undo:   "Abort."}}, r.Actions...)
 	return r
 }
 
