@@ -21,8 +21,8 @@ func onVercel(running, trouble api.Status) map[string]api.Status {
 	changed.Remedy = "The release waits for a person: slipway release abort takes it back, slipway release retry routes " +
 		"it again as planned."
 	away.Trouble, away.Since, away.Seen = true, ptr(before(12*time.Minute)), ptr(before(12*time.Minute))
-	away.Sentence = "What Vercel serves is not known: Vercel does not know the token: it has expired or was revoked. Put " +
-		"a new one in its place (needed to read a project)."
+	away.Sentence = "What Vercel serves is not known: Vercel does not know the token: it has expired or was revoked. " +
+		"Put a new one in its place (needed to read a project)."
 	away.Remedy = "Visitors keep what Vercel served last, and nothing is promoted. Releases go on by themselves when it " +
 		"answers. What the token or the project lacks: slipway check --target."
 	gate.Trouble, gate.Since = true, ptr(before(2*time.Minute))
