@@ -23,8 +23,9 @@ func Command(out, errs io.Writer, version string) *cobra.Command {
 		Short: "See a release go out, and come back, on this machine",
 		Long: "Starts Slipway with a fresh database, its own edge, two versions of a sample\napplication and simulated " +
 			"visitors, and takes v2 from staging through a canary\ninto production. Nothing outside this process is " +
-			"touched.\n\n" + scenarios(),
-		Example: "  slipway demo\n  slipway demo --scenario errors\n" +
+			"touched.\n\nWith --target vercel the versions run on a simulated Vercel: by its own rolling\nreleases, and " +
+			"judged by what its drain delivers alone. It shows good, errors,\ncrash and hand.\n\n" + scenarios(),
+		Example: "  slipway demo\n  slipway demo --scenario errors\n  slipway demo --target vercel --scenario hand\n" +
 			"  slipway demo --scenario outage --auto-approve --exit --json",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -50,7 +51,8 @@ func Command(out, errs io.Writer, version string) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&opts.Scenario, "scenario", "good", "what v2 does: good, errors, latency, crash or outage; or flag")
+	f.StringVar(&opts.Scenario, "scenario", "good", "what happens: good, errors, latency, crash, outage, flag or hand")
+	f.StringVar(&opts.Target, "target", ourEdge, "where the versions run: selfhost or vercel")
 	f.BoolVar(&opts.AutoApprove, "auto-approve", false, "let the demo's people sign off and approve by themselves")
 	f.BoolVar(&opts.Exit, "exit", false, "end when the release has ended; exit code 0 when it ended as it should")
 	f.StringVar(&opts.Listen, "listen", "127.0.0.1:4400",

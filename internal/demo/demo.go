@@ -31,7 +31,8 @@ import (
 
 // Options say how the demo goes.
 type Options struct {
-	Scenario    string // good, errors, latency, crash, outage or flag
+	Scenario    string // good, errors, latency, crash, outage, flag or hand
+	Target      string // where the versions run: selfhost, also when empty, or vercel
 	AutoApprove bool   // the demo's people decide by themselves
 	Exit        bool   // end when the release has ended
 	JSON        bool   // end with one object on Out; progress goes to Err
@@ -64,6 +65,7 @@ func Scenarios() []Scenario {
 		{"crash", "aborted", "v2's process dies at 10 % of visitors"},
 		{"outage", "completed", "both versions become slow for some seconds; v2 must not be blamed"},
 		{flagScenario, "aborted", "the share of a flag is raised; the new checkout behind it fails every sixth time"},
+		{handScenario, "aborted", "on Vercel somebody else promotes v2 in the middle; it is noticed and taken back"},
 	}
 }
 
@@ -80,7 +82,7 @@ func scenario(name string) (Scenario, error) {
 		}
 	}
 	return Scenario{}, fault.New(fault.Invalid, "scenario_unknown",
-		"There is no scenario %q: use good, errors, latency, crash, outage or flag.", name)
+		"There is no scenario %q: use good, errors, latency, crash, outage, flag or hand.", name)
 }
 
 // world is the running demo.
@@ -90,6 +92,7 @@ type world struct {
 	app      *app.App
 	v1, v2   *sim.Shop
 	crowd    *sim.Crowd
+	town     *town // nil behind our own edge
 	password string
 	as       map[string]*client.Client // by user name
 	flags    *openfeature.Provider     // of the shop; nil in other scenarios
@@ -103,8 +106,14 @@ type world struct {
 // Run runs the demo until it is done or ctx ends.
 func Run(ctx context.Context, opts Options) (Summary, error) {
 	s, err := scenario(opts.Scenario)
+	if err == nil {
+		err = s.on(opts.target())
+	}
 	if err != nil {
 		return Summary{}, err
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	dir, err := os.MkdirTemp("", "slipway-demo-")
 	if err != nil {
@@ -119,6 +128,7 @@ func Run(ctx context.Context, opts Options) (Summary, error) {
 	defer w.v1.Close()
 	defer w.v2.Close()
 	defer w.forget()
+	defer w.leave()
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	var parts sync.WaitGroup
@@ -145,7 +155,7 @@ func (w *world) open(ctx context.Context, dir string) error {
 	if w.v2, err = sim.OpenShop("v2"); err != nil {
 		return err
 	}
-	plan, err := strategy.Parse("demo.yaml", fmt.Appendf(nil, demoStrategy, w.v1.URL()))
+	plan, err := w.strategy(ctx)
 	if err != nil {
 		return err
 	}
@@ -155,19 +165,52 @@ func (w *world) open(ctx context.Context, dir string) error {
 			return fault.Wrap(err, fault.Unavailable, "no_port", "No port on 127.0.0.1 is free for the dashboard.")
 		}
 	}
-	visitors, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return fault.Wrap(err, fault.Unavailable, "no_port", "No port on 127.0.0.1 is free for the edge.")
+	o := app.Options{
+		Database: filepath.Join(dir, "slipway.db"), Strategy: plan, Control: control, Log: w.opts.Log,
+		Version: w.opts.Version, Env: w.env, Adopt: "v1",
 	}
-	w.app, err = app.Open(ctx, app.Options{
-		Database: filepath.Join(dir, "slipway.db"), Strategy: plan, Control: control, Edge: visitors, Log: w.opts.Log,
-		Version: w.opts.Version,
-		Adopt:   "v1",
-	})
-	if err != nil {
+	if w.town == nil {
+		if o.Edge, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return fault.Wrap(err, fault.Unavailable, "no_port", "No port on 127.0.0.1 is free for the edge.")
+		}
+	}
+	if w.app, err = app.Open(ctx, o); err != nil {
 		return err
 	}
-	w.crowd = sim.NewCrowd(w.app.EdgeURL(), 4000, w.opts.Rate, 1)
+	shop, _ := w.shop()
+	w.crowd = sim.NewCrowd(shop, 4000, w.opts.Rate, 1)
+	return nil
+}
+
+// strategy is the demo's strategy for its target, which is opened for it.
+func (w *world) strategy(ctx context.Context) (*strategy.Strategy, error) {
+	text, at := demoStrategy, w.v1.URL()
+	if w.opts.target() == onVercel {
+		if err := w.openTown(ctx); err != nil {
+			return nil, err
+		}
+		text, at = vercelStrategy().Replace(text), w.town.URL()
+	}
+	return strategy.Parse("demo.yaml", fmt.Appendf(nil, text, at))
+}
+
+// leave ends what the versions ran on.
+func (w *world) leave() {
+	if w.town != nil {
+		w.town.Close()
+	}
+}
+
+// ready waits until the shop is open.
+func (w *world) ready(ctx context.Context) error {
+	if w.town != nil {
+		return w.connect(ctx)
+	}
+	for w.app.Edge.Table().Generation == 0 {
+		if err := w.settle(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -176,10 +219,8 @@ func (w *world) play(ctx context.Context, parts *sync.WaitGroup) (Summary, error
 	if err := w.people(ctx); err != nil {
 		return Summary{}, err
 	}
-	for w.app.Edge.Table().Generation == 0 { // visitors come when the shop is open
-		if err := w.settle(ctx, 10*time.Millisecond); err != nil {
-			return Summary{}, err
-		}
+	if err := w.ready(ctx); err != nil { // visitors come when the shop is open
+		return Summary{}, err
 	}
 	parts.Go(func() { w.crowd.Run(ctx) })
 	w.welcome()
@@ -212,6 +253,9 @@ func (w *world) play(ctx context.Context, parts *sync.WaitGroup) (Summary, error
 func (w *world) begin(ctx context.Context) (api.Release, error) {
 	if w.scenario.Name == flagScenario {
 		return w.ramp(ctx)
+	}
+	if w.town != nil {
+		return w.released(ctx)
 	}
 	return w.as["ada"].StartRelease(ctx, api.StartRelease{
 		Version: "v2", Commit: "5e1f00d", Deployment: w.v2.URL(), Note: "New product page",

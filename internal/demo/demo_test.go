@@ -15,7 +15,7 @@ func TestScenariosAreWhatTheHelpSays(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
 		"good": "completed", "errors": "aborted", "latency": "aborted", "crash": "aborted", "outage": "completed",
-		"flag": "aborted",
+		"flag": "aborted", "hand": "aborted",
 	}
 	help := scenarios()
 	got := map[string]string{}
@@ -89,5 +89,41 @@ func TestADemoEndsByItself(t *testing.T) {
 	}
 	if out.Len() > 0 || !strings.Contains(errs.String(), "fault") {
 		t.Errorf("progress goes to the wrong place: %s", &out)
+	}
+}
+
+// On Vercel the same, judged by what the drain delivers; and what somebody else does there is noticed and taken back.
+func TestTheDemoOnVercelEndsByItself(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"crash", "hand"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var errs bytes.Buffer
+			o := Options{Scenario: name, Target: "vercel", AutoApprove: true, Exit: true, JSON: true, Listen: "127.0.0.1:0",
+				Rate: 150, Out: io.Discard, Err: &errs, Version: "test"}
+			s, err := Run(t.Context(), o)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, &errs)
+			}
+			if !s.Expected(name) || s.Requests == 0 {
+				t.Errorf("%+v\n%s", s, &errs)
+			}
+			if name == "hand" && !strings.Contains(errs.String(), "grace gave everybody v2, and not through Slipway") {
+				t.Errorf("nobody says who it was:\n%s", &errs)
+			}
+		})
+	}
+}
+
+func TestADemoIsShownWhereItMakesSense(t *testing.T) {
+	t.Parallel()
+	for _, c := range [][3]string{
+		{"hand", "", "scenario_elsewhere"}, {"latency", "vercel", "scenario_elsewhere"},
+		{"outage", "vercel", "scenario_elsewhere"}, {"flag", "vercel", "scenario_elsewhere"},
+		{"good", "moon", "target_unknown"},
+	} {
+		if _, err := Run(t.Context(), Options{Scenario: c[0], Target: c[1]}); fault.ReasonOf(err) != c[2] {
+			t.Errorf("%s on %q: %v, want %s", c[0], c[1], err, c[2])
+		}
 	}
 }

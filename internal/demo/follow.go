@@ -34,6 +34,9 @@ func (w *world) follow(ctx context.Context, r api.Release) (api.Release, error) 
 		if err := w.act(ctx, r, done); err != nil {
 			return r, err
 		}
+		if err := w.meddle(ctx, r, done); err != nil {
+			return r, err
+		}
 		w.misbehave(r, done)
 		select {
 		case <-ctx.Done():
@@ -88,7 +91,8 @@ func (w *world) misbehave(r api.Release, done map[string]bool) {
 func (w *world) welcome() {
 	out := w.progressTo()
 	_, _ = fmt.Fprintf(out, "Slipway demo: %s (scenario %s).\n\n", w.scenario.Words, w.scenario.Name)
-	_, _ = fmt.Fprintf(out, "  dashboard  %s\n  the shop   %s  (through the edge)\n", w.app.URL(), w.app.EdgeURL())
+	shop, through := w.shop()
+	_, _ = fmt.Fprintf(out, "  dashboard  %s\n  the shop   %s  (through %s)\n", w.app.URL(), shop, through)
 	_, _ = fmt.Fprintf(out, "  sign in    as you, ada, quinn, pia or inez; password %s\n", w.password)
 	if !w.opts.AutoApprove && w.scenario.Name != flagScenario {
 		_, _ = fmt.Fprintf(out,
