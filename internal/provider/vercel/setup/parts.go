@@ -90,6 +90,9 @@ func (s *survey) seenByProxy() {
 			return
 		}
 	}
+	if s.unread(f, "env") {
+		return
+	}
 	f.State, f.Found = Missing, "It has neither GLOBAL_CONFIG nor EDGE_CONFIG in production."
 	f.Remedy = "Connect the Global Config to the project on Vercel, and build again."
 	s.add(f)
@@ -127,6 +130,9 @@ func (s *survey) webhook() {
 		f.State, f.Remedy = NotNeeded, ""
 		f.Found = "The plan has no webhooks: Slipway looks every ten seconds while a release has visitors, else each minute."
 		s.add(f)
+		return
+	}
+	if s.unread(f, "webhooks") {
 		return
 	}
 	var mine *api.Hook
@@ -193,6 +199,8 @@ func (s *survey) drained() {
 		case s.hobby:
 			f.State, f.Found = Missing, "The plan has no drains."
 			f.Remedy = "Change the plan, or let guards go by another source (guards: {default: {source: otlp}})."
+		case s.unread(f, "drains"):
+			continue
 		default:
 			s.drain(&f, d)
 		}

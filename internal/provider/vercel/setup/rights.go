@@ -69,6 +69,7 @@ func (s *survey) rights(ctx context.Context) {
 		if s.fails(f, err) {
 			continue
 		}
+		s.read[r.id] = true
 		s.add(s.allowed(f, r))
 	}
 }

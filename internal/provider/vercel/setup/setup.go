@@ -50,7 +50,7 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 }
 
-// Err is nil where nothing is missing. Its kind is that of what stands in the way first.
+// Err is nil where nothing is missing, and Vercel answered whatever it was asked. Its kind is that of what stands in the way first.
 func (r Report) Err() error {
 	for _, f := range r.Findings {
 		if f.State == Missing {
@@ -60,6 +60,12 @@ func (r Report) Err() error {
 			}
 			return fault.New(kind, "target_incomplete", "%d of %d things are missing on Vercel. First: %s. %s", r.Missing,
 				len(r.Findings), f.What, f.Remedy)
+		}
+	}
+	for _, f := range r.Findings {
+		if f.State == Unseen && f.kind != "" {
+			return fault.New(f.kind, "target_unseen", "Nothing is known to be missing, but not all could be seen. First: %s. %s",
+				f.What, f.Found)
 		}
 	}
 	return nil

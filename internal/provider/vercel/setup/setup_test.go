@@ -168,11 +168,11 @@ func TestATokenWithTooFewRightsIsFound(t *testing.T) {
 		"Project: update":                {"right.settings"},
 		"Project: rolling release":       {"right.rolling", "canary"},
 		"Project: environment variables": {"right.env"},
-		"Project: checks":                {"right.checks", "gate"},
+		"Project: checks":                {"right.checks"},
 		"Project: protection bypass":     {"right.bypass"},
 		"Edge Config: read":              {"right.config", "config"},
-		"Webhook: read":                  {"right.webhooks", "webhook"},
-		"Drain: read":                    {"right.drains", "drain.log"},
+		"Webhook: read":                  {"right.webhooks"},
+		"Drain: read":                    {"right.drains"},
 		"Observability: read":            {"right.observability"},
 		"Team: read":                     {"team"},
 		"Project: read":                  {"project"},
@@ -216,6 +216,30 @@ func TestWhatIsOnlyChangedIsNotClaimed(t *testing.T) {
 		s.project.Permissions = tt.list
 		if got := s.allowed(Finding{State: OK}, r); got.State != tt.want {
 			t.Errorf("%v: %s, want %s", tt.list, got.State, tt.want)
+		}
+	}
+}
+
+// TestAVercelThatFailsHalfway is not taken for one where nothing is there, nor for one where all is.
+func TestAVercelThatFailsHalfway(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	a.connect(false)
+	for path, want := range map[string][]string{
+		"/v1/drains":                  {"right.drains", "drain.log"},
+		"/v1/webhooks":                {"right.webhooks", "webhook"},
+		"/v2/projects/*/checks":       {"right.checks", "gate"},
+		"/v2/observability/schema":    {"right.observability"},
+		"/v1/projects/*/rolling-re*/": nil,
+	} {
+		a.Heal()
+		a.Fail(fake.Trouble{Path: path, Status: 503, Times: -1})
+		r := a.look()
+		if diff := cmp.Diff(want, r.in(Unseen)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
+		}
+		if err := r.Err(); r.Missing != 0 || (err == nil) != (want == nil) || err != nil && !fault.Is(err, fault.Unavailable) {
+			t.Errorf("%s: %d missing, %v", path, r.Missing, err)
 		}
 	}
 }

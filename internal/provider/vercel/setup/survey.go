@@ -24,6 +24,17 @@ type survey struct {
 	drains  []api.Drain
 	checks  []api.Check
 	envs    []api.Variable
+	read    map[string]bool // rights by whose use a list was read
+}
+
+// unread says that nothing is known of what a list would show, which was not read.
+func (s *survey) unread(f Finding, right string) bool {
+	if s.read[right] {
+		return false
+	}
+	f.State, f.Remedy, f.Found = Unseen, "", "It could not be read: see above."
+	s.add(f)
+	return true
 }
 
 // Look finds out what an account has and lacks. It only reads.
@@ -31,7 +42,7 @@ func Look(ctx context.Context, o Options) Report {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &survey{o: o, r: Report{Project: o.Project, Team: o.Team}}
+	s := &survey{o: o, r: Report{Project: o.Project, Team: o.Team}, read: map[string]bool{}}
 	if s.reached(ctx) && s.owner(ctx) && s.found(ctx) {
 		s.rights(ctx)
 		s.way(ctx)
@@ -251,6 +262,9 @@ func (s *survey) production() {
 		f.State = Missing
 		f.Found = "A push to the production branch reaches all visitors at once: " +
 			"auto-assignment is on, and no check blocks it."
+	}
+	if f.State == Missing && p.AutoAssign != nil && s.unread(f, "checks") {
+		return
 	}
 	if f.State == OK {
 		f.Remedy = ""
