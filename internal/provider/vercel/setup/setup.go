@@ -64,8 +64,8 @@ func (r Report) Err() error {
 	}
 	for _, f := range r.Findings {
 		if f.State == Unseen && f.kind != "" {
-			return fault.New(f.kind, "target_unseen", "Nothing is known to be missing, but not all could be seen. First: %s. %s",
-				f.What, f.Found)
+			return fault.New(f.kind, "target_unseen",
+				"Nothing is known to be missing, but not all could be seen. First: %s. %s", f.What, f.Found)
 		}
 	}
 	return nil

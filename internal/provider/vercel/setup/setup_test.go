@@ -238,7 +238,8 @@ func TestAVercelThatFailsHalfway(t *testing.T) {
 		if diff := cmp.Diff(want, r.in(Unseen)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", path, diff)
 		}
-		if err := r.Err(); r.Missing != 0 || (err == nil) != (want == nil) || err != nil && !fault.Is(err, fault.Unavailable) {
+		err := r.Err()
+		if r.Missing != 0 || (err == nil) != (want == nil) || err != nil && !fault.Is(err, fault.Unavailable) {
 			t.Errorf("%s: %d missing, %v", path, r.Missing, err)
 		}
 	}
