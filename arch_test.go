@@ -59,7 +59,7 @@ var table = map[string]rule{
 	},
 	"flag/words": {pure: true, may: []string{"flag"}},
 	"flag/foreign": {
-		pure: true, may: []string{"fault", "flag"}, lines: 3500, // one file for each system: all share one report
+		pure: true, may: []string{"fault", "flag"}, lines: 3900, // one file for each system: all share one report
 	},
 	"flag/code": {pure: true, may: []string{"fault", "flag", "strategy/document"}},
 	"flag/scan": {pure: true, may: []string{"fault"}}, // it reads the tree that it is given

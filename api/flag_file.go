@@ -93,7 +93,8 @@ type FlagStep struct {
 // ImportFlags brings in the flags of another system.
 type ImportFlags struct {
 	Source       string            `json:"source,omitempty" doc:"Guessed when it is left out: launchdarkly, unleash, growthbook, flagsmith, vercel or flagd."`
-	Export       json.RawMessage   `json:"export" doc:"What that system exports, as JSON."`
+	Live         bool              `json:"live,omitempty" doc:"Ask the project of the strategy by Vercel's API, in the place of an export."`
+	Export       json.RawMessage   `json:"export,omitempty" doc:"What that system exports, as JSON."`
 	Environment  string            `json:"environment,omitempty" doc:"Of an export of one environment that names none."`
 	Environments map[string]string `json:"environments,omitempty" doc:"Their environments, and what they are called here."`
 	Only         bool              `json:"only,omitempty" doc:"Leave out environments that are not named."`

@@ -3,6 +3,7 @@ package story
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -176,5 +177,42 @@ func TestTroubleAtVercelsEdgeIsSaid(t *testing.T) {
 	w.ok(err)
 	if !strings.Contains(s.Sentence, "8192") {
 		t.Errorf("the first sentence is %q", s.Sentence)
+	}
+}
+
+// The flags that a project has at Vercel come in by its API, page by page, and what has no words here is off.
+func TestLiveFlagsOfVercelComeIn(t *testing.T) {
+	t.Parallel()
+	n := publishes(t, fake.Pro)
+	w, robin := n.w, n.w.by("robin")
+	makes := func(slug, through string) {
+		t.Helper()
+		body := `{"slug":"` + slug + `","kind":"boolean","environments":{"production":{"active":true,"rules":[],` +
+			`"pausedOutcome":{"type":"variant","variantId":"off"},"fallthrough":` + through + `}}}`
+		q, err := http.NewRequestWithContext(w.ctx, http.MethodPut, n.URL()+"/v1/projects/shop/feature-flags/flags",
+			strings.NewReader(body))
+		w.ok(err)
+		q.Header.Set("Authorization", "Bearer token")
+		a, err := http.DefaultClient.Do(q)
+		w.ok(err)
+		_ = a.Body.Close()
+		if a.StatusCode >= 300 {
+			t.Fatalf("make %s: %d", slug, a.StatusCode)
+		}
+	}
+	if _, err := robin.ImportFlags(w.ctx, api.ImportFlags{Live: true}); err == nil {
+		t.Error("no flags came in")
+	}
+	for i := range 120 {
+		makes(fmt.Sprintf("flag-%03d", i), `{"type":"variant","variantId":"on"}`)
+	}
+	makes("test", `{"type":"experiment"}`)
+	out, err := robin.ImportFlags(w.ctx, api.ImportFlags{Live: true, Reason: "we move"})
+	w.ok(err)
+	if c, err := robin.FlagConfig(w.ctx, "flag-119", "production"); err != nil || !c.On || c.Default.Variant != "on" {
+		t.Errorf("flag-119: %+v, %v (%s)", c, err, out.Sentence)
+	}
+	if c, err := robin.FlagConfig(w.ctx, "test", "production"); err != nil || c.On {
+		t.Errorf("an experiment came in as %+v, %v", c, err)
 	}
 }

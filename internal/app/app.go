@@ -158,6 +158,9 @@ func (a *App) build(ctx context.Context) error {
 		DB: a.DB, Engine: a.Engine, People: a.People, Strategy: o.Strategy, Timeline: a.timeline,
 		Key: key.Public().(ed25519.PublicKey), Version: o.Version, //nolint:forcetypeassert // Ed25519 says so
 	})
+	if a.vercel != nil {
+		a.Desk.Flags.Live = a.liveFlags
+	}
 	a.openDrain()
 	a.live = live.New(a.DB, o.Log)
 	metrics := telemetry.NewMetrics(o.Version)

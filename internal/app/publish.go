@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/engine/publish"
@@ -52,4 +53,21 @@ func (l limits) Spend(ctx context.Context, kind, period string, most int) (int, 
 
 func (l limits) Spent(ctx context.Context, kind, period string) (int, error) {
 	return l.db.LimitSpent(ctx, kind, period)
+}
+
+// liveFlags are the flags that the project has at Vercel, and its segments, as the API says them.
+func (a *App) liveFlags(ctx context.Context) (json.RawMessage, error) {
+	v, _ := a.opts.Strategy.Vercel()
+	flags, err := a.vercel.Flags(ctx, v.Project)
+	if err != nil {
+		return nil, err
+	}
+	segments, err := a.vercel.FlagSegments(ctx, v.Project)
+	if err != nil {
+		return nil, err
+	}
+	if len(flags) == 0 {
+		return nil, fault.New(fault.NotFound, "vercel_no_flags", "The project %s has no flags at Vercel.", v.Project)
+	}
+	return json.Marshal(map[string]any{"flags": flags, "segments": segments})
 }

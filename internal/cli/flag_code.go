@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -295,20 +296,26 @@ func (c *cli) flagImport() *cobra.Command {
 	var in api.ImportFlags
 	var sure bool
 	cmd := &cobra.Command{
-		Use: "import FILE", Short: "Bring in flags of another system, with a report of what did not map", Long: importHelp,
+		Use: "import [FILE]", Short: "Bring in flags of another system, with a report of what did not map", Long: importHelp,
 		Example: "  slipway flag import launchdarkly.json --rename prod=production --only --dry-run\n" +
-			"  slipway flag import flags.flagd.json --from flagd -e staging",
-		Args: cobra.ExactArgs(1),
+			"  slipway flag import flags.flagd.json --from flagd -e staging\n" +
+			"  slipway flag import --from vercel --live --dry-run",
+		Args: cobra.MaximumNArgs(1),
 		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
-			raw, err := c.content(args[0])
-			if err != nil {
-				return err
+			if in.Live == (len(args) == 1) {
+				return usage(cmd, errors.New("name a file that the other system exported, or --live"))
 			}
-			if !json.Valid(raw) {
-				return fault.New(fault.Invalid, "export_malformed", "%s is no JSON: name the file that the other system exported.",
-					args[0])
+			if !in.Live {
+				raw, err := c.content(args[0])
+				if err != nil {
+					return err
+				}
+				if !json.Valid(raw) {
+					return fault.New(fault.Invalid, "export_malformed",
+						"%s is no JSON: name the file that the other system exported.", args[0])
+				}
+				in.Export = raw
 			}
-			in.Export = raw
 			dry := in
 			dry.DryRun = true
 			plan, err := to.ImportFlags(cmd.Context(), dry)
@@ -336,6 +343,7 @@ func (c *cli) flagImport() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&in.Source, "from", "", "launchdarkly, unleash, growthbook, flagsmith, vercel or flagd (default: guessed)")
+	f.BoolVar(&in.Live, "live", false, "ask the project that the strategy names by Vercel's API, not a file")
 	environmentFlag(cmd, &in.Environment, "of an export of one environment that does not name it")
 	f.StringToStringVar(&in.Environments, "rename", nil,
 		"THEIRS=OURS, what an environment is called here; may be repeated")

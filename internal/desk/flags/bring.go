@@ -3,6 +3,7 @@ package flags
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
 
 	"github.com/slipwayhq/slipway/api"
@@ -16,6 +17,13 @@ import (
 func (d *Desk) Import(ctx context.Context, who access.Actor, in api.ImportFlags) (api.FlagImport, error) {
 	if err := d.anywhere(ctx, who, access.EditFlag); err != nil {
 		return api.FlagImport{}, err
+	}
+	if in.Live {
+		var err error
+		if in.Export, err = d.live(ctx, in.Source); err != nil {
+			return api.FlagImport{}, err
+		}
+		in.Source = string(foreign.Vercel)
 	}
 	source := foreign.Source(in.Source)
 	if source == "" {
@@ -40,6 +48,19 @@ func (d *Desk) Import(ctx context.Context, who access.Actor, in api.ImportFlags)
 	out.Plan, err = d.Apply(ctx, who, api.ApplyFlags{File: file, DryRun: in.DryRun, Reason: in.Reason,
 		TurnOn: in.TurnOn})
 	return out, err
+}
+
+// live asks the platform for what it has.
+func (d *Desk) live(ctx context.Context, source string) (json.RawMessage, error) {
+	switch {
+	case source != "" && source != string(foreign.Vercel):
+		return nil, fault.New(fault.Invalid, "not_live", "Only Vercel Flags are asked live: name a file that %.40q exported.",
+			source)
+	case d.Live == nil:
+		return nil, fault.New(fault.Invalid, "not_live",
+			"The strategy names no project on Vercel whose flags could be asked: add target.vercel, or name an export.")
+	}
+	return d.Live(ctx)
 }
 
 // unsaid leaves as it is here what flagd's format has no word for: what a flag is about and whose it is, the order of

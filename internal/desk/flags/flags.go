@@ -25,6 +25,8 @@ type Desk struct {
 	DB       *store.DB
 	Engine   *engine.Engine
 	Strategy *strategy.Strategy
+	// Live asks a platform for the flags that it keeps of the application; nil: there is none.
+	Live func(context.Context) (json.RawMessage, error)
 
 	shelf shelf
 }

@@ -365,6 +365,8 @@ func Detect(text []byte) Source {
 		return ""
 	}
 	switch {
+	case isVercelLive(text):
+		return Vercel
 	case top.Variations != nil, len(top.Items) > 0 && top.Items[0]["variations"] != nil:
 		return LaunchDarkly
 	case top.Strategies != nil:

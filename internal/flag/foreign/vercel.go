@@ -12,11 +12,14 @@ import (
 
 // vercelFile is the data that Vercel's flags are evaluated from.
 type vercelFile struct {
-	Definitions map[string]struct {
-		Variants     []json.RawMessage
-		Environments map[string]json.RawMessage
-	}
-	Segments map[string]vercelSegment
+	Definitions map[string]vercelDefinition
+	Segments    map[string]vercelSegment
+}
+
+type vercelDefinition struct {
+	Variants     []json.RawMessage
+	Names        []string // of the variants; they have none where flags are evaluated from
+	Environments map[string]json.RawMessage
 }
 
 type vercelConfig struct {
@@ -41,14 +44,20 @@ type vercelSegment struct {
 
 func readVercel(r *reader, text []byte) error {
 	var file vercelFile
-	if err := json.Unmarshal(text, &file); err != nil {
+	var err error
+	if isVercelLive(text) {
+		file, err = unpackVercel(text)
+	} else {
+		err = json.Unmarshal(text, &file)
+	}
+	if err != nil {
 		return err
 	}
 	used := map[string]bool{}
 	for _, key := range slices.Sorted(maps.Keys(file.Definitions)) {
 		d := file.Definitions[key]
 		f := flag.Flag{Key: r.key(place{flag: key}, key)}
-		f.Kind, f.Variants = variants(d.Variants, nil)
+		f.Kind, f.Variants = variants(d.Variants, d.Names)
 		r.out.Flags = append(r.out.Flags, f)
 		for _, theirs := range slices.Sorted(maps.Keys(d.Environments)) {
 			environment := r.environment(theirs)
