@@ -50,7 +50,8 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 }
 
-// Err is nil where nothing is missing, and Vercel answered whatever it was asked. Its kind is that of what stands in the way first.
+// Err is nil where nothing is missing, and Vercel answered whatever it was asked. Its kind is that of what stands in
+// the way first.
 func (r Report) Err() error {
 	for _, f := range r.Findings {
 		if f.State == Missing {
