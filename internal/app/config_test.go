@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +18,8 @@ import (
 	"github.com/slipwayhq/slipway/internal/strategy"
 	"github.com/slipwayhq/slipway/internal/vercel"
 )
+
+const password = "correct horse battery staple"
 
 // town is a whole Slipway beside a Vercel that serves.
 type town struct {
@@ -74,7 +77,6 @@ func onVercel(t *testing.T, variables ...vercel.Variable) *town {
 
 func (x *town) signIn() {
 	x.t.Helper()
-	const password = "correct horse battery staple"
 	secret, _, err := x.People.SetupSecret(x.t.Context())
 	if err == nil {
 		_, err = x.People.Setup(x.t.Context(), secret, api.NewUser{Name: "ada", Password: password})
@@ -178,6 +180,37 @@ func TestVariablesAreChangedWatchedAndBroughtBack(t *testing.T) {
 		t.Errorf("after it was brought back, a build was given %v", env)
 	}
 	x.rebuilt(out.Revision.ID)
+	for address, want := range map[string]string{"/config": "/config/production",
+		"/config/production": "4, which is 2 again"} {
+		page := x.page(address)
+		if !strings.Contains(page, want) || strings.Contains(page, "-password") {
+			t.Errorf("%s lacks %q, or shows a value: %s", address, want, page)
+		}
+	}
+}
+
+// page is what a person sees who has signed in.
+func (x *town) page(path string) string {
+	x.t.Helper()
+	session, err := x.People.Login(x.t.Context(), "ada", password, "127.0.0.1", "test")
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	q, err := http.NewRequestWithContext(x.t.Context(), http.MethodGet, x.URL()+path, nil)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	q.AddCookie(&http.Cookie{Name: "slipway_session", Value: session.Cookie})
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		x.t.Fatalf("%s: %d, %v", path, answer.StatusCode, err)
+	}
+	return string(text)
 }
 
 // rebuilt looks for the build that was made again, and what its deployment says of its variables.

@@ -125,6 +125,8 @@ func (s *Web) routes() {
 	page("POST /settings/tokens", s.tokenMake)
 	page("POST /settings/tokens/{id}/revoke", s.tokenRevoke)
 	page("GET /settings/roles", s.roles)
+	page("GET /config", s.configs)
+	page("GET /config/{environment}", s.config)
 	s.flagRoutes(page)
 	page("/", s.missing)
 }

@@ -681,7 +681,7 @@ func target(f Frame, t api.Target) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = section("target", "On Vercel").Render(templ.WithChildren(ctx, templ_7745c5c3_Var20), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = section("target", "On Vercel", crumb{"Variables", "/config"}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var20), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -46,7 +46,7 @@ func All() []Story {
 	for _, group := range [][]Story{
 		homeStories(), releaseStories(), formStories(), canaryStories(), approvalStories(), rollbackStories(),
 		incidentStories(), flagListStories(), flagStories(),
-		flagEditStories(), flagFormStories(), flagImportStories(), segmentStories(),
+		flagEditStories(), flagFormStories(), flagImportStories(), segmentStories(), configStories(),
 		logStories(), settingsStories(), doorStories(),
 	} {
 		all = append(all, group...)

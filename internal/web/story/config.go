@@ -1,0 +1,97 @@
+package story
+
+import (
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/web/page"
+)
+
+func variables() []api.ConfigVariable {
+	return []api.ConfigVariable{
+		{Key: "API_URL", Kind: "plain", Value: "https://api.shop.example", Held: true,
+			Since: before(400 * time.Hour), By: "ada"},
+		{Key: "DATABASE_URL", Kind: "encrypted", Held: true, Since: before(2 * time.Hour), By: "pia"},
+		{Key: "PAYMENT_KEY", Kind: "sensitive", Held: true, Since: before(20 * time.Minute), By: "ada"},
+		{Key: "SIGNING_KEY", Kind: "sensitive", Since: before(9000 * time.Hour), By: "unknown"},
+	}
+}
+
+func configRevision(n int64, edit ...func(*api.ConfigRevision)) api.ConfigRevision {
+	r := api.ConfigRevision{ID: "cfg_0000000000000000c0f" + string(rune('0'+n)), Environment: "production", Number: n,
+		Source: "push", Author: "ada", Reason: "the key was rotated", State: "applied", Created: before(20 * time.Minute),
+		Written: ptr(before(19 * time.Minute)), Sentence: "It changes PAYMENT_KEY.", Deployments: []string{},
+		Variables: []api.ConfigVariable{}}
+	for _, e := range edit {
+		e(&r)
+	}
+	return r
+}
+
+func variablesOf() (api.Config, api.ConfigPage) {
+	newest := configRevision(4)
+	newest.Variables = variables()
+	c := api.Config{Environment: "production", Place: "production", Newest: &newest, Written: 4,
+		Drift: []api.ConfigDrift{}, Sentence: "The platform has revision 4.", Seen: ptr(before(30 * time.Second)), Manifest: ".env.example",
+		Problems: []api.ConfigProblem{}, Actions: []api.Action{}, Running: &api.ConfigRunning{Version: "v41", Revision: 3,
+			Behind: true, Sentence: "v41 runs with revision 3. The platform has 4: what is built from now on has that."}}
+	return c, api.ConfigPage{Items: []api.ConfigRevision{configRevision(4),
+		configRevision(3, func(r *api.ConfigRevision) {
+			r.Source, r.From, r.Reason, r.Sentence = "back", 1, "2 broke the mailer", "It changes MAIL_HOST."
+			r.Created, r.Deployments = before(30*time.Hour), []string{"v41"}
+		}),
+		configRevision(2, func(r *api.ConfigRevision) {
+			r.State, r.Reason = "failed", "new mailer"
+			r.Why = "Vercel did not take MAIL_HOST (BAD_REQUEST); the others are written."
+			r.Sentence, r.Created = "It changes MAIL_HOST.", before(31*time.Hour)
+		}),
+		configRevision(1, func(r *api.ConfigRevision) {
+			r.Source, r.Author, r.Reason = "adopted", "Slipway's engine", "what the platform had when Slipway first looked"
+			r.Sentence, r.Created = "It adds API_URL, DATABASE_URL, MAIL_HOST, PAYMENT_KEY, SIGNING_KEY.", before(500*time.Hour)
+		}),
+	}}
+}
+
+func configStories() []Story {
+	at := func(name, path string, show func(page.Frame) templ.Component) Story {
+		return Story{Name: name, Page: func(f page.Frame) templ.Component {
+			f.Path = path
+			return show(f)
+		}}
+	}
+	const one = "/config/production"
+	c, revisions := variablesOf()
+	drifted := c
+	drifted.Trouble, drifted.Since = true, ptr(before(3*time.Minute))
+	drifted.Sentence = "eve changed variables of production on the platform, and not through Slipway: against revision 4 " +
+		"it changes DATABASE_URL; removes API_URL."
+	drifted.Drift = []api.ConfigDrift{{Key: "API_URL", What: "removed"},
+		{Key: "DATABASE_URL", What: "changed", By: "eve", At: ptr(before(3 * time.Minute))}}
+	wrong := c
+	wrong.Trouble, wrong.Sentence = true, "MAIL_HOST is missing."
+	wrong.Problems = []api.ConfigProblem{{Key: "MAIL_HOST", Sentence: "MAIL_HOST is missing.", Where: ".env.example:12"},
+		{Key: "DEBUG_BAR", Sentence: "DEBUG_BAR is for development only: take it out of production.",
+			Where: ".env.example:20"}}
+	fresh := api.Config{Environment: "staging", Place: "preview", Drift: []api.ConfigDrift{},
+		Problems: []api.ConfigProblem{}, Sentence: "The platform's variables were not looked at yet.", Actions: []api.Action{}}
+	bad := c
+	newest := configRevision(4)
+	newest.Variables = []api.ConfigVariable{{Key: hostile, Kind: "plain", Value: hostile, Held: true,
+		Since: before(time.Hour), By: hostile}}
+	bad.Newest = &newest
+	return []Story{
+		at("config/list", "/config", func(f page.Frame) templ.Component {
+			return page.Configs(f, []api.Config{fresh, drifted})
+		}),
+		at("config/none", "/config", func(f page.Frame) templ.Component { return page.Configs(f, nil) }),
+		at("config/one", one, func(f page.Frame) templ.Component { return page.Config(f, c, revisions) }),
+		at("config/drifted", one, func(f page.Frame) templ.Component { return page.Config(f, drifted, revisions) }),
+		at("config/wrong", one, func(f page.Frame) templ.Component { return page.Config(f, wrong, revisions) }),
+		at("config/first", "/config/staging", func(f page.Frame) templ.Component {
+			return page.Config(f, fresh, api.ConfigPage{})
+		}),
+		at("config/hostile", one, func(f page.Frame) templ.Component { return page.Config(f, bad, revisions) }),
+	}
+}
