@@ -113,7 +113,7 @@ func (e *Engine) carryOut(ctx context.Context, key string) (time.Time, error) {
 	x.Result = result
 	var next time.Time
 	switch {
-	case (away || fault.ReasonOf(err) == target.UnderWay) && now.Sub(x.Created) < e.Pace.Await:
+	case (away || fault.ReasonOf(err) == provider.UnderWay) && now.Sub(x.Created) < e.Pace.Await:
 		x.Attempts-- // the other side is at it, or can't be asked: that uses up no try
 		x.Result = effect.Result{Sentence: fault.MessageOf(err)}
 		next = now.Add(max(x.Retry, min(now.Sub(x.Created)/10, 10*time.Second)))
@@ -122,7 +122,7 @@ func (e *Engine) carryOut(ctx context.Context, key string) (time.Time, error) {
 	case fault.ReasonOf(err) == "stale_generation":
 		x.State, x.Ended = effect.Superseded, now
 		x.Result = effect.Result{Sentence: "a newer routing is in force"}
-	case x.Tries > 0 && (x.Attempts >= x.Tries || fault.ReasonOf(err) == target.Elsewhere ||
+	case x.Tries > 0 && (x.Attempts >= x.Tries || fault.ReasonOf(err) == provider.Elsewhere ||
 		fault.KindOf(err) == fault.Invalid):
 		x.State, x.Ended = effect.Failed, now
 		x.Result = effect.Result{Sentence: fault.MessageOf(err)}

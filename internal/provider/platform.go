@@ -6,6 +6,15 @@ import (
 	"time"
 )
 
+// The reasons of a platform's faults that the engine acts upon.
+const (
+	// UnderWay says that it was asked for, and that the platform is still at it.
+	UnderWay = "under_way"
+	// Elsewhere says that somebody changed production by the platform's own means, and that nothing was done. Trying
+	// again changes nothing: a person decides.
+	Elsewhere = "changed_elsewhere"
+)
+
 // State is how far a platform is with a build.
 type State string
 

@@ -27,15 +27,12 @@ func Signature(body []byte, secret string) string {
 // Signed reports whether the signature is of the body, by one of the secrets: there are two while one is being
 // changed. An empty secret signs nothing.
 func Signed(body []byte, signature string, secrets ...string) bool {
-	got, err := hex.DecodeString(signature)
-	ok := false
+	got, ok := []byte(strings.ToLower(signature)), false
 	for _, s := range secrets {
-		m := hmac.New(sha1.New, []byte(s))
-		_, _ = m.Write(body)
-		same := hmac.Equal(m.Sum(nil), got)
+		same := hmac.Equal([]byte(Signature(body, s)), got)
 		ok = ok || same && s != ""
 	}
-	return ok && err == nil
+	return ok
 }
 
 // Event is what a webhook tells.

@@ -93,7 +93,7 @@ func (w *Watcher) Await(ctx context.Context, a release.TargetArgs) error {
 	case provider.Failed:
 		return fault.New(fault.Invalid, "build_failed", "%s was not built: %s", b.External, b.Why)
 	}
-	return fault.New(fault.Unavailable, UnderWay, "%s is being built. %s", b.External, b.Why)
+	return fault.New(fault.Unavailable, provider.UnderWay, "%s is being built. %s", b.External, b.Why)
 }
 
 // LookAtBuild records a build that the platform told of, as a push makes one: in the environment that its branch
@@ -140,13 +140,6 @@ func (w *Watcher) configOf(ctx context.Context, b provider.Build) (string, error
 	}
 	return w.Config(ctx, b)
 }
-
-// UnderWay is the reason of a fault that says: it was asked for, and the platform is still at it.
-const UnderWay = "under_way"
-
-// Elsewhere is the reason of a fault that says: somebody changed production by the platform's own means, and nothing
-// was done. Trying again changes nothing: a person decides.
-const Elsewhere = "changed_elsewhere"
 
 // BuildPrefix begins the id of work at a build; the platform's id of it follows.
 const BuildPrefix = "build/"

@@ -24,7 +24,7 @@ func (m *mover) rollback(ctx context.Context, id string, v view) error {
 	if !gone && d.Substate != api.Staged { // what visitors never saw can't be rolled back to: it is promoted
 		err := m.p.o.Client.Rollback(ctx, v.project.ID, id)
 		if err == nil {
-			if err = m.follow(ctx, "rollback", id); err == nil || fault.ReasonOf(err) == UnderWay {
+			if err = m.follow(ctx, "rollback", id); err == nil || fault.ReasonOf(err) == provider.UnderWay {
 				m.describe(ctx, v.project.ID, id)
 				return err
 			}
@@ -71,7 +71,7 @@ func (m *mover) otherwise(ctx context.Context, id string, v view, gone bool, why
 		if err == nil {
 			err = m.follow(ctx, "promote", id)
 		}
-		if err == nil || fault.ReasonOf(err) == UnderWay {
+		if err == nil || fault.ReasonOf(err) == provider.UnderWay {
 			provider.Note(ctx, fmt.Sprintf("Instant rollback was not possible (%s); %s was promoted instead.", why, id))
 			return err
 		}
@@ -93,7 +93,7 @@ func (m *mover) rebuild(ctx context.Context, id string, v view, why string) erro
 		return fault.New(fault.Refused, "build_failed", "%s could not be built again: %s", id, b.Why)
 	}
 	if b.State == provider.Building {
-		return fault.New(fault.Unavailable, UnderWay, "%s can't be gone back to (%s); it is being built again as %s.", id,
+		return fault.New(fault.Unavailable, provider.UnderWay, "%s can't be gone back to (%s); it is being built again as %s.", id,
 			why, b.External)
 	}
 	m.p.standsFor(b.External, id)

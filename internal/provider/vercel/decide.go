@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/provider"
 	api "github.com/slipwayhq/slipway/internal/vercel"
 )
 
@@ -34,7 +35,7 @@ type call struct {
 }
 
 func elsewhere(format string, args ...any) error {
-	what := fault.New(fault.Conflict, Elsewhere, format, args...)
+	what := fault.New(fault.Conflict, provider.Elsewhere, format, args...)
 	what.Message = "Production was changed by another hand: " + what.Message +
 		". Nothing was done; abort takes the version back, retry routes it again."
 	return what

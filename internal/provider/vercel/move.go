@@ -204,7 +204,7 @@ func (m *mover) pause(ctx context.Context) error {
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-		return fault.Wrap(ctx.Err(), fault.Unavailable, UnderWay, "Vercel is still moving production's domains.")
+		return fault.Wrap(ctx.Err(), fault.Unavailable, provider.UnderWay, "Vercel is still moving production's domains.")
 	case <-t.C:
 		return nil
 	}

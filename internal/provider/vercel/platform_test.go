@@ -259,7 +259,7 @@ func TestServingIsWhatVercelSays(t *testing.T) {
 		if w.paused = mode == ModeRolling; w.paused {
 			says(provider.Serving{Stable: "dpl_a", Canary: "dpl_b", Share: 5, Paused: true})
 			err := route(t, p, providertest.Routing(2, "dep_a", "dep_b", 6))
-			if fault.ReasonOf(err) != Elsewhere || w.share() != 5 {
+			if fault.ReasonOf(err) != provider.Elsewhere || w.share() != 5 {
 				t.Errorf("Vercel's gate is fought: %v, %g %%", err, w.share())
 			}
 			w.paused = false

@@ -77,7 +77,7 @@ func TestAnotherPersonOnVercel(t *testing.T) {
 		c.wait(func() bool { c.Settle(); return c.serves() == name })
 		writes := len(c.writes())
 		err := p.Route(t.Context(), "key", providertest.Routing(2, "dep_a", "dep_b", 20))
-		if fault.ReasonOf(err) != Elsewhere || c.serves() != name || len(c.writes()) != writes {
+		if fault.ReasonOf(err) != provider.Elsewhere || c.serves() != name || len(c.writes()) != writes {
 			t.Errorf("%s: production serves %s after %d writes: %v", name, c.serves(), len(c.writes())-writes, err)
 		}
 		if s, err := p.Serving(t.Context()); err != nil || s.Canary != "" || s.Stable != c.builds[name].ID {

@@ -139,7 +139,7 @@ func TestAnotherHandInTheMiddleIsNeverGoneOver(t *testing.T) {
 			}
 			return true
 		}
-		if fault.ReasonOf(again) != Elsewhere || w.production != "dpl_x" {
+		if fault.ReasonOf(again) != provider.Elsewhere || w.production != "dpl_x" {
 			t.Errorf("call %d: production serves %s: %v, then %v", k, w.production, err, again)
 		}
 		return true
@@ -253,7 +253,7 @@ func TestWhatIsGoneIsBuiltAgain(t *testing.T) {
 		}
 	}
 	for range 3 {
-		if err := route(t, w.node(s, ModeRolling), goingBack(3, "dep_a", "dep_b")); fault.ReasonOf(err) != UnderWay {
+		if err := route(t, w.node(s, ModeRolling), goingBack(3, "dep_a", "dep_b")); fault.ReasonOf(err) != provider.UnderWay {
 			t.Fatalf("while it is being built: %v", err)
 		}
 	}

@@ -33,14 +33,6 @@ const (
 	ModeAuto    = "auto" // rolling where the plan has it, else proxy
 )
 
-// The reasons of faults that others act upon.
-const (
-	// UnderWay says that Vercel has taken the call and is still at it.
-	UnderWay = "under_way"
-	// Elsewhere says that somebody changed production by Vercel's own means: nothing was done.
-	Elsewhere = "changed_elsewhere"
-)
-
 // CheckName is the name of Slipway's own check on Vercel.
 const CheckName = "slipway"
 
