@@ -194,7 +194,7 @@ var table = map[string]rule{
 	},
 	"web/page": {
 		may:   []string{"api", "plot", "web/ruleform"},
-		lines: 3400, // one file for each noun, over the same frame and words: it grows with what there is to see
+		lines: 3600, // one file for each noun, over the same frame and words: it grows with what there is to see
 	},
 	"web/ruleform":  {pure: true, may: []string{"api"}},
 	"web/static":    {may: []string{"plot"}},

@@ -34,8 +34,8 @@ func variablesOf() (api.Config, api.ConfigPage) {
 	newest := configRevision(4)
 	newest.Variables = variables()
 	c := api.Config{Environment: "production", Place: "production", Newest: &newest, Written: 4,
-		Drift: []api.ConfigDrift{}, Sentence: "The platform has revision 4.", Seen: ptr(before(30 * time.Second)), Manifest: ".env.example",
-		Problems: []api.ConfigProblem{}, Actions: []api.Action{}, Running: &api.ConfigRunning{Version: "v41", Revision: 3,
+		Drift: []api.ConfigDrift{}, Sentence: "The platform has revision 4.", Seen: ptr(before(30 * time.Second)),
+		Manifest: ".env.example", Problems: []api.ConfigProblem{}, Actions: []api.Action{}, Running: &api.ConfigRunning{Version: "v41", Revision: 3,
 			Behind: true, Sentence: "v41 runs with revision 3. The platform has 4: what is built from now on has that."}}
 	return c, api.ConfigPage{Items: []api.ConfigRevision{configRevision(4),
 		configRevision(3, func(r *api.ConfigRevision) {
@@ -65,8 +65,8 @@ func configStories() []Story {
 	c, revisions := variablesOf()
 	drifted := c
 	drifted.Trouble, drifted.Since = true, ptr(before(3*time.Minute))
-	drifted.Sentence = "eve changed variables of production on the platform, and not through Slipway: against revision 4 " +
-		"it changes DATABASE_URL; removes API_URL."
+	drifted.Sentence = "eve changed variables of production on the platform, and not through Slipway: against revision " +
+		"4 it changes DATABASE_URL; removes API_URL."
 	drifted.Drift = []api.ConfigDrift{{Key: "API_URL", What: "removed"},
 		{Key: "DATABASE_URL", What: "changed", By: "eve", At: ptr(before(3 * time.Minute))}}
 	wrong := c
@@ -75,7 +75,8 @@ func configStories() []Story {
 		{Key: "DEBUG_BAR", Sentence: "DEBUG_BAR is for development only: take it out of production.",
 			Where: ".env.example:20"}}
 	fresh := api.Config{Environment: "staging", Place: "preview", Drift: []api.ConfigDrift{},
-		Problems: []api.ConfigProblem{}, Sentence: "The platform's variables were not looked at yet.", Actions: []api.Action{}}
+		Problems: []api.ConfigProblem{}, Sentence: "The platform's variables were not looked at yet.",
+		Actions: []api.Action{}}
 	bad := c
 	newest := configRevision(4)
 	newest.Variables = []api.ConfigVariable{{Key: hostile, Kind: "plain", Value: hostile, Held: true,
