@@ -35,7 +35,8 @@ func variablesOf() (api.Config, api.ConfigPage) {
 	newest.Variables = variables()
 	c := api.Config{Environment: "production", Place: "production", Newest: &newest, Written: 4,
 		Drift: []api.ConfigDrift{}, Sentence: "The platform has revision 4.", Seen: ptr(before(30 * time.Second)),
-		Manifest: ".env.example", Problems: []api.ConfigProblem{}, Actions: []api.Action{}, Running: &api.ConfigRunning{Version: "v41", Revision: 3,
+		Manifest: ".env.example", Problems: []api.ConfigProblem{}, Actions: []api.Action{},
+		Running: &api.ConfigRunning{Version: "v41", Revision: 3,
 			Behind: true, Sentence: "v41 runs with revision 3. The platform has 4: what is built from now on has that."}}
 	return c, api.ConfigPage{Items: []api.ConfigRevision{configRevision(4),
 		configRevision(3, func(r *api.ConfigRevision) {
