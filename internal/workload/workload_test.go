@@ -72,6 +72,35 @@ func TestWhatDoesNotFitIsRefused(t *testing.T) {
 	}
 }
 
+// TestARuleIsOfItsIssuerAlone: who may sign for one rule says nothing of another, whatever the claims are.
+func TestARuleIsOfItsIssuerAlone(t *testing.T) {
+	i, other := workloadtest.Open(t), workloadtest.Open(t)
+	theirs := rule(other)
+	theirs.Match = map[string]string{"repository": "acme/other"}
+	v := New([]Rule{theirs, rule(i)}, i.Client(), time.Now)
+	if who, err := v.Actor(t.Context(), i.Token(nil, "k1", nil)); err != nil || who.ID != "workload:main" {
+		t.Fatalf("its own token is %+v, %v", who, err)
+	}
+	if who, err := v.Actor(t.Context(), other.Token(nil, "k1", nil)); !fault.Is(err, fault.Unknown) {
+		t.Errorf("another's token is %+v, %v", who, err)
+	}
+}
+
+// TestATokenEndsWhenItSays, also one that was found good a moment before.
+func TestATokenEndsWhenItSays(t *testing.T) {
+	i := workloadtest.Open(t)
+	now := time.Now()
+	v := New([]Rule{rule(i)}, i.Client(), func() time.Time { return now })
+	raw := i.Token(map[string]any{"exp": now.Add(remember / 2).Unix()}, "k1", nil)
+	if _, err := v.Actor(t.Context(), raw); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(remember * 3 / 4)
+	if who, err := v.Actor(t.Context(), raw); !fault.Is(err, fault.Unknown) {
+		t.Errorf("a token that is over is %+v, %v", who, err)
+	}
+}
+
 // TestANameIsWhatItLooksLike: a workflow is called what whoever writes it likes, and the log shows it for good.
 func TestANameIsWhatItLooksLike(t *testing.T) {
 	i := workloadtest.Open(t)

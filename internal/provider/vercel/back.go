@@ -93,7 +93,8 @@ func (m *mover) rebuild(ctx context.Context, id string, v view, why string) erro
 		return fault.New(fault.Refused, "build_failed", "%s could not be built again: %s", id, b.Why)
 	}
 	if b.State == provider.Building {
-		return fault.New(fault.Unavailable, provider.UnderWay, "%s can't be gone back to (%s); it is being built again as %s.", id,
+		return fault.New(fault.Unavailable, provider.UnderWay,
+			"%s can't be gone back to (%s); it is being built again as %s.", id,
 			why, b.External)
 	}
 	m.p.standsFor(b.External, id)
