@@ -124,6 +124,7 @@ func (w *World) delivered(p *parcel, good bool) {
 	p.due = w.o.Now().Add(time.Second << min(p.tries-1, 12))
 	if p.due.After(p.until) {
 		w.outbox.dropped++
+		w.o.Log("gave up a delivery to %s after a day and %d tries", p.url, p.tries)
 		return
 	}
 	w.outbox.list = append(w.outbox.list, p)
