@@ -203,6 +203,28 @@ func TestADeliveryCountsOnceOnAllNodes(t *testing.T) {
 	}
 }
 
+// What is delivered again while it is still being taken may yet fail: it is asked for once more, not said to be done.
+func TestADeliveryThatIsBeingTakenIsNotDone(t *testing.T) {
+	t.Parallel()
+	begun, end := make(chan struct{}), make(chan error)
+	d := node(database(t), Options{Hook: func(context.Context, vercel.Event) error {
+		close(begun)
+		return <-end
+	}})
+	event := []byte(`{"id":"evt_1","type":"deployment.promoted","payload":{}}`)
+	x := delivery{path: "webhooks", body: event, signature: sign("new-webhooks", event)}
+	first := make(chan int)
+	go func() { first <- send(t, d, x).Code }()
+	<-begun
+	if w := send(t, d, x); w.Code != 503 {
+		t.Errorf("meanwhile it is answered %d: %s", w.Code, w.Body)
+	}
+	end <- errors.New("it fails after all")
+	if code := <-first; code != 503 {
+		t.Errorf("the first is answered %d", code)
+	}
+}
+
 func TestEventsThatNobodyKnowsAreIgnored(t *testing.T) {
 	t.Parallel()
 	var got []vercel.Event
