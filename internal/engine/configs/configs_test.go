@@ -465,6 +465,34 @@ func TestARevisionIsBuiltInOnceAndTheBuildSaysSo(t *testing.T) {
 	if err != nil || got.Config != r.Ref() || got.Version != "v1+config.2" {
 		t.Errorf("recorded as %+v, %v", got, err)
 	}
+	x.flipped(got)
+}
+
+// flipped has the variables of a deployment that is known good brought back: no other build is made for that.
+func (x *town) flipped(d deployment.Deployment) {
+	x.t.Helper()
+	ctx := x.t.Context()
+	err := x.Write(ctx, func(tx *store.Tx) error {
+		d.Verdict, d.Promoted, d.Verified = deployment.Good, tx.Now(), tx.Now()
+		return tx.UpdateDeployment(ctx, &d)
+	})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	if err := x.carry(x.push(Order{Set: []Set{{Key: "PAY_URL", Value: "https://pay.three"}}}).Revision); err != nil {
+		x.t.Fatal(err)
+	}
+	before := len(x.world.Deployments())
+	out, with, err := x.Back(ctx, ada(), Order{Environment: "production", Reason: "three is wrong", Rebuild: true}, 2)
+	if err != nil || with == nil || with.ID != d.ID {
+		x.t.Fatalf("back goes to %+v, %v; want the deployment that was built with it", with, err)
+	}
+	if err := x.carry(out.Revision); err != nil {
+		x.t.Fatal(err)
+	}
+	if n := len(x.world.Deployments()); n != before {
+		x.t.Errorf("%d builds were made for what is there", n-before)
+	}
 }
 
 // req: EN-19 EN-20
