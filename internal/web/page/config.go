@@ -73,6 +73,9 @@ func hiddenWords(v api.ConfigVariable) string {
 	if !v.Held {
 		words += ", known to the platform only: it can’t be brought back"
 	}
+	if v.By == "unknown" {
+		return words
+	}
 	return words + ", by " + v.By
 }
 

@@ -327,7 +327,7 @@ func Config(f Frame, c api.Config, revisions api.ConfigPage) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					if c.Written > 0 {
-						templ_7745c5c3_Err = terminal("or write what was wanted again", rollbackCommand(c.Environment, c.Written)).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = terminal("or write what was wanted again", rollbackCommand(c.Environment, c.Written)+" --way write").Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
