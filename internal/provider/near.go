@@ -9,7 +9,7 @@ import (
 // Near is a small store that a platform keeps where visitors' requests are served, as Vercel's Global Config: it is
 // read often and written seldom.
 type Near interface {
-	// ReadNear returns what stands under a key, nil when nothing does.
+	// ReadNear returns what was last written under a key, nil when nothing was.
 	ReadNear(ctx context.Context, key string) (json.RawMessage, error)
 	// WriteNear puts a document under its key and returns when visitors' requests read it. Faults: Limited when the
 	// budget of writes is used up; Refused or Invalid when the platform does not take the document as it is; Unavailable

@@ -83,9 +83,13 @@ func (p *Provider) NearRoom(ctx context.Context) (provider.NearRoom, error) {
 	return provider.NearRoom{Bytes: size, All: b.Limit, Left: left, Until: until}, err
 }
 
-// ReadNear returns an item of the Global Config as visitors' requests read it, nil when there is none.
+// newest asks for what was written last, wherever it is read, as Vercel's own client asks for a consistent read.
+func newest() time.Time { return time.UnixMilli(1<<53 - 1) }
+
+// ReadNear returns an item of the Global Config as it was written last, nil when there is none: a copy that is behind
+// would look like somebody's hand.
 func (p *Provider) ReadNear(ctx context.Context, key string) (json.RawMessage, error) {
-	return p.item(ctx, key, time.Time{})
+	return p.item(ctx, key, newest())
 }
 
 func (p *Provider) item(ctx context.Context, key string, since time.Time) (json.RawMessage, error) {
@@ -111,7 +115,6 @@ func (p *Provider) WriteNear(ctx context.Context, d provider.NearDocument) error
 	if err := p.spend(ctx, w, false); err != nil {
 		return err
 	}
-	written := p.o.Now()
 	if err := p.o.Client.PutItems(ctx, p.o.Config, api.Item{Operation: "upsert", Key: d.Key, Value: d.Value,
 		Description: d.Note}); err != nil {
 		return err
@@ -119,7 +122,7 @@ func (p *Provider) WriteNear(ctx context.Context, d provider.NearDocument) error
 	ctx, cancel := context.WithTimeout(ctx, p.o.Confirm)
 	defer cancel()
 	for {
-		have, err := p.item(ctx, d.Key, written)
+		have, err := p.item(ctx, d.Key, time.Time{}) // as visitors' requests do: they wait for no consistent read
 		if err == nil && sameJSON(have, d.Value) {
 			return nil
 		}
