@@ -355,7 +355,12 @@ func (c *cli) targetStatus() *cobra.Command {
 
 // showTrouble says since when something is wrong with the platform, what it was last seen to serve, and what to do.
 func (c *cli) showTrouble(t api.Target) {
-	named := func(a api.TargetArm) string { return strings.TrimSpace(a.Version + " (" + a.ID + ")") }
+	named := func(a api.TargetArm) string {
+		if a.Version == "" {
+			return a.ID
+		}
+		return a.Version + " (" + a.ID + ")"
+	}
 	if t.Since != nil {
 		c.say("  Since %s.\n", when(*t.Since))
 	}

@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+)
+
+// What is wrong with a platform is said with since when, what it was last seen to serve, and what to do.
+func TestStatusSaysWhatAPlatformServed(t *testing.T) {
+	t.Parallel()
+	since, seen := time.Date(2026, 3, 2, 3, 0, 0, 0, time.Local), time.Date(2026, 3, 2, 2, 59, 50, 0, time.Local)
+	x := api.Target{Project: "shop", Sentence: "What Vercel serves is not known: it is down.", Trouble: true, Since: &since,
+		Seen: &seen, Share: 10, Stable: api.TargetArm{ID: "dpl_1", Version: "v1"}, Canary: &api.TargetArm{ID: "dpl_2"},
+		Remedy: "Wait."}
+	var out bytes.Buffer
+	c := &cli{Options: Options{Out: &out}}
+	c.showStatus(api.Status{Target: &x})
+	for _, want := range []string{"What Vercel serves is not known: it is down.\n", "Since 2026-03-02 03:00:00.\n",
+		"At 2026-03-02 02:59:50 Vercel served dpl_2 to 10 % of the visitors, v1 (dpl_1) to the rest.\n", "  Wait.\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not said:\n%s", want, out.String())
+		}
+	}
+	out.Reset()
+	x.Trouble, x.Canary = false, nil
+	c.showStatus(api.Status{Target: &x})
+	if strings.Contains(out.String(), "Since") {
+		t.Errorf("nothing is wrong:\n%s", out.String())
+	}
+}
