@@ -12,9 +12,10 @@ import (
 // What is wrong with a platform is said with since when, what it was last seen to serve, and what to do.
 func TestStatusSaysWhatAPlatformServed(t *testing.T) {
 	t.Parallel()
-	since, seen := time.Date(2026, 3, 2, 3, 0, 0, 0, time.Local), time.Date(2026, 3, 2, 2, 59, 50, 0, time.Local)
-	x := api.Target{Project: "shop", Sentence: "What Vercel serves is not known: it is down.", Trouble: true, Since: &since,
-		Seen: &seen, Share: 10, Stable: api.TargetArm{ID: "dpl_1", Version: "v1"}, Canary: &api.TargetArm{ID: "dpl_2"},
+	since := time.Date(2026, 3, 2, 3, 0, 0, 0, time.Local)
+	seen := since.Add(-10 * time.Second)
+	x := api.Target{Project: "shop", Sentence: "What Vercel serves is not known: it is down.", Trouble: true,
+		Since: &since, Seen: &seen, Share: 10, Stable: api.TargetArm{ID: "dpl_1", Version: "v1"}, Canary: &api.TargetArm{ID: "dpl_2"},
 		Remedy: "Wait."}
 	var out bytes.Buffer
 	c := &cli{Options: Options{Out: &out}}
