@@ -14,9 +14,10 @@ func TestStatusSaysWhatAPlatformServed(t *testing.T) {
 	t.Parallel()
 	since := time.Date(2026, 3, 2, 3, 0, 0, 0, time.Local)
 	seen := since.Add(-10 * time.Second)
-	x := api.Target{Project: "shop", Sentence: "What Vercel serves is not known: it is down.", Trouble: true,
-		Since: &since, Seen: &seen, Share: 10, Stable: api.TargetArm{ID: "dpl_1", Version: "v1"}, Canary: &api.TargetArm{ID: "dpl_2"},
-		Remedy: "Wait."}
+	x := api.Target{
+		Project: "shop", Sentence: "What Vercel serves is not known: it is down.", Trouble: true, Since: &since, Seen: &seen,
+		Share: 10, Stable: api.TargetArm{ID: "dpl_1", Version: "v1"}, Canary: &api.TargetArm{ID: "dpl_2"}, Remedy: "Wait.",
+	}
 	var out bytes.Buffer
 	c := &cli{Options: Options{Out: &out}}
 	c.showStatus(api.Status{Target: &x})
