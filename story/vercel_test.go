@@ -16,9 +16,6 @@ import (
 	"github.com/slipwayhq/slipway/internal/vercel"
 )
 
-// hookSecret signs the webhooks of the stories.
-const hookSecret = "bell-of-a-story"
-
 // town is a Vercel whose project serves the shops of a world: the build of the commit c-v2 is the shop v2.
 type town struct {
 	*fake.World
@@ -28,11 +25,29 @@ type town struct {
 
 	mu    sync.Mutex
 	shops map[string]*sim.Shop
+	env   map[string]string
 }
 
 // onVercel opens a world whose production runs v1 on Vercel, by rolling releases. Visitors come through the project's
 // domain, and nobody measures but a drain.
 func onVercel(t *testing.T, edit ...string) (*world, *town) {
+	t.Helper()
+	return onVercelWith(t, store.SQLite, edit...)
+}
+
+func onVercelWith(t *testing.T, kind string, edit ...string) (*world, *town) {
+	t.Helper()
+	v := found(t)
+	v.w = begin(t, kind, options{noEdge: true, asks: v.reads, target: v.target(), edit: v.edits(edit)})
+	v.connect(t, v.w.url)
+	v.w.edge = "http://" + v.project.Domains[0]
+	v.w.until("production is known", func() bool { return v.w.runs("production") != "" })
+	v.w.visitors(options{rate: 60, crowd: 200})
+	return v.w, v
+}
+
+// found opens a Vercel whose project serves v1, and where another person works too.
+func found(t *testing.T) *town {
 	t.Helper()
 	v := &town{shops: map[string]*sim.Shop{}}
 	v.World = fake.New(fake.Options{AliasDelay: 100 * time.Millisecond, Build: v.build, Log: v.log})
@@ -55,22 +70,36 @@ func onVercel(t *testing.T, edit ...string) (*world, *town) {
 	ok(err)
 	_, err = v.Push(v.project.ID, "c-v1", "main", "the first")
 	ok(err)
-	v.w = begin(t, store.SQLite, options{
-		noEdge: true, env: map[string]string{"VERCEL_TOKEN": "token", "VERCEL_AUTOMATION_BYPASS_SECRET": bypass[0],
-			"VERCEL_WEBHOOK_SECRET": hookSecret},
-		target: "{vercel: {project: shop, team: " + fake.TeamSlug + ", canary: rolling, api: " + v.URL() + "}}",
-		edit:   slices.Concat(edit, drained[:4], []string{"rollback: {", "sources: {drain: {late: 5s}}\nrollback: {"}),
-	})
-	v.connect(t)
-	v.w.edge = "http://" + v.project.Domains[0]
-	v.w.until("production is known", func() bool { return v.w.runs("production") != "" })
-	v.w.visitors(options{rate: 60, crowd: 200})
-	return v.w, v
+	v.env = map[string]string{"VERCEL_TOKEN": "token", "VERCEL_AUTOMATION_BYPASS_SECRET": bypass[0]}
+	return v
+}
+
+// reads is the environment of a Slipway that releases on this Vercel; sets changes it while Slipway runs.
+func (v *town) reads(name string) (string, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s, ok := v.env[name]
+	return s, ok
+}
+
+func (v *town) sets(name, value string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.env[name] = value
+}
+
+// target is the strategy's, and edits what else it says.
+func (v *town) target() string {
+	return "{vercel: {project: shop, team: " + fake.TeamSlug + ", canary: rolling, api: " + v.URL() + "}}"
+}
+
+func (v *town) edits(edit []string) []string {
+	return slices.Concat(edit, drained[:4], []string{"rollback: {", "sources: {drain: {late: 5s}}\nrollback: {"})
 }
 
 // log tells a story of what its Vercel can't answer, but for visitors who went away.
 func (v *town) log(format string, args ...any) {
-	if line := fmt.Sprintf(format, args...); !strings.Contains(line, "context canceled") {
+	if line := fmt.Sprintf(format, args...); v.w != nil && !strings.Contains(line, "context canceled") {
 		v.w.t.Log(line)
 	}
 }
@@ -91,18 +120,29 @@ func (v *town) build(_ context.Context, d fake.Deployment) (string, error) {
 }
 
 // connect has Vercel tell Slipway of what happens, and of what it serves.
-func (v *town) connect(t *testing.T) {
+func (v *town) connect(t *testing.T, address string) {
 	t.Helper()
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	_, err := v.hand.CreateDrain(t.Context(), vercel.Drain{
 		Name: "slipway", Projects: "some", IDs: []string{v.project.ID},
 		Schemas: map[string]vercel.Schema{"log": {Version: "v1"}},
-		Delivery: vercel.Delivery{Type: "http", Endpoint: v.w.url + "/hooks/vercel/drains", Encoding: "ndjson",
+		Delivery: vercel.Delivery{Type: "http", Endpoint: address + "/hooks/vercel/drains", Encoding: "ndjson",
 			Compression: "gzip", Secret: drainSecret},
 	})
-	v.w.ok(err)
+	ok(err)
+	hook, err := v.hand.CreateHook(t.Context(), vercel.Hook{URL: address + "/hooks/vercel/webhooks", Events: []string{
+		"deployment.promoted", "deployment.rollback", "deployment.cleanup", "project.rolling-release.started",
+		"project.rolling-release.approved", "project.rolling-release.completed", "project.rolling-release.aborted"}})
+	ok(err)
+	v.sets("VERCEL_WEBHOOK_SECRET", hook.Secret)
 	_, err = v.hand.CreateCheck(t.Context(), v.project.ID, vercel.Check{Name: "slipway", Requires: "deployment-url",
 		Blocks: "deployment-promotion", Targets: []string{"production"}, Timeout: 86400})
-	v.w.ok(err)
+	ok(err)
 }
 
 // push has a commit built by Vercel and its release started by Ada, by the commit alone.

@@ -54,15 +54,21 @@ type options struct {
 	rate   float64  // of the visitors, requests a second
 	crowd  int
 	noEdge bool
-	env    map[string]string // beside the usual
-	target string            // in the place of our own edge
-	idle   bool              // no visitors
+	env    map[string]string           // beside the usual
+	asks   func(string) (string, bool) // before it, each time
+	target string                      // in the place of our own edge
+	idle   bool                        // no visitors
 }
 
 // reads is the environment of a story.
 func (o options) reads(name string) (string, bool) {
 	if s, ok := o.env[name]; ok {
 		return s, true
+	}
+	if o.asks != nil {
+		if s, ok := o.asks(name); ok {
+			return s, true
+		}
 	}
 	return env(name)
 }

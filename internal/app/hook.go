@@ -92,9 +92,14 @@ func (a *App) heard(ctx context.Context, ev vercel.Event) error {
 		return nil
 	}
 	who, build := "", ""
+	t, err := a.DB.Target(ctx, a.opts.Strategy.App)
+	if err != nil {
+		return err
+	}
 	switch {
 	case ev.Type == "deployment.promoted", ev.Type == "deployment.rollback",
-		strings.HasPrefix(ev.Type, "project.rolling-release."):
+		strings.HasPrefix(ev.Type, "project.rolling-release."),
+		ev.Type == "deployment.cleanup" && ev.Deployment != "" && ev.Deployment == t.Canary: // others are tidied up often
 		now, err := a.DB.Now(ctx)
 		if err != nil {
 			return err

@@ -79,6 +79,7 @@ type Serving struct {
 	Paused  bool      // a gate of the platform's own holds the canary
 	Busy    bool      // a change is being carried out
 	Aborted string    // External of the canary that was last taken back by anybody
+	Gone    string    // External of the one of both that was deleted; empty while they are there
 	By      string    // who changed it last, where that is known
 	At      time.Time // of the last change, where that is known
 }

@@ -2,6 +2,7 @@ package vercel
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -99,7 +100,8 @@ func (c *Client) mayCall(ctx context.Context, k call) error {
 
 // note reads the limits out of an answer and tells the other nodes. It returns when to ask again, for a refused call.
 func (c *Client) note(ctx context.Context, k call, a *http.Response) time.Time {
-	ctx = context.WithoutCancel(ctx)
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), counting)
+	defer done()
 	now := c.o.Now()
 	h := a.Header
 	remaining, known := number(h.Get("X-RateLimit-Remaining"))
@@ -186,12 +188,25 @@ func (c *Client) budget(b Budget) string {
 	return kind
 }
 
+// counting is how long a way back waits for those who keep the limits.
+const counting = time.Second
+
 // Spend takes one of a budget of writes and refuses when none is left. What takes something back is never refused: the
 // budget keeps Slipway from using up what Vercel grants, and that is not the moment for it.
 func (c *Client) Spend(ctx context.Context, b Budget) error {
 	period, _ := b.period(c.o.Now())
-	left, err := c.o.Limits.Spend(ctx, c.budget(b), period, b.Limit)
-	if err != nil || left >= 0 || urgent(ctx) {
+	limit := b.Limit
+	if urgent(ctx) { // it counts beyond the limit too, and who can't count it does not stop it
+		limit = math.MaxInt32
+		var done context.CancelFunc
+		ctx, done = context.WithTimeout(ctx, counting)
+		defer done()
+	}
+	left, err := c.o.Limits.Spend(ctx, c.budget(b), period, limit)
+	switch {
+	case urgent(ctx):
+		return nil
+	case err != nil || left >= 0:
 		return err
 	}
 	these, again := b.words()

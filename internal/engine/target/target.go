@@ -64,9 +64,10 @@ const (
 type wanted struct {
 	stable, canary string
 	share          float64
-	release        string // that has visitors; empty: none
-	version        string // of the release
-	moving         bool   // a routing is under way: what is served is not settled
+	release        string    // that has visitors; empty: none
+	version        string    // of the release
+	moving         bool      // a routing is under way: what is served is not settled
+	since          time.Time // of share: what was told before is no other hand's
 }
 
 // Look compares what production serves, by the platform's own word, with what was routed last. A difference
@@ -108,7 +109,8 @@ func (w *Watcher) Look(ctx context.Context, _ string) (time.Time, error) {
 	if before.stable == "" || before.release == "" && s.Stable != before.stable && s.Stable != "" {
 		return next, w.adopt(ctx, known, s, now)
 	}
-	return next, w.seen(ctx, known, s, before.differs(s, author(known, s, now)), now)
+	who := author(known, s, before.since, now)
+	return next, w.seen(ctx, known, s, before.differs(s, who), now)
 }
 
 // wanted works out what was routed last.
@@ -153,7 +155,7 @@ func (w *Watcher) wanted(ctx context.Context) (wanted, error) {
 			if out.canary, err = w.external(ctx, r.Deployment); err != nil {
 				return out, err
 			}
-			out.share = r.Share
+			out.share, out.since = r.Share, r.ShareSince
 		}
 	}
 	if out.share >= 100 { // everybody has it: a platform calls that stable
@@ -183,6 +185,8 @@ func (w wanted) differs(s provider.Serving, who string) string {
 		what = "took " + w.version + " back"
 	case canary != w.canary:
 		what = "shows visitors " + canary
+	case s.Gone != "" && s.Gone == w.canary:
+		what = "deleted " + w.version
 	case share != w.share:
 		what = fmt.Sprintf("gave %s %g %% of the visitors, not %g %%", w.version, share, w.share)
 	case s.Paused:
@@ -194,12 +198,13 @@ func (w wanted) differs(s provider.Serving, who string) string {
 	return who + " " + what + ", and not through Slipway."
 }
 
-// author names who changed the target: by the platform's word, or by a webhook that came lately.
-func author(known deployment.Target, s provider.Serving, now time.Time) string {
+// author names who changed the target: by the platform's word, or by a webhook that came lately, and since Slipway's
+// own last routing.
+func author(known deployment.Target, s provider.Serving, since, now time.Time) string {
 	switch {
 	case s.By != "":
 		return s.By
-	case known.By != "" && now.Sub(known.Heard) < 5*time.Minute:
+	case known.By != "" && now.Sub(known.Heard) < 5*time.Minute && known.Heard.After(since):
 		return known.By
 	}
 	return "Somebody"
@@ -303,7 +308,7 @@ func (w *Watcher) adopt(ctx context.Context, known deployment.Target, s provider
 	if b.Config, err = w.configOf(ctx, b); err != nil {
 		return err
 	}
-	who := author(known, s, now)
+	who := author(known, s, time.Time{}, now)
 	t := known
 	serves(&t, s, now)
 	t.App, t.Foreign = w.Strategy.App, ""

@@ -124,7 +124,7 @@ func (c *call) rollback(p *project, d *deployment) reply {
 	if r != nil {
 		a.rolling = r.canary.id
 		w.endRolling(r, "ABORTED")
-		w.emitRolling("project.rolling-release.aborted", p, r)
+		w.emitRolling("project.rolling-release.aborted", p, r, a.by)
 	}
 	p.autoAssign = false
 	p.target = a

@@ -187,7 +187,7 @@ func (c *call) disable(p *project, action string) reply {
 			c.w.completeRolling(r, c.token.user())
 		} else {
 			c.w.endRolling(r, "ABORTED")
-			c.w.emitRolling("project.rolling-release.aborted", p, r)
+			c.w.emitRolling("project.rolling-release.aborted", p, r, c.token.user())
 		}
 	}
 	return ok(object{"rollingRelease": nil})
@@ -279,7 +279,7 @@ func (w *World) startRolling(p *project, d *deployment, by string) *rolling {
 		updated: now, entered: w.now(), salt: w.id("rr_"), by: by}
 	d.substate, d.aliased = "ROLLING", true
 	p.releases = append(p.releases, r)
-	w.emitRolling("project.rolling-release.started", p, r)
+	w.emitRolling("project.rolling-release.started", p, r, r.by)
 	return r
 }
 
@@ -300,7 +300,7 @@ func (c *call) approveStage(p *project) reply {
 		return refuse(http.StatusConflict, "stage_index_mismatch", "The active stage is %d.", r.index)
 	}
 	c.w.nextStage(r)
-	c.w.emitRolling("project.rolling-release.approved", p, r)
+	c.w.emitRolling("project.rolling-release.approved", p, r, c.token.user())
 	if r.state == "ACTIVE" && r.config.Stages[r.index].Target >= 100 {
 		c.w.completeRolling(r, c.token.user())
 	}
@@ -337,7 +337,7 @@ func (w *World) completeRolling(r *rolling, by string) {
 	w.endRolling(r, "COMPLETE")
 	p.autoAssign = true
 	w.request(p, &aliasRequest{kind: "promote", to: r.canary, by: by})
-	w.emitRolling("project.rolling-release.completed", p, r)
+	w.emitRolling("project.rolling-release.completed", p, r, by)
 }
 
 func (w *World) endRolling(r *rolling, state string) {

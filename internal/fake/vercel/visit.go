@@ -160,7 +160,7 @@ func (w *World) settleGate(r *rolling) {
 	p := r.project
 	a := &aliasRequest{kind: "rollback", to: r.base, rolling: r.canary.id, by: "system"}
 	w.endRolling(r, "ABORTED")
-	w.emitRolling("project.rolling-release.aborted", p, r)
+	w.emitRolling("project.rolling-release.aborted", p, r, r.by)
 	p.autoAssign, p.target = false, a
 	w.request(p, a)
 }

@@ -122,11 +122,11 @@ func (w *World) emitDeployment(kind string, d *deployment, by string) {
 	w.emit(kind, d.project, payload)
 }
 
-// emitRolling tells of a rolling release, in a shape of its own.
-func (w *World) emitRolling(kind string, p *project, r *rolling) {
+// emitRolling tells of a rolling release, in a shape of its own. That it names a person is (unverified).
+func (w *World) emitRolling(kind string, p *project, r *rolling, by string) {
 	i := object{"state": r.state, "activeStageIndex": r.index, "default": object{
 		"baseDeploymentId": r.base.id, "targetDeploymentId": r.canary.id, "targetPercentage": r.share(w.now()),
 		"targetStartAt": r.started, "targetUpdatedAt": r.updated}}
 	w.emit(kind, p, maps.Clone(object{"projectId": p.id, "projectName": p.name, "rollingRelease": i,
-		"project": object{"id": p.id}, "user": object{"id": r.by}, "team": object{"id": TeamID}}))
+		"project": object{"id": p.id}, "user": object{"id": by}, "team": object{"id": TeamID}}))
 }

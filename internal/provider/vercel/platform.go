@@ -236,7 +236,21 @@ func (p *Provider) Serving(ctx context.Context) (provider.Serving, error) {
 		return s, fault.New(fault.Unavailable, "production_empty",
 			"Nothing is in production of %s yet: put a first build there, on Vercel.", p.o.Project)
 	}
-	return s, nil
+	s.Gone, err = p.gone(ctx, s.Canary)
+	return s, err
+}
+
+// gone is the build when it was deleted: Vercel still names it as what visitors are sent to.
+func (p *Provider) gone(ctx context.Context, id string) (string, error) {
+	if id == "" {
+		return "", nil
+	}
+	d, err := p.o.Client.Deployment(ctx, id)
+	switch {
+	case fault.Is(err, fault.NotFound), err == nil && d.State == "DELETED":
+		return id, nil
+	}
+	return "", err
 }
 
 // original is the build that another one was made from again, where Slipway had that done to go back.
