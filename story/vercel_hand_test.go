@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	fake "github.com/slipwayhq/slipway/internal/fake/vercel"
+	"github.com/slipwayhq/slipway/internal/store"
 )
 
 // built is Vercel's id of the build of a version.
@@ -54,7 +55,7 @@ func TestOtherHandsInACanaryOnVercel(t *testing.T) {
 			v.w.ok(v.hand.ApproveStage(v.w.ctx, v.project.ID, canary, 0))
 		}, "grace gave %s 50 %%"},
 	}
-	onVercels(t, long, func(t *testing.T, w *world, v *town) {
+	onVercels(t, []string{store.SQLite}, long, func(t *testing.T, w *world, v *town) {
 		for i, h := range hands {
 			version := fmt.Sprintf("v%d", i+2)
 			r := v.push(version)
@@ -91,7 +92,7 @@ func TestOtherHandsInACanaryOnVercel(t *testing.T) {
 
 // Another person deletes the canary: it is said who, and the guard takes it back, for its visitors get nothing.
 func TestAnotherHandDeletesACanaryOnVercel(t *testing.T) {
-	onVercels(t, long, func(t *testing.T, w *world, v *town) {
+	onVercels(t, []string{store.SQLite}, long, func(t *testing.T, w *world, v *town) {
 		r := v.push("v2")
 		w.gates(r)
 		w.exposed(r.ID, 20)
@@ -112,7 +113,8 @@ func TestAnotherHandDeletesACanaryOnVercel(t *testing.T) {
 
 // Another person rolls production back while a release is watched there: the release ends, and says who it was.
 func TestAnotherHandRollsProductionBackOnVercel(t *testing.T) {
-	onVercels(t, append([]string{"watch: 300ms", "watch: 1h"}, long...), func(t *testing.T, w *world, v *town) {
+	onVercels(t, []string{store.SQLite}, append([]string{"watch: 300ms", "watch: 1h"}, long...), func(t *testing.T,
+		w *world, v *town) {
 		r := v.push("v2")
 		w.gates(r)
 		for _, share := range []float64{20, 50} {
