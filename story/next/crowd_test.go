@@ -43,6 +43,7 @@ type visitor struct {
 	mu   sync.Mutex
 	http *http.Client
 	seen []string // versions of the documents in order, each run once
+	from string   // address, where it matters
 }
 
 // tab is a page that is open at a visitor's.
@@ -56,14 +57,20 @@ type tab struct {
 // openCrowd lets n visitors arrive, so many page views a second, until the test ends.
 func openCrowd(t *testing.T, edge string, n int, rate float64) *crowd {
 	t.Helper()
+	return openCrowdFrom(t, edge, n, rate, func(int) string { return "" })
+}
+
+// openCrowdFrom is openCrowd with an address for each visitor.
+func openCrowdFrom(t *testing.T, edge string, n int, rate float64, from func(int) string) *crowd {
+	t.Helper()
 	c := &crowd{t: t, edge: edge}
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 256}
-	for range n {
+	for i := range n {
 		jar, err := cookiejar.New(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.visitors = append(c.visitors, &visitor{http: &http.Client{
+		c.visitors = append(c.visitors, &visitor{from: from(i), http: &http.Client{
 			Transport: transport, Jar: jar, Timeout: 20 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}})
@@ -233,6 +240,9 @@ func (c *crowd) send(ctx context.Context, v *visitor, kind, method, path string,
 		req.Header[k] = values
 	}
 	req.Header.Set("User-Agent", "Mozilla/5.0 (a visitor)")
+	if v.from != "" {
+		req.Header.Set("X-Forwarded-For", v.from)
+	}
 	res, err := v.http.Do(req)
 	if err != nil {
 		a.failed = err.Error()
