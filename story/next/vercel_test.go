@@ -57,7 +57,7 @@ type shopOnVercel struct {
 // delivers alone and taken back, other people's changes by Vercel's own command line are noticed, and a rollback gives
 // back the old build with its old variables. A visitor in a browser notices nothing of all that.
 //
-// req: EN-21 CD-03 RB-05
+// req: CD-03
 func TestOnVercel(t *testing.T) {
 	buildShops(t, "v1", "v2", "v2-faulty")
 	program := buildSlipway(t)
