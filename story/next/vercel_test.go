@@ -61,11 +61,7 @@ type shopOnVercel struct {
 func TestOnVercel(t *testing.T) {
 	buildShops(t, "v1", "v2", "v2-faulty")
 	program := buildSlipway(t)
-	ways := []string{"rolling"}
-	if os.Getenv("SLIPWAY_STORY_PROXY") != "" { // not in CI yet: it was never seen to pass as a whole
-		ways = append(ways, "proxy")
-	}
-	for _, way := range ways {
+	for _, way := range []string{"rolling", "proxy"} {
 		t.Run(way, func(t *testing.T) {
 			begin := time.Now()
 			s := openOnVercel(t, way, program)
@@ -75,7 +71,9 @@ func TestOnVercel(t *testing.T) {
 				t.Logf("%s: %.1f s", name, time.Since(from).Seconds())
 			}
 			chapter("the good release", func() { s.good(way) })
-			chapter("the faulty release", s.faulty)
+			if way == "proxy" { // by rolling releases it is told in package story, with shops that take less time
+				chapter("the faulty release", s.faulty)
+			}
 			chapter("the rollback", s.rollback)
 			if way == "rolling" {
 				chapter("another hand", s.afterwards)
