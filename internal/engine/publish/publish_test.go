@@ -38,6 +38,7 @@ type shelf struct {
 	late    bool // what is written does not answer
 	room    provider.NearRoom
 	hold    chan struct{} // a write waits for it
+	held    int           // writes that wait
 }
 
 func (s *shelf) ReadNear(context.Context, string) (json.RawMessage, error) {
@@ -49,6 +50,9 @@ func (s *shelf) ReadNear(context.Context, string) (json.RawMessage, error) {
 func (s *shelf) WriteNear(ctx context.Context, d provider.NearDocument) error {
 	s.mu.Lock()
 	hold, err := s.hold, errors.Join(s.down, s.refuses)
+	if hold != nil {
+		s.held++
+	}
 	s.mu.Unlock()
 	if hold != nil {
 		<-hold
@@ -371,10 +375,11 @@ func TestALateNodeDoesNotHaveTheLastWord(t *testing.T) {
 				_, err := w.Publisher.Look(w.ctx, "publish/production")
 				late <- err
 			}()
-			for w.state().Trying == 0 {
+			for hangs := false; !hangs; { // not before: the document is taken, and the try recorded, by then
 				if t.Context().Err() != nil {
 					t.Fatal("nothing was tried")
 				}
+				s.set(func(s *shelf) { hangs = s.held > 0 })
 			}
 			s.set(func(s *shelf) { s.hold = nil })
 			w.do("checkout", flags.On)
