@@ -251,6 +251,9 @@ func TestAKillSwitchGoesFirst(t *testing.T) {
 
 // The budget lasts until its period ends, however often flags change.
 func TestWritesAreSpreadOverTheDay(t *testing.T) {
+	if testing.Short() { // under the race detector, for which two hours of commits take minutes
+		return
+	}
 	play(t, func(w *world) {
 		w.create("checkout")
 		w.do("checkout", flags.On)
