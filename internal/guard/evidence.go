@@ -49,7 +49,7 @@ func (r Rules) sane() Rules {
 		r.ShareSlack = d.ShareSlack
 	}
 	for _, l := range []*Limits{&r.ErrorRate, &r.LatencyP95} {
-		for _, f := range []*float64{&l.Warn, &l.Critical, &l.Spike, &l.WorseBy} {
+		for _, f := range []*float64{&l.Warn, &l.Critical, &l.Spike, &l.WorseBy, &l.AtLeast} {
 			if !(*f > 0) { // also NaN: no limit
 				*f = 0
 			}

@@ -91,7 +91,7 @@ func DefaultRules() Rules {
 	return Rules{
 		Name:        "default",
 		ErrorRate:   Limits{Warn: 0.02, Critical: 0.05, For: 5 * time.Minute, Spike: 10, WorseBy: 0.25},
-		LatencyP95:  Limits{Warn: 500, Critical: 1000, WorseBy: 0.10},
+		LatencyP95:  Limits{Warn: 500, Critical: 1000, WorseBy: 0.10, AtLeast: 10},
 		Health:      HealthRule{Path: "/api/health", Every: 5 * time.Second, Timeout: 2 * time.Second, Warn: 1, Critical: 3},
 		MinRequests: 100,
 		Window:      time.Minute,
@@ -109,6 +109,8 @@ type Limits struct {
 	For      time.Duration `json:"for"`      // how long critical must hold before it counts
 	Spike    float64       `json:"spike"`    // critical when the value is this many times its normal
 	WorseBy  float64       `json:"worse_by"` // comparison with the stable version: 0.25 is 25 % worse; 0 compares nothing
+	// AtLeast is how many milliseconds slower a version may be whatever WorseBy makes of them; 0 none.
+	AtLeast float64 `json:"at_least,omitempty"`
 }
 
 // HealthRule says how the version's health endpoint is probed and judged.

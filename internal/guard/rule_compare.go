@@ -23,7 +23,8 @@ func (r Rules) Settings(b judge.Background) judge.Settings {
 	s := judge.Settings{
 		Alpha: r.Alpha, WorseErrors: r.ErrorRate.WorseBy,
 		WorseLatency: r.LatencyP95.WorseBy, WorthLatency: r.LatencyP95.WorseBy,
-		ColdStart: r.ColdStart, Horizon: r.Horizon, Background: b,
+		SlackLatency: r.LatencyP95.AtLeast,
+		ColdStart:    r.ColdStart, Horizon: r.Horizon, Background: b,
 	}
 	if r.Source != "" { // nobody knows visitors there: whoever tries again for a minute must not be taken for many
 		s.Background.Sliced, s.Background.Mode, s.Background.Block = false, judge.Linear, max(b.Block, linearBlock)

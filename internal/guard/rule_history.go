@@ -76,7 +76,8 @@ func (x *exam) slowBound() float64 {
 		bound = min(limits.Warn, limits.Critical)
 	}
 	if h.Count() >= normalRequests && (bound > 0 || limits.WorseBy > 0 || limits.Spike > 0) {
-		return h.Quantile(0.95) * (1 + limits.WorseBy)
+		p95 := h.Quantile(0.95)
+		return max(p95*(1+limits.WorseBy), p95+limits.AtLeast)
 	}
 	return bound
 }

@@ -110,6 +110,7 @@ type Settings struct {
 	Bins         Bins          `json:"bins"`          // of Tick.Latency [ProductBins]
 	WorseErrors  float64       `json:"worse_errors"`  // tolerance: 0.05 accepts 5 % more; negative: errors are not judged [0.05]
 	WorseLatency float64       `json:"worse_latency"` // likewise for durations [0.02]
+	SlackLatency float64       `json:"slack_latency"` // and milliseconds that are tolerated whatever the ratio [0]
 	WorthLatency float64       `json:"worth_latency"` // a quantile must be slower by so much before anybody goes back [0.05]
 	Slack        float64       `json:"slack"`         // error rate that may come on top when safety is judged [0.002]
 	ColdStart    time.Duration `json:"cold_start"`    // after a rise durations are not judged for so long [75s]; negative: at once

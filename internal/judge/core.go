@@ -104,7 +104,8 @@ type Answer struct {
 func New(s Settings) *Judge {
 	s = s.sane()
 	j := &Judge{
-		s: s, errors: newErrorEvidence(s), lat: newLatencyEvidence(s.Bins, s.WorseLatency, s.Background),
+		s: s, errors: newErrorEvidence(s), lat: newLatencyEvidence(s.Bins, s.WorseLatency, s.SlackLatency,
+			s.Background),
 		history: *NewHistory(s.Bins), share: math.NaN(), split: newSplit(),
 	}
 	if b := s.Background; b.Requests > 0 && b.Seconds > 0 { // as if the last ten minutes had been like all of it
@@ -167,6 +168,9 @@ func (s Settings) sane() Settings {
 		*d.at = min(*d.at, 1e3)
 	}
 	s.Slack = min(max(s.Slack, 0), 0.5)
+	if !(s.SlackLatency > 0 && s.SlackLatency <= 3.6e6) {
+		s.SlackLatency = 0
+	}
 	if s.ColdStart == 0 {
 		s.ColdStart = 75 * time.Second
 	}

@@ -36,7 +36,7 @@ func newCustomEvidence(m Metric, s Settings) *customEvidence {
 	c := &customEvidence{m: m, next: math.MinInt64}
 	switch m.Kind {
 	case Durations:
-		l := newLatencyEvidence(ProductBins(), max(m.WorseBy, 0), Background{})
+		l := newLatencyEvidence(ProductBins(), max(m.WorseBy, 0), 0, Background{})
 		c.lat = &l
 		c.counts[0], c.counts[1] = make([]uint32, foldCount), make([]uint32, foldCount)
 	case Mean:

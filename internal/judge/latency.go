@@ -31,11 +31,9 @@ func slowLevels() [levels]float64 { return [levels]float64{0.5, 0.9, 0.95, 0.99}
 // latencyEvidence is the evidence on durations of one pair of versions.
 type latencyEvidence struct {
 	bins     Bins
-	rho      float64 // tolerated ratio of durations
-	whole    int     // the tolerance in bins: whole ones and
-	part     float64 // the rest
-	block    int64   // seconds of a block of the exceedance bets
-	ranksOff bool    // durations depend on each other too much: only the block bets are fair
+	tol      tolerance
+	block    int64 // seconds of a block of the exceedance bets
+	ranksOff bool  // durations depend on each other too much: only the block bets are fair
 	pool     [MaxBins]float64
 	poolN    float64
 	age      float64 // seconds since the last renewal
@@ -49,6 +47,8 @@ type latencyEvidence struct {
 	seconds  float64 // that were judged by ranks
 	spells   spells
 	bound    [levels]int // first bin that is beyond the level
+	slowFrom [levels]step
+	lateFrom step // for the canary, what is beyond the third level by its milliseconds
 	wealth   [levels][slowBets]float64
 	slowLog  float64
 	blk      struct {
@@ -66,8 +66,10 @@ type latencyEvidence struct {
 	nC, nS float64
 }
 
-func newLatencyEvidence(b Bins, tolerance float64, bg Background) latencyEvidence {
-	l := latencyEvidence{bins: b, rho: 1 + max(tolerance, 0), block: unsureBlock, held: heldBack}
+// newLatencyEvidence begins a comparison in which the canary may be slower by a part worse of the stable version's
+// duration, and by slack milliseconds where that is more.
+func newLatencyEvidence(b Bins, worse, slack float64, bg Background) latencyEvidence {
+	l := latencyEvidence{bins: b, tol: newTolerance(b, worse, slack), block: unsureBlock, held: heldBack}
 	l.spells = spells{rate: spellsAnHour, calm: 1}
 	if bg.SlowSliced { // then it is known whether there are such instances: see below
 		l.spells.rate, l.block = 0, slowBlock
@@ -75,9 +77,6 @@ func newLatencyEvidence(b Bins, tolerance float64, bg Background) latencyEvidenc
 	for t := range l.rank {
 		l.rank[t] = num.Log(1 - heldBack)
 	}
-	shift := num.Log(l.rho) / num.Log(b.Ratio)
-	l.whole = int(shift)
-	l.part = shift - float64(l.whole)
 	for i := range l.wealth {
 		for j := range l.wealth[i] {
 			l.wealth[i][j] = 1.0 / slowBets
@@ -121,13 +120,14 @@ func cellMiddle(i int) float64 {
 	return 0.99 + float64((x-40)/8*0.01)
 }
 
-// learn adds a tick to the pool; both versions count, judged or not.
+// learn adds a tick to the pool; both versions count, judged or not. The canary's durations count without the
+// milliseconds that it may take longer: else what is slow for both would be what only the canary takes.
 func (l *latencyEvidence) learn(c, s []uint32, width float64) {
 	keep := num.Exp(-width / memory)
 	n := 0.0
 	for i := range l.bins.Count {
 		x := float64(l.pool[i] * keep)
-		if i < len(c) {
+		if i < len(c) && l.tol.slack == 0 {
 			x += float64(c[i])
 		}
 		if i < len(s) {
@@ -135,6 +135,12 @@ func (l *latencyEvidence) learn(c, s []uint32, width float64) {
 		}
 		l.pool[i] = x
 		n += x
+	}
+	for i := 0; i < len(c) && i < l.bins.Count && l.tol.slack > 0; i++ {
+		by := l.tol.down[i]
+		l.pool[max(i-by.whole, 0)] += float64(float64(c[i]) * (1 - by.part))
+		l.pool[max(i-by.whole-1, 0)] += float64(float64(c[i]) * by.part)
+		n += float64(c[i])
 	}
 	l.poolN = n
 	l.age += width
@@ -158,6 +164,10 @@ func (l *latencyEvidence) renew() {
 			next++
 		}
 	}
+	for i, from := range l.bound {
+		l.slowFrom[i] = l.tol.up(from)
+	}
+	l.lateFrom = l.tol.later(l.bound[2])
 	if l.lnTilt[0][0] != 0 {
 		return // the tilts themselves never change
 	}
@@ -214,9 +224,10 @@ func (l *latencyEvidence) tick(second int64, width float64, c, s []uint32) {
 		l.sumS[i] += y
 		both[l.cell[i]] += y
 		if x > 0 {
-			a, b := max(i-l.whole, 0), max(i-l.whole-1, 0)
-			shifted[l.cell[a]] += float64(x * (1 - l.part))
-			shifted[l.cell[b]] += float64(x * l.part)
+			by := l.tol.down[i]
+			a, b := max(i-by.whole, 0), max(i-by.whole-1, 0)
+			shifted[l.cell[a]] += float64(x * (1 - by.part))
+			shifted[l.cell[b]] += float64(x * by.part)
 		}
 	}
 	l.nC += nc
@@ -336,12 +347,12 @@ func (l *latencyEvidence) exceed(second int64, c, s []uint32, nc, ns float64) {
 	b.nc += nc
 	b.ns += ns
 	for i, from := range l.bound {
-		x := beyond(c, from+l.whole, l.part)
+		x := beyond(c, l.slowFrom[i].whole, l.slowFrom[i].part)
 		b.c[i] += x
 		b.k[i] += x + beyond(s, from, 0)
 	}
 	l.slow += uint64(beyond(c, l.bound[1], 0))
-	l.ruleOut(beyond(c, l.bound[2], 0), beyond(s, l.bound[2], 0), nc/(nc+ns))
+	l.ruleOut(beyond(c, l.lateFrom.whole, l.lateFrom.part), beyond(s, l.bound[2], 0), nc/(nc+ns))
 }
 
 // ruleOut weighs "no more slow requests" against "half as many again": by their likelihoods, or, where durations
@@ -411,7 +422,7 @@ func (l *latencyEvidence) total() {
 }
 
 // slower says whether p50, p95 or p99 are slower by more than worth, sure to about one in twenty each, over what was
-// judged at this share.
+// judged at this share, and by more than the milliseconds that are tolerated.
 func (l *latencyEvidence) slower(worth float64) bool {
 	if l.nC < 20 || l.nS < 20 {
 		return false
@@ -422,7 +433,8 @@ func (l *latencyEvidence) slower(worth float64) bool {
 			continue
 		}
 		low := l.bins.quantile(l.sumC[:l.bins.Count], l.nC, q-half)
-		if stable := l.bins.quantile(l.sumS[:l.bins.Count], l.nS, q); stable > 0 && low > stable*(1+worth) {
+		if stable := l.bins.quantile(l.sumS[:l.bins.Count], l.nS, q); stable > 0 &&
+			low > max(stable*(1+worth), stable+l.tol.slack) {
 			return true
 		}
 	}

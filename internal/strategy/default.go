@@ -65,7 +65,7 @@ checks:
 guards:
   default:
     error_rate: {warn: 2%, critical: 5%, for: 5m, spike: 10x, compare: {worse_by: 25%}}
-    latency_p95: {warn: 500ms, critical: 1000ms, for: off, compare: {worse_by: 10%}}
+    latency_p95: {warn: 500ms, critical: 1000ms, for: off, compare: {worse_by: 10%, at_least: 10ms}}
     health: {path: /api/health, every: 5s, timeout: 2s, warn: 1 in a row, critical: 3 in a row}
     min_requests: 100
     window: 1m

@@ -149,8 +149,19 @@ type latencyLimits struct {
 	Warn     document.Duration `yaml:"warn" doc:"Limit of a warning."`
 	Critical document.Duration `yaml:"critical" doc:"Limit above which the version is taken back."`
 	For      document.Duration `yaml:"for" doc:"How long critical must hold before it counts."`
-	Compare  compare           `yaml:"compare" doc:"Comparison with the stable version over the same minutes."`
+	Compare  compareLatency    `yaml:"compare" doc:"Comparison with the stable version over the same minutes."`
 }
+
+type compareLatency struct {
+	WorseBy document.Percent  `yaml:"worse_by" doc:"How much slower is tolerated."`
+	AtLeast document.Duration `yaml:"at_least" doc:"What is tolerated in any case, however fast the stable version is."`
+}
+
+// Expand returns the long form of compareLatency.
+func (*compareLatency) Expand(n *document.Node) *document.Node { return (*compare)(nil).Expand(n) }
+
+// Short describes the short form of compareLatency.
+func (*compareLatency) Short() map[string]any { return (*compare)(nil).Short() }
 
 type compare struct {
 	WorseBy document.Percent `yaml:"worse_by" doc:"How much worse is tolerated."`

@@ -187,6 +187,7 @@ func (s *Strategy) rules(name string) guard.Rules {
 	r.LatencyP95 = guard.Limits{
 		Warn: milliseconds(g.LatencyP95.Warn), Critical: milliseconds(g.LatencyP95.Critical),
 		For: time.Duration(g.LatencyP95.For), WorseBy: float64(g.LatencyP95.Compare.WorseBy),
+		AtLeast: milliseconds(g.LatencyP95.Compare.AtLeast),
 	}
 	r.Health = guard.HealthRule{
 		Path: g.Health.Path, Every: time.Duration(g.Health.Every), Timeout: time.Duration(g.Health.Timeout),
