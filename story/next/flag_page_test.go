@@ -24,6 +24,7 @@ func (p *page) set(field, text string) {
 //
 // req: FF-12 FF-18 FF-08
 func TestPeopleEditFlagsInABrowser(t *testing.T) {
+	t.Parallel()
 	s := buildSlipway(t)
 	file := filepath.Join(s.dir, "slipway.yaml")
 	plan := "app: shop\ntarget: {selfhost: {stable: \"http://127.0.0.1:9\"}}\n"

@@ -70,6 +70,7 @@ func (f *flagged) soon(why, visitor, want string) {
 
 // req: FF-05 FF-10 FF-11
 func TestAFlagDecidesTheCheckoutOfARealApplication(t *testing.T) {
+	t.Parallel()
 	buildShops(t, "v1")
 	s := buildSlipway(t)
 	alone := openShop(t, "v1") // it knows of no Slipway

@@ -52,6 +52,7 @@ func TestAGoodReleaseGoesOutAndAFaultyOneComesBack(t *testing.T) {
 func (s *story) open() {
 	for _, v := range []string{"v1", "v2", "v2-faulty"} {
 		s.shops[v] = openShop(s.t, v)
+		warmUp(s.t, s.shops[v])
 	}
 	s.run(s.writeStrategy(s.shops["v1"].url))
 	s.browser = openBrowser(s.t)
@@ -163,7 +164,19 @@ func (s *story) good() {
 // second person answer at the command line.
 func (s *story) approve() {
 	s.t.Helper()
-	until(s.t, 3*time.Minute, "v2 asks for approval", func() bool { return s.release("v2").Approval != nil })
+	var r api.Release
+	defer func() {
+		if s.t.Failed() {
+			s.t.Logf("v2 is at %g %% since %v: %s; its verdict: %+v", r.Share, r.Shares, r.Sentence, r.Verdict)
+		}
+	}()
+	until(s.t, 3*time.Minute, "v2 asks for approval", func() bool {
+		r = s.release("v2")
+		if r.Ended != nil {
+			s.t.Fatalf("v2 ended %s: %s", r.Phase, r.Reason)
+		}
+		return r.Approval != nil
+	})
 	s.pia.until("the page asks for a decision", `!!document.querySelector(".act.call a.primary")`)
 	if same := s.pia.says("window.same"); same != "never loaded again" {
 		s.t.Errorf("the release page was loaded again: %s", same)

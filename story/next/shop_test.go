@@ -27,9 +27,22 @@ type shop struct {
 	url     string
 }
 
-// buildShops builds the versions, one after another: they share two cores.
+// buildShops builds the versions, one after another: they share two cores, and what another test builds is not built
+// again.
 func buildShops(t *testing.T, versions ...string) {
 	t.Helper()
+	at := filepath.Join(root, "examples", "nextjs", ".build")
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.OpenFile(filepath.Join(at, "shops"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Close() }()
 	for _, v := range versions {
 		begin := time.Now()
 		cmd := exec.Command("bash", "build.sh", v, filepath.Join("out", v))

@@ -82,7 +82,9 @@ func (s *slipway) writeStrategy(stable string) string {
 		{"approve: [product]", "approve: {product: 2}"},
 		{"watch: 30m", "watch: 4s"},
 		{"spike: 10x", "for: 3s, spike: 10x"},
-		{"path: /api/health, critical", "path: /api/health/canary, every: 1s, critical"},
+		// Two cores carry the shops, the browser and its pages: who is slow is told by the comparison, not by a limit.
+		{"warn: 500ms, critical: 1000ms", "warn: 5s, critical: 10s"},
+		{"path: /api/health, critical", "path: /api/health/canary, every: 1s, timeout: 4s, critical"},
 		{"\nsmoke:", "    min_requests: 30\n    window: 8s\n    blind: 15s\n    cold_start: 2s\n\nsmoke:"},
 		{"approvers: [incident]}", "approvers: [incident], watch: 4s}\ntiming: {look: 500ms, retry: 500ms, skew: 1h}"},
 	} {

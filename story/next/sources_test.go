@@ -118,6 +118,7 @@ func (s *elsewhere) source(kind string) api.MetricSource {
 //
 // req: CD-03 RB-03 N-04
 func TestPrometheusTakesAFaultyVersionBack(t *testing.T) {
+	t.Parallel()
 	buildShops(t, "v1", "v2", "v2-faulty")
 	s := &elsewhere{slipway: buildSlipway(t), t: t, stable: openShop(t, "v1")}
 	good, faulty := openShop(t, "v2"), openShop(t, "v2-faulty", gross)
@@ -159,6 +160,7 @@ func TestPrometheusTakesAFaultyVersionBack(t *testing.T) {
 //
 // req: CD-03 RB-03
 func TestOpenTelemetryTakesAFaultyVersionBack(t *testing.T) {
+	t.Parallel()
 	buildShops(t, "v1", "v2-faulty")
 	port := freePort(t) // Slipway must be there before the shop can send it anything
 	s := &elsewhere{slipway: buildSlipway(t), t: t, stable: &shop{version: "v1", url: "http://127.0.0.1:" + port}}

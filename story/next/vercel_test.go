@@ -59,10 +59,12 @@ type shopOnVercel struct {
 //
 // req: CD-03
 func TestOnVercel(t *testing.T) {
+	t.Parallel()
 	buildShops(t, "v1", "v2", "v2-faulty")
 	program := buildSlipway(t)
 	for _, way := range []string{"rolling", "proxy"} {
 		t.Run(way, func(t *testing.T) {
+			t.Parallel()
 			begin := time.Now()
 			s := openOnVercel(t, way, program)
 			chapter := func(name string, tell func()) {
