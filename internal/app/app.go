@@ -83,6 +83,7 @@ type App struct {
 	drain      *drain.Drain // nil when nothing goes by one
 	hooks      *hook.Door   // likewise
 	crossed    atomic.Pointer[crossChecked]
+	watched    atomic.Pointer[watched]
 	prometheus *prometheus.Source // nil when none is asked
 
 	vercel   *vercel.Client // nil behind our own edge

@@ -73,12 +73,12 @@ func (a *App) compareCounts(ctx context.Context, from *observability.Source, beg
 	told, counted := 0.0, 0.0
 	tl := a.timeline.Of(metric.Drain)
 	for external, c := range counts {
-		id, err := a.named(ctx, external)
+		id, err := a.drained(ctx, external)
 		if err != nil {
 			return err
 		}
 		if id == "" {
-			continue // a preview, or another project's
+			continue // a preview, another project's, or one that nobody judges
 		}
 		b := tl.Sum(id, begin.Unix(), end.Unix())
 		told, counted = told+float64(b.Requests+b.Excluded), counted+c.Requests

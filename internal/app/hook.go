@@ -28,7 +28,7 @@ func (a *App) openDrain() {
 	}
 	of := a.opts.Strategy.Drain()
 	a.drain = drain.New(drain.Options{
-		Source: "drain-" + a.Engine.Node, Late: of.Late, Find: a.named, Vital: a.Desk.Vital, Sampling: rulesOf(of),
+		Source: "drain-" + a.Engine.Node, Late: of.Late, Find: a.drained, Vital: a.Desk.Vital, Sampling: rulesOf(of),
 	})
 	a.hooks = hook.New(hook.Options{
 		Secrets: a.secrets, Verify: of.Verify, DB: a.DB, Drain: a.drain, Spans: otlp.New(), Hook: a.heard, Log: a.opts.Log,
@@ -41,15 +41,6 @@ func rulesOf(d strategy.Drain) []drain.Rule {
 		out = append(out, drain.Rule(s))
 	}
 	return out
-}
-
-// named returns the deployment that the platform names so, empty when there is none.
-func (a *App) named(ctx context.Context, external string) (string, error) {
-	d, err := a.Desk.DeploymentOf(ctx, external, "")
-	if fault.Is(err, fault.NotFound) {
-		return "", nil
-	}
-	return d.ID, err
 }
 
 // secretNames are the environment variables that hold what deliveries are signed with.
@@ -137,7 +128,7 @@ func (a *App) drainSource(now time.Time) api.MetricSource {
 	}
 	if !c.Heard.IsZero() {
 		s.Heard, s.Complete = stamp(c.Heard), stamp(time.Unix(c.Complete, 0))
-		s.Sentence = fmt.Sprintf("The slowest of %d records took %s to arrive; %d were of deployments that are not known.",
+		s.Sentence = fmt.Sprintf("The slowest of %d records took %s to arrive; %d were of deployments that are not judged.",
 			c.Rows, time.Duration(c.SlowestMS)*time.Millisecond, c.Unknown)
 		if s.Trouble {
 			s.Sentence = fmt.Sprintf("Nothing has arrived for %s. %s", now.Sub(c.Heard).Round(time.Second), s.Sentence)

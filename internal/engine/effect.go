@@ -306,9 +306,7 @@ func (e *Engine) tryDeploy(ctx context.Context, x effect.Effect) (effect.Result,
 	if err := e.Target.Await(ctx, a); err != nil {
 		return effect.Result{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, silence)
-	defer cancel()
-	id := smoke.Identity(ctx, e.Client, a.URL, a.Health)
+	id := smoke.Identity(ctx, e.Client, a.URL, a.Health, silence)
 	if !id.OK {
 		return effect.Result{}, fault.New(fault.Unavailable, "deployment_silent", "%s does not answer well: %s", a.URL,
 			id.Sentence)

@@ -22,9 +22,7 @@ func (e *Engine) identify(ctx context.Context, d deployment.Deployment) deployme
 	if len(d.BuildIDs) > 0 {
 		return d
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	seen := smoke.Identity(ctx, e.Client, d.URL, "/")
+	seen := smoke.Identity(ctx, e.Client, d.URL, "/", 2*time.Second)
 	id := seen.Header.Get("X-Nextjs-Deployment-Id")
 	if m := buildID().FindSubmatch(seen.Body); id == "" && m != nil {
 		id = string(m[1])

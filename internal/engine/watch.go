@@ -104,9 +104,7 @@ func (e *Engine) probeAll(ctx context.Context, targets []deployment.Deployment, 
 	var g errgroup.Group
 	for i, d := range targets {
 		g.Go(func() error {
-			ctx, cancel := context.WithTimeout(ctx, rule.Timeout)
-			defer cancel()
-			id := smoke.Identity(ctx, e.Client, d.URL, rule.Path)
+			id := smoke.Identity(ctx, e.Client, d.URL, rule.Path, rule.Timeout)
 			out[i] = guard.Probe{At: at, Deployment: d.ID, OK: id.OK, Took: id.Took, Detail: id.Sentence}
 			return nil
 		})

@@ -85,10 +85,10 @@ type Sighting struct {
 }
 
 // Identity fetches path at base once, for health probes and for "the deployment
-// answers as itself". It follows no redirect: an endpoint that sends elsewhere has
-// not answered for itself.
-func Identity(ctx context.Context, client *http.Client, base, path string) Sighting {
-	r, err := newRunner(client, base, Options{UserAgent: "slipway-health/1"})
+// answers as itself". It waits for as long as within says, and follows no redirect:
+// an endpoint that sends elsewhere has not answered for itself.
+func Identity(ctx context.Context, client *http.Client, base, path string, within time.Duration) Sighting {
+	r, err := newRunner(client, base, Options{UserAgent: "slipway-health/1", Timeout: within})
 	if err != nil {
 		return Sighting{Sentence: fault.MessageOf(err)}
 	}

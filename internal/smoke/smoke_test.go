@@ -197,14 +197,18 @@ func TestAStoppedRunEnds(t *testing.T) {
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	s := shop(t)
-	got := smoke.Identity(t.Context(), s.Client(), s.URL, "/health")
+	got := smoke.Identity(t.Context(), s.Client(), s.URL, "/health", time.Minute)
 	if !got.OK || got.Status != 200 || string(got.Body) != `{"status":"ok"}` || got.Took <= 0 {
 		t.Errorf("health: %+v", got)
 	}
-	if got := smoke.Identity(t.Context(), s.Client(), s.URL, "/loop"); got.OK || got.Status != 302 {
+	if got := smoke.Identity(t.Context(), s.Client(), s.URL, "/loop", time.Minute); got.OK || got.Status != 302 {
 		t.Errorf("an endpoint that sends elsewhere: %+v", got)
 	}
-	if got := smoke.Identity(t.Context(), s.Client(), s.URL, "/me"); got.OK || !strings.Contains(got.Sentence,
+	slow := smoke.Identity(t.Context(), s.Client(), s.URL, "/slow", 20*time.Millisecond)
+	if slow.OK || slow.Sentence != "No answer: nothing within 20ms." {
+		t.Errorf("it says another time than it waited for: %+v", slow)
+	}
+	if got := smoke.Identity(t.Context(), s.Client(), s.URL, "/me", time.Minute); got.OK || !strings.Contains(got.Sentence,
 		"HTTP 401") {
 		t.Errorf("refused: %+v", got)
 	}

@@ -45,7 +45,7 @@ const (
 type Options struct {
 	Source string        // unique per process
 	Late   time.Duration // how long a record may take to arrive; 30 s when 0
-	// Find returns the id of the deployment that the platform names so; empty when nobody knows it.
+	// Find returns the id of the deployment that the platform names so; empty when nobody knows or judges it.
 	Find func(ctx context.Context, external string) (string, error)
 	// Vital takes what a browser measured of a page (lcp, inp, cls, ttfb); nil: nobody asks for it.
 	Vital    func(now time.Time, deployment, name, device string, second int64, value float64)
@@ -59,7 +59,7 @@ type Counters struct {
 	Vitals    uint64    `json:"vitals"`   // of browsers
 	Late      uint64    `json:"late"`     // lines that came after their time was final
 	Future    uint64    `json:"future"`   // the platform's clock is wrong
-	Unknown   uint64    `json:"unknown"`  // lines of deployments that nobody knows
+	Unknown   uint64    `json:"unknown"`  // lines of deployments that nobody knows or judges
 	Broken    uint64    `json:"broken"`   // rows that are none
 	Heard     time.Time `json:"heard"`    // when something was last delivered
 	Complete  int64     `json:"complete"` // Unix second before which everything is final; 0 at first
