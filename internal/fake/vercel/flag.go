@@ -1,11 +1,14 @@
 package vercel
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // flagStore is what a project has of Vercel Flags.
@@ -37,7 +40,7 @@ func flagRoutes() []route {
 		{http.MethodPut, "1", "/flags", right, 0, onProject((*call).createFlag)},
 		{http.MethodGet, "1 2", "/flags", right, 0, onProject((*call).listFlags)},
 		{http.MethodGet, "1", "/flags/{flag}", right, 0, onFlag(func(_ *call, _ *project, f *flag) reply {
-			return ok(f.body)
+			return reply{status: http.StatusOK, body: f.body, tag: f.tag()}
 		})},
 		{http.MethodPatch, "1", "/flags/{flag}", right, 0, onFlag((*call).editFlag)},
 		{http.MethodDelete, "1", "/flags/{flag}", right, 0, onFlag((*call).dropFlag)},
@@ -100,16 +103,78 @@ func (c *call) createFlag(p *project) reply {
 	case slices.ContainsFunc(p.flags.flags, func(f *flag) bool { return f.slug == slug }):
 		return refuse(http.StatusConflict, "flag_exists", "There is a flag %q.", slug)
 	}
-	f := &flag{slug: slug, body: object{"variants": []any{}, "seed": 1, "state": "active"}}
+	f := &flag{slug: slug, body: object{"seed": 1, "state": "active"}}
 	if kind == "boolean" && in["variants"] == nil {
 		in["variants"] = []any{object{"id": "off", "value": false}, object{"id": "on", "value": true}}
 	}
 	maps.Copy(f.body, in)
+	if bad := nameless(f.body); bad != nil {
+		return *bad
+	}
 	maps.Copy(f.body, object{"id": c.w.id("flag_"), "typeName": "flag", "ownerId": TeamID, "projectId": p.id,
 		"createdAt": c.w.now(), "createdBy": UserID})
 	p.flags.flags = append(p.flags.flags, f)
 	c.keepFlag(p, f, in, "flag.created")
 	return created(f.body)
+}
+
+// tag is what guards a write. Nobody says of what Vercel makes it, so it is not the revision.
+func (f *flag) tag() string {
+	sum := sha256.Sum256(fmt.Append(nil, f.slug, f.revision, f.body["updatedAt"]))
+	return fmt.Sprintf("%q", hex.EncodeToString(sum[:8]))
+}
+
+// succeed gives an environment's configuration the next revision, unless it stands in place of another than was read.
+func succeed(name string, old, next any) *reply {
+	was, _ := old.(map[string]any)
+	is, ok := next.(map[string]any)
+	before, _ := was["revision"].(float64)
+	if read, told := is["revision"].(float64); told && read != before {
+		r := refuse(http.StatusConflict, "revision_conflict", "%s has revision %v, not %v.", name, before, read)
+		return &r
+	}
+	if ok {
+		is["revision"] = before + 1
+	}
+	return nil
+}
+
+// nameless refuses a flag that serves a variant which it does not have.
+func nameless(f object) *reply {
+	known := map[string]bool{}
+	variants, _ := f["variants"].([]any)
+	for _, v := range variants {
+		if v, is := v.(object); is {
+			known[fmt.Sprint(v["id"])] = true
+		}
+	}
+	var walk func(v any) string
+	walk = func(v any) string {
+		switch v := v.(type) {
+		case []any:
+			for _, inner := range v {
+				if bad := walk(inner); bad != "" {
+					return bad
+				}
+			}
+		case map[string]any:
+			for k, inner := range v {
+				name, text := inner.(string)
+				if text && slices.Contains([]string{"variantId", "defaultVariantId"}, k) && !known[name] {
+					return name
+				}
+				if bad := walk(inner); bad != "" {
+					return bad
+				}
+			}
+		}
+		return ""
+	}
+	if bad := walk(f["environments"]); bad != "" {
+		r := refuse(http.StatusBadRequest, "bad_request", "There is no variant %q.", bad)
+		return &r
+	}
+	return nil
 }
 
 // keepFlag makes a version of a flag.
@@ -162,8 +227,8 @@ func (c *call) editFlag(p *project, f *flag) reply {
 	if bad := c.decode(&in); bad != nil {
 		return *bad
 	}
-	if m := strings.Trim(c.Header.Get("If-Match"), `W/"`); m != "" && m != strconv.Itoa(f.revision) {
-		return refuse(http.StatusPreconditionFailed, "precondition_failed", "The flag has revision %d.", f.revision)
+	if m := cmp.Or(c.Header.Get("If-Match"), c.query.Get("ifMatch")); m != "" && m != f.tag() {
+		return refuse(http.StatusPreconditionFailed, "precondition_failed", "The flag has been changed.")
 	}
 	next := maps.Clone(f.body) // versions keep what was
 	for k, v := range in {
@@ -176,8 +241,16 @@ func (c *call) editFlag(p *project, f *flag) reply {
 		if old, is := f.body["environments"].(map[string]any); is {
 			maps.Copy(environments, old)
 		}
+		for name, c := range changed {
+			if bad := succeed(name, environments[name], c); bad != nil {
+				return *bad
+			}
+		}
 		maps.Copy(environments, changed)
 		next["environments"] = environments
+	}
+	if bad := nameless(next); bad != nil {
+		return *bad
 	}
 	f.body = next
 	c.keepFlag(p, f, in, "flag.updated")

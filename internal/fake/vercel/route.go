@@ -38,6 +38,7 @@ type reply struct {
 	body   any
 	raw    []byte
 	kind   string // content type of raw
+	tag    string // ETag
 }
 
 func ok(body any) reply      { return reply{status: http.StatusOK, body: body} }
@@ -177,6 +178,9 @@ func (w *World) send(rw http.ResponseWriter, r *http.Request, body []byte, out r
 	data := out.encode()
 	h := rw.Header()
 	h.Set("Server", "Vercel")
+	if out.tag != "" {
+		h.Set("Etag", out.tag)
+	}
 	h.Set("X-Vercel-Id", "fake1::fake1-api")
 	if len(data) > 0 {
 		kind := out.kind

@@ -87,7 +87,7 @@ func (w *World) Lie(getPath string, times int) {
 func (t *trouble) lie(getPath string, truth reply) reply {
 	old, kept := t.memories[getPath]
 	if kept && old.status == 0 {
-		t.memories[getPath] = reply{status: truth.status, raw: truth.encode(), kind: truth.kind}
+		t.memories[getPath] = reply{status: truth.status, raw: truth.encode(), kind: truth.kind, tag: truth.tag}
 	} else if kept && t.lies[getPath] > 0 {
 		t.lies[getPath]--
 		return old
