@@ -56,7 +56,7 @@ type simulateFlags struct {
 	daily, bursts                         float64
 	faults, failIf                        []string
 	fromApp, progress, suggest, ramp      bool
-	html, replay, bins                    string
+	html, svg, replay, bins               string
 	o                                     simulate.Options
 	conditions                            []simulate.Condition
 }
@@ -74,7 +74,7 @@ func (c *cli) simulate() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		Example: `  slipway simulate --traffic 100/s --errors 1%
   slipway simulate slipway.yaml bolder.yaml --from-app
-  slipway simulate --fault errors-2x --fault "checkout: errors=3x,after=20m" --html report.html
+  slipway simulate --fault errors-2x --fault "checkout: errors=3x,after=20m" --svg report.svg
   slipway simulate --fail-if 'false_rollback > 1%' --fail-if 'missed(errors-2x) > 5%' --fail-if 'time_to_promote > 1h'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := c.options(cmd, &in, args); err != nil {
@@ -103,6 +103,7 @@ func (c *cli) simulate() *cobra.Command {
 	f.StringArrayVar(&in.failIf, "fail-if", nil, "limit that a result may not be beyond; repeatable")
 	f.BoolVar(&in.ramp, "ramp", false, "try a flag's ramp (flags.ramp) and no release; nothing is suggested")
 	f.StringVar(&in.html, "html", "", "write a page with pictures to this file")
+	f.StringVar(&in.svg, "svg", "", "draw faults and strategies side by side into this file")
 	f.BoolVar(&in.suggest, "suggest", true, "try changes of the first strategy as well; with --fail-if only when given")
 	f.BoolVar(&in.progress, "progress", false, "tell how far it is, also where standard error is no terminal")
 	return cmd
@@ -190,10 +191,10 @@ func (c *cli) runSimulation(cmd *cobra.Command, in *simulateFlags) error {
 	if in.progress || c.ErrTerminal && !c.json {
 		in.o.Progress = c.progress()
 	}
-	if in.html != "" { // before minutes of work, not after
-		if d, err := os.Stat(filepath.Dir(in.html)); err != nil || !d.IsDir() {
-			return fault.New(fault.Invalid, "file_not_written", "--html %s: there is no folder %s.", in.html,
-				filepath.Dir(in.html))
+	for name, file := range map[string]string{"html": in.html, "svg": in.svg} { // before minutes of work, not after
+		if d, err := os.Stat(filepath.Dir(file)); file != "" && (err != nil || !d.IsDir()) {
+			return fault.New(fault.Invalid, "file_not_written", "--%s %s: there is no folder %s.", name, file,
+				filepath.Dir(file))
 		}
 	}
 	r, stopped := simulate.Run(cmd.Context(), in.o)
@@ -212,6 +213,9 @@ func (c *cli) runSimulation(cmd *cobra.Command, in *simulateFlags) error {
 	err := c.print(r, func() { say(c.Out, "%s", simulate.Text(r)) })
 	if in.html != "" {
 		err = errors.Join(err, writeFile(in.html, func(f *os.File) error { return simulate.Page(f, r) }))
+	}
+	if in.svg != "" {
+		err = errors.Join(err, writeFile(in.svg, func(f *os.File) error { return simulate.Picture(f, r) }))
 	}
 	switch {
 	case stopped != nil:

@@ -23,17 +23,22 @@ func TestSimulateHoldsAStrategyToConditions(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file, page := filepath.Join(dir, "slipway.yaml"), filepath.Join(dir, "report.html")
+	svg := filepath.Join(dir, "report.svg")
 	text := "app: shop\ntarget: {selfhost: {stable: \"http://127.0.0.1:9\"}}\n" +
 		"stages: {canary: {steps: [5, 50], bake: 1m}}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, out, complaint := simulated(file, "--fault", "errors-50-points", "--html", page, "--fail-if", "missed > 0")
+	code, out, complaint := simulated(file, "--fault", "errors-50-points", "--html", page, "--svg", svg,
+		"--fail-if", "missed > 0")
 	if code != 0 || !strings.Contains(out, "errors-50-points") || complaint != "" {
 		t.Errorf("exit %d: %s%s", code, out, complaint)
 	}
 	if b, err := os.ReadFile(page); err != nil || !bytes.Contains(b, []byte("</html>")) {
 		t.Errorf("the page: %v", err)
+	}
+	if b, err := os.ReadFile(svg); err != nil || !bytes.Contains(b, []byte("100 % found, 0 % missed")) {
+		t.Errorf("the picture: %v, %s", err, b)
 	}
 	code, _, complaint = simulated(file, "--fault", "errors-50-points", "--fail-if", "detection < 1h")
 	if code != 6 || !strings.Contains(complaint, "detection(errors-50-points) is") {
@@ -93,6 +98,7 @@ func TestSimulateSaysWhatIsWrong(t *testing.T) {
 		"--bursts -1":                   "--bursts is -1: it is not below 0",
 		"--bins 3":                      "it needs --replay",
 		"--html no/where/x.html":        "there is no folder no/where",
+		"--svg no/where/x.svg":          "there is no folder no/where",
 		"--fault nope":                  "Name one of healthy",
 		"--fail-if missed>x":            "at character 8",
 		"nofile.yaml":                   "There is no strategy file",

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html"
 	"io"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +32,7 @@ func Page(w io.Writer, r Report) error {
 	var b bytes.Buffer
 	p := page{b: &b, r: r}
 	p.head()
+	p.overview()
 	p.tables()
 	p.pictures()
 	p.tail()
@@ -63,6 +63,13 @@ func (p *page) head() {
 	for _, v := range p.r.Violations {
 		p.say("<p class=\"bad\">Not kept: %s. %s</p>\n", html.EscapeString(v.Text), html.EscapeString(v.Sentence))
 	}
+}
+
+// overview is the picture that --svg writes.
+func (p *page) overview() {
+	p.say("<div class=\"scroll\">\n")
+	p.err = Picture(p.b, p.r)
+	p.say("</div>\n")
 }
 
 func (p *page) tables() {
@@ -118,9 +125,7 @@ func (p *page) pictures() {
 			p.draw(p.foundByThen(x.Case.Name, names))
 		}
 	})
-	p.say("</div>\n<h2>Harm</h2>\n<p>Failed requests because of the fault, on average, beside what no judge could have " +
-		"avoided (the mark); the scale is logarithmic.</p>\n")
-	p.harm()
+	p.say("</div>\n")
 }
 
 func (p *page) strategies() []string {
@@ -190,12 +195,7 @@ func (p *page) foundByThen(kase string, names []string) plot.Chart {
 				continue
 			}
 			s := plot.Series{Name: short(name), Tone: tones[min(i, 2)], Step: true, Points: []plot.Point{{At: at(0)}}}
-			list := []float64{}
-			for _, o := range x.outcomes {
-				if since := float64(o.At - x.Case.Fault.Onset); o.Stopped() && since >= 0 {
-					list = append(list, since)
-				}
-			}
+			list := x.foundAfter()
 			slices.Sort(list)
 			for k, since := range list {
 				s.Points = append(s.Points, plot.Point{At: at(since), Value: float64(k+1) / float64(x.Runs)})
@@ -216,38 +216,4 @@ func short(name string) string {
 		return string(r[:12])
 	}
 	return name
-}
-
-// harm draws bars: of each case and strategy, with a mark at the floor.
-func (p *page) harm() {
-	const width, high = 560.0, 22
-	most, n := 0.0, 0
-	p.r.each(false, func(_, _ string, x Result) {
-		if x.Floor > 0 && x.Failed != nil {
-			most, n = max(most, x.Failed.P90, x.Floor), n+1
-		}
-	})
-	if n == 0 {
-		return
-	}
-	scale := func(v float64) float64 { return width * math.Log1p(max(v, 0)) / math.Log1p(most) }
-	p.say("<div class=\"scroll\"><svg role=\"img\" aria-label=\"Harm by fault\" width=\"900\" height=\"%d\">\n", n*high+8)
-	y := 0
-	p.r.each(false, func(name, strategy string, x Result) {
-		if x.Floor <= 0 || x.Failed == nil {
-			return
-		}
-		label := x.Case.Name
-		if p.r.several() {
-			label += " · " + short(strategy)
-		}
-		p.say("<text x=\"0\" y=\"%d\" font-size=\"12\" fill=\"currentColor\">%s</text>", y+15, html.EscapeString(label))
-		p.say("<rect class=\"plot-canary\" fill=\"currentColor\" x=\"230\" y=\"%d\" width=\"%.1f\" height=\"12\"/>", y+5,
-			scale(x.Failed.Mean))
-		p.say("<rect fill=\"currentColor\" x=\"%.1f\" y=\"%d\" width=\"2\" height=\"18\"/>", 230+scale(x.Floor), y+2)
-		p.say("<text x=\"%.1f\" y=\"%d\" font-size=\"11\" fill=\"currentColor\">%s (floor %s)</text>\n",
-			238+scale(max(x.Failed.Mean, x.Floor)), y+15, number(x.Failed.Mean), number(x.Floor))
-		y += high
-	})
-	p.say("</svg></div>\n")
 }
