@@ -7,7 +7,7 @@ type Verdict struct {
 	At          time.Time `json:"at"`
 	Word        string    `json:"word" enum:"better_or_equal,worse,not_enough_evidence,broken_measurement"`
 	Action      string    `json:"action" enum:"continue,hold,undo"`
-	Cause       string    `json:"cause" doc:"What it rests on: few, doubt, incident, blind or worse; empty: nothing."`
+	Cause       string    `json:"cause" doc:"What it rests on: few, doubt, incident, blind, budget or worse; empty: nothing."`
 	Sentence    string    `json:"sentence" doc:"What is known and what is missing, for a tired person."`
 	Requests    uint64    `json:"requests" doc:"Of the changed version, at the present share."`
 	More        uint64    `json:"more_requests" doc:"Of it that are needed before a pass is possible; 0 when none or unknown."`
@@ -18,11 +18,20 @@ type Verdict struct {
 	ClearedTo   float64   `json:"cleared_to" doc:"Percent of visitors that the evidence permits; 0 when none beyond the present share."`
 	Lacks       string    `json:"lacks" doc:"What is missing for the next share, in words; empty when nothing is."`
 
+	Exposure *UserMinutes `json:"exposure,omitempty" doc:"User-minutes at risk; absent when the edges count none and there is no budget."`
+
 	Mode          string     `json:"mode" enum:"comparison,broken_stable,alone" doc:"What the changed version is held to: the stable version at the same time; while that is broken itself, the limits and what it did before; or the limits alone, at 100 %."`
 	StableBroken  *time.Time `json:"stable_broken,omitempty" doc:"In mode broken_stable: since when."`
 	StableHealthy *time.Time `json:"stable_healthy,omitempty" doc:"Likewise: the end of the time that is the measure; absent when none is known."`
 
 	Comparison *Comparison `json:"comparison,omitempty" doc:"The numbers behind it; absent when nothing is compared, e.g. at 100 %."`
+}
+
+// UserMinutes are what a change cost while not everybody had it: a visitor who had it in a minute of the clock is one.
+type UserMinutes struct {
+	Spent  uint64  `json:"spent" doc:"User-minutes so far, as the edges counted them."`
+	Budget uint64  `json:"budget" doc:"What the guard's exposure_budget allows; 0: any number."`
+	Rate   float64 `json:"rate" doc:"Users a minute at the present share, in the last minute."`
 }
 
 // Finding is one rule's answer with its inputs.

@@ -98,9 +98,10 @@ func (e *Edge) take(x *exchange, resp *http.Response, skew bool) *http.Response 
 func (x *exchange) count(s sample) {
 	now := time.Now()
 	s.deployment, s.class, s.excluded, s.visitor = x.arm.ID, x.class, x.excluded, x.visitor.id
+	s.risk = x.arm == x.routes.canary && x.routes.table.Share < 100
 	s.latency = now.Sub(x.start)
 	if !s.retried {
-		s.ramps = x.ramps
+		s.ramps, s.rampRisks = x.ramps, x.rampRisks
 	}
 	x.edge.observer.record(now, s)
 }

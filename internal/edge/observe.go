@@ -29,6 +29,7 @@ type Observer struct {
 	pool     judge.Sketch        // durations of all versions in the minute that runs
 	minute   int64
 	slow     time.Duration // p95 of the minute before; 0 unknown
+	risks    risks         // who was on a version that not everybody has, in the minute that runs
 }
 
 // failure64 is a visitor of a deployment who saw a failure.
@@ -63,6 +64,8 @@ type sample struct {
 	visitor    string
 	failure    failure
 	ramps      []string // arms of flags that the visitor is counted for as well
+	risk       bool     // the deployment is one that not everybody has
+	rampRisks  uint32   // a bit for each of ramps, likewise
 	retried    bool     // another deployment answers this request: no matter of any flag
 }
 
@@ -91,8 +94,8 @@ func (o *Observer) record(now time.Time, s sample) {
 		o.pooled(at, s.latency)
 	}
 	o.add(at, s)
-	for _, arm := range s.ramps {
-		s.deployment = arm
+	for i, arm := range s.ramps {
+		s.deployment, s.risk = arm, s.rampRisks&(1<<i) != 0
 		o.add(at, s)
 	}
 }
@@ -120,6 +123,9 @@ func (o *Observer) add(at int64, s sample) {
 	o.slice(b, s)
 	if s.first {
 		b.New++
+	}
+	if s.risk && slices.Contains(metric.Compared(), s.class) && o.risks.first(at/60, s.deployment, s.visitor) {
+		b.Minutes++
 	}
 	switch {
 	case s.failure == notReached:

@@ -19,17 +19,19 @@ const ownPrefix = "/__slipway/"
 
 // exchange is what the edge knows of one request. It travels in its context.
 type exchange struct {
-	edge     *Edge
-	routes   *routes
-	arm      *arm // that is asked now
-	class    metric.Class
-	visitor  visitor
-	ramps    []string // arms of the flags that are being raised
-	start    time.Time
-	forced   bool // by a signed token: no other arm may answer
-	excluded bool // from the comparison
-	secure   bool
-	body     *clientBody // of the request, nil when it has none
+	edge    *Edge
+	routes  *routes
+	arm     *arm // that is asked now
+	class   metric.Class
+	visitor visitor
+	ramps   []string // arms of the flags that are being raised
+
+	rampRisks uint32 // a bit for each of ramps that is a variant which not everybody gets
+	start     time.Time
+	forced    bool // by a signed token: no other arm may answer
+	excluded  bool // from the comparison
+	secure    bool
+	body      *clientBody // of the request, nil when it has none
 }
 
 type exchangeKey struct{}
@@ -140,7 +142,7 @@ func (e *Edge) assign(x *exchange, r *http.Request) *page {
 	}
 	if !crawler { // a crawler is nobody: flags give it what they give to those whom they don't know
 		x.visitor = e.visitorOf(x.routes, r, x.class)
-		x.ramps = x.routes.drawRamps(x.visitor.id)
+		x.ramps, x.rampRisks = x.routes.drawRamps(x.visitor.id)
 	}
 	switch {
 	case f == pinned || f == bounds:

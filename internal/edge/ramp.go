@@ -54,6 +54,7 @@ type ramp struct {
 	salt             string
 	points           bucket.Point // of bucket.Size, as the flag's split is weighed
 	variant, against string       // names of the arms
+	part             bool         // not everybody gets the variant
 }
 
 func compileRamps(list []Ramp) []ramp {
@@ -61,24 +62,28 @@ func compileRamps(list []Ramp) []ramp {
 	for _, r := range list {
 		out = append(out, ramp{
 			salt: r.Salt, points: bucket.Point(math.Round(r.Share * (bucket.Size / 100))),
-			variant: r.arm(r.Variant), against: r.arm(r.Against),
+			variant: r.arm(r.Variant), against: r.arm(r.Against), part: r.Share < 100,
 		})
 	}
 	return out
 }
 
-// drawRamps returns the arms of a visitor: one for each ramp, none for nobody.
-func (rt *routes) drawRamps(visitor string) []string {
+// drawRamps returns the arms of a visitor: one for each ramp, none for nobody; and a bit for each that is a variant
+// which not everybody gets.
+func (rt *routes) drawRamps(visitor string) (arms []string, risks uint32) {
 	if len(rt.ramps) == 0 || visitor == "" {
-		return nil
+		return nil, 0
 	}
-	arms := make([]string, 0, len(rt.ramps))
-	for _, r := range rt.ramps {
+	arms = make([]string, 0, len(rt.ramps))
+	for i, r := range rt.ramps {
 		if bucket.Of(r.salt, visitor) < r.points {
 			arms = append(arms, r.variant)
+			if r.part {
+				risks |= 1 << i
+			}
 		} else {
 			arms = append(arms, r.against)
 		}
 	}
-	return arms
+	return arms, risks
 }

@@ -91,6 +91,8 @@ func TestAFailoverIsOneAnswerOfTheVariant(t *testing.T) {
 
 // The edge assigns as the flag's split does, user by user, and with one salt the exposures of a canary and a flag
 // nest.
+//
+// req: N-05
 func TestCanaryAndFlagNest(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
@@ -106,7 +108,11 @@ func TestCanaryAndFlagNest(t *testing.T) {
 		for i := range 30_000 {
 			id := fmt.Sprintf("%032x", i*7919)
 			got := snapshot.Evaluate("new-checkout", flag.NewContext(id, nil), now).Variant
-			arm := strings.TrimPrefix(rt.drawRamps(id)[0], "f=")
+			arms, risks := rt.drawRamps(id)
+			arm := strings.TrimPrefix(arms[0], "f=")
+			if (risks == 1) != (arm == "on" && raised < 100) {
+				t.Fatalf("at %g %% the risk of %s, who gets %s, is %b", raised, id, arm, risks)
+			}
 			if got != arm {
 				t.Fatalf("at %g %% the flag gives %s %s, the edge counts %s", raised, id, got, arm)
 			}

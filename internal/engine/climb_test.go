@@ -181,6 +181,7 @@ func arrivals(r *rand.Rand, deployment string, at int64, mean, fails float64) me
 	for wait := r.ExpFloat64(); wait < mean; wait += r.ExpFloat64() {
 		b.Requests++
 		b.New++
+		b.Minutes++
 		part := r.IntN(len(b.Slices.Units))
 		b.Slices.Requests[part]++
 		if r.Float64() < fails {

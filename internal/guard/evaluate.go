@@ -20,6 +20,7 @@ const (
 	lame            // the stable version alone is broken
 	shared          // both versions are broken
 	blindly         // the measurement is broken
+	spent           // its budget of user-minutes is used up
 	worse           // the changed version alone is broken, or the comparison says so
 )
 
@@ -40,7 +41,7 @@ const blame = 1e-5
 //
 // The order of weight: a changed version that alone breaks a limit, or that the
 // comparison calls worse, is taken back, also while the measurement is broken
-// elsewhere; then a broken measurement; then what hits both versions; then a stable
+// elsewhere; then a change whose budget of user-minutes is spent; then a broken measurement; then what hits both versions; then a stable
 // version that is broken alone; then doubts and warnings; then too little data. Only
 // when none of these holds may the change go on.
 func Evaluate(rules Rules, ev Evidence) Verdict { return new(Pass).Evaluate(rules, ev) }
@@ -53,6 +54,7 @@ func (p *Pass) Evaluate(rules Rules, ev Evidence) Verdict {
 	x.healthRules()
 	x.comparison()
 	x.againstHistory()
+	x.exposure()
 	for _, look := range []func() (Finding, bool){x.blind, x.share} {
 		f, alarm := look()
 		switch {
@@ -213,7 +215,7 @@ func (x *exam) verdict() Verdict {
 	v := Verdict{
 		At: x.ev.Now, Word: BetterOrEqual, Action: Continue, Requests: now.requests,
 		MeasuredShare: x.measuredShare(), Report: x.report, ClearedTo: x.cleared, Next: x.next,
-		Lacks: x.lacks,
+		Lacks: x.lacks, Exposure: x.exposed(),
 	}
 	if x.report != nil {
 		v.Sureness, v.State = x.report.Sureness, x.report.State
@@ -228,6 +230,9 @@ func (x *exam) verdict() Verdict {
 	case top.means == worse:
 		v.Word, v.Action = Worse, Undo
 		v.Sentence = fmt.Sprintf("%s is worse. %s", capital(x.name(canary)), top.Sentence)
+	case top.means == spent:
+		v.Word, v.Action = NotEnough, Undo
+		v.Sentence = fmt.Sprintf("%s did not prove itself within its budget. %s", capital(x.name(canary)), top.Sentence)
 	case top.means == blindly:
 		v.Word, v.Action = Broken, Hold
 		what := map[bool]string{true: "This traffic can't be compared", false: "The measurement is broken"}[x.ev.Aside > 0]
@@ -278,6 +283,8 @@ func cause(v Verdict, top answer) Cause {
 	switch {
 	case top.means == worse:
 		return Proven
+	case top.means == spent:
+		return Spent
 	case top.means == blindly:
 		return Unseen
 	case top.means == shared, top.means == lame:

@@ -40,6 +40,7 @@ const (
 	Doubtful Cause = "doubt"    // something speaks against it, not enough to take it back
 	Incident Cause = "incident" // the stable version is in trouble too, or alone
 	Unseen   Cause = "blind"    // the measurement is broken
+	Spent    Cause = "budget"   // its user-minutes at risk are spent
 	Proven   Cause = "worse"    // it is worse
 )
 
@@ -67,6 +68,9 @@ type Rules struct {
 	// ColdStart is how long after each rise of the share durations are not judged, because caches are cold. A pass
 	// needs judged durations when a limit on them is set; 0 judges at once.
 	ColdStart time.Duration `json:"cold_start"`
+
+	// Exposure is how many user-minutes a change may cost before everybody has it; 0 any number.
+	Exposure uint64 `json:"exposure,omitempty"`
 
 	Source  metric.Kind    `json:"source,omitempty"`  // where errors and durations are taken from; empty means the edge
 	Queries metric.Queries `json:"queries,omitzero"`  // with Source prometheus
@@ -201,13 +205,13 @@ const (
 // Finding is one rule's answer, with its inputs.
 type Finding struct {
 	// Rule is error_rate, error_spike, error_compare, error_history, latency_p95, latency_compare,
-	// latency_history, stable, health, share or blind.
+	// latency_history, stable, health, share, exposure or blind.
 	Rule     string  `json:"rule"`
 	Arm      string  `json:"arm"` // canary, stable or both
 	Level    Level   `json:"level"`
 	Value    float64 `json:"value"`
 	Limit    float64 `json:"limit"`
-	Unit     string  `json:"unit"` // "" (a fraction), "ms", "x", "in a row", "percent", "s"
+	Unit     string  `json:"unit"` // "" (a fraction), "ms", "x", "in a row", "percent", "s", "user-minutes"
 	Sentence string  `json:"sentence"`
 
 	// The inputs, so that an evaluation can be logged and checked by hand.
@@ -242,6 +246,8 @@ type Verdict struct {
 	// Behind is how far the measurement is behind At, the edges' only when they are silent: so much of a bake is not known
 	// yet.
 	Behind time.Duration `json:"behind,omitempty"`
+
+	Exposure Exposure `json:"exposure,omitzero"` // how many users had it, for how long, while not everybody had
 
 	Mode          Mode      `json:"mode,omitempty"`          // what the change is held to
 	StableBroken  time.Time `json:"stable_broken,omitzero"`  // in BrokenStable: since when

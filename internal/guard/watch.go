@@ -22,6 +22,7 @@ type Pass struct {
 	total  [2]Seen  // since start
 	asked  [2]int64 // the second after the last request
 	heard  [2]int64 // the second after the last bucket
+	risk   uint64   // user-minutes on the changed version while not everybody had it
 	knows  bool     // the source counts visitors with a failure
 
 	step int64 // from which the present share holds
@@ -135,6 +136,9 @@ func (p *Pass) take(x *exam, arms [2][]metric.Bucket) {
 			p.total[arm].Requests += min(b.Requests, most)
 			p.total[arm].Errors += min(b.Errors, b.Requests, most)
 			p.total[arm].Visitors += min(b.New, most)
+			if arm == 0 && !x.alone() {
+				p.risk += min(b.Minutes, most)
+			}
 			p.heard[arm] = b.Second + b.Covers()
 			if b.Requests > 0 {
 				p.asked[arm] = p.heard[arm]

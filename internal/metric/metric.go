@@ -46,9 +46,12 @@ type Bucket struct {
 	New        uint64       `json:"new"`      // visitors assigned to this deployment for the first time
 	Latency    judge.Sketch `json:"latency"`  // to the first byte of the answer
 
-	Width  int64   `json:"width,omitempty"`  // seconds that it covers from Second on; 0 means 1
-	Units  uint64  `json:"units,omitempty"`  // visitors with a failure, each at most once in 60 s
-	Slow   uint64  `json:"slow,omitempty"`   // beyond the source's slow bound: the p95 of all versions in the minute before
+	Width int64  `json:"width,omitempty"` // seconds that it covers from Second on; 0 means 1
+	Units uint64 `json:"units,omitempty"` // visitors with a failure, each at most once in 60 s
+	Slow  uint64 `json:"slow,omitempty"`  // beyond the source's slow bound: the p95 of all versions in the minute before
+	// Minutes are user-minutes: visitors of a version that not everybody has, each once in every minute of the clock.
+	Minutes uint64 `json:"minutes,omitempty"`
+
 	Slices *Slices `json:"slices,omitempty"` // by the hash of the visitor; nil when the source knows no visitors
 }
 
@@ -111,6 +114,7 @@ func (b *Bucket) Add(o Bucket) {
 	b.Latency.Merge(o.Latency)
 	b.Units += o.Units
 	b.Slow += o.Slow
+	b.Minutes += o.Minutes
 	if o.Slices != nil {
 		sum := Slices{}
 		if b.Slices != nil {

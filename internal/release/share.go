@@ -27,9 +27,12 @@ func (x *decider) share() {
 		return
 	}
 	v, at := x.f.Verdict, measured(x.f.Verdict, x.f.Now.Sub(x.r.ShareSince))
+	why := x.overspends(v)
 	switch {
 	case v == nil:
 		x.say(StepRunning, fmt.Sprintf("%s is at %s. Nothing was measured yet.", x.r.Version, percent(x.r.Share)))
+	case why != "" && (x.baked(step, at) && fine(v) || x.cleared(step, v, at) == ""):
+		x.wait(why)
 	case x.baked(step, at) && fine(v):
 		x.pass(guardActor, fmt.Sprintf("baked for %s: %s", round(at), v.Sentence))
 	case x.cleared(step, v, at) == "":
@@ -156,7 +159,7 @@ func (x *decider) longEnough(step Step, v *guard.Verdict) {
 	case step.AtMax == GoBack && v.Word != guard.Broken:
 		x.undo(guardActor, fmt.Sprintf("it did not prove itself at %s in %s, the longest time the strategy allows: %s",
 			percent(x.r.Share), step.MaxBake, v.Sentence), v.Findings)
-	case step.AtMax == GoOn && excluded != "" && nothingAgainst(v):
+	case step.AtMax == GoOn && excluded != "" && nothingAgainst(v) && x.overspends(v) == "":
 		x.pass(guardActor, fmt.Sprintf("held for %s, the longest time the strategy allows, without proof: %s", step.MaxBake,
 			excluded))
 	default:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/approval"
+	"github.com/slipwayhq/slipway/internal/metric"
 )
 
 func (c checker) checklist() {
@@ -91,6 +92,10 @@ func (c checker) guards() {
 		}
 		if g.ShareSlack <= 0 || g.ShareSlack > 10 {
 			c.at(here("share_slack"), "it is out of range", "write more than 0% and at most 1000%, for example 50%")
+		}
+		if g.Exposure > 0 && g.Source != string(metric.Edge) {
+			c.at(here("exposure_budget"), "source: "+g.Source+" knows no users, so nobody could count their minutes",
+				"write off, or let Slipway's own edge measure: source: edge")
 		}
 		c.measured(name, g)
 	}

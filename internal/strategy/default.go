@@ -72,6 +72,7 @@ guards:
     blind: 60s
     alpha: 1%
     share_slack: 50%
+    exposure_budget: off
     cold_start: 75s
     source: edge
 sources: {}

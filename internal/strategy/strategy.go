@@ -196,6 +196,7 @@ func (s *Strategy) rules(name string) guard.Rules {
 	r.MinRequests = uint64(max(0, g.MinRequests))
 	r.Window, r.Blind, r.ColdStart = time.Duration(g.Window), time.Duration(g.Blind), time.Duration(g.ColdStart)
 	r.Alpha, r.ShareSlack = float64(g.Alpha), float64(g.ShareSlack)
+	r.Exposure = uint64(g.Exposure)
 	g.measure(&r, s.file.Sources)
 	return r
 }

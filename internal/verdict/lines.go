@@ -43,7 +43,8 @@ func Lines(v *api.Verdict) [][2]string {
 	}
 	c := v.Comparison
 	lines := [][2]string{{"state", stateLine(v)}, {"how sure", c.Says.Sure}, {"how bad", c.Says.RuledOut},
-		{"missing", c.Says.Needs}, {"harm", c.Says.Harm}}
+		{"missing", c.Says.Needs}, {"harm", c.Says.Harm},
+		{"exposure", exposureLine(v.Exposure)}}
 	if c.Next != nil && !c.Next.Decides && v.State != "bad" {
 		lines = append(lines, [2]string{"share",
 			"Rises after its bake, as the strategy says; what is missing would be needed to raise it sooner."})
@@ -64,6 +65,17 @@ func Lines(v *api.Verdict) [][2]string {
 		}
 	}
 	return out
+}
+
+// exposureLine says how many users had a change for how long, beside what its budget allows.
+func exposureLine(e *api.UserMinutes) string {
+	switch {
+	case e == nil:
+		return ""
+	case e.Budget == 0:
+		return fmt.Sprintf("%d user-minutes at risk so far; no budget.", e.Spent)
+	}
+	return fmt.Sprintf("%d of %d user-minutes at risk are spent, at %.0f users a minute.", e.Spent, e.Budget, e.Rate)
 }
 
 // stateLine is the state of the comparison, and where failures stand.

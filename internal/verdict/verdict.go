@@ -38,6 +38,9 @@ func Wire(v guard.Verdict, c Context) api.Verdict {
 			*to = &at
 		}
 	}
+	if e := v.Exposure; e.Spent > 0 || e.Budget > 0 {
+		out.Exposure = &api.UserMinutes{Spent: e.Spent, Budget: e.Budget, Rate: e.Rate}
+	}
 	for _, f := range v.Findings {
 		out.Findings = append(out.Findings, api.Finding{
 			Rule: f.Rule, Arm: f.Arm, Level: string(f.Level), Value: f.Value, Limit: f.Limit, Unit: f.Unit, Sentence: f.Sentence,

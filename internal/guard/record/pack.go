@@ -39,10 +39,10 @@ func first(list []metric.Bucket) string {
 }
 
 // fields are a bucket's sums in the order in which they are packed.
-func fields(b *metric.Bucket) [11]*uint64 {
-	return [11]*uint64{
+func fields(b *metric.Bucket) [12]*uint64 {
+	return [12]*uint64{
 		&b.Requests, &b.Errors, &b.New, &b.Units, &b.Slow, &b.Bytes, &b.Timeouts, &b.Connect, &b.Client, &b.Skew,
-		&b.Excluded,
+		&b.Excluded, &b.Minutes,
 	}
 }
 

@@ -32,6 +32,8 @@ func bucket(rng *rand.Rand, deployment string, second int64, rate int) metric.Bu
 		b.Slices.Slow[rng.IntN(judge.Slices)] = uint32(rng.IntN(3))
 	}
 	switch rng.IntN(20) {
+	case 2:
+		b.Minutes = uint64(rng.IntN(300))
 	case 0:
 		b.Width, b.Class = 10, metric.API
 	case 1:

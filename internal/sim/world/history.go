@@ -68,7 +68,8 @@ func bucket(deployment string, second int64, a judge.Arm, counts []uint32, units
 ) metric.Bucket {
 	b := metric.Bucket{
 		Deployment: deployment, Second: second, Requests: a.Requests, Errors: a.Errors, Units: a.Units, New: a.New,
-		Slow: a.Slow, Latency: judge.SketchOf(counts),
+		Minutes: a.New, // a simulated visitor asks ten times, within a minute
+		Slow:    a.Slow, Latency: judge.SketchOf(counts),
 	}
 	if units != nil {
 		b.Slices = &metric.Slices{Units: *units}

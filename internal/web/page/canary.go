@@ -11,10 +11,18 @@ import (
 
 // exposureLine says who has seen the new version and what it cost them so far.
 func exposureLine(r api.Release, c api.Canary) string {
-	if c.Exposed == 0 { // those who came before it are on it too, but are not counted
-		return harmLine(r, c) + "."
+	risk := ""
+	if v := r.Verdict; v != nil && v.Exposure != nil {
+		risk = " " + count(v.Exposure.Spent) + " user-minutes at risk were spent"
+		if v.Exposure.Budget > 0 {
+			risk += " of a budget of " + count(v.Exposure.Budget)
+		}
+		risk += "."
 	}
-	return count(c.Exposed) + " new visitors have been on it; " + lowerFirst(harmLine(r, c)) + "."
+	if c.Exposed == 0 { // those who came before it are on it too, but are not counted
+		return harmLine(r, c) + "." + risk
+	}
+	return count(c.Exposed) + " new visitors have been on it; " + lowerFirst(harmLine(r, c)) + "." + risk
 }
 
 // harmLine says what the new version cost its visitors so far: as the comparison counts it, while there is one, so that

@@ -31,6 +31,7 @@ func compared(state, word, action, sentence string) *api.Verdict {
 	}
 	weigh(c, 0.31, 1.4)
 	v.Comparison, v.Sureness, v.More = c, 0.28, 0
+	v.Exposure = &api.UserMinutes{Spent: 2140, Budget: 3000, Rate: 212}
 	switch state {
 	case "warming":
 		warming(v)
