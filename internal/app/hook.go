@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/engine/secrets"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/hook"
@@ -82,31 +83,50 @@ func (a *App) heard(ctx context.Context, ev vercel.Event) error {
 	if !ev.Of(v.Project) {
 		return nil
 	}
-	who, build := "", ""
 	t, err := a.DB.Target(ctx, a.opts.Strategy.App)
 	if err != nil {
 		return err
 	}
+	h, moves := handOf(ev, t.Canary)
+	build := ""
 	switch {
-	case ev.Type == "deployment.promoted", ev.Type == "deployment.rollback",
-		strings.HasPrefix(ev.Type, "project.rolling-release."),
-		ev.Type == "deployment.cleanup" && ev.Deployment != "" && ev.Deployment == t.Canary: // others are tidied up often
+	case moves:
 		now, err := a.DB.Now(ctx)
 		if err != nil {
 			return err
 		}
 		old := !ev.Created.IsZero() && now.Sub(ev.Created) > attributable
 		if !old && (ev.Sure(v.Project) || a.surely(ctx, v, ev)) {
-			who = ev.User
+			h.By, h.At = ev.User, ev.Created
 		}
 	case strings.HasPrefix(ev.Type, "deployment."):
 		build = ev.Deployment
 	case strings.HasPrefix(ev.Type, "project.env-variable."):
-		return a.Engine.Configs.Heard(ctx, ev.User)
+		return a.Engine.Configs.Heard(ctx, ev.User, ev.Variable)
 	default:
 		return nil
 	}
-	return a.Engine.Target.Heard(ctx, who, build)
+	return a.Engine.Target.Heard(ctx, h, build)
+}
+
+// handOf is what an event says that somebody made of production, and whether it says so: builds that are no canary are
+// tidied up often.
+func handOf(ev vercel.Event, canary string) (h deployment.Hand, moves bool) {
+	switch ev.Type {
+	case "deployment.promoted", "deployment.rollback":
+		h.Stable = ev.Deployment
+	case "project.rolling-release.completed":
+		h.Stable = ev.Canary
+	case "project.rolling-release.aborted":
+		h.Stable = ev.Base
+	case "deployment.cleanup":
+		h.Gone = ev.Deployment
+		return h, h.Gone != "" && h.Gone == canary
+	default:
+		h.Canary, h.Share = ev.Canary, ev.Share
+		return h, strings.HasPrefix(ev.Type, "project.rolling-release.")
+	}
+	return h, true
 }
 
 // surely asks Vercel whether an event that names a project's id alone is of the one that the strategy names otherwise.

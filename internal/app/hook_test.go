@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/strategy"
 	"github.com/slipwayhq/slipway/internal/vercel"
 )
@@ -53,8 +55,42 @@ func TestWhomAWebhookNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		known, err := a.DB.Target(t.Context(), "shop")
-		if err != nil || known.By != tt.want {
-			t.Errorf("after %+v production is %q's, want %q (%v)", tt.e, known.By, tt.want, err)
+		if err != nil || known.Hand.By != tt.want {
+			t.Errorf("after %+v production is %q's, want %q (%v)", tt.e, known.Hand.By, tt.want, err)
+		}
+	}
+}
+
+// What an event says of production, which is held against what is served before anybody is named.
+func TestWhatAWebhookSaysOfProduction(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		body  string
+		want  deployment.Hand
+		moves bool
+	}{
+		{`{"type": "deployment.promoted", "payload": {"deployment": {"id": "dpl_3"}}}`,
+			deployment.Hand{Stable: "dpl_3"}, true},
+		{`{"type": "deployment.rollback", "payload": {"fromDeploymentId": "dpl_2", "toDeploymentId": "dpl_1"}}`,
+			deployment.Hand{Stable: "dpl_1"}, true},
+		{`{"type": "project.rolling-release.approved", ROLLING}`, deployment.Hand{Canary: "dpl_2", Share: 25}, true},
+		{`{"type": "project.rolling-release.started", ROLLING}`, deployment.Hand{Canary: "dpl_2", Share: 25}, true},
+		{`{"type": "project.rolling-release.completed", ROLLING}`, deployment.Hand{Stable: "dpl_2"}, true},
+		{`{"type": "project.rolling-release.aborted", ROLLING}`, deployment.Hand{Stable: "dpl_1"}, true},
+		{`{"type": "deployment.cleanup", "payload": {"deployment": {"id": "dpl_2"}}}`,
+			deployment.Hand{Gone: "dpl_2"}, true},
+		{`{"type": "deployment.cleanup", "payload": {"deployment": {"id": "dpl_0"}}}`,
+			deployment.Hand{Gone: "dpl_0"}, false},
+		{`{"type": "deployment.created", "payload": {"deployment": {"id": "dpl_3"}}}`, deployment.Hand{}, false},
+	} {
+		body := strings.Replace(tt.body, "ROLLING", `"payload": {"rollingRelease": {"default": {
+			"baseDeploymentId": "dpl_1", "targetDeploymentId": "dpl_2", "targetPercentage": 25}}}`, 1)
+		ev, err := vercel.DecodeEvent([]byte(strings.Replace(body, "{", `{"id": "evt_1", `, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, moves := handOf(ev, "dpl_2"); got != tt.want || moves != tt.moves {
+			t.Errorf("%s: %+v, %v", tt.body, got, moves)
 		}
 	}
 }

@@ -77,6 +77,7 @@ type Live struct {
 	Marks       map[string]Mark `json:"marks"`    // by key, from when it had it
 	Drift       []Difference    `json:"drift,omitempty"`
 	By          string          `json:"by,omitempty"`   // who changed a variable last, by a webhook
+	Of          string          `json:"of,omitempty"`   // key of that variable
 	Heard       time.Time       `json:"heard,omitzero"` // when it came
 	Author      string          `json:"author,omitempty"`
 	Since       time.Time       `json:"since,omitzero"` // of Drift

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/effect"
@@ -135,7 +136,9 @@ func TestWhatAPlatformServesIsAdopted(t *testing.T) {
 		t.Fatalf("production runs %q", w.runs("production"))
 	}
 	id := w.build(p, "v3")
-	p.hand(func(s *provider.Serving) { s.Stable, s.By = id, "Ada" })
+	p.hand(func(s *provider.Serving) { s.Stable = id })
+	w.ok(w.Target.Heard(w.ctx, deployment.Hand{By: "Owner", Stable: "dpl_1"}, "")) // our own of before comes late
+	w.ok(w.Target.Heard(w.ctx, deployment.Hand{By: "Ada", Stable: id}, ""))
 	w.lookOut()
 	w.lookOut()
 	adopted := w.events("target.adopted")
@@ -161,7 +164,7 @@ func TestAnotherHandHoldsACanary(t *testing.T) {
 	if got := w.release(r.ID); !got.Displaced.IsZero() {
 		t.Fatalf("nobody else did anything: %s", got.Sentence)
 	}
-	w.ok(w.Target.Heard(w.ctx, "Grace", ""))
+	w.ok(w.Target.Heard(w.ctx, deployment.Hand{By: "Grace", Stable: "dpl_v2"}, ""))
 	p.hand(func(s *provider.Serving) { s.Stable, s.Canary, s.Share = "dpl_v2", "", 0 })
 	w.lookOut()
 	r = w.settle(r.ID)
@@ -179,6 +182,34 @@ func TestAnotherHandHoldsACanary(t *testing.T) {
 	w.lookOut()
 	if got := w.settle(r.ID); !got.Displaced.IsZero() || len(w.events("target.rejoined")) != 1 {
 		t.Errorf("it still waits: %s (%v)", got.Sentence, kinds(w.events("")))
+	}
+}
+
+// TestALateWordOfOurOwnChangeNamesNobody: Slipway's changes are told of as done by whomever the token is of, after what
+// somebody else did, or before, and the order in which the words come changes nothing.
+func TestALateWordOfOurOwnChangeNamesNobody(t *testing.T) {
+	t.Parallel()
+	w, p := onPlatform(t)
+	r := w.shown(p, "v2")
+	now, err := w.DB.Now(w.ctx)
+	w.ok(err)
+	ours := deployment.Hand{By: "Owner", Canary: "dpl_v2", Share: 50, At: now.Add(time.Millisecond)}
+	w.ok(w.Target.Heard(w.ctx, ours, ""))
+	p.hand(func(s *provider.Serving) { s.Stable, s.Canary, s.Share = "dpl_v2", "", 0 })
+	w.lookOut()
+	if r = w.settle(r.ID); !strings.HasPrefix(r.Sentence, "Somebody gave everybody v2") {
+		t.Fatalf("before the other is named: %s", r.Sentence)
+	}
+	w.ok(w.Target.Heard(w.ctx, deployment.Hand{By: "Grace", Stable: "dpl_v2", At: now.Add(time.Minute)}, ""))
+	w.ok(w.Target.Heard(w.ctx, ours, ""))
+	for range 2 {
+		w.lookOut()
+	}
+	if r = w.settle(r.ID); !strings.HasPrefix(r.Sentence, "Grace gave everybody v2") {
+		t.Errorf("after the other is named: %s", r.Sentence)
+	}
+	if n := len(w.events("target.changed")); n != 2 {
+		t.Errorf("people were told %d times, of somebody and of Grace", n)
 	}
 }
 

@@ -46,9 +46,12 @@ type Event struct {
 	Team    string
 	// Deployments that the event is about: the deployment's own, or where a rollback leads.
 	Deployment string
-	From       string // deployment that a rollback leaves
-	Canary     string // of a rolling release
-	Target     string // production, staging or empty
+	From       string  // deployment that a rollback leaves
+	Base       string  // of a rolling release
+	Canary     string  // of a rolling release
+	Share      float64 // of the canary, in percent
+	Variable   string  // key of an environment variable
+	Target     string  // production, staging or empty
 }
 
 // Of says whether an event may be of a project, by its name or id; so it may when it names none.
@@ -88,9 +91,14 @@ func DecodeEvent(body []byte) (Event, error) {
 			To             string  `json:"toDeploymentId"`
 			RollingRelease struct {
 				Default struct {
-					Canary string `json:"targetDeploymentId"`
+					Base   string  `json:"baseDeploymentId"`
+					Canary string  `json:"targetDeploymentId"`
+					Share  float64 `json:"targetPercentage"`
 				} `json:"default"`
 			} `json:"rollingRelease"`
+			Variable struct {
+				Key string `json:"key"`
+			} `json:"environmentVariable"`
 		} `json:"payload"`
 	}
 	if err := json.Unmarshal(body, &w); err != nil || w.ID == "" || w.Type == "" || len(w.ID) > longestID ||
@@ -101,8 +109,9 @@ func DecodeEvent(body []byte) (Event, error) {
 	p := w.Payload
 	e := Event{ID: w.ID, Type: w.Type, Created: millis(w.CreatedAt), Project: or(p.Project.ID, p.ProjectID),
 		User: p.User.ID, Team: p.Team.ID, Deployment: or(p.Deployment.ID, p.To), From: p.From,
-		Canary: p.RollingRelease.Default.Canary,
-		Name:   or(p.ProjectName, or(p.Project.Name, or(p.Deployment.Name, p.Name)))}
+		Base: p.RollingRelease.Default.Base, Canary: p.RollingRelease.Default.Canary,
+		Share: p.RollingRelease.Default.Share, Variable: p.Variable.Key,
+		Name: or(p.ProjectName, or(p.Project.Name, or(p.Deployment.Name, p.Name)))}
 	if p.Target != nil {
 		e.Target = *p.Target
 	}

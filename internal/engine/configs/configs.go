@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -225,7 +226,8 @@ func (w *Writer) seen(ctx context.Context, live configuration.Live, drift []conf
 	})
 }
 
-// author names who changed a variable: by the platform's word of it, or by a webhook that came lately.
+// author names who changed a variable: by the platform's word of it, or, of one that is no more, by a webhook that came
+// lately and was about it: others may be about what Slipway did itself.
 func author(live configuration.Live, drift []configuration.Difference, now time.Time) string {
 	var newest configuration.Difference
 	for _, d := range drift {
@@ -233,7 +235,8 @@ func author(live configuration.Live, drift []configuration.Difference, now time.
 			newest = d
 		}
 	}
-	if live.By != "" && now.Sub(live.Heard) < recently {
+	about := slices.ContainsFunc(drift, func(d configuration.Difference) bool { return d.Key == live.Of })
+	if live.By != "" && about && now.Sub(live.Heard) < recently {
 		return cmp.Or(newest.By, live.By)
 	}
 	return newest.By
@@ -272,7 +275,7 @@ func (w *Writer) settle(ctx context.Context, r configuration.Revision) error {
 }
 
 // Heard takes note that the platform told of a change of a variable, and has them looked at now.
-func (w *Writer) Heard(ctx context.Context, who string) error {
+func (w *Writer) Heard(ctx context.Context, who, key string) error {
 	if !w.On() {
 		return nil
 	}
@@ -285,7 +288,7 @@ func (w *Writer) Heard(ctx context.Context, who string) error {
 			if live.Row == 0 || who == "" {
 				continue
 			}
-			live.By, live.Heard = who, tx.Now()
+			live.By, live.Of, live.Heard = who, key, tx.Now()
 			if err := tx.PutConfigLive(ctx, live); err != nil {
 				return err
 			}

@@ -67,7 +67,7 @@ type wanted struct {
 	release        string    // that has visitors; empty: none
 	version        string    // of the release
 	moving         bool      // a routing is under way: what is served is not settled
-	since          time.Time // of share: what was told before is no other hand's
+	since          time.Time // when Slipway's last change was done: what is older is no other hand's
 }
 
 // Look compares what production serves, by the platform's own word, with what was routed last. A difference
@@ -107,10 +107,9 @@ func (w *Watcher) Look(ctx context.Context, _ string) (time.Time, error) {
 		return now.Add(lookExposed / 5), nil // an answer from the middle of a change says nothing
 	}
 	if before.stable == "" || before.release == "" && s.Stable != before.stable && s.Stable != "" {
-		return next, w.adopt(ctx, known, s, now)
+		return next, w.adopt(ctx, known, s, author(known, s, before, now), now)
 	}
-	who := author(known, s, before.since, now)
-	return next, w.seen(ctx, known, s, before.differs(s, who), now)
+	return next, w.seen(ctx, known, s, before.differs(s, author(known, s, before, now)), now)
 }
 
 // wanted works out what was routed last.
@@ -139,6 +138,7 @@ func (w *Watcher) wanted(ctx context.Context) (wanted, error) {
 			if out.stable, err = w.external(ctx, s.Deployment); err != nil {
 				return out, err
 			}
+			out.since = s.Since
 		}
 	}
 	active, err := w.DB.ActiveReleases(ctx, w.Strategy.App)
@@ -155,7 +155,10 @@ func (w *Watcher) wanted(ctx context.Context) (wanted, error) {
 			if out.canary, err = w.external(ctx, r.Deployment); err != nil {
 				return out, err
 			}
-			out.share, out.since = r.Share, r.ShareSince
+			out.share = r.Share
+			if r.ShareSince.After(out.since) {
+				out.since = r.ShareSince
+			}
 		}
 	}
 	if out.share >= 100 { // everybody has it: a platform calls that stable
@@ -198,16 +201,36 @@ func (w wanted) differs(s provider.Serving, who string) string {
 	return who + " " + what + ", and not through Slipway."
 }
 
-// author names who changed the target: by the platform's word, or by a webhook that came lately, and since Slipway's
-// own last routing.
-func author(known deployment.Target, s provider.Serving, since, now time.Time) string {
+// attributable is how long before a difference was seen a change may have been made that is said to be its cause.
+const attributable = 5 * time.Minute
+
+// author names who changed the target: by the platform's word, or by the change that it told of last. That may be one
+// of Slipway's own, which comes late and bears the name of whomever the token is of: so it names somebody only for
+// what it made of production, and only when it is newer than what Slipway did last.
+func author(known deployment.Target, s provider.Serving, w wanted, now time.Time) string {
+	h, first := known.Hand, now
+	if known.Foreign != "" {
+		first = known.Since
+	}
 	switch {
 	case s.By != "":
 		return s.By
-	case known.By != "" && now.Sub(known.Heard) < 5*time.Minute && known.Heard.After(since):
-		return known.By
+	case h.By != "" && made(h, s, w) && h.At.After(w.since) && first.Sub(h.At) < attributable:
+		return h.By
 	}
 	return "Somebody"
+}
+
+// made says whether what is served is what a change made of it.
+func made(h deployment.Hand, s provider.Serving, w wanted) bool {
+	switch {
+	case h.Gone != "":
+		return h.Gone == s.Gone
+	case h.Canary != "":
+		return h.Canary == s.Canary && h.Share == s.Share
+	}
+	// To make what is stable stable takes the canary away, and is nobody's doing while it is there.
+	return h.Stable != "" && h.Stable == s.Stable && (h.Stable != w.stable || s.Canary == "")
 }
 
 // seen records what the platform serves, and whose change that is.
@@ -298,7 +321,8 @@ func (w *Watcher) tell(ctx context.Context, tx *store.Tx, kind, sentence string,
 // adopt takes what the platform serves as the stable version: at the first look as known good, since visitors
 // are on it, and later, when somebody changed it by the platform's own means, as what it is: promoted, by others, and
 // never verified here.
-func (w *Watcher) adopt(ctx context.Context, known deployment.Target, s provider.Serving, now time.Time) error {
+func (w *Watcher) adopt(ctx context.Context, known deployment.Target, s provider.Serving, who string,
+	now time.Time) error {
 	ask, cancel := context.WithTimeout(ctx, asking)
 	defer cancel()
 	b, err := w.Platform.Find(ask, provider.Ref{External: s.Stable})
@@ -308,7 +332,6 @@ func (w *Watcher) adopt(ctx context.Context, known deployment.Target, s provider
 	if b.Config, err = w.configOf(ctx, b); err != nil {
 		return err
 	}
-	who := author(known, s, time.Time{}, now)
 	t := known
 	serves(&t, s, now)
 	t.App, t.Foreign = w.Strategy.App, ""
@@ -388,19 +411,24 @@ func (w *Watcher) Foreign(ctx context.Context, r release.Release) (string, error
 	return t.Foreign, nil
 }
 
-// Heard takes note that the platform told of a change by somebody, and has the target, and the build that it is of,
-// looked at now.
-func (w *Watcher) Heard(ctx context.Context, who, build string) error {
+// Heard takes note that the platform told of a change, and of a build, where there is one, and has the target and the
+// build looked at now. Deliveries come in any order: what was told of a newer change stays.
+func (w *Watcher) Heard(ctx context.Context, h deployment.Hand, build string) error {
 	return w.Write(ctx, func(tx *store.Tx) error {
 		now := tx.Now()
-		if who != "" {
+		if h.By != "" {
 			t, err := tx.Target(ctx, w.Strategy.App)
 			if err != nil {
 				return err
 			}
-			t.By, t.Heard = who, now
-			if err := tx.PutTarget(ctx, t); err != nil {
-				return err
+			if h.At.IsZero() {
+				h.At = now
+			}
+			if !h.At.Before(t.Hand.At) {
+				t.Hand = h
+				if err := tx.PutTarget(ctx, t); err != nil {
+					return err
+				}
 			}
 		}
 		if build != "" {
