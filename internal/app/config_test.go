@@ -159,6 +159,7 @@ func TestVariablesAreChangedWatchedAndBroughtBack(t *testing.T) {
 	if env := x.built("b"); env["PASSWORD"] != "second-password" {
 		t.Errorf("a build was given %v", env)
 	}
+	x.rebuilt(out.Revision.ID) // before the other hand: it would be built with what stands there then
 	if err := x.other.SetEnv(ctx, "shop", true, vercel.Variable{Key: "PASSWORD", Value: "eve-was-here", Type: "encrypted",
 		Target: production}); err != nil {
 		t.Fatal(err)
@@ -179,7 +180,6 @@ func TestVariablesAreChangedWatchedAndBroughtBack(t *testing.T) {
 	if env := x.built("c"); env["PASSWORD"] != "first-password" || env["API_URL"] != "https://api.one" {
 		t.Errorf("after it was brought back, a build was given %v", env)
 	}
-	x.rebuilt(out.Revision.ID)
 	for address, want := range map[string]string{"/config": "/config/production",
 		"/config/production": "4, which is 2 again"} {
 		page := x.page(address)
