@@ -69,8 +69,8 @@ func TestUserMinutesAreNeverTooFew(t *testing.T) {
 	}
 }
 
-// Through the whole edge: visitors of the canary and of a raised variant are counted, once for two pages; at 100 % nobody
-// is.
+// Through the whole edge: visitors of the canary and of a raised variant are counted, once for two pages; at 100 %
+// nobody is.
 //
 // req: N-05
 func TestTheEdgeCountsWhoIsAtRisk(t *testing.T) {

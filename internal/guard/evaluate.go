@@ -41,9 +41,9 @@ const blame = 1e-5
 //
 // The order of weight: a changed version that alone breaks a limit, or that the
 // comparison calls worse, is taken back, also while the measurement is broken
-// elsewhere; then a change whose budget of user-minutes is spent; then a broken measurement; then what hits both versions; then a stable
-// version that is broken alone; then doubts and warnings; then too little data. Only
-// when none of these holds may the change go on.
+// elsewhere; then a change whose budget of user-minutes is spent; then a broken measurement;
+// then what hits both versions; then a stable version that is broken alone; then doubts and
+// warnings; then too little data. Only when none of these holds may the change go on.
 func Evaluate(rules Rules, ev Evidence) Verdict { return new(Pass).Evaluate(rules, ev) }
 
 // Evaluate says the same as the function of this name, of all that the pass was ever given. The evidence needs to hold

@@ -62,8 +62,8 @@ func TestABudgetOfUserMinutes(t *testing.T) {
 	}
 }
 
-// A pass adds up each second once, over all shares below 100, and says the present rate; a worse version is worse and no
-// matter of a budget.
+// A pass adds up each second once, over all shares below 100, and says the present rate; a worse version is worse and
+// no matter of a budget.
 //
 // req: N-05
 func TestUserMinutesAddUp(t *testing.T) {

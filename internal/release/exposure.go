@@ -7,9 +7,9 @@ import (
 	"github.com/slipwayhq/slipway/internal/guard"
 )
 
-// overspends says why the budget of user-minutes does not permit the next share: at the present rate of users the least
-// time there would cost more than what is left. Nothing when it does, or when there is no budget. Everybody is no matter
-// of the budget: who gives a change to all says by that that they are at risk no longer.
+// overspends says why the budget of user-minutes does not permit the next share: at the present rate of users the
+// least time there would cost more than what is left. Nothing when it does, or when there is no budget. Everybody is
+// no matter of the budget: who gives a change to all says by that that they are at risk no longer.
 func (x *decider) overspends(v *guard.Verdict) string {
 	next := x.nextShare()
 	if v == nil || v.Exposure.Budget == 0 || next == 0 || next >= 100 || !(x.r.Share > 0) {

@@ -8,9 +8,9 @@ import (
 	"github.com/slipwayhq/slipway/internal/guard"
 )
 
-// A rise waits for a person when the next share's least time would spend more user-minutes than are left, at the present
-// rate: 20 users a minute at 5 % are 40 at 10 %, 400 in a bake of ten minutes. When fewer visitors come it goes on by
-// itself; everybody is no matter of the budget.
+// A rise waits for a person when the next share's least time would spend more user-minutes than are left, at the
+// present rate: 20 users a minute at 5 % are 40 at 10 %, 400 in a bake of ten minutes. When fewer visitors come it goes
+// on by itself; everybody is no matter of the budget.
 //
 // req: N-05
 func TestABudgetOfUserMinutesHoldsARise(t *testing.T) {

@@ -42,17 +42,17 @@ func (r ramp) canary() canary {
 		HarmBudget: r.HarmBudget, Reaction: r.Reaction, Guard: r.Guard}
 }
 
-// budget is a number of failed requests; off is 0.
+// budget is how many failed requests, or user-minutes, something may cost; off is 0.
 type budget int
 
 // Read reads budget in the form that people write.
 func (x *budget) Read(d *document.Decoder, path []string, n *document.Node) {
-	if !d.IsScalar(path, n, "a number of requests") || n.Text == document.Off {
+	if !d.IsScalar(path, n, "a whole number") || n.Text == document.Off {
 		return
 	}
 	v, err := strconv.ParseUint(n.Text, 10, 31)
 	if err != nil || v == 0 {
-		d.Wrong(n, path, fmt.Sprintf("want a number of requests, got %q", n.Text), "write for example 50, or off")
+		d.Wrong(n, path, fmt.Sprintf("want a whole number from 1 on, got %q", n.Text), "write for example 50, or off")
 		return
 	}
 	*x = budget(v)

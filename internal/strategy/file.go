@@ -129,7 +129,7 @@ type guardSpec struct {
 	Blind       document.Duration `yaml:"blind" doc:"Time without data after which the measurement counts as broken."`
 	Alpha       document.Percent  `yaml:"alpha" doc:"How often at most the comparison may call a good version worse."`
 	ShareSlack  document.Percent  `yaml:"share_slack" doc:"How far the measured share may be from the intended one."`
-	Exposure    minutes           `yaml:"exposure_budget" doc:"User-minutes before everybody has it, or off."`
+	Exposure    budget            `yaml:"exposure_budget" doc:"User-minutes before everybody has it, or off."`
 	ColdStart   document.Duration `yaml:"cold_start" doc:"Time after each rise in which durations are not judged."`
 
 	Source     string                `yaml:"source" doc:"Where errors and durations are measured." enum:"edge,prometheus,otlp,drain"`

@@ -9,8 +9,8 @@ import (
 	"github.com/slipwayhq/slipway/internal/guard"
 )
 
-// What is spent of a budget of user-minutes is on the wire and on a terminal; where nobody counts and there is no budget
-// nothing is said, and never 0.
+// What is spent of a budget of user-minutes is on the wire and on a terminal; where nobody counts and there is no
+// budget nothing is said, and never 0.
 //
 // req: N-05
 func TestSpentUserMinutesAreTold(t *testing.T) {
@@ -21,7 +21,8 @@ func TestSpentUserMinutesAreTold(t *testing.T) {
 	}{
 		{guard.Exposure{}, ""},
 		{guard.Exposure{Spent: 7, Rate: 2}, "7 user-minutes at risk so far; no budget."},
-		{guard.Exposure{Spent: 412, Budget: 3000, Rate: 41.6}, "412 of 3000 user-minutes at risk are spent, at 42 users a minute."},
+		{guard.Exposure{Spent: 412, Budget: 3000, Rate: 41.6},
+			"412 of 3000 user-minutes at risk are spent, at 42 users a minute."},
 		{guard.Exposure{Budget: 3000}, "0 of 3000 user-minutes at risk are spent, at 0 users a minute."},
 	} {
 		v := Wire(guard.Verdict{Exposure: tt.e}, Context{})
