@@ -184,7 +184,7 @@ var table = map[string]rule{
 	"server": {
 		may: []string{"access", "api", "desk", "desk/configs", "desk/flags", "event", "fault", "ident", "live", "metric",
 			"metric/intake", "metric/otlp", "people", "store", "telemetry"},
-		goes: 1, lines: 3400, // beside the API it is the door of OpenTelemetry exporters, which speak another language
+		goes: 1, lines: 3500, // beside the API it is the door of OpenTelemetry exporters, which speak another language
 	},
 	"web": {
 		may: []string{
@@ -195,7 +195,7 @@ var table = map[string]rule{
 	},
 	"web/page": {
 		may:   []string{"api", "plot", "web/ruleform"},
-		lines: 3600, // one file for each noun, over the same frame and words: it grows with what there is to see
+		lines: 3900, // one file for each noun, over the same frame and words: it grows with what there is to see
 	},
 	"web/ruleform":  {pure: true, may: []string{"api"}},
 	"web/static":    {may: []string{"plot"}},

@@ -134,3 +134,35 @@ type ConfigChange struct {
 	Rollback string             `json:"rollback,omitempty" doc:"Id of the rollback of production that was asked for."`
 	Sentence string             `json:"sentence"`
 }
+
+// ConfigDraft is what is gathered for an environment's next revision. Nothing of it is on the platform.
+type ConfigDraft struct {
+	ID          string             `json:"id" doc:"Of this state of it; empty: nothing is drafted."`
+	Environment string             `json:"environment"`
+	Base        int64              `json:"base" doc:"Number of the newest revision when it was changed last."`
+	Newest      int64              `json:"newest" doc:"Number of the newest revision now: the changes are against that."`
+	Author      string             `json:"author,omitempty" doc:"Who changed it last."`
+	Changed     *time.Time         `json:"changed,omitempty"`
+	Keys        []string           `json:"keys" doc:"Variables that it says something of."`
+	Changes     []ConfigDifference `json:"changes" doc:"What applying it changes of the newest revision."`
+	Foreign     []ConfigDrift      `json:"foreign" doc:"What applying it undoes beside that: changes that somebody made on the platform."`
+	Problems    []ConfigProblem    `json:"problems"`
+	Sentence    string             `json:"sentence"`
+}
+
+// EditConfigDraft changes a draft.
+type EditConfigDraft struct {
+	Set    []SetVariable `json:"set,omitempty" maxItems:"1000"`
+	Remove []string      `json:"remove,omitempty" maxItems:"1000"`
+	Undo   []string      `json:"undo,omitempty" maxItems:"1000" doc:"Variables that the draft leaves alone again."`
+	Seen   string        `json:"seen,omitempty" maxLength:"64" doc:"Id of the draft that was seen: another one is not changed."`
+}
+
+// ApplyConfigDraft makes a draft the next revision.
+type ApplyConfigDraft struct {
+	Reason   string `json:"reason" minLength:"1" maxLength:"500"`
+	Seen     string `json:"seen" minLength:"1" maxLength:"64" doc:"Id of the draft that was seen: another one is not applied."`
+	Revision int64  `json:"revision,omitempty" minimum:"0" doc:"The newest revision that was seen; 0: whatever it is."`
+	Over     bool   `json:"over,omitempty" doc:"Goes over what somebody changed on the platform, and over complaints of the list of variables."`
+	Rebuild  bool   `json:"rebuild,omitempty" doc:"What production runs is built again with it. Nobody is sent there before it is released."`
+}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 
 	"github.com/slipwayhq/slipway/api"
@@ -48,4 +49,27 @@ func (c *Client) PullConfig(ctx context.Context, environment string, in api.Pull
 // BackConfig brings an older revision back.
 func (c *Client) BackConfig(ctx context.Context, environment string, in api.BackConfig) (api.ConfigChange, error) {
 	return post[api.ConfigChange](ctx, c, configPath(environment)+"/rollback", in)
+}
+
+// ConfigDraft returns what is gathered for an environment's next revision.
+func (c *Client) ConfigDraft(ctx context.Context, environment string) (api.ConfigDraft, error) {
+	return get[api.ConfigDraft](ctx, c, configPath(environment)+"/draft", nil)
+}
+
+// EditConfigDraft gathers changes of variables. Nothing is written to the platform.
+func (c *Client) EditConfigDraft(ctx context.Context, environment string, in api.EditConfigDraft) (api.ConfigDraft,
+	error) {
+	return post[api.ConfigDraft](ctx, c, configPath(environment)+"/draft", in)
+}
+
+// DiscardConfigDraft lets go of the draft that was seen; empty: of whatever it is.
+func (c *Client) DiscardConfigDraft(ctx context.Context, environment, seen string) (api.ConfigDraft, error) {
+	return do[api.ConfigDraft](ctx, c, call{method: http.MethodDelete, path: configPath(environment) + "/draft",
+		query: query("seen", seen)})
+}
+
+// ApplyConfigDraft makes the draft that was seen the next revision and has it written.
+func (c *Client) ApplyConfigDraft(ctx context.Context, environment string, in api.ApplyConfigDraft) (api.ConfigChange,
+	error) {
+	return post[api.ConfigChange](ctx, c, configPath(environment)+"/draft/apply", in)
 }

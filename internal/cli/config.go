@@ -23,7 +23,7 @@ func (c *cli) config() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(c.configList(), c.configShow(), c.configDiff(), c.configPush(), c.configPull(), c.configRollback(),
-		c.configCheck())
+		c.configDraft(), c.configCheck())
 	return cmd
 }
 
@@ -219,10 +219,16 @@ func (c *cli) configPush() *cobra.Command {
 	f.StringSliceVar(&in.Remove, "remove", nil, "take a variable away; may be repeated")
 	reasonFlag(cmd, &in.Reason)
 	f.Int64Var(&in.Revision, "revision", 0, "refuse when another is the newest")
-	f.BoolVar(&in.Over, "over", false, "go over what somebody changed on the platform, and over complaints of the list")
 	f.BoolVar(&in.DryRun, "dry-run", false, "only say what would change")
-	f.BoolVar(&in.Rebuild, "rebuild", false, "have what production runs built again with it; nobody is sent there yet")
+	howFlags(cmd, &in.Over, &in.Rebuild)
 	return cmd
+}
+
+// howFlags say how a revision is written.
+func howFlags(cmd *cobra.Command, over, rebuild *bool) {
+	f := cmd.Flags()
+	f.BoolVar(over, "over", false, "go over what somebody changed on the platform, and over complaints of the list")
+	f.BoolVar(rebuild, "rebuild", false, "have what production runs built again with it; nobody is sent there yet")
 }
 
 func reasonFlag(cmd *cobra.Command, to *string) {

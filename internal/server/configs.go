@@ -74,6 +74,7 @@ func (s *Server) configOperations(h huma.API) {
 }
 
 func (s *Server) configOrders(h huma.API, tag, path string) {
+	s.configDrafts(h, tag, path+"/draft")
 	register(s, h, endpoint{
 		ID: "push-config", Method: http.MethodPost, Path: path + "/push", Tag: tag, Summary: "Change variables",
 		About: "The whole set becomes a revision, which is written to the platform. What runs keeps the values of its " +
@@ -99,5 +100,43 @@ func (s *Server) configOrders(h huma.API, tag, path string) {
 		Permission: access.ManageDeployment,
 	}, func(ctx context.Context, who access.Actor, in *inEnvironment[api.BackConfig]) (api.ConfigChange, error) {
 		return s.Desk.Configs.Back(ctx, who, in.Environment, in.Body)
+	})
+}
+
+func (s *Server) configDrafts(h huma.API, tag, path string) {
+	type seen struct {
+		InEnvironment
+		Seen string `query:"seen" maxLength:"64" doc:"Id of the draft that was seen: another one is not discarded."`
+	}
+	register(s, h, endpoint{
+		ID: "get-config-draft", Method: http.MethodGet, Path: path, Tag: tag,
+		Summary:    "Read what is gathered for the next revision, and what applying it changes",
+		Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, in *InEnvironment) (api.ConfigDraft, error) {
+		return s.Desk.Configs.Draft(ctx, who, in.Environment)
+	})
+	register(s, h, endpoint{
+		ID: "edit-config-draft", Method: http.MethodPost, Path: path, Tag: tag,
+		Summary: "Gather changes of variables for the next revision",
+		About: "An environment has one draft, which everybody who may change its variables works at. Values are sealed at " +
+			"once. Nothing is written to the platform.",
+		Permission: access.ManageDeployment, Secret: true,
+	}, func(ctx context.Context, who access.Actor, in *inEnvironment[api.EditConfigDraft]) (api.ConfigDraft, error) {
+		return s.Desk.Configs.EditDraft(ctx, who, in.Environment, in.Body)
+	})
+	register(s, h, endpoint{
+		ID: "discard-config-draft", Method: http.MethodDelete, Path: path, Tag: tag,
+		Summary: "Let go of what was gathered, with its values", Permission: access.ManageDeployment,
+	}, func(ctx context.Context, who access.Actor, in *seen) (api.ConfigDraft, error) {
+		return s.Desk.Configs.DiscardDraft(ctx, who, in.Environment, in.Seen)
+	})
+	register(s, h, endpoint{
+		ID: "apply-config-draft", Method: http.MethodPost, Path: path + "/apply", Tag: tag,
+		Summary: "Make the draft that was seen the next revision and write it to the platform",
+		About: "It is refused where the draft or the newest revision is another by now, and where somebody changed " +
+			"variables on the platform meanwhile.",
+		Permission: access.ManageDeployment,
+	}, func(ctx context.Context, who access.Actor, in *inEnvironment[api.ApplyConfigDraft]) (api.ConfigChange, error) {
+		return s.Desk.Configs.ApplyDraft(ctx, who, in.Environment, in.Body)
 	})
 }

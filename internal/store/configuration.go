@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/slipwayhq/slipway/internal/configuration"
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -21,6 +22,15 @@ const (
 	sqlPutConfigLive = `INSERT INTO config_live (app, environment, version, doc) VALUES ($1, $2, 1, $3)
 		ON CONFLICT (app, environment) DO UPDATE SET version = config_live.version + 1, doc = excluded.doc
 		WHERE config_live.version = $4`
+	sqlConfigDraft    = `SELECT version, doc FROM config_drafts WHERE app = $1 AND environment = $2`
+	sqlPutConfigDraft = `INSERT INTO config_drafts (app, environment, version, doc) VALUES ($1, $2, 1, $3)
+		ON CONFLICT (app, environment) DO UPDATE SET version = config_drafts.version + 1, doc = excluded.doc
+		WHERE config_drafts.version = $4`
+	sqlDropConfigDraft = `DELETE FROM config_drafts WHERE app = $1 AND environment = $2 AND version = $3`
+	sqlClaimConfig     = `INSERT INTO config_claims (app, holder, until) VALUES ($1, $2, $3)
+		ON CONFLICT (app) DO UPDATE SET holder = excluded.holder, until = excluded.until
+		WHERE config_claims.until < $4`
+	sqlHoldConfig = `UPDATE config_claims SET until = $3 WHERE app = $1 AND holder = $2`
 )
 
 func configs() noun[configuration.Revision] {
@@ -106,4 +116,55 @@ func (tx *Tx) PutConfigLive(ctx context.Context, l configuration.Live) error {
 		return fault.New(fault.Conflict, "changed_since", "The variables of %s were looked at meanwhile.", l.Environment)
 	}
 	return nil
+}
+
+// ConfigDraft returns what is gathered for an environment's next revision; nothing with Row 0 where nothing is.
+func (r reads) ConfigDraft(ctx context.Context, app, environment string) (configuration.Draft, error) {
+	draft := noun[configuration.Draft]{row: func(d *configuration.Draft) *int64 { return &d.Row }}
+	got, err := one(ctx, r.run, draft.scan, sqlConfigDraft, app, environment)
+	if err != nil {
+		return configuration.Draft{}, fmt.Errorf("read the draft of %s: %w", environment, err)
+	}
+	if got == nil {
+		return configuration.Draft{App: app, Environment: environment}, nil
+	}
+	return *got, nil
+}
+
+// PutConfigDraft keeps a draft over what was read before, or deletes it once nothing is in it. Faults: Conflict when
+// somebody changed it meanwhile.
+func (tx *Tx) PutConfigDraft(ctx context.Context, d configuration.Draft) error {
+	var n int64
+	var err error
+	if len(d.Edits) > 0 {
+		n, err = tx.run.exec(ctx, sqlPutConfigDraft, d.App, d.Environment, JSON[configuration.Draft]{d}, d.Row)
+	} else {
+		n, err = tx.run.exec(ctx, sqlDropConfigDraft, d.App, d.Environment, d.Row)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the draft of %s: %w", d.Environment, err)
+	}
+	if n == 0 {
+		return fault.New(fault.Conflict, "changed_since", "The draft of %s was changed meanwhile.", d.Environment)
+	}
+	return nil
+}
+
+// ClaimConfig makes a holder the one that writes an application's variables, until a time. It reports false while
+// another is.
+func (s notes) ClaimConfig(ctx context.Context, app, holder string, until, now time.Time) (bool, error) {
+	n, err := s.run.exec(ctx, sqlClaimConfig, app, holder, Time{until}, Time{now})
+	if err != nil {
+		return false, fmt.Errorf("claim the variables of %s: %w", app, err)
+	}
+	return n > 0, nil
+}
+
+// HoldConfig lets a holder write until another time; the zero time lets go. It reports false once another has it.
+func (s notes) HoldConfig(ctx context.Context, app, holder string, until time.Time) (bool, error) {
+	n, err := s.run.exec(ctx, sqlHoldConfig, app, holder, Time{until})
+	if err != nil {
+		return false, fmt.Errorf("hold the variables of %s: %w", app, err)
+	}
+	return n > 0, nil
 }

@@ -148,6 +148,14 @@ func doneSentence(code string) string {
 		"reported": "Reported.",
 		"resolved": "Resolved.",
 
+		"config-draft":    "Drafted. Nothing is written before the draft is applied.",
+		"config-discard":  "Discarded, with its values.",
+		"config-apply":    "Recorded. It is being written to the platform; what is built after that has it.",
+		"config-same":     "Nothing was done: it is so already.",
+		"config-pull":     "Taken over, as the newest revision.",
+		"config-rewrite":  "Recorded. What was wanted is being written again.",
+		"config-rollback": "Recorded. The old variables are being written to the platform.",
+
 		"incident-flag-off": "Off. What comes of it is shown below as it is found; the rules are kept.",
 
 		"person":   "Saved.",

@@ -127,6 +127,11 @@ func (s *Web) routes() {
 	page("GET /settings/roles", s.roles)
 	page("GET /config", s.configs)
 	page("GET /config/{environment}", s.config)
+	page("GET /config/{environment}/variable", s.configVariable)
+	page("GET /config/{environment}/revisions/{number}", s.configRevision)
+	page("POST /config/{environment}/draft", s.configDraft)
+	page("POST /config/{environment}/rollback", s.configBack)
+	page("POST /config/{environment}/{deed}", s.configDo)
 	s.flagRoutes(page)
 	page("/", s.missing)
 }

@@ -92,9 +92,7 @@ func (d *Desk) config(ctx context.Context, who access.Actor, environment string)
 		return out, err
 	}
 	out.Written, out.Seen = live.Revision, instant(live.Seen)
-	for _, x := range live.Drift {
-		out.Drift = append(out.Drift, api.ConfigDrift{Key: x.Key, What: x.What, By: x.By, At: instant(x.Updated)})
-	}
+	out.Drift = drift(live.Drift)
 	if newest.Number > 0 {
 		r := revision(newest)
 		r.Variables = variables(newest.Variables)
@@ -113,6 +111,14 @@ func (d *Desk) config(ctx context.Context, who access.Actor, environment string)
 		out.Actions = append(out.Actions, api.Action{Name: "push"}, api.Action{Name: "pull"}, api.Action{Name: "rollback"})
 	}
 	return out, nil
+}
+
+func drift(list []configuration.Difference) []api.ConfigDrift {
+	out := []api.ConfigDrift{}
+	for _, x := range list {
+		out = append(out, api.ConfigDrift{Key: x.Key, What: x.What, By: x.By, At: instant(x.Updated)})
+	}
+	return out
 }
 
 // listed says what the list of variables complains of.

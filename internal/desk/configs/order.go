@@ -20,17 +20,27 @@ func (d *Desk) Push(ctx context.Context, who access.Actor, environment string, i
 	o := writer.Order{Environment: environment, Remove: in.Remove, Reason: in.Reason, Revision: in.Revision, Over: in.Over,
 		Dry: in.DryRun, Rebuild: in.Rebuild}
 	if in.Rebuild && environment != "production" {
-		return api.ConfigChange{}, fault.New(fault.Invalid, "rebuild_elsewhere", "What production runs can be built "+
-			"again; %s is built by its next push.", environment)
+		return api.ConfigChange{}, elsewhere(environment)
 	}
-	for _, s := range in.Set {
-		o.Set = append(o.Set, writer.Set{Key: s.Key, Value: s.Value, Kind: configuration.Kind(s.Kind)})
-	}
+	o.Set = sets(in.Set)
 	got, err := d.Engine.Configs.Push(ctx, who, o)
 	if err != nil {
 		return api.ConfigChange{}, err
 	}
 	return change(got), nil
+}
+
+func elsewhere(environment string) error {
+	return fault.New(fault.Invalid, "rebuild_elsewhere", "What production runs can be built again; %s is built by its "+
+		"next push.", environment)
+}
+
+func sets(list []api.SetVariable) []writer.Set {
+	var out []writer.Set
+	for _, s := range list {
+		out = append(out, writer.Set{Key: s.Key, Value: s.Value, Kind: configuration.Kind(s.Kind)})
+	}
+	return out
 }
 
 func (d *Desk) may(ctx context.Context, who access.Actor, environment, reason string) error {

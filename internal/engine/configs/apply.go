@@ -52,12 +52,15 @@ func (w *Writer) Apply(ctx context.Context, x effect.Effect) (effect.Result, err
 
 // write makes the platform have a revision.
 func (w *Writer) write(ctx context.Context, r configuration.Revision) (string, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	target, err := w.place(r.Environment)
 	if err != nil {
 		return "", err
 	}
+	holder, free, err := w.claim(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	defer free()
 	live, err := w.DB.ConfigLive(ctx, r.App, r.Environment)
 	if err != nil {
 		return "", err
@@ -71,7 +74,7 @@ func (w *Writer) write(ctx context.Context, r configuration.Revision) (string, e
 		return "", fault.New(fault.Invalid, "config_value_lost", "Slipway never had the value of %s, and the platform has "+
 			"another now: push a value for it.", strings.Join(lost, ", "))
 	}
-	if err := w.carry(ctx, r, target, steps); err != nil {
+	if err := w.carry(ctx, r, holder, target, steps); err != nil {
 		return "", err
 	}
 	if found, err = w.found(ctx, true); err != nil {
@@ -103,40 +106,89 @@ func (w *Writer) newest(ctx context.Context, r configuration.Revision) error {
 	return err
 }
 
+// claimed is how long a claim lasts unless it is held on to: longer than any one call.
+const claimed = 2 * asking
+
+// claim makes this the one place where variables are written, of any environment: a variable may hold for several.
+// Another node, or this one with another revision, waits. A claim whose node died ends by itself.
+func (w *Writer) claim(ctx context.Context, r configuration.Revision) (holder string, free func(), err error) {
+	now, err := w.DB.Now(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	holder = newID(now)
+	ok, err := w.DB.ClaimConfig(ctx, r.App, holder, now.Add(claimed), now)
+	if err == nil && !ok {
+		err = fault.New(fault.Unavailable, provider.UnderWay, "Another revision is being written; %d comes after it.",
+			r.Number)
+	}
+	return holder, func() {
+		_, _ = w.DB.HoldConfig(context.WithoutCancel(ctx), r.App, holder, time.Time{}) // it ends by itself as well
+	}, err
+}
+
+// hold goes on holding a claim before a call. It refuses once a later revision is wanted, or another has the claim.
+func (w *Writer) hold(ctx context.Context, r configuration.Revision, holder string) error {
+	if err := w.newest(ctx, r); err != nil {
+		return err
+	}
+	now, err := w.DB.Now(ctx)
+	if err != nil {
+		return err
+	}
+	ok, err := w.DB.HoldConfig(ctx, r.App, holder, now.Add(claimed))
+	if err == nil && !ok {
+		err = fault.New(fault.Unavailable, provider.UnderWay, "Another node took over while revision %d was written.",
+			r.Number)
+	}
+	return err
+}
+
 // carry makes the calls of a plan, what is created in one.
-func (w *Writer) carry(ctx context.Context, r configuration.Revision, target string, steps []configuration.Step) error {
+func (w *Writer) carry(ctx context.Context, r configuration.Revision, holder, target string,
+	steps []configuration.Step) error {
 	var add []provider.Variable
 	for _, s := range steps {
-		if err := w.newest(ctx, r); err != nil {
+		if err := w.hold(ctx, r, holder); err != nil {
 			return err
 		}
-		var err error
-		v := provider.Variable{ID: s.Found.ID, Key: s.Variable.Key, Kind: string(s.Variable.Kind), Targets: []string{target},
-			Comment: fmt.Sprintf("slipway revision %d", r.Number)}
-		switch s.Do {
-		case configuration.Drop:
-			err = w.platform().DropVariable(ctx, s.Found.ID)
-		case configuration.Narrow:
-			err = w.platform().ChangeVariable(ctx, provider.Variable{ID: s.Found.ID, Targets: without(s.Found.Targets, target)})
-		case configuration.Edit:
-			if v.Value, err = w.value(ctx, s.Variable); err == nil {
-				err = w.platform().ChangeVariable(ctx, v)
-			}
-		case configuration.Create:
-			v.Value, err = w.value(ctx, s.Variable)
-			add = append(add, v)
-		}
-		if err != nil {
+		if err := w.call(ctx, r, target, s, &add); err != nil {
 			return err
 		}
 	}
 	if len(add) == 0 {
 		return nil
 	}
-	if err := w.newest(ctx, r); err != nil {
+	if err := w.hold(ctx, r, holder); err != nil {
 		return err
 	}
-	return w.platform().AddVariables(ctx, add...)
+	ask, cancel := context.WithTimeout(ctx, asking)
+	defer cancel()
+	return w.platform().AddVariables(ask, add...)
+}
+
+// call makes the one call of a step; what is created is only noted.
+func (w *Writer) call(ctx context.Context, r configuration.Revision, target string, s configuration.Step,
+	add *[]provider.Variable) error {
+	ctx, cancel := context.WithTimeout(ctx, asking)
+	defer cancel()
+	var err error
+	v := provider.Variable{ID: s.Found.ID, Key: s.Variable.Key, Kind: string(s.Variable.Kind), Targets: []string{target},
+		Comment: fmt.Sprintf("slipway revision %d", r.Number)}
+	switch s.Do {
+	case configuration.Drop:
+		err = w.platform().DropVariable(ctx, s.Found.ID)
+	case configuration.Narrow:
+		err = w.platform().ChangeVariable(ctx, provider.Variable{ID: s.Found.ID, Targets: without(s.Found.Targets, target)})
+	case configuration.Edit:
+		if v.Value, err = w.value(ctx, s.Variable); err == nil {
+			err = w.platform().ChangeVariable(ctx, v)
+		}
+	case configuration.Create:
+		v.Value, err = w.value(ctx, s.Variable)
+		*add = append(*add, v)
+	}
+	return err
 }
 
 func without(list []string, s string) []string {

@@ -12,7 +12,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/access"
@@ -49,13 +48,10 @@ type Options struct {
 }
 
 // Writer keeps variables.
-type Writer struct {
-	Options
-	mu sync.Mutex // held while variables are written: two revisions never mix on one node
-}
+type Writer struct{ Options }
 
 // New returns a Writer.
-func New(o Options) *Writer { return &Writer{Options: o} }
+func New(o Options) *Writer { return &Writer{o} }
 
 // platform is what keeps the variables; nil where nothing does.
 func (w *Writer) platform() provider.Configured {

@@ -5,11 +5,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -40,30 +38,6 @@ DEBUG_BAR=1
 SENTRY_DSN=
 `
 
-// wire lets a test break calls.
-type wire struct {
-	mu     sync.Mutex
-	writes int
-	lose   int  // the write with this number, from 1 on, gets no answer
-	done   bool // it is carried out all the same
-}
-
-func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if r.Method != http.MethodGet {
-		if w.writes++; w.lose > 0 && w.writes >= w.lose {
-			if w.done && w.writes == w.lose {
-				if answer, err := http.DefaultTransport.RoundTrip(r); err == nil {
-					_ = answer.Body.Close()
-				}
-			}
-			return nil, errors.New("connection reset")
-		}
-	}
-	return http.DefaultTransport.RoundTrip(r)
-}
-
 // town is a writer over a Vercel that serves.
 type town struct {
 	*Writer
@@ -84,6 +58,18 @@ func open(t *testing.T, db *store.DB) *town {
 	if _, err := x.world.AddProject(fake.ProjectOrder{Name: "shop", Repository: "acme/shop", Domains: 1}); err != nil {
 		t.Fatal(err)
 	}
+	return x.node(db)
+}
+
+// beside is another node of the same Slipway.
+func (x *town) beside(db *store.DB) *town {
+	x.t.Helper()
+	return (&town{t: x.t, wire: &wire{}, world: x.world}).node(db)
+}
+
+func (x *town) node(db *store.DB) *town {
+	t := x.t
+	t.Helper()
 	token := func(context.Context) (string, error) { return "token", nil }
 	x.client = vercel.New(vercel.Options{API: x.world.URL(), Token: token})
 	ours := vercel.New(vercel.Options{API: x.world.URL(), Token: token, HTTP: &http.Client{Transport: x.wire},

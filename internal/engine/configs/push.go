@@ -47,7 +47,8 @@ type draft struct {
 	base        configuration.Revision
 	vars        []configuration.Variable
 	sealed      []store.Sealed
-	fresh       map[string]string // values that came with the order
+	fresh       map[string]string    // values that came with the order
+	applied     *configuration.Draft // becomes the revision and is gone then
 }
 
 // Push records a changed set of variables and has it written to the platform.
@@ -56,15 +57,22 @@ func (w *Writer) Push(ctx context.Context, who access.Actor, o Order) (Outcome, 
 	if err != nil {
 		return Outcome{}, err
 	}
-	if len(live.Drift) > 0 && !o.Over && !o.Dry {
-		return Outcome{}, fault.New(fault.Refused, "config_drifted",
-			"%s Take that over first (slipway config pull -e %s), or go over it (--over).", live.Sentence(), o.Environment)
-	}
 	d := &draft{environment: o.Environment, base: base, fresh: map[string]string{}}
 	if err := w.change(ctx, who, d, o); err != nil {
 		return Outcome{}, err
 	}
-	out := Outcome{Changes: configuration.Diff(base.Variables, d.vars)}
+	return w.pushed(ctx, who, o, d, live)
+}
+
+// pushed records what an order made of the variables, unless something speaks against it.
+func (w *Writer) pushed(ctx context.Context, who access.Actor, o Order, d *draft, live configuration.Live) (Outcome,
+	error) {
+	if len(live.Drift) > 0 && !o.Over && !o.Dry {
+		return Outcome{}, fault.New(fault.Refused, "config_drifted",
+			"%s Take that over first (slipway config pull -e %s), or go over it (--over).", live.Sentence(), o.Environment)
+	}
+	base, out := d.base, Outcome{Changes: configuration.Diff(d.base.Variables, d.vars)}
+	var err error
 	if out.Problems, err = w.problems(ctx, o.Environment, d.vars, d.fresh); err != nil {
 		return out, err
 	}
@@ -278,6 +286,13 @@ func (w *Writer) insert(ctx context.Context, tx *store.Tx, who access.Actor, d *
 	}
 	for _, s := range d.sealed {
 		if err := tx.PutSealed(ctx, w.Strategy.App, s); err != nil {
+			return err
+		}
+	}
+	if d.applied != nil {
+		gone := *d.applied
+		gone.Edits = nil
+		if err := tx.PutConfigDraft(ctx, gone); err != nil {
 			return err
 		}
 	}

@@ -56,10 +56,6 @@ func driftWords(d api.ConfigDrift) string {
 	return what + "."
 }
 
-func rollbackCommand(environment string, revision int64) string {
-	return fmt.Sprintf("slipway config rollback %d -e %s --reason …", revision, environment)
-}
-
 // heldIcon says whether the value can be written again.
 func heldIcon(v api.ConfigVariable) string {
 	if v.Held {

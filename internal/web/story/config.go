@@ -62,7 +62,6 @@ func configStories() []Story {
 			return show(f)
 		}}
 	}
-	const one = "/config/production"
 	c, revisions := variablesOf()
 	drifted := c
 	drifted.Trouble, drifted.Since = true, ptr(before(3*time.Minute))
@@ -83,17 +82,74 @@ func configStories() []Story {
 	newest.Variables = []api.ConfigVariable{{Key: hostile, Kind: "plain", Value: hostile, Held: true,
 		Since: before(time.Hour), By: hostile}}
 	bad.Newest = &newest
-	return []Story{
+	may := func(c api.Config) api.Config {
+		c.Actions = []api.Action{{Name: "push"}, {Name: "pull"}, {Name: "rollback"}}
+		return c
+	}
+	view := func(c api.Config) page.ConfigView { return page.ConfigView{Config: c, Revisions: revisions} }
+	show := func(name string, x page.ConfigView) Story {
+		return at("config/"+name, "/config/"+x.Config.Environment, func(f page.Frame) templ.Component {
+			if x.Deed != "" {
+				f.Problem = &page.Problem{Title: "Not now", Message: "Nothing was written: MAIL_HOST is missing."}
+			}
+			return page.Config(f, x)
+		})
+	}
+	drafted := page.ConfigView{Config: may(drifted), Revisions: revisions, Draft: configDraft()}
+	refused := page.ConfigView{Config: may(wrong), Revisions: revisions, Draft: configDraft(), Deed: "apply",
+		Reason: "the mailer is gone", Rebuild: true}
+	refused.Draft.Problems = wrong.Problems
+	stories := []Story{
 		at("config/list", "/config", func(f page.Frame) templ.Component {
 			return page.Configs(f, []api.Config{fresh, drifted})
 		}),
 		at("config/none", "/config", func(f page.Frame) templ.Component { return page.Configs(f, nil) }),
-		at("config/one", one, func(f page.Frame) templ.Component { return page.Config(f, c, revisions) }),
-		at("config/drifted", one, func(f page.Frame) templ.Component { return page.Config(f, drifted, revisions) }),
-		at("config/wrong", one, func(f page.Frame) templ.Component { return page.Config(f, wrong, revisions) }),
-		at("config/first", "/config/staging", func(f page.Frame) templ.Component {
-			return page.Config(f, fresh, api.ConfigPage{})
-		}),
-		at("config/hostile", one, func(f page.Frame) templ.Component { return page.Config(f, bad, revisions) }),
+		show("one", view(may(c))), show("drifted", view(may(drifted))), show("wrong", view(wrong)),
+		show("first", page.ConfigView{Config: fresh}), show("hostile", view(may(bad))),
+		show("drafted", drafted), show("refused", refused),
+	}
+	return append(stories, configForms(may(c), may(bad))...)
+}
+
+func configDraft() api.ConfigDraft {
+	v := variables()
+	changed := v[0]
+	changed.Value = "https://api.two.example"
+	return api.ConfigDraft{ID: "cfg_0000000000000000d0f1", Environment: "production", Base: 4, Newest: 4, Author: "pia",
+		Changed: ptr(before(5 * time.Minute)), Keys: []string{"API_URL", "MAIL_HOST", "PAYMENT_KEY"},
+		Changes: []api.ConfigDifference{{Key: "API_URL", What: "changed", Old: &v[0], New: &changed},
+			{Key: "MAIL_HOST", What: "added", New: &api.ConfigVariable{Key: "MAIL_HOST", Kind: "plain", Value: "mail.example"}},
+			{Key: "PAYMENT_KEY", What: "removed", Old: &v[2]}},
+		Foreign:  []api.ConfigDrift{{Key: "DATABASE_URL", What: "changed", By: "eve"}},
+		Problems: []api.ConfigProblem{},
+		Sentence: "Against revision 4 it adds MAIL_HOST; changes API_URL; removes PAYMENT_KEY. It also undoes what was " +
+			"changed on the platform by another hand."}
+}
+
+// configForms are the forms of a variable and the page of a revision.
+func configForms(c, bad api.Config) []Story {
+	variable := func(name string, c api.Config, in page.VariableFields) Story {
+		return Story{Name: "config/" + name, Page: func(f page.Frame) templ.Component {
+			f.Path = "/config/" + c.Environment + "/variable"
+			if name == "variable-refused" {
+				f.Problem = &page.Problem{Title: "Something in it is not right", Message: "9LIVES is no name of a variable."}
+			}
+			return page.ConfigVariable(f, c, in)
+		}}
+	}
+	older := configRevision(3)
+	older.Variables, older.Deployments = variables(), []string{"v41"}
+	older.Variables[0].Value = "https://old.example"
+	diff := api.ConfigDiff{From: 4, To: 3, Changes: []api.ConfigDifference{{Key: "API_URL", What: "changed",
+		Old: &c.Newest.Variables[0], New: &older.Variables[0]}}}
+	return []Story{
+		variable("variable-new", c, page.VariableFields{}),
+		variable("variable-known", c, page.VariableFields{Key: "PAYMENT_KEY"}),
+		variable("variable-refused", c, page.VariableFields{Key: "9LIVES", Value: "on", Kind: "plain"}),
+		variable("variable-hostile", bad, page.VariableFields{Key: hostile}),
+		{Name: "config/revision", Page: func(f page.Frame) templ.Component {
+			f.Path = "/config/production/revisions/3"
+			return page.ConfigRevision(f, page.ConfigView{Config: c, Way: "auto"}, older, diff)
+		}},
 	}
 }
