@@ -1,6 +1,7 @@
 package vercel
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -203,6 +204,57 @@ func TestVercelRefusesWhatSlipwayHasNotPassed(t *testing.T) {
 	c.must(p, providertest.Routing(6, "dep_d", "", 0))
 	if c.serves() != "dep_d" {
 		t.Errorf("production serves %s", c.serves())
+	}
+}
+
+// TestAnotherPersonStartsARollingRelease in the middle of one of Slipway's: Vercel refuses it while one is active, and
+// afterwards too for as long as Slipway's own check of that build has not passed. Only who passes the check by hand gets
+// past it, and is noticed, never gone over by a raise, and ended by the way back.
+func TestAnotherPersonStartsARollingRelease(t *testing.T) {
+	t.Parallel()
+	c := newCity(t)
+	p := c.node(ModeRolling, func(o *Options) { o.Gate = true })
+	first := providertest.Routing(1, "dep_a", "dep_b", 5)
+	first.Steps = []float64{5, 20}
+	c.must(p, first)
+	c.push("dep_c")
+	a, other := c.builds["dep_a"].ID, c.builds["dep_c"].ID
+	hand := c.client()
+	if err := hand.StartRolling(t.Context(), "shop", other); api.StatusOf(err) != http.StatusConflict {
+		t.Errorf("while one is active: %v", err)
+	}
+	if err := hand.Rollback(t.Context(), "shop", a); err != nil {
+		t.Fatal(err)
+	}
+	c.wait(func() bool {
+		project, err := hand.Project(t.Context(), "shop")
+		return err == nil && !project.Last.Open()
+	})
+	err := hand.StartRolling(t.Context(), "shop", other)
+	if api.StatusOf(err) != http.StatusUnprocessableEntity || !strings.Contains(err.Error(), "check") {
+		t.Errorf("before Slipway has passed the build: %v", err)
+	}
+	runs, err := hand.Runs(t.Context(), other)
+	if err != nil || len(runs) != 1 {
+		t.Fatalf("%+v, %v", runs, err)
+	}
+	if err := hand.Conclude(t.Context(), other, runs[0].ID, api.Succeeded, "by hand", "", ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := hand.StartRolling(t.Context(), "shop", other); err != nil {
+		t.Fatalf("once the check has passed: %v", err)
+	}
+	if s, err := p.Serving(t.Context()); err != nil || s.Canary != other || s.Stable != a {
+		t.Errorf("it is told %+v, %v", s, err)
+	}
+	next := first
+	next.Generation, next.Share = 2, 20
+	if err := p.Route(t.Context(), "key", next); fault.ReasonOf(err) != provider.Elsewhere {
+		t.Errorf("a raise goes over it: %v", err)
+	}
+	c.must(p, goingBack(3, "dep_a", "dep_b"))
+	if s, err := p.Serving(t.Context()); err != nil || s.Canary != "" || s.Stable != a {
+		t.Errorf("taken back, it is told %+v, %v", s, err)
 	}
 }
 
