@@ -24,10 +24,12 @@ type Target struct {
 	Paused  bool      `json:"paused,omitempty"` // the platform's own gate holds the canary
 	Hand    Hand      `json:"hand,omitzero"`    // the last change that the platform told of
 	Foreign string    `json:"foreign,omitempty"`
-	Since   time.Time `json:"since,omitzero"`  // of Foreign: when the difference was first seen
-	Silent  time.Time `json:"silent,omitzero"` // since when the platform does not answer
-	Why     string    `json:"why,omitempty"`   // of Silent
-	Told    bool      `json:"told,omitempty"`  // people were told of Silent
-	Seen    time.Time `json:"seen"`            // when it last answered
+	Drift   string    `json:"drift,omitempty"`   // what Foreign says, without who it was
+	Suspect string    `json:"suspect,omitempty"` // such a difference, seen once and not told yet
+	Since   time.Time `json:"since,omitzero"`    // of Foreign: when the difference was first seen
+	Silent  time.Time `json:"silent,omitzero"`   // since when the platform does not answer
+	Why     string    `json:"why,omitempty"`     // of Silent
+	Told    bool      `json:"told,omitempty"`    // people were told of Silent
+	Seen    time.Time `json:"seen"`              // when it last answered
 	Row     int64     `json:"-"`
 }

@@ -197,6 +197,7 @@ func TestALateWordOfOurOwnChangeNamesNobody(t *testing.T) {
 	w.ok(w.Target.Heard(w.ctx, ours, ""))
 	p.hand(func(s *provider.Serving) { s.Stable, s.Canary, s.Share = "dpl_v2", "", 0 })
 	w.lookOut()
+	w.lookOut()
 	if r = w.settle(r.ID); !strings.HasPrefix(r.Sentence, "Somebody gave everybody v2") {
 		t.Fatalf("before the other is named: %s", r.Sentence)
 	}
@@ -208,8 +209,36 @@ func TestALateWordOfOurOwnChangeNamesNobody(t *testing.T) {
 	if r = w.settle(r.ID); !strings.HasPrefix(r.Sentence, "Grace gave everybody v2") {
 		t.Errorf("after the other is named: %s", r.Sentence)
 	}
-	if n := len(w.events("target.changed")); n != 2 {
-		t.Errorf("people were told %d times, of somebody and of Grace", n)
+	if n, named := len(w.events("target.changed")), len(w.events("target.named")); n != 1 || named != 1 {
+		t.Errorf("people were told %d times of one change, and %d times who it was", n, named)
+	}
+}
+
+// TestAChangeIsToldOnceItIsKnownWhose: what the platform does is often seen a moment before it says who did it. The
+// first look at a change of nobody's tells nothing, and the release that it ends is ended with a name.
+func TestAChangeIsToldOnceItIsKnownWhose(t *testing.T) {
+	t.Parallel()
+	w, p := onPlatform(t)
+	r := w.shown(p, "v2")
+	p.hand(func(s *provider.Serving) { s.Canary, s.Share = "", 0 })
+	w.lookOut()
+	if got := w.settle(r.ID); !got.Displaced.IsZero() || len(w.events("target.changed")) > 0 {
+		t.Fatalf("told before it could be known whose it is: %s", got.Sentence)
+	}
+	w.ok(w.Target.Heard(w.ctx, deployment.Hand{By: "Grace", Stable: "dpl_1"}, ""))
+	for range 3 {
+		w.lookOut()
+	}
+	if got := w.settle(r.ID); !strings.HasPrefix(got.Sentence, "Grace took v2 back") {
+		t.Errorf("it says: %s", got.Sentence)
+	}
+	p.hand(func(s *provider.Serving) { s.Canary, s.Share = "dpl_v2", 90 }) // another one, while the first is told
+	w.lookOut()
+	w.lookOut()
+	list := append(w.events("target.changed"), w.events("target.named")...)
+	if len(list) != 2 || !strings.HasPrefix(list[0].Sentence, "Grace took v2 back") ||
+		!strings.HasPrefix(list[1].Sentence, "Somebody gave v2 90 %") {
+		t.Errorf("two changes are told as %+v", list)
 	}
 }
 
@@ -219,6 +248,7 @@ func TestAnotherHandTakesACanaryBack(t *testing.T) {
 	w, p := onPlatform(t, "project: shop", "project: shop, drift: undo")
 	r := w.shown(p, "v2")
 	p.hand(func(s *provider.Serving) { s.Share = 90 })
+	w.lookOut()
 	w.lookOut()
 	r = w.settle(r.ID)
 	if s, _ := p.Serving(w.ctx); r.Phase != release.Aborted || s.Stable != "dpl_1" || s.Canary != "" {

@@ -106,10 +106,29 @@ func (w *Watcher) Look(ctx context.Context, _ string) (time.Time, error) {
 	if s.Busy || before.moving || before != after {
 		return now.Add(lookExposed / 5), nil // an answer from the middle of a change says nothing
 	}
-	if before.stable == "" || before.release == "" && s.Stable != before.stable && s.Stable != "" {
-		return next, w.adopt(ctx, known, s, author(known, s, before, now), now)
+	f := before.differs(s, author(known, s, before, now))
+	switch {
+	case before.stable == "":
+		return next, w.adopt(ctx, known, s, f.who, now)
+	case f.who == somebody && known.Drift != f.what && known.Suspect != f.what:
+		return now.Add(lookExposed / 5), w.suspect(ctx, known, f)
+	case before.release == "" && s.Stable != before.stable && s.Stable != "":
+		return next, w.adopt(ctx, known, s, f.who, now)
 	}
-	return next, w.seen(ctx, known, s, before.differs(s, author(known, s, before, now)), now)
+	return next, w.seen(ctx, known, s, f, now)
+}
+
+// foreign is a change of production that no routing explains.
+type foreign struct {
+	who  string // empty: it is nobody's
+	what string // empty: there is none
+}
+
+func (f foreign) String() string {
+	if f.who == "" {
+		return f.what
+	}
+	return f.who + " " + f.what + ", and not through Slipway."
 }
 
 // wanted works out what was routed last.
@@ -173,7 +192,7 @@ func (w *Watcher) external(ctx context.Context, id string) (string, error) {
 }
 
 // differs says how what is served differs from what is wanted; nothing when it doesn't.
-func (w wanted) differs(s provider.Serving, who string) string {
+func (w wanted) differs(s provider.Serving, who string) foreign {
 	stable, canary, share := s.Stable, s.Canary, s.Share
 	if share >= 100 && canary != "" {
 		stable, canary, share = canary, "", 0
@@ -193,12 +212,12 @@ func (w wanted) differs(s provider.Serving, who string) string {
 	case share != w.share:
 		what = fmt.Sprintf("gave %s %g %% of the visitors, not %g %%", w.version, share, w.share)
 	case s.Paused:
-		return fmt.Sprintf("A gate of the platform's own has paused %s at %g %%: it goes on when somebody lets it go on "+
-			"there.", w.version, w.share)
+		return foreign{what: fmt.Sprintf("A gate of the platform's own has paused %s at %g %%: it goes on when somebody "+
+			"lets it go on there.", w.version, w.share)}
 	default:
-		return ""
+		return foreign{}
 	}
-	return who + " " + what + ", and not through Slipway."
+	return foreign{who, what}
 }
 
 // attributable is how long before a difference was seen a change may have been made that is said to be its cause.
@@ -218,8 +237,11 @@ func author(known deployment.Target, s provider.Serving, w wanted, now time.Time
 	case h.By != "" && made(h, s, w) && h.At.After(w.since) && first.Sub(h.At) < attributable:
 		return h.By
 	}
-	return "Somebody"
+	return somebody
 }
+
+// somebody is who changed production when nothing says who it was.
+const somebody = "Somebody"
 
 // made says whether what is served is what a change made of it.
 func made(h deployment.Hand, s provider.Serving, w wanted) bool {
@@ -233,13 +255,26 @@ func made(h deployment.Hand, s provider.Serving, w wanted) bool {
 	return h.Stable != "" && h.Stable == s.Stable && (h.Stable != w.stable || s.Canary == "")
 }
 
-// seen records what the platform serves, and whose change that is.
-func (w *Watcher) seen(ctx context.Context, known deployment.Target, s provider.Serving, foreign string,
+// suspect notes a change of which it is not known whose it is, and tells nobody of it yet: what the platform does is
+// seen at once, and who did it comes a moment later. The next look tells it either way.
+func (w *Watcher) suspect(ctx context.Context, known deployment.Target, f foreign) error {
+	t := known
+	t.App, t.Suspect = w.Strategy.App, f.what
+	return w.record(ctx, known, t, func(*store.Tx) error { return nil })
+}
+
+// seen records what the platform serves, and whose change that is. A change is told once: that the platform says only
+// later who it was makes no other change of it.
+func (w *Watcher) seen(ctx context.Context, known deployment.Target, s provider.Serving, f foreign,
 	now time.Time) error {
 	t := known
 	serves(&t, s, now)
-	t.App, t.Foreign = w.Strategy.App, foreign
-	if foreign != known.Foreign {
+	t.App, t.Foreign, t.Drift, t.Suspect = w.Strategy.App, f.String(), f.what, ""
+	same := t.Drift == known.Drift && known.Foreign != ""
+	switch {
+	case same && f.who == somebody:
+		t.Foreign = known.Foreign
+	case !same && t.Foreign != known.Foreign:
 		t.Since = now
 	}
 	return w.record(ctx, known, t, func(tx *store.Tx) error {
@@ -249,12 +284,14 @@ func (w *Watcher) seen(ctx context.Context, known deployment.Target, s provider.
 			}
 		}
 		switch {
-		case foreign == known.Foreign:
+		case t.Foreign == known.Foreign:
 			return nil
-		case foreign == "":
+		case t.Foreign == "":
 			return w.tell(ctx, tx, "target.rejoined", "Production serves again what was routed.", t)
+		case same:
+			return w.tell(ctx, tx, "target.named", "It is known by now who it was: "+t.Foreign, t)
 		}
-		return w.tell(ctx, tx, "target.changed", foreign, t)
+		return w.tell(ctx, tx, "target.changed", t.Foreign, t)
 	})
 }
 
@@ -334,7 +371,7 @@ func (w *Watcher) adopt(ctx context.Context, known deployment.Target, s provider
 	}
 	t := known
 	serves(&t, s, now)
-	t.App, t.Foreign = w.Strategy.App, ""
+	t.App, t.Foreign, t.Drift, t.Suspect = w.Strategy.App, "", "", ""
 	return w.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.PutTarget(ctx, t); err != nil {
 			return err

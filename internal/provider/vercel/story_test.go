@@ -208,7 +208,7 @@ func TestVercelRefusesWhatSlipwayHasNotPassed(t *testing.T) {
 }
 
 // TestAnotherPersonStartsARollingRelease in the middle of one of Slipway's: Vercel refuses it while one is active, and
-// afterwards too for as long as Slipway's own check of that build has not passed. Only who passes the check by hand gets
+// afterwards too for as long as Slipway's own check of that build has not passed. Only who passes the check gets
 // past it, and is noticed, never gone over by a raise, and ended by the way back.
 func TestAnotherPersonStartsARollingRelease(t *testing.T) {
 	t.Parallel()
