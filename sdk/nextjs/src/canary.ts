@@ -13,7 +13,8 @@ export type CanaryOptions = {
   bypass?: string;
   /** How old the table may grow before it is asked for again, in ms. 2,000 where nothing is said. */
   poll?: number;
-  /** How long the first request waits for the table at most, in ms. 1,000 where nothing is said. */
+  /** How long a request waits for the table at most, in ms: the first one, and one before which nobody has asked for ten
+   * seconds. 1,000 where nothing is said. */
   timeout?: number;
   fetch?: typeof fetch;
 };
@@ -33,12 +34,11 @@ const pass: Own = (_, headers) => NextResponse.next({ request: { headers } });
 export function canaryProxy(own: Own = pass, options: CanaryOptions = {}): (request: NextRequest) => Promise<Response> {
   const env = process.env;
   const native = globalThis.fetch as typeof fetch & { _nextOriginalFetch?: typeof fetch };
-  const reader = new Reader(
-    options.connection ?? env.GLOBAL_CONFIG ?? env.EDGE_CONFIG,
-    options.poll ?? 2000,
-    options.timeout ?? 1000,
-    options.fetch ?? native._nextOriginalFetch ?? native,
-  );
+  const reader = new Reader(options.connection ?? env.GLOBAL_CONFIG ?? env.EDGE_CONFIG, {
+    poll: options.poll ?? 2000,
+    timeout: options.timeout ?? 1000,
+    get: options.fetch ?? native._nextOriginalFetch ?? native,
+  });
   const here = options.deployment ?? env.VERCEL_DEPLOYMENT_ID ?? "";
   const bypass = options.bypass ?? env.VERCEL_AUTOMATION_BYPASS_SECRET ?? "";
   return async (request) => {
@@ -48,7 +48,7 @@ export function canaryProxy(own: Own = pass, options: CanaryOptions = {}): (requ
     if (hop) return own(request, await arrived(request, hop, bypass)); // another has decided
     const who = visitor(request);
     const headers = told(request, who);
-    const table = await reader.table();
+    const table = await reader.table(here);
     const to = table ? await decide(request, table, who, here, bypass) : { id: here, url: "" };
     if (to === "gone") {
       return new NextResponse(null, { status: 409, headers: { "x-nextjs-action-not-found": "1" } });

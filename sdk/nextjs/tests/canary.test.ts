@@ -259,24 +259,176 @@ test("only a signed header forces a version", async () => {
   store.close();
 });
 
-test("nobody waits for a configuration that does not answer", async () => {
-  const store = await Store.open(table());
-  const reader = new Reader(store.connection, 0, 500, fetch);
-  assert.equal((await reader.table())?.generation, 7);
-  store.item = table({ generation: 6, share: 100 }); // a copy that is behind
-  await reader.table();
-  await new Promise((done) => setTimeout(done, 50));
-  assert.equal((await reader.table())?.share, 50);
-  store.status = 500;
-  for (let n = 0; n < 3; n++) assert.equal((await reader.table())?.generation, 7);
-  store.close();
-  assert.equal((await reader.table())?.generation, 7);
-  const none = canaryProxy(undefined, {
-    connection: "http://127.0.0.1:1/ecfg_1?token=t",
-    deployment: "d",
-    timeout: 200,
+/** clock is a Reader's time, which a test moves. */
+function clock() {
+  const c = { at: 0, now: () => c.at };
+  return c;
+}
+
+const answers = (item: unknown, status = 200) => new Response(JSON.stringify(item), { status });
+const settled = () => new Promise((done) => setImmediate(done));
+
+test("a table that was read stays while nobody answers, and a copy that is behind changes nothing", async () => {
+  const c = clock();
+  let next: () => Response = () => answers(table());
+  const reader = new Reader("https://config.example/ecfg_1?token=t", {
+    poll: 2000,
+    timeout: 500,
+    now: c.now,
+    get: async () => next(),
   });
-  assert.equal(to(await none(ask("/", page))), null);
+  const later = async (ms: number) => {
+    c.at += ms;
+    await reader.table("dpl_base");
+    await settled();
+    return reader.table("dpl_base");
+  };
+  assert.equal((await reader.table("dpl_base"))?.generation, 7);
+  next = () => answers(table({ generation: 6, share: 100 }));
+  assert.equal((await later(2000))?.share, 50);
+  next = () => answers(null, 500);
+  for (let n = 0; n < 3; n++) assert.equal((await later(2000))?.generation, 7);
+  next = () => answers({ v: 2 });
+  assert.equal((await later(2000))?.generation, 7);
+  next = () => answers(null, 404);
+  assert.equal((await later(2000))?.generation, 7);
+});
+
+test("a table that nobody confirms is used for ten minutes, and then only for what it bans", async () => {
+  const c = clock();
+  let next: () => Response = () => answers(table());
+  const reader = new Reader("https://config.example/ecfg_1?token=t", {
+    poll: 2000,
+    timeout: 500,
+    now: c.now,
+    get: async () => next(),
+  });
+  await reader.table("dpl_base");
+  next = () => answers(null, 500);
+  const asks = async (to: number) => {
+    while (c.at < to) {
+      c.at = Math.min(c.at + 9000, to);
+      await reader.table("dpl_base");
+      await settled();
+    }
+  };
+  await asks(600_000);
+  assert.equal((await reader.table("dpl_base"))?.share, 50);
+  await asks(600_001);
+  assert.equal(await reader.table("dpl_base"), undefined);
+  assert.equal(await reader.table("dpl_can"), undefined);
+  const banned = await reader.table("dpl_bad");
+  assert.equal(banned?.stable.id, "dpl_base");
+  assert.equal(banned?.canary, undefined);
+  next = () => answers(table({ generation: 3, share: 10 })); // what was brought back from a backup is older
+  await asks(610_000);
+  assert.equal((await reader.table("dpl_base"))?.share, 10);
+});
+
+test("a request waits for the table, and not for long", async () => {
+  const begin = performance.now();
+  const silent = canaryProxy(undefined, {
+    connection: "https://config.example/ecfg_1?token=t",
+    deployment: "dpl_base",
+    timeout: 200,
+    fetch: () => new Promise(() => {}), // it does not even heed the signal
+  });
+  const cookie = `slipway_id=${visitorOf("dpl_can")}`;
+  const both = await Promise.all([silent(ask("/", { ...page, cookie })), silent(ask("/", { ...page, cookie }))]);
+  for (const res of both) assert.equal(to(res), null);
+  assert.ok(performance.now() - begin >= 190, "nobody waited");
+  // Not again while requests come: if this one waited, it would never be answered. The next one asks again.
+  assert.equal(to(await silent(ask("/", { ...page, cookie }))), null);
+
+  let tries = 0;
+  const slow = canaryProxy(undefined, {
+    connection: "https://config.example/ecfg_1?token=t",
+    deployment: "dpl_base",
+    bypass: "s",
+    timeout: 60_000,
+    fetch: async () => (++tries < 3 ? Promise.reject(new Error("refused")) : answers(table())),
+  });
+  assert.equal(to(await slow(ask("/", { ...page, cookie }))), "https://can.example/");
+  assert.equal(tries, 3, "the first request asks until it is answered");
+});
+
+test("a function that slept asks before it answers", async () => {
+  const c = clock();
+  let item = table();
+  const reader = new Reader("https://config.example/ecfg_1?token=t", {
+    poll: 2000,
+    timeout: 60_000,
+    now: c.now,
+    get: async () => answers(item),
+  });
+  await reader.table("dpl_base");
+  item = table({ generation: 8, canary: undefined, banned: ["dpl_can"] });
+  c.at = 10_001;
+  assert.deepEqual((await reader.table("dpl_base"))?.banned, ["dpl_can"], "a banned build was served after a sleep");
+  item = table({ generation: 9 });
+  c.at += 9_000; // somebody asked not long ago: this request gets what is there, and has it renewed
+  assert.equal((await reader.table("dpl_base"))?.generation, 8);
+});
+
+test("where Global Config never answers, Vercel's own copy is taken", async () => {
+  const c = clock();
+  const asked: string[] = [];
+  const reader = new Reader("https://config.example/ecfg_1?token=t", {
+    poll: 2000,
+    timeout: 50,
+    now: () => c.at++, // the wait is over after some looks at the clock
+    get: () => Promise.reject(new Error("refused")),
+    local: async (id) => {
+      asked.push(id);
+      return { digest: "d", items: { slipway: table({ share: 30 }) } };
+    },
+  });
+  assert.equal((await reader.table("dpl_base"))?.share, 30);
+  assert.deepEqual(asked, ["ecfg_1"]);
+  const at = Symbol.for("privateEdgeConfig");
+  Reflect.set(globalThis, at, { get: async (id: string) => id === "ecfg_1" && { items: { slipway: table() } } });
+  after(() => Reflect.deleteProperty(globalThis, at));
+  const proxy = canaryProxy(undefined, {
+    connection: "http://127.0.0.1:1/ecfg_1?token=t",
+    deployment: "dpl_base",
+    bypass: "s",
+    timeout: 50,
+  });
+  const cookie = `slipway_id=${visitorOf("dpl_can")}`;
+  assert.equal(to(await proxy(ask("/", { ...page, cookie }))), "https://can.example/");
+});
+
+test("what keeps the table from being read is said once, and no secret is in it", async () => {
+  const c = clock();
+  let next: () => Promise<Response> = () => Promise.reject(new Error("refused"));
+  const said: string[] = [];
+  const warn = console.warn;
+  console.warn = (text: string) => said.push(text);
+  after(() => {
+    console.warn = warn;
+  });
+  const reader = new Reader("https://config.example/ecfg_1?token=sesame", {
+    poll: 2000,
+    timeout: 0,
+    now: c.now,
+    get: () => next(),
+  });
+  const later = async () => {
+    c.at += 2000;
+    await reader.table("dpl_base");
+    await settled();
+  };
+  for (let n = 0; n < 3; n++) await later();
+  next = async () => answers(table());
+  for (let n = 0; n < 3; n++) await later();
+  next = async () => answers(null, 500);
+  await later();
+  console.warn = warn;
+  assert.match(said[0] ?? "", /this build serves everybody whom it is asked by/);
+  assert.match(said[1] ?? "", /is read again/);
+  assert.match(said[2] ?? "", /the last one is used for a while: Global Config answers 500/);
+  assert.equal(said.length, 3);
+  assert.ok(!said.join().includes("sesame"));
 });
 
 test("where no table is read, the proxy changes nothing", async () => {
