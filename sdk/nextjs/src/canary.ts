@@ -13,8 +13,8 @@ export type CanaryOptions = {
   bypass?: string;
   /** How old the table may grow before it is asked for again, in ms. 2,000 where nothing is said. */
   poll?: number;
-  /** How long a request waits for the table at most, in ms: the first one, and one before which nobody has asked for ten
-   * seconds. 1,000 where nothing is said. */
+  /** How long a request waits for the table at most, in ms: the first one, and one before which nobody has asked for
+   * ten seconds. 1,000 where nothing is said. */
   timeout?: number;
   fetch?: typeof fetch;
 };
