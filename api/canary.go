@@ -19,6 +19,8 @@ type Verdict struct {
 	Lacks       string    `json:"lacks" doc:"What is missing for the next share, in words; empty when nothing is."`
 
 	Exposure *UserMinutes `json:"exposure,omitempty" doc:"User-minutes at risk; absent when the edges count none and there is no budget."`
+	From     string       `json:"from,omitempty" doc:"What it goes by instead of the guard's source, which is silent; absent while that is heard."`
+	Silent   *time.Time   `json:"silent_since,omitempty" doc:"Since when that source is silent; absent when it has never told anything."`
 
 	Mode          string     `json:"mode" enum:"comparison,broken_stable,alone" doc:"What the changed version is held to: the stable version at the same time; while that is broken itself, the limits and what it did before; or the limits alone, at 100 %."`
 	StableBroken  *time.Time `json:"stable_broken,omitempty" doc:"In mode broken_stable: since when."`
@@ -208,6 +210,7 @@ type Canary struct {
 	Evidence  []EvidencePoint `json:"evidence" doc:"The e-value and the ratio of error rates over time, thinned: the last look of each interval."`
 	Shared    []Stretch       `json:"shared" doc:"Times in which both versions were in trouble: not held against the canary."`
 	Broken    []Stretch       `json:"stable_broken" doc:"Times in which the stable version itself was beyond the limits: nothing was compared."`
+	StoodIn   []Stretch       `json:"stood_in" doc:"Times in which the guard's source was silent and another one stood in for it."`
 	Warming   []Stretch       `json:"warming" doc:"Times after a rise in which durations were not judged, because caches were cold."`
 }
 

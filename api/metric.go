@@ -46,7 +46,7 @@ type Metrics struct {
 // MetricSource is one way by which numbers arrive at this node.
 type MetricSource struct {
 	Name     string     `json:"name"`
-	Kind     string     `json:"kind" enum:"edge,prometheus,otlp,drain,app"`
+	Kind     string     `json:"kind" enum:"edge,prometheus,otlp,drain,app,observability"`
 	Heard    *time.Time `json:"heard,omitempty"`
 	Complete *time.Time `json:"complete,omitempty" doc:"Everything before is final."`
 	Accepted uint64     `json:"accepted" doc:"Batches of an edge; values, spans or windows."`

@@ -84,7 +84,8 @@ type App struct {
 	hooks      *hook.Door   // likewise
 	crossed    atomic.Pointer[crossChecked]
 	watched    atomic.Pointer[watched]
-	prometheus *prometheus.Source // nil when none is asked
+	counting   atomic.Pointer[counting] // nil before Vercel was asked
+	prometheus *prometheus.Source       // nil when none is asked
 
 	vercel   *vercel.Client // nil behind our own edge
 	flags    *flagset.Keeper
@@ -310,6 +311,9 @@ func (a *App) Run(ctx context.Context) (err error) {
 	g.Go(func() error { return a.gather(ctx) })
 	if counts := a.counter(); counts != nil && a.drain != nil {
 		g.Go(func() error { return a.crossCheck(ctx, counts) })
+		if a.stoodIn() {
+			g.Go(func() error { return a.askCounts(ctx, counts) })
+		}
 	}
 	if a.prometheus != nil {
 		g.Go(func() error { return a.askPrometheus(ctx) })

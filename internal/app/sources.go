@@ -188,6 +188,9 @@ func (a *App) sources() []api.MetricSource {
 	if a.drain != nil {
 		out = append(out, a.drainSource(now))
 	}
+	if a.stoodIn() {
+		out = append(out, a.countsSource())
+	}
 	if a.prometheus != nil {
 		p := a.prometheus.Status()
 		s := api.MetricSource{
@@ -216,6 +219,9 @@ func (a *App) counted(out []api.MetricSource, now time.Time) []api.MetricSource 
 				s.Sentence = fmt.Sprintf("Nothing has arrived since %s.", c.Heard.Format("15:04:05"))
 			}
 			i, out = len(out), append(out, s)
+		}
+		if c.Kind == metric.Observability { // its numbers are minutes, and nobody asks while nothing is watched
+			c.Gap, c.Missing = 0, 0
 		}
 		out[i].Gap, out[i].Missing, out[i].Repeated = c.Gap, c.Missing, c.Duplicates
 	}

@@ -28,7 +28,7 @@ func (d *Desk) Canary(ctx context.Context, who access.Actor, id string) (api.Can
 		Stable: []api.CanaryPoint{}, Canary: []api.CanaryPoint{}, Shares: []api.Shift{}, Measured: []api.SharePoint{},
 		Health:   []api.HealthPoint{},
 		Verdicts: []api.VerdictMark{}, Evidence: []api.EvidencePoint{}, Shared: []api.Stretch{}, Warming: []api.Stretch{},
-		Broken: []api.Stretch{},
+		Broken: []api.Stretch{}, StoodIn: []api.Stretch{},
 	}
 	r, err := d.find(ctx, id)
 	if err != nil {
@@ -58,14 +58,18 @@ func (d *Desk) Canary(ctx context.Context, who access.Actor, id string) (api.Can
 	if err != nil {
 		return out, err
 	}
+	if err := d.weighed(ctx, &out, r, step); err != nil {
+		return out, err
+	}
+	for _, s := range out.StoodIn {
+		stable = d.instead(stable, rules.Fallback, r.Previous, s)
+		canary = d.instead(canary, rules.Fallback, r.Deployment, s)
+	}
 	for _, b := range slices.Concat(stable, canary) { // what was rolled up is known no finer
 		step = max(step, time.Duration(b.Width)*time.Second)
 	}
 	out.StepSecs = step.Seconds()
 	d.draw(&out, r, stable, canary, from, to, step)
-	if err := d.weighed(ctx, &out, r, step); err != nil {
-		return out, err
-	}
 	return out, d.marks(ctx, &out, r, from)
 }
 
@@ -80,6 +84,14 @@ func (d *Desk) weighed(ctx context.Context, out *api.Canary, r release.Release, 
 			out.Broken = append(out.Broken, api.Stretch{From: at.UTC(), To: j.Verdict.At.UTC(),
 				Why: "the stable version itself was broken"})
 		}
+		if v := j.Verdict; v.From != "" {
+			from := v.Silent
+			if from.Before(r.Exposed) {
+				from = r.Exposed
+			}
+			out.StoodIn = append(out.StoodIn, api.Stretch{From: from.UTC(), To: v.At.UTC(),
+				Why: "Vercel's own counts stood in for a silent source"})
+		}
 		p, compared := verdict.Point(j.Verdict)
 		if !compared || p.At.After(out.To) {
 			continue
@@ -88,6 +100,7 @@ func (d *Desk) weighed(ctx context.Context, out *api.Canary, r release.Release, 
 		out.Shared = append(out.Shared, verdict.Stretches(j.Verdict.Report.Shared)...)
 	}
 	out.Shared, out.Broken = verdict.Merge(out.Shared), verdict.Merge(out.Broken)
+	out.StoodIn = verdict.Merge(out.StoodIn)
 	if rules, ok := shareRules(r); ok {
 		out.Warming = verdict.Warming(r.Shares, rules.ColdStart, out.To)
 	}
@@ -146,6 +159,17 @@ func (d *Desk) seriesOf(ctx context.Context, kind metric.Kind, deployment string
 		return d.series(ctx, deployment, from, to)
 	}
 	return d.Timeline.Of(kind).Seconds(deployment, from.Unix(), to.Unix(), metric.Compared()...), nil
+}
+
+// instead adds what another kind of sources told in a stretch in which it was gone by, as far as memory has it.
+func (d *Desk) instead(list []metric.Bucket, kind metric.Kind, deployment string, s api.Stretch) []metric.Bucket {
+	from, to := s.From.Unix(), s.To.Unix()
+	told := d.Timeline.Of(kind).Spans(deployment, from, to, 60, metric.Compared()...)
+	if len(told) == 0 {
+		return list
+	}
+	list = slices.DeleteFunc(list, func(b metric.Bucket) bool { return b.Second >= from && b.Second < to })
+	return append(list, told...)
 }
 
 // series reads a deployment's seconds from memory, and older ones from what was rolled up, with the length of their

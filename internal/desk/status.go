@@ -105,7 +105,7 @@ func (d *Desk) sources() []api.MetricSource {
 	}
 	needed := map[string]bool{string(metric.Prometheus): true} // it is there because it is asked
 	for _, step := range d.Strategy.ReleasePlan().Steps {
-		needed[string(step.Rules.Source)] = true
+		needed[string(step.Rules.Source)], needed[string(step.Rules.Fallback)] = true, true
 	}
 	for _, s := range d.Sources() {
 		if s.Kind != string(metric.Edge) && (s.Heard != nil || needed[s.Kind]) {

@@ -323,14 +323,15 @@ func (e *Engine) after(b rollback.Rollback, now time.Time) guard.Verdict {
 
 // since judges a deployment by itself, by what was measured since a moment.
 func (e *Engine) since(rules guard.Rules, d deployment.Deployment, since, now time.Time) guard.Verdict {
-	source := e.Timeline.Of(rules.Source)
-	complete, from := source.Watermark(now), since.Unix()+1
+	by := e.Timeline.Standing(now, since, rules.Source, rules.Fallback, rules.Blind)
+	source, complete, from := by.Timeline, by.Final, since.Unix()+1
 	width := source.Grid(from, complete, d.ID)
 	complete = complete / width * width
 	rules.Health.Path, rules.ColdStart = "", 0 // its smoke checks look at health; it is warm: it served before
 	return guard.Evaluate(rules, guard.Evidence{
 		Version: d.Version, Now: now, Complete: complete, Since: since, ShareSince: since, Share: 100,
 		Canary: source.Spans(d.ID, from, complete, width, metric.Compared()...), Width: width,
+		From: by.From, Silent: by.Silent,
 	})
 }
 

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/slipwayhq/slipway/internal/judge"
 )
 
 // meaning is what an answer says about the change, in rising order of weight.
@@ -215,7 +213,7 @@ func (x *exam) verdict() Verdict {
 	v := Verdict{
 		At: x.ev.Now, Word: BetterOrEqual, Action: Continue, Requests: now.requests,
 		MeasuredShare: x.measuredShare(), Report: x.report, ClearedTo: x.cleared, Next: x.next,
-		Lacks: x.lacks, Exposure: x.exposed(),
+		Lacks: x.lacks, Exposure: x.exposed(), From: x.ev.From, Silent: x.ev.Silent,
 	}
 	if x.report != nil {
 		v.Sureness, v.State = x.report.Sureness, x.report.State
@@ -234,12 +232,7 @@ func (x *exam) verdict() Verdict {
 		v.Word, v.Action = NotEnough, Undo
 		v.Sentence = fmt.Sprintf("%s did not prove itself within its budget. %s", capital(x.name(canary)), top.Sentence)
 	case top.means == blindly:
-		v.Word, v.Action = Broken, Hold
-		what := map[bool]string{true: "This traffic can't be compared", false: "The measurement is broken"}[x.ev.Aside > 0]
-		v.Sentence = what + ", so nothing is known. " + top.Sentence
-		if v.State != judge.Bad { // the judge itself gets no ticks, and still says what it saw last
-			v.State = judge.Blind
-		}
+		x.sayBlind(&v, top)
 	case top.means == shared:
 		v.Word, v.Action = NotEnough, Hold
 		v.Sentence = fmt.Sprintf("Both versions are in trouble%s: not held against %s. %s",
@@ -273,7 +266,7 @@ func (x *exam) verdict() Verdict {
 		}
 	}
 	x.sayMode(&v)
-	v.Sentence = strings.TrimSpace(v.Sentence)
+	v.Sentence = strings.TrimSpace(v.Sentence + " " + x.standIn())
 	v.Cause = cause(v, top)
 	return v
 }

@@ -72,10 +72,14 @@ type Rules struct {
 	// Exposure is how many user-minutes a change may cost before everybody has it; 0 any number.
 	Exposure uint64 `json:"exposure,omitempty"`
 
-	Source  metric.Kind    `json:"source,omitempty"`  // where errors and durations are taken from; empty means the edge
-	Queries metric.Queries `json:"queries,omitzero"`  // with Source prometheus
-	Horizon time.Duration  `json:"horizon,omitempty"` // the longest bake of all steps: how long a regression may take to begin
-	Metrics []MetricRule   `json:"metrics,omitempty"` // custom metrics that are compared
+	Source  metric.Kind    `json:"source,omitempty"` // where errors and durations are taken from; empty means the edge
+	Queries metric.Queries `json:"queries,omitzero"` // with Source prometheus
+
+	Fallback  metric.Kind   `json:"fallback,omitempty"`   // what is gone by where Source is silent for Blind; empty: nothing
+	BlindUndo time.Duration `json:"blind_undo,omitempty"` // blind for this long it is taken back; 0: it waits
+
+	Horizon time.Duration `json:"horizon,omitempty"` // the longest bake of all steps: how long a regression may take to begin
+	Metrics []MetricRule  `json:"metrics,omitempty"` // custom metrics that are compared
 }
 
 // MetricRule is a custom metric under watch.
@@ -167,6 +171,9 @@ type Evidence struct {
 	// Width is the length of a bucket in seconds, the same for both versions and with Complete on its grid; 0 means 1.
 	// A wider one may hold something of the one before: processes are measured one after the other.
 	Width int64 `json:"width,omitempty"`
+
+	From   metric.Kind `json:"from,omitempty"`  // what the new buckets were taken from instead of the rules' source
+	Silent time.Time   `json:"silent,omitzero"` // since when that source is, where it has ever told anything
 }
 
 // ShareChange says that from a moment on the changed version was meant to get a share.
@@ -247,7 +254,9 @@ type Verdict struct {
 	// yet.
 	Behind time.Duration `json:"behind,omitempty"`
 
-	Exposure Exposure `json:"exposure,omitzero"` // how many users had it, for how long, while not everybody had
+	Exposure Exposure    `json:"exposure,omitzero"` // how many users had it, for how long, while not everybody had
+	From     metric.Kind `json:"from,omitempty"`    // what it goes by instead of the rules' source, which is silent
+	Silent   time.Time   `json:"silent,omitzero"`   // since when that is, where it has ever told anything
 
 	Mode          Mode      `json:"mode,omitempty"`          // what the change is held to
 	StableBroken  time.Time `json:"stable_broken,omitzero"`  // in BrokenStable: since when
@@ -256,5 +265,5 @@ type Verdict struct {
 
 // Same says that a verdict tells nothing new after another one: it means the same, for the same cause.
 func (v Verdict) Same(as Verdict) bool {
-	return v.Word == as.Word && v.Action == as.Action && v.Cause == as.Cause
+	return v.Word == as.Word && v.Action == as.Action && v.Cause == as.Cause && v.From == as.From
 }

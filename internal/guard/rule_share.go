@@ -150,8 +150,7 @@ func (x *exam) blind() (Finding, bool) {
 	}
 	up := x.ev.Now.Unix() - x.start
 	if lag := min(seconds(x.lag), up); lag >= limit {
-		return critical("both", lag,
-			fmt.Sprintf("No complete measurement for %s. `slipway metric list` says what arrives.", span(lag)))
+		return critical("both", lag, x.unmeasured(lag))
 	}
 	if f, silent := x.unheard(f, limit); silent {
 		return f, true

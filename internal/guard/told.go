@@ -150,7 +150,7 @@ func (v Verdict) needs(n names) string {
 	switch {
 	case r.State == judge.Bad:
 		return "Nothing more is needed: the evidence suffices, and it stays so."
-	case v.Action == Undo:
+	case v.Action == Undo && v.Cause != Unseen:
 		return "Nothing more is needed: what was found suffices."
 	case v.State == judge.Blind:
 		return "Needs a measurement that works: while it is broken nothing is known."

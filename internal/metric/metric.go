@@ -92,10 +92,13 @@ const (
 	OTLP       Kind = "otlp"
 	Drain      Kind = "drain" // what a platform delivers of its requests
 	App        Kind = "app"   // POST /api/v1/metrics: custom metrics of the application itself
+	// Observability is what a platform itself has counted of each deployment, minute by minute and of all classes
+	// together. No guard goes by it first: it stands in for a drain that is silent.
+	Observability Kind = "observability"
 )
 
 // others are the kinds beside the edge.
-func others() []Kind { return []Kind{Prometheus, OTLP, Drain, App} }
+func others() []Kind { return []Kind{Prometheus, OTLP, Drain, App, Observability} }
 
 // Covers returns the seconds that b covers, at least 1.
 func (b Bucket) Covers() int64 { return max(b.Width, 1) }

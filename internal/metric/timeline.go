@@ -101,9 +101,41 @@ func (t *Timeline) Of(k Kind) *Timeline {
 		t.others = map[Kind]*Timeline{}
 	}
 	if t.others[k] == nil {
-		t.others[k] = NewTimeline(time.Duration(t.keep)*time.Second, time.Duration(t.dead)*time.Second)
+		dead := time.Duration(t.dead) * time.Second
+		if k == Observability { // asked once a minute
+			dead = max(dead, 3*time.Minute)
+		}
+		t.others[k] = NewTimeline(time.Duration(t.keep)*time.Second, dead)
 	}
 	return t.others[k]
+}
+
+// Standing says which kind of sources is gone by at a moment.
+type Standing struct {
+	Timeline *Timeline
+	Final    int64     // its seconds before this one are final
+	From     Kind      // the kind, where it is not the one that is meant to be gone by
+	Silent   time.Time // the end of what that one told last; zero where it is gone by, or has never told anything
+}
+
+// Standing finds out whether the kind that is meant to be gone by tells enough: unless it has told nothing for
+// patience, since a moment at the earliest, and instead has told more.
+func (t *Timeline) Standing(now, since time.Time, kind, instead Kind, patience time.Duration) Standing {
+	own := t.Of(kind)
+	s := Standing{Timeline: own, Final: min(own.Watermark(now), now.Unix())}
+	if instead == "" || now.Unix()-max(s.Final, since.Unix()) < int64(patience/time.Second) {
+		return s
+	}
+	other := t.Of(instead)
+	final := min(other.Watermark(now), now.Unix())
+	if final <= s.Final {
+		return s
+	}
+	out := Standing{Timeline: other, Final: final, From: instead}
+	if s.Final > 0 {
+		out.Silent = time.Unix(s.Final, 0).UTC()
+	}
+	return out
 }
 
 // Add takes a batch of any kind and says whether it was new.

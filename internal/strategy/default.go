@@ -75,6 +75,8 @@ guards:
     exposure_budget: off
     cold_start: 75s
     source: edge
+    fallback: none
+    blind_undo: off
 sources: {}
 smoke: {}
 rollback:

@@ -114,6 +114,31 @@ func (c checker) byDrain(name string, g guardSpec) {
 	}
 }
 
+// webAnalytics can be asked for, so that it can be said why it is refused.
+const webAnalytics = "web_analytics"
+
+// fallback complains about a stand-in that could not tell the versions apart, and about a version that would be taken
+// back before it is blind.
+func (c checker) fallback(name string, g guardSpec) {
+	here := func(key string) []string { return at("guards", name, key) }
+	if g.BlindUndo > 0 && g.BlindUndo < g.Blind {
+		c.at(here("blind_undo"), "it is over before the measurement counts as broken", "make it longer than blind, or off")
+	}
+	c.in(here("blind_undo"), g.BlindUndo, 0, 24*time.Hour)
+	v := c.file.Target.Vercel
+	switch {
+	case g.Fallback != string(metric.Observability):
+	case v == nil:
+		c.at(here("fallback"), "only Vercel counts what it serves by itself", "remove it, or name a target on Vercel")
+	case g.Source != string(metric.Drain) && !c.written("guards", name, "fallback"): // of the default guard
+	case g.Source != string(metric.Drain):
+		c.at(here("fallback"), "only a drain has a stand-in", "remove it, or write source: drain")
+	case v.Canary != Rolling:
+		c.at(here("fallback"), "with a proxy, Vercel may count a request of the new version on the old one as well",
+			"write target: {vercel: {canary: rolling}}, or fallback: none")
+	}
+}
+
 // Notes are what a good file does that its author may not expect.
 func (s *Strategy) Notes() []string {
 	for _, step := range s.plan.Steps {

@@ -133,6 +133,8 @@ type guardSpec struct {
 	ColdStart   document.Duration `yaml:"cold_start" doc:"Time after each rise in which durations are not judged."`
 
 	Source     string                `yaml:"source" doc:"Where errors and durations are measured." enum:"edge,prometheus,otlp,drain"`
+	Fallback   string                `yaml:"fallback" doc:"What the guard goes by while a drain is silent." enum:"none,observability"`
+	BlindUndo  document.Duration     `yaml:"blind_undo" doc:"Blind for this long, a version is taken back; off: it waits."`
 	Prometheus queries               `yaml:"prometheus" doc:"What Prometheus is asked, with source: prometheus."`
 	Metrics    map[string]metricSpec `yaml:"metrics" doc:"Custom metrics that are compared, by their name."`
 	WebVitals  map[string]vital      `yaml:"web_vitals" doc:"What browsers measure: lcp, inp, cls and ttfb."`

@@ -98,7 +98,7 @@ type metricSpec struct {
 	Role    string           `yaml:"role" doc:"A signal only holds; decide when nothing is said." enum:"decide,signal"`
 	Weight  document.Factor  `yaml:"weight" doc:"Weight beside other custom metrics; 1x when nothing is said."`
 	Unit    string           `yaml:"unit" doc:"For people."`
-	From    string           `yaml:"from" doc:"Who measures it; app when nothing is said." enum:"app,prometheus"`
+	From    string           `yaml:"from" doc:"Who measures it; app when nothing is said. Web analytics are refused." enum:"app,prometheus,web_analytics"`
 	Query   string           `yaml:"query" doc:"PromQL, with from: prometheus."`
 }
 
@@ -116,6 +116,10 @@ func (g guardSpec) measure(r *guard.Rules, from sources) {
 	if r.Source == metric.Drain && !from.Drain.Traces {
 		r.LatencyP95 = guard.Limits{} // likewise
 	}
+	if r.Source == metric.Drain && g.Fallback == string(metric.Observability) {
+		r.Fallback = metric.Observability
+	}
+	r.BlindUndo = time.Duration(g.BlindUndo)
 	for _, name := range slices.Sorted(maps.Keys(g.Metrics)) {
 		r.Metrics = append(r.Metrics, g.Metrics[name].rule(name))
 	}
@@ -195,6 +199,7 @@ func (c checker) measured(name string, g guardSpec) {
 		c.at(here("source"), "no edge of Slipway sees what Vercel serves",
 			"leave it out for drain, or write prometheus or otlp")
 	}
+	c.fallback(name, g)
 	c.metrics(here("metrics"), g.Metrics)
 	for _, name := range slices.Sorted(maps.Keys(g.WebVitals)) {
 		_, twice := g.Metrics[name]
@@ -247,6 +252,9 @@ func (c checker) metrics(path []string, list map[string]metricSpec) {
 				"errors, latency and slow are judged anyway; other names have up to 60 letters")
 		}
 		switch {
+		case m.From == webAnalytics:
+			c.at(append(here, "from"), "a row of Vercel's Web Analytics names no deployment: nobody knows what its visitor had",
+				"report the metric from the application (from: app), which knows its own build")
 		case m.From != string(metric.Prometheus):
 			if m.Query != "" {
 				c.at(append(here, "query"), "only Prometheus is asked a query", "add from: prometheus")

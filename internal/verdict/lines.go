@@ -52,6 +52,9 @@ func Lines(v *api.Verdict) [][2]string {
 	if v.StableBroken != nil {
 		lines = append(lines, [2]string{"held to", brokenLine(v)})
 	}
+	if v.From != "" {
+		lines = append(lines, [2]string{"measured", insteadLine(v)})
+	}
 	if n := len(c.Shared); n > 0 {
 		lines = append(lines, [2]string{"shared", sharedLine(c.Shared[n-1])})
 	}
@@ -114,6 +117,18 @@ func brokenLine(v *api.Verdict) string {
 		return s + "."
 	}
 	return s + fmt.Sprintf(" and to what that did until %s.", clock(*v.StableHealthy))
+}
+
+// insteadLine says who measures while the guard's own source is silent.
+func insteadLine(v *api.Verdict) string {
+	from := v.From
+	if from == "observability" {
+		from = "Vercel's own counts"
+	}
+	if v.Silent == nil {
+		return fmt.Sprintf("From %s: the guard's own source has told nothing.", from)
+	}
+	return fmt.Sprintf("From %s: the guard's own source is silent since %s.", from, clock(*v.Silent))
 }
 
 func sharedLine(s api.Stretch) string {

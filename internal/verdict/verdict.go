@@ -32,8 +32,10 @@ func Wire(v guard.Verdict, c Context) api.Verdict {
 		Sentence: v.Sentence, Requests: v.Requests,
 		More: v.MoreRequests, MoreSeconds: v.MoreTime.Seconds(), Sureness: v.Sureness, Findings: []api.Finding{},
 		State: string(v.State), ClearedTo: v.ClearedTo, Lacks: v.Lacks, Mode: string(v.Mode),
+		From: string(v.From),
 	}
-	for to, at := range map[**time.Time]time.Time{&out.StableBroken: v.StableBroken, &out.StableHealthy: v.StableHealthy} {
+	for to, at := range map[**time.Time]time.Time{&out.StableBroken: v.StableBroken, &out.StableHealthy: v.StableHealthy,
+		&out.Silent: v.Silent} {
 		if !at.IsZero() {
 			*to = &at
 		}

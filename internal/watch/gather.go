@@ -16,9 +16,10 @@ import (
 func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release, rules guard.Rules,
 	effects map[string]effect.Effect, now time.Time) (guard.Evidence, error) {
 	ev := r.Watched(now, effects)
-	tl := w.Timeline.Of(rules.Source)
 	// The second in which this look falls is for the next one: a routing may be asked for before it is over.
-	final := min(tl.Watermark(now), now.Unix())
+	by := w.Timeline.Standing(now, r.Exposed, rules.Source, rules.Fallback, rules.Blind)
+	tl, final := by.Timeline, by.Final
+	ev.From, ev.Silent = by.From, by.Silent
 	before := r.Exposed.Add(-History).Unix()
 	ev.Width = max(tl.Grid(before, final, r.Deployment, r.Previous), at.known.Width)
 	ev.Complete = max(final/ev.Width*ev.Width, at.known.Complete)

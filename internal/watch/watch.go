@@ -8,6 +8,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math"
@@ -160,8 +161,15 @@ func (w *Watcher) look(ctx context.Context, at *standing, r release.Release, rul
 	}
 	at.look, at.said = look.Number, v
 	at.took(ev)
-	w.Timeline.Of(rules.Source).Judged(ev.Complete)
+	w.judged(rules.Source, ev)
 	return v, nil
+}
+
+// judged closes the seconds that were judged where they were taken from: what comes of them there is late. A source
+// that was silent is not closed with them, because how far it has told says how long it has been silent; what it tells
+// of them later was taken by the pass before.
+func (w *Watcher) judged(source metric.Kind, ev guard.Evidence) {
+	w.Timeline.Of(cmp.Or(ev.From, source)).Judged(ev.Complete)
 }
 
 // took notes what a look was given.
@@ -208,7 +216,7 @@ func (w *Watcher) resume(ctx context.Context, id string) (*standing, error) {
 			"error", at.lost)
 		return &standing{reading: reading{look: at.look}, values: map[string]int64{}}, nil
 	}
-	w.Timeline.Of(source).Judged(at.known.Complete)
+	w.judged(source, at.known)
 	return at, w.lastSaid(ctx, id, at)
 }
 

@@ -1,9 +1,10 @@
-// Package observability asks Vercel itself how many requests its deployments had, to compare that with what a drain
-// told of the same minutes: a drain whose filter or sampling leaves something out says nothing of it.
+// Package observability asks Vercel itself how many requests its deployments had: to compare that with what a drain
+// told of the same minutes, because a drain whose filter or sampling leaves something out says nothing of it, and to
+// stand in for a drain that is silent, where a strategy wants that.
 //
 // The form of the answer stands in no description of Vercel's, and the names of dimensions are looked up before they
 // are used. So what comes is read tolerantly as to where things stand and strictly as to what they are: where it is not
-// clear which number is meant, nothing is known, and that is said. Nothing is ever decided by these numbers.
+// clear which number is meant, nothing is known, and that is said.
 package observability
 
 import (

@@ -182,6 +182,9 @@ func sharedShades(c api.Canary, label string) []plot.Shade {
 	for _, s := range c.Broken {
 		out = append(out, plot.Shade{From: s.From, To: s.To, Label: "stable is broken: not compared"})
 	}
+	for _, s := range c.StoodIn {
+		out = append(out, plot.Shade{From: s.From, To: s.To, Label: "drain is silent"})
+	}
 	for _, s := range c.Shared {
 		out = append(out, plot.Shade{From: s.From, To: s.To, Label: label})
 	}

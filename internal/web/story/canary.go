@@ -116,7 +116,14 @@ func canaryStories() []Story {
 	broken := compared("watching", "better_or_equal", "continue", "v1 itself is broken since 13:55:12 UTC: v2 is held to "+
 		"the limits and to what v1 did until 13:54 UTC. v2 is no worse than that. 0.5 % of 1,840 requests failed on v2 "+
 		"since 13:55:12 UTC, 0.5 % on v1 when it was well.")
+	instead := compared("watching", "not_enough_evidence", "hold", baking+" The drain is silent since 13:52:30 UTC: "+
+		"judged from Vercel's own counts, 62 s late.")
+	silent := before(7*time.Minute + 30*time.Second)
+	instead.From, instead.Silent = "observability", &silent
+	standIn := calm
+	standIn.StoodIn = []api.Stretch{{From: silent, To: Now(), Why: "Vercel's own counts stood in for a silent source"}}
 	return []Story{
+		show("stand-in", at(running, instead), standIn),
 		show("broken-stable", at(running, brokenStable(broken)), stableBreaks(calm)),
 		show("running", at(running, compared("watching", "not_enough_evidence", "hold", baking)), calm),
 		show("worse", at(aborted(), compared("bad", "worse", "undo", aborted().Verdict.Sentence)), worst),
