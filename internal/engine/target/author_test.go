@@ -70,3 +70,35 @@ func TestWhoIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestHowWhatIsServedDiffers from what was routed, in words, and that nothing is said where it does not.
+func TestHowWhatIsServedDiffers(t *testing.T) {
+	t.Parallel()
+	canary := wanted{stable: "dpl_1", canary: "dpl_2", share: 50, version: "v2"}
+	calm := wanted{stable: "dpl_2"}
+	for _, tt := range []struct {
+		s    provider.Serving
+		w    wanted
+		want string
+	}{
+		{provider.Serving{Stable: "dpl_1", Canary: "dpl_2", Share: 50}, canary, ""},
+		{provider.Serving{Stable: "dpl_2"}, calm, ""},
+		{provider.Serving{Stable: "dpl_1", Canary: "dpl_2", Share: 100}, calm, ""},
+		{provider.Serving{Stable: "dpl_2"}, canary, "Ada gave everybody v2, and not through Slipway."},
+		{provider.Serving{Stable: "dpl_3"}, canary, "Ada made dpl_3 what everybody gets, and not through Slipway."},
+		{provider.Serving{Stable: "dpl_1"}, canary, "Ada took v2 back, and not through Slipway."},
+		{provider.Serving{Stable: "dpl_1", Canary: "dpl_3", Share: 50}, canary,
+			"Ada shows visitors dpl_3, and not through Slipway."},
+		{provider.Serving{Stable: "dpl_1", Canary: "dpl_2", Share: 50, Gone: "dpl_2"}, canary,
+			"Ada deleted v2, and not through Slipway."},
+		{provider.Serving{Stable: "dpl_1", Canary: "dpl_2", Share: 50, Gone: "dpl_1"}, canary, ""},
+		{provider.Serving{Stable: "dpl_1", Canary: "dpl_2", Share: 90}, canary,
+			"Ada gave v2 90 % of the visitors, not 50 %, and not through Slipway."},
+		{provider.Serving{Stable: "dpl_1", Canary: "dpl_2", Share: 50, Paused: true}, canary,
+			"A gate of the platform's own has paused v2 at 50 %: it goes on when somebody lets it go on there."},
+	} {
+		if got := tt.w.differs(tt.s, "Ada").String(); got != tt.want {
+			t.Errorf("%+v: %q, want %q", tt.s, got, tt.want)
+		}
+	}
+}

@@ -278,6 +278,40 @@ func TestServingIsWhatVercelSays(t *testing.T) {
 	}
 }
 
+// TestACanaryThatWasDeletedIsGone: Vercel still names it as what visitors are sent to. A stable version is not looked for,
+// and who can't be asked says nothing.
+func TestACanaryThatWasDeletedIsGone(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{ModeRolling, ModeProxy} {
+		w, s := newTown(), &shelf{}
+		mustRoute(t, w.node(s, mode), providertest.Routing(1, "dep_a", "dep_b", 5))
+		gone := func() (string, error) {
+			got, err := w.node(s, mode).Serving(t.Context())
+			return got.Gone, err
+		}
+		if id, err := gone(); err != nil || id != "" {
+			t.Errorf("%s: %q is gone, %v", mode, id, err)
+		}
+		w.gone["dpl_a"] = true
+		if id, err := gone(); err != nil || id != "" {
+			t.Errorf("%s: what is stable is looked for: %q, %v", mode, id, err)
+		}
+		w.gone["dpl_b"] = true
+		if id, err := gone(); err != nil || id != "dpl_b" {
+			t.Errorf("%s: %q is gone, want dpl_b, %v", mode, id, err)
+		}
+		w.before = func(_, path string) int {
+			if strings.Contains(path, "/deployments/dpl_b") {
+				return http.StatusForbidden
+			}
+			return 0
+		}
+		if id, err := gone(); err == nil || id != "" {
+			t.Errorf("%s: Vercel refuses to say, and %q is gone, %v", mode, id, err)
+		}
+	}
+}
+
 // TestWhatIsNotOnVercelIsNotRouted: a build of nowhere is refused before anything is asked.
 func TestWhatIsNotOnVercelIsNotRouted(t *testing.T) {
 	t.Parallel()
