@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestOldDeliveriesAreForgotten: a drain's after half an hour, looked for once a minute, and a webhook's not here: Vercel
-// delivers those again for a day.
+// TestOldDeliveriesAreForgotten: a drain's after half an hour, looked for once a minute, and a webhook's not here:
+// Vercel delivers those again for a day.
 func TestOldDeliveriesAreForgotten(t *testing.T) {
 	t.Parallel()
 	d, ctx := node(database(t), Options{}), t.Context()

@@ -20,7 +20,9 @@ func TestNobodyIsLockedOutByAHeader(t *testing.T) {
 		header func() map[string]string
 		want   time.Duration
 	}{
-		{"a day by Retry-After", 429, func() map[string]string { return map[string]string{"Retry-After": "86400"} }, time.Hour},
+		{"a day by Retry-After", 429, func() map[string]string {
+			return map[string]string{"Retry-After": "86400"}
+		}, time.Hour},
 		{"a year by a date", 429, func() map[string]string {
 			return map[string]string{"Retry-After": date(365 * 24 * time.Hour)}
 		}, time.Hour},

@@ -9,7 +9,8 @@ import (
 	"github.com/slipwayhq/slipway/internal/workload/workloadtest"
 )
 
-// TestWhatIsRememberedIsBounded: whoever gets many good tokens fills no memory, and what is forgotten is only asked again.
+// TestWhatIsRememberedIsBounded: whoever gets many good tokens fills no memory, and what is forgotten is only asked
+// again.
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	i := workloadtest.Open(t)
 	v := New([]Rule{rule(i)}, i.Client(), time.Now)

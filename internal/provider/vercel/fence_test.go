@@ -26,8 +26,8 @@ func (s *slowly) Spend(ctx context.Context, kind, period string, limit int) (int
 	return s.Limits.Spend(ctx, kind, period, limit)
 }
 
-// TestATableIsNotWrittenOnceSomethingNewerIsWanted: between the look at the table and its writing another node has taken
-// the canary back. Visitors never get it again, not even until it is repaired.
+// TestATableIsNotWrittenOnceSomethingNewerIsWanted: between the look at the table and its writing another node has
+// taken the canary back. Visitors never get it again, not even until it is repaired.
 func TestATableIsNotWrittenOnceSomethingNewerIsWanted(t *testing.T) {
 	t.Parallel()
 	w, s := newTown(), &shelf{}

@@ -278,8 +278,8 @@ func TestServingIsWhatVercelSays(t *testing.T) {
 	}
 }
 
-// TestACanaryThatWasDeletedIsGone: Vercel still names it as what visitors are sent to. A stable version is not looked for,
-// and who can't be asked says nothing.
+// TestACanaryThatWasDeletedIsGone: Vercel still names it as what visitors are sent to. A stable version is not looked
+// for, and who can't be asked says nothing.
 func TestACanaryThatWasDeletedIsGone(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{ModeRolling, ModeProxy} {
