@@ -328,6 +328,7 @@ type Status struct {
 	Target  *Target        `json:"target,omitempty" doc:"What a platform such as Vercel serves; absent behind Slipway's own edge."`
 
 	Published []PublishedFlags `json:"published" doc:"Flags that stand where a platform serves visitors."`
+	Synced    []SyncedFlags    `json:"synced" doc:"Flags that were written to the platform's own system of flags."`
 }
 
 // Target is what production serves on a platform, by the platform's own word.

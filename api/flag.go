@@ -100,6 +100,7 @@ type FlagPage struct {
 	Sentence string `json:"sentence,omitempty" doc:"How many there are in all, how many ramp and how many could go."`
 
 	Published []PublishedFlags `json:"published,omitempty" doc:"What of them stands where a platform serves visitors."`
+	Synced    []SyncedFlags    `json:"synced,omitempty" doc:"How they stand at the platform's own system of flags."`
 }
 
 // CreateFlag makes a flag. A boolean flag needs no variants: it gets on and off.
@@ -387,6 +388,24 @@ type FlagCount struct {
 	Evaluations int64  `json:"evaluations,omitempty"`
 	Exposures   int64  `json:"exposures,omitempty"`
 	Errors      int64  `json:"errors,omitempty"`
+}
+
+// SyncedFlags is how an environment's flags stand at the system of flags that the platform has.
+type SyncedFlags struct {
+	Environment string     `json:"environment"`
+	As          string     `json:"as" doc:"What it is called there."`
+	Follows     bool       `json:"follows" doc:"They are written by themselves, as the strategy says."`
+	Generation  int64      `json:"generation" doc:"Of the flags here that were compared last."`
+	Same        int        `json:"same" doc:"How many decide alike."`
+	Behind      int        `json:"behind" doc:"How many are to be written still, those of others included."`
+	Unsaid      []string   `json:"unsaid" doc:"Flags that cannot be said alike there."`
+	Stuck       []string   `json:"stuck" doc:"Those of them that stand there all the same, as they were."`
+	Foreign     []string   `json:"foreign" doc:"Flags that somebody else changed or made there: they stay."`
+	Written     *time.Time `json:"written,omitempty" doc:"When one was written last."`
+	Seen        *time.Time `json:"seen,omitempty" doc:"When they were read back last."`
+	Trouble     bool       `json:"trouble" doc:"Something decides otherwise there, and does not change by itself."`
+	Since       *time.Time `json:"since,omitempty"`
+	Sentence    string     `json:"sentence"`
 }
 
 // PublishedFlags is what of an environment's flags stands where a platform serves visitors, such as in Vercel's Global

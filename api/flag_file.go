@@ -110,6 +110,48 @@ type FlagImport struct {
 	Remarks  []ImportRemark `json:"remarks"`
 }
 
+// SyncFlags writes flags of an environment, one way, to the system of flags that the platform has.
+type SyncFlags struct {
+	Environment string     `json:"environment" minLength:"1" maxLength:"64"`
+	As          string     `json:"as,omitempty" maxLength:"64" doc:"What the environment is called there. Left out: as target.vercel.sync_flags says, else as here."`
+	Splits      bool       `json:"splits,omitempty" doc:"Percentages too: the same shares, with other users in them."`
+	DryRun      bool       `json:"dry_run,omitempty" doc:"Only the plan."`
+	Shown       *SyncShown `json:"shown,omitempty" doc:"The plan that was looked at: what anybody changed since then is not written."`
+}
+
+// SyncShown is what a plan was made of.
+type SyncShown struct {
+	Generation int64            `json:"generation" doc:"Of the plan."`
+	Revisions  map[string]int64 `json:"revisions" doc:"Of each flag of the plan that is to be written."`
+}
+
+// FlagSync is what is to be done so that flags decide there as they do here, or what came of it.
+type FlagSync struct {
+	Environment string     `json:"environment"`
+	As          string     `json:"as" doc:"What it is called there."`
+	Generation  int64      `json:"generation" doc:"Of the flags here."`
+	Sentence    string     `json:"sentence"`
+	Writes      int        `json:"writes" doc:"How many flags are to be written."`
+	Steps       []SyncStep `json:"steps"`
+	Failed      bool       `json:"failed" doc:"Something that was to be written is not."`
+}
+
+// SyncStep is what is to be done about one flag.
+type SyncStep struct {
+	Flag     string   `json:"flag"`
+	Action   string   `json:"action" doc:"create, change, same, unsaid (it cannot be said alike there), absent (the program's fallback is served, and it is not there), or theirs (it is only there, and stays)."`
+	Revision int64    `json:"revision" doc:"Of the flag there, 0 where it is not."`
+	Differs  []string `json:"differs" doc:"What a change changes there."`
+	Stands   string   `json:"stands" doc:"What it does there now."`
+	Static   bool     `json:"static" doc:"One variant for everybody is written, since its rules make no difference."`
+	Assumes  []string `json:"assumes" doc:"What is taken for granted of attributes."`
+	Notes    []string `json:"notes" doc:"What is otherwise there all the same."`
+	Why      string   `json:"why" doc:"Why it cannot be said alike."`
+	Remedy   string   `json:"remedy"`
+	Done     bool     `json:"done" doc:"It was written."`
+	Problem  string   `json:"problem" doc:"Why it was not written."`
+}
+
 // ImportRemark is one thing that is not as it was there.
 type ImportRemark struct {
 	Flag        string `json:"flag"`

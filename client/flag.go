@@ -135,6 +135,11 @@ func (c *Client) ImportFlags(ctx context.Context, in api.ImportFlags) (api.FlagI
 	return post[api.FlagImport](ctx, c, "flags/import", in)
 }
 
+// SyncFlags writes an environment's flags to the platform's own system of flags, or says what that would do.
+func (c *Client) SyncFlags(ctx context.Context, in api.SyncFlags) (api.FlagSync, error) {
+	return post[api.FlagSync](ctx, c, "flags/sync", in)
+}
+
 // ExportFlags returns all flags of an environment (of all for "") as a file, or, with format flagd, as flagd's
 // document.
 func (c *Client) ExportFlags(ctx context.Context, environment, format string) (api.FlagExport, error) {

@@ -28,7 +28,7 @@ type nearby struct {
 	token  string
 }
 
-func publishes(t *testing.T, plan string) *nearby {
+func publishes(t *testing.T, plan string, more ...string) *nearby {
 	t.Helper()
 	n := &nearby{World: fake.New(fake.Options{Plan: plan, Propagation: 300 * time.Millisecond, Log: t.Logf})}
 	if err := n.Start(context.Background()); err != nil {
@@ -49,7 +49,7 @@ func publishes(t *testing.T, plan string) *nearby {
 		edit: slices.Concat(drained[:4], []string{"rollback: {", "sources: {drain: {late: 5s}}\nrollback: {"}),
 		env:  map[string]string{"VERCEL_TOKEN": "token", "GLOBAL_CONFIG": n.config.Connection},
 		target: "{vercel: {project: shop, team: " + fake.TeamSlug + ", canary: proxy, global_config: " + n.config.ID +
-			", flags: [production], api: " + n.URL() + "}}",
+			", flags: [production]" + strings.Join(more, "") + ", api: " + n.URL() + "}}",
 	})
 	return n
 }

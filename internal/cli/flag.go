@@ -28,7 +28,7 @@ func (c *cli) flag() *cobra.Command {
 	cmd.AddCommand(c.flagList(), c.flagGet(), c.flagCreate(), c.flagSet(), c.flagSwitch(true), c.flagSwitch(false),
 		c.flagRollout(), c.flagEval(), c.flagTry(), c.flagPromote(), c.flagHistory(), c.flagRevert(), c.flagShelve(true),
 		c.flagShelve(false), c.flagUsage(), c.flagStale(), c.flagScan(), c.flagSchedule(), c.flagDrafts(),
-		c.flagApply(), c.flagDiff(), c.flagExport(), c.flagImport(), c.flagRamp())
+		c.flagApply(), c.flagDiff(), c.flagExport(), c.flagImport(), c.flagSync(), c.flagRamp())
 	return cmd
 }
 

@@ -66,6 +66,9 @@ func (c *cli) showStatus(s api.Status) {
 	for _, p := range s.Published {
 		c.say("\nFlags of %s at the edge: %s\n", p.Environment, p.Sentence)
 	}
+	for _, x := range s.Synced {
+		c.say("\nFlags of %s at Vercel Flags: %s\n", x.Environment, x.Sentence)
+	}
 	for _, e := range s.Edges {
 		if e.Generation != e.Wanted {
 			c.say("\nEdge %s: %s\n", e.Name, e.Sentence)

@@ -90,6 +90,9 @@ func (d *Desk) Status(ctx context.Context, who access.Actor) (api.Status, error)
 	if out.Target, err = d.target(ctx, out.Now); err != nil {
 		return out, err
 	}
+	if out.Synced, err = d.Flags.Synced(ctx, who, out.Now); err != nil {
+		return out, err
+	}
 	if out.Published, err = d.Flags.Published(ctx, who, out.Now); err != nil {
 		return out, err
 	}
@@ -165,6 +168,11 @@ func troubles(s api.Status) []string {
 	for _, p := range s.Published {
 		if p.Trouble {
 			parts = append(parts, "Flags of "+p.Environment+" at the edge: "+p.Sentence)
+		}
+	}
+	for _, x := range s.Synced {
+		if x.Trouble {
+			parts = append(parts, "Flags of "+x.Environment+" at Vercel Flags: "+x.Sentence)
 		}
 	}
 	away, behind := 0, 0

@@ -22,6 +22,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/engine/configs"
 	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/engine/incidents"
+	"github.com/slipwayhq/slipway/internal/engine/mirror"
 	"github.com/slipwayhq/slipway/internal/engine/publish"
 	"github.com/slipwayhq/slipway/internal/engine/secrets"
 	"github.com/slipwayhq/slipway/internal/engine/target"
@@ -52,6 +53,7 @@ type Options struct {
 	Vault    *vault.Vault                      // seals secrets; nil: none can be kept
 	File     func(name string) ([]byte, error) // reads a file that the strategy names; nil: there is none
 	Publish  publish.Options                   // by what flags reach a platform; the rest of it is the engine's
+	Mirror   mirror.Options                    // by what they are written to a system of flags; likewise
 }
 
 // Pace are the engine's own times. Zero values get defaults.
@@ -90,6 +92,7 @@ type Engine struct {
 	Secrets   *secrets.Keeper
 	Configs   *configs.Writer
 	Publisher *publish.Publisher
+	Mirror    *mirror.Mirror
 
 	wake chan struct{} // capacity 1: something was committed
 
@@ -114,8 +117,9 @@ func New(opts Options) *Engine {
 	opts.Publish.DB, opts.Publish.Strategy, opts.Publish.Write, opts.Publish.Append = opts.DB, opts.Strategy, e.Write,
 		e.append
 	e.Publisher = publish.New(opts.Publish)
-	e.Flags = flags.New(flags.Options{DB: opts.DB, Strategy: opts.Strategy, Append: e.append,
-		Changed: e.Publisher.Changed})
+	opts.Mirror.DB, opts.Mirror.Strategy, opts.Mirror.Write, opts.Mirror.Append = opts.DB, opts.Strategy, e.Write, e.append
+	e.Mirror = mirror.New(opts.Mirror)
+	e.Flags = flags.New(flags.Options{DB: opts.DB, Strategy: opts.Strategy, Append: e.append, Changed: e.changed})
 	e.Target = target.New(target.Options{DB: opts.DB, Strategy: opts.Strategy, Platform: opts.Platform,
 		WorkRelease: workRelease, Write: e.Write, Append: e.append, Stable: e.stable, Register: e.Register,
 		Config: e.configOf})
@@ -127,6 +131,14 @@ func New(opts Options) *Engine {
 	e.watch = watch.New(opts.DB, opts.Timeline, opts.Log)
 	opts.DB.OnCommit(func(event.Head) { e.nudge() })
 	return e
+}
+
+// changed tells who follows an environment's flags.
+func (e *Engine) changed(ctx context.Context, tx *store.Tx, environment string, off bool) error {
+	if err := e.Publisher.Changed(ctx, tx, environment, off); err != nil {
+		return err
+	}
+	return e.Mirror.Changed(ctx, tx, environment, off)
 }
 
 // nudge wakes the loops of this node.

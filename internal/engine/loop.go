@@ -14,6 +14,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/engine/configs"
 	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/engine/incidents"
+	"github.com/slipwayhq/slipway/internal/engine/mirror"
 	"github.com/slipwayhq/slipway/internal/engine/publish"
 	"github.com/slipwayhq/slipway/internal/engine/target"
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -59,7 +60,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		{"measure", 4, map[string]handler{workHealth: e.probeHealth}},
 		{"observe", 2, map[string]handler{target.Work: e.Target.Look, target.WorkBuild: e.Target.LookAtBuild,
 			configs.Work: e.Configs.Look}},
-		{"publish", 2, map[string]handler{publish.Work: e.Publisher.Look}}, // of its own: a kill switch waits for nothing
+		{"publish", 2, map[string]handler{publish.Work: e.Publisher.Look,
+			mirror.Work: e.Mirror.Look}}, // of its own: a kill switch waits for nothing
 		{"keep", 1, map[string]handler{workKeep: e.keep}},
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -101,6 +103,9 @@ func (e *Engine) begin(ctx context.Context) error {
 				}
 			}
 			if err := e.Publisher.Begin(ctx, tx); err != nil {
+				return err
+			}
+			if err := e.Mirror.Begin(ctx, tx); err != nil {
 				return err
 			}
 			return tx.Schedule(ctx, workKeep, workKeep, now.Add(e.Pace.Roll))

@@ -101,6 +101,7 @@ func (s *Server) flagOperations(h huma.API) {
 	s.draftOperations(h)
 	s.flagFileOperations(h)
 	s.flagImportOperations(h)
+	s.flagSyncOperations(h)
 }
 
 // draftOperations are about changes that wait.

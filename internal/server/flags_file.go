@@ -59,6 +59,20 @@ func (s *Server) flagImportOperations(h huma.API) {
 	})
 }
 
+// flagSyncOperations write flags to the platform's own system of flags.
+func (s *Server) flagSyncOperations(h huma.API) {
+	register(s, h, endpoint{
+		ID: "sync-flags", Method: http.MethodPost, Path: "/flags/sync", Tag: flagTag,
+		Summary: "Write flags, one way, to Vercel Flags",
+		About: "What cannot be said alike there is not written, and named with its reason and its remedy. With dry_run the " +
+			"answer is the plan; sent back as shown, a flag that anybody changed since then is refused by its name. Nothing " +
+			"that is only there is ever deleted.",
+		Permission: access.EditFlag,
+	}, func(ctx context.Context, who access.Actor, in *struct{ Body api.SyncFlags }) (api.FlagSync, error) {
+		return s.Desk.Flags.Sync(ctx, who, in.Body)
+	})
+}
+
 // maxFile bounds bodies that hold many flags, or many members of a segment.
 const maxFile = 16 << 20
 

@@ -2,6 +2,7 @@ package strategy
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,6 +23,9 @@ type Vercel struct {
 	Config  string   // id of the Global Config that proxies and flags are written to; empty: none
 	Flags   []string // environments whose flags are written there
 
+	SyncFlags  map[string]string // environments whose flags follow to Vercel Flags, and what they are called there
+	SyncSplits bool              // percentages too, with other users in them
+
 	TokenEnv   string // of the API
 	ConfigEnv  string // a connection string that reads the Global Config
 	BypassEnv  string // secret that opens protected deployments
@@ -37,27 +41,29 @@ const (
 )
 
 type vercel struct {
-	Project string   `yaml:"project" doc:"Name or id of the project."`
-	Team    string   `yaml:"team" doc:"Slug or id of the team; empty for the account that the token belongs to."`
-	Canary  string   `yaml:"canary" doc:"How a part of the visitors gets a version." enum:"auto,rolling,proxy"`
-	Drift   string   `yaml:"drift" doc:"What a release does when somebody else changes what is served." enum:"hold,undo"`
-	Domain  string   `yaml:"domain" doc:"Host at which visitors come in; empty: the project's first production domain."`
-	Config  string   `yaml:"global_config" doc:"Id of the Global Config that shares and flags are written to."`
-	Flags   []string `yaml:"flags" doc:"Environments whose flags are written to the Global Config."`
-	API     address  `yaml:"api" doc:"Address of Vercel's API."`
-	Token   string   `yaml:"token_env" doc:"Environment variable that holds the token of the API."`
-	Read    string   `yaml:"global_config_env" doc:"Environment variable that holds the Global Config's connection string."`
-	Bypass  string   `yaml:"bypass_env" doc:"Environment variable that holds the secret that opens protected deployments."`
-	Drain   string   `yaml:"drain_secret_env" doc:"Environment variable that holds the secret that drains sign with."`
-	Webhook string   `yaml:"webhook_secret_env" doc:"Environment variable that holds the secret that webhooks sign with."`
+	Project string            `yaml:"project" doc:"Name or id of the project."`
+	Team    string            `yaml:"team" doc:"Slug or id of the team; empty for the account that the token belongs to."`
+	Canary  string            `yaml:"canary" doc:"How a part of the visitors gets a version." enum:"auto,rolling,proxy"`
+	Drift   string            `yaml:"drift" doc:"What a release does when somebody else changes what is served." enum:"hold,undo"`
+	Domain  string            `yaml:"domain" doc:"Host at which visitors come in; empty: the project's first production domain."`
+	Config  string            `yaml:"global_config" doc:"Id of the Global Config that shares and flags are written to."`
+	Flags   []string          `yaml:"flags" doc:"Environments whose flags are written to the Global Config."`
+	Sync    map[string]string `yaml:"sync_flags" doc:"Environments whose flags follow to Vercel Flags, each with its name there."`
+	Splits  bool              `yaml:"sync_splits" doc:"Whether percentages follow too: the same shares, other users in them."`
+	API     address           `yaml:"api" doc:"Address of Vercel's API."`
+	Token   string            `yaml:"token_env" doc:"Environment variable that holds the token of the API."`
+	Read    string            `yaml:"global_config_env" doc:"Environment variable that holds the Global Config's connection string."`
+	Bypass  string            `yaml:"bypass_env" doc:"Environment variable that holds the secret that opens protected deployments."`
+	Drain   string            `yaml:"drain_secret_env" doc:"Environment variable that holds the secret that drains sign with."`
+	Webhook string            `yaml:"webhook_secret_env" doc:"Environment variable that holds the secret that webhooks sign with."`
 }
 
 // Template returns what vercel is where nothing is written.
 func (*vercel) Template() string {
 	return `{project: "", team: "", canary: auto, drift: hold, domain: "", global_config: "",
-  flags: [], api: "https://api.vercel.com", token_env: VERCEL_TOKEN, global_config_env: GLOBAL_CONFIG,
-  bypass_env: VERCEL_AUTOMATION_BYPASS_SECRET, drain_secret_env: VERCEL_DRAIN_SECRET,
-  webhook_secret_env: VERCEL_WEBHOOK_SECRET}`
+  flags: [], sync_flags: {}, sync_splits: false, api: "https://api.vercel.com", token_env: VERCEL_TOKEN,
+  global_config_env: GLOBAL_CONFIG, bypass_env: VERCEL_AUTOMATION_BYPASS_SECRET,
+  drain_secret_env: VERCEL_DRAIN_SECRET, webhook_secret_env: VERCEL_WEBHOOK_SECRET}`
 }
 
 // Vercel returns where the application is on Vercel, and false when it runs behind Slipway's own edge.
@@ -68,8 +74,8 @@ func (s *Strategy) Vercel() (Vercel, bool) {
 	}
 	return Vercel{
 		Project: v.Project, Team: v.Team, API: strings.TrimRight(string(v.API), "/"), Canary: v.Canary, Drift: v.Drift,
-		Domain: v.Domain, Config: v.Config, Flags: v.Flags, TokenEnv: v.Token, ConfigEnv: v.Read, BypassEnv: v.Bypass,
-		DrainEnv: v.Drain, WebhookEnv: v.Webhook,
+		Domain: v.Domain, Config: v.Config, Flags: v.Flags, SyncFlags: v.Sync, SyncSplits: v.Splits,
+		TokenEnv: v.Token, ConfigEnv: v.Read, BypassEnv: v.Bypass, DrainEnv: v.Drain, WebhookEnv: v.Webhook,
 	}, true
 }
 
@@ -98,6 +104,7 @@ func (c checker) onVercel() {
 		c.at(here("global_config"), fmt.Sprintf("%q is no id of a Global Config", v.Config), "it begins with ecfg_")
 	}
 	c.flagsOnVercel(v)
+	c.syncOnVercel(v)
 	for key, name := range map[string]string{
 		"token_env": v.Token, "global_config_env": v.Read, "bypass_env": v.Bypass, "drain_secret_env": v.Drain,
 		"webhook_secret_env": v.Webhook,
@@ -125,6 +132,26 @@ func (c checker) flagsOnVercel(v *vercel) {
 				"name an environment of letters, digits, - and _")
 		case slices.Contains(v.Flags[:i], name):
 			c.at(path, fmt.Sprintf("%s is named twice", name), "name it once")
+		}
+	}
+}
+
+// syncOnVercel checks which environments' flags follow to Vercel Flags: one of ours to one of theirs.
+func (c checker) syncOnVercel(v *vercel) {
+	taken := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(v.Sync)) {
+		path, there := at("target", "vercel", "sync_flags", name), v.Sync[name]
+		switch _, known := c.file.Environments[name]; {
+		case !known:
+			c.at(path, fmt.Sprintf("there is no environment %.64q", name), "name one of environments")
+		case !regexp.MustCompile(`^[\w-]{1,64}$`).MatchString(there):
+			c.at(path, fmt.Sprintf("%.64q is no name of an environment of Vercel's", there),
+				"write production, preview, development, or the name of a custom environment")
+		case taken[there] != "":
+			c.at(path, fmt.Sprintf("the flags of %s follow to %s already", taken[there], there),
+				"let one environment decide about one at Vercel")
+		default:
+			taken[there] = name
 		}
 	}
 }

@@ -109,6 +109,9 @@ func (d *Desk) Flags(ctx context.Context, who access.Actor, q Query) (api.FlagPa
 	if page.Published, err = d.Published(ctx, who, time.Now()); err != nil {
 		return page, err
 	}
+	if page.Synced, err = d.Synced(ctx, who, time.Now()); err != nil {
+		return page, err
+	}
 	list, configs, err := d.all(ctx)
 	if err != nil {
 		return page, err

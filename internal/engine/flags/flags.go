@@ -116,7 +116,7 @@ func (w *Writer) Create(ctx context.Context, who access.Actor, f flag.Flag) (fla
 
 // room refuses a key that is taken, and one flag too many.
 func (w *Writer) room(ctx context.Context, tx *store.Tx, key string) error {
-	if slices.Contains([]string{"stale", "export", "import", "apply"}, key) {
+	if slices.Contains([]string{"stale", "export", "import", "apply", "sync"}, key) {
 		return fault.New(fault.Invalid, "key_reserved", "%q is a path of the API: take another key.", key)
 	}
 	list, err := tx.Flags(ctx, w.app())

@@ -95,6 +95,16 @@ func publishedMark(p api.PublishedFlags) mark {
 	return mark{"done", "good", "Published"}
 }
 
+func syncedMark(p api.SyncedFlags) mark {
+	switch {
+	case p.Trouble:
+		return mark{"alert", "bad", "Something decides otherwise there"}
+	case p.Seen == nil:
+		return mark{"none", "quiet", "Not written yet"}
+	}
+	return mark{"done", "good", "As here"}
+}
+
 // left says what of a source did not count.
 func left(s api.MetricSource) string {
 	if s.Late+s.Dropped == 0 {

@@ -31,7 +31,8 @@ func flagListStories() []Story {
 	return []Story{
 		flagAt("flags/some", "/flags", list(some, page.FlagFilter{}, "")),
 		flagAt("flags/published", "/flags", func(f page.Frame) templ.Component {
-			return page.FlagList(f, api.FlagPage{Items: some[:2], Published: publishedFlags()}, page.FlagFilter{}, nil)
+			return page.FlagList(f, api.FlagPage{Items: some[:2], Published: publishedFlags(), Synced: syncedFlags()},
+				page.FlagFilter{}, nil)
 		}),
 		flagAt("flags/empty", "/flags", list(nil, page.FlagFilter{}, "")),
 		flagAt("flags/none-match", "/flags?q=x", list(nil, page.FlagFilter{Text: hostile, State: "stale"}, "")),
@@ -154,6 +155,18 @@ func rampCanary() api.Canary {
 		}
 	}
 	return c
+}
+
+// syncedFlags are flags at a platform's own system: alike, one that another hand changed, and none yet.
+func syncedFlags() []api.SyncedFlags {
+	return []api.SyncedFlags{
+		{Environment: "production", As: "production", Follows: true, Same: 12, Seen: ptr(before(3 * time.Minute)),
+			Sentence: "12 flags decide alike."},
+		{Environment: "staging", As: "preview", Same: 11, Behind: 1, Foreign: []string{"checkout"}, Trouble: true,
+			Seen:     ptr(before(2 * time.Hour)),
+			Sentence: "11 flags decide alike. Changed or made there by somebody else, and left so: checkout."},
+		{Environment: hostile, Follows: true, Sentence: "Not written yet."},
+	}
 }
 
 // publishedFlags are flags at a platform's edge: the newest, old ones, and none yet.

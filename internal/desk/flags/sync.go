@@ -1,0 +1,175 @@
+package flags
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/engine/mirror"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/flag"
+)
+
+// Sync writes an environment's flags to the platform's own system of flags, or says what that would do. The plan has
+// what rules say, so it needs the same permission.
+func (d *Desk) Sync(ctx context.Context, who access.Actor, in api.SyncFlags) (api.FlagSync, error) {
+	if err := d.known(in.Environment); err != nil {
+		return api.FlagSync{}, err
+	}
+	if err := d.check(ctx, who, access.EditFlag, in.Environment); err != nil {
+		return api.FlagSync{}, err
+	}
+	order := mirror.Order{Environment: in.Environment, There: in.As, Splits: in.Splits}
+	if in.DryRun {
+		p, err := d.Engine.Mirror.Plan(ctx, order)
+		return planned(p, nil), err
+	}
+	var shown *mirror.Shown
+	if in.Shown != nil {
+		shown = &mirror.Shown{Generation: in.Shown.Generation, Revisions: in.Shown.Revisions}
+	}
+	p, done, err := d.Engine.Mirror.Apply(ctx, who, order, shown)
+	if err != nil {
+		return api.FlagSync{}, err
+	}
+	return planned(p, done), nil
+}
+
+// planned is a plan with what came of it.
+func planned(p mirror.Plan, done []mirror.Done) api.FlagSync {
+	out := api.FlagSync{Environment: p.Environment, As: p.There, Generation: p.Generation, Writes: len(p.Writes()),
+		Steps: []api.SyncStep{}}
+	wrote, unsaid := 0, 0
+	for _, s := range p.Steps {
+		x := api.SyncStep{Flag: s.Flag, Action: string(s.Action), Revision: s.Revision, Differs: some(s.Differs),
+			Stands: s.Stands, Static: s.Static, Assumes: some(s.Assumes), Notes: some(s.Notes), Why: s.Why, Remedy: s.Remedy}
+		if x.Why != "" {
+			unsaid++
+		}
+		if i := slices.IndexFunc(done, func(o mirror.Done) bool { return o.Flag == s.Flag }); i >= 0 {
+			switch x.Done = done[i].Err == nil; {
+			case x.Done:
+				wrote++
+				x.Revision = done[i].Revision
+			default:
+				out.Failed = true
+				x.Problem = fault.MessageOf(done[i].Err)
+			}
+		}
+		out.Steps = append(out.Steps, x)
+	}
+	switch {
+	case len(done) > 0:
+		out.Sentence = fmt.Sprintf("%s of %s were written to Vercel Flags.", number(wrote, "flag"), p.Environment)
+		if out.Failed {
+			out.Sentence = fmt.Sprintf("%d of %s were written to Vercel Flags.", wrote, number(len(done), "flag"))
+		}
+	case out.Writes > 0:
+		out.Sentence = fmt.Sprintf("%s to write to %s of Vercel Flags.", number(out.Writes, "flag"), p.There)
+	default:
+		out.Sentence = fmt.Sprintf("Nothing is to be written to %s of Vercel Flags.", p.There)
+	}
+	if unsaid > 0 {
+		out.Sentence += fmt.Sprintf(" %s cannot be said alike there.", number(unsaid, "flag"))
+	}
+	return out
+}
+
+func some(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+func number(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// Synced is how the flags of environments stand at the platform's own system of flags, as far as the caller may see it.
+func (d *Desk) Synced(ctx context.Context, who access.Actor, now time.Time) ([]api.SyncedFlags, error) {
+	out := []api.SyncedFlags{}
+	follow := d.Engine.Mirror.Followed()
+	list, err := d.DB.Followers(ctx, d.Strategy.App)
+	if err != nil {
+		return out, err
+	}
+	for _, environment := range follow {
+		if !slices.ContainsFunc(list, func(f flag.Follower) bool { return f.Environment == environment }) {
+			list = append(list, flag.Follower{Environment: environment})
+		}
+	}
+	for _, f := range list {
+		if !who.May(access.ViewEnvironment, f.Environment) {
+			continue
+		}
+		x := api.SyncedFlags{
+			Environment: f.Environment, As: f.There, Follows: slices.Contains(follow, f.Environment), Generation: f.Generation,
+			Same: f.Same, Behind: f.Behind, Unsaid: some(f.Unsaid), Stuck: some(f.Stuck), Foreign: some(f.Foreign),
+			Written: instant(f.Written), Seen: instant(f.Seen),
+		}
+		newest, err := d.DB.FlagGeneration(ctx, d.Strategy.App, f.Environment)
+		if err != nil {
+			return out, err
+		}
+		x.Trouble, x.Sentence = synced(f, x.Follows, newest, now)
+		if x.Trouble {
+			x.Since = instant(f.Since)
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// synced says how what stands there stands to what there is.
+func synced(f flag.Follower, follows bool, newest int64, now time.Time) (trouble bool, say string) {
+	switch {
+	case f.Row == 0:
+		return false, "Not written yet."
+	case f.Trouble != "":
+		return true, "They do not follow. " + f.Trouble
+	case follows && now.Sub(f.Seen) > unread:
+		return true, "What stands there was not read for a while: does the engine run?"
+	}
+	parts := []string{fmt.Sprintf("%s decide alike.", number(f.Same, "flag"))}
+	add := func(names []string, format string) {
+		if len(names) > 0 {
+			parts = append(parts, fmt.Sprintf(format, strings.Join(names[:min(5, len(names))], ", ")+more(len(names)-5)))
+		}
+	}
+	add(f.Foreign, "Changed or made there by somebody else, and left so: %s.")
+	add(f.Stuck, "Cannot be said as they are here, and stand there as they were: %s.")
+	if rest := len(f.Unsaid) - len(f.Stuck); rest > 0 {
+		parts = append(parts, number(rest, "flag")+" cannot be said there, and "+isAre(rest)+" not there.")
+	}
+	switch ours := f.Behind - len(f.Foreign); {
+	case follows && (ours > 0 || newest > f.Generation):
+		parts = append(parts, "A change is about to be written.")
+	case !follows && ours > 0:
+		parts = append(parts, fmt.Sprintf("%s differed when it was looked at last.", number(ours, "flag")))
+	case !follows && newest > f.Generation:
+		parts = append(parts, "The flags have changed here since then: slipway flag sync vercel.")
+	}
+	return len(f.Foreign)+len(f.Stuck) > 0, strings.Join(parts, " ")
+}
+
+func isAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+func more(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d more", n)
+}
