@@ -120,7 +120,7 @@ var table = map[string]rule{
 	// The machinery.
 	"credential":      {may: []string{"fault"}},
 	"vault":           {may: []string{"fault"}},
-	"store":           {may: nouns, lines: 4400}, // the only SQL of the house, flags' too: it can't be divided among rooms
+	"store":           {may: nouns, lines: 4500}, // the only SQL of the house, flags' too: it can't be divided among rooms
 	"store/storetest": {may: append(slices.Clone(nouns), "store")},
 	"engine": {
 		may: append(slices.Clone(nouns), "credential", "engine/configs", "engine/flags", "engine/incidents", "engine/mirror",
@@ -221,7 +221,7 @@ var table = map[string]rule{
 			"flag/code", "flag/scan",
 			"judge", "judge/stream", "metric", "provider/vercel/setup", "sim", "simulate", "strategy", "strategy/detect",
 			"vercel", "verdict"},
-		fan: 21, lines: 6400, // one file for each noun: it grows with what there is to command
+		fan: 21, lines: 6600, // one file for each noun: it grows with what there is to command
 	},
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "engine/flags",
