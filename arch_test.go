@@ -68,7 +68,7 @@ var table = map[string]rule{
 	"approval":    {pure: true, may: []string{"fault"}},
 	"judge": {
 		pure: true, may: []string{"fault", "judge/burst", "judge/num"},
-		lines: 3700, // the evidence of one comparison is one bounded state: it can't be divided among rooms
+		lines: 3760, // the evidence of one comparison is one bounded state: it can't be divided among rooms
 	},
 	"judge/num":         {pure: true},
 	"judge/burst":       {pure: true, may: []string{"judge/num"}},
@@ -106,7 +106,7 @@ var table = map[string]rule{
 	"rollback": {pure: true, may: []string{"approval", "deployment", "effect", "event", "fault", "guard"}},
 	"strategy": {
 		// One file is checked as a whole, so that everything wrong is said at once, with its place.
-		lines: 3200, pure: true,
+		lines: 3300, pure: true,
 		but: []string{"net", "os"}, // it opens the file and the folder it is given, and splits addresses
 		may: []string{
 			"access", "approval", "calendar", "checklist", "fault", "guard", "judge", "metric", "probe", "release",

@@ -57,6 +57,7 @@ type Comparison struct {
 	Mode      string           `json:"mode" doc:"How failures are bet on: calm, bursty or linear, from the fastest to the most careful."`
 	ModeWhy   string           `json:"mode_why" doc:"Why so, in words."`
 	Metrics   []MetricEvidence `json:"metrics" doc:"Each metric's evidence: errors and latency first."`
+	Weighed   bool             `json:"weighed" doc:"The strategy says the metrics' weights; otherwise they are the judge's own."`
 	Canary    ArmTotals        `json:"canary" doc:"What was compared of the changed version."`
 	Stable    ArmTotals        `json:"stable" doc:"What was compared of the stable version."`
 	RuledOut  float64          `json:"ruled_out" doc:"So many times as many errors or more are ruled out; 0 when nothing is."`

@@ -38,6 +38,7 @@ type Recording struct {
 	Release string      `json:"release"`
 	Version string      `json:"version"`
 	Bins    string      `json:"bins" doc:"Layout of latency: the value for --bins."`
+	Weights string      `json:"weights,omitempty" doc:"How the strategy divides the total: the value for --weights."`
 	From    time.Time   `json:"from" doc:"t 0: the first visitor."`
 	Ticks   []JudgeTick `json:"ticks"`
 	Next    int64       `json:"next" doc:"after of the next part; 0 when this is the last."`

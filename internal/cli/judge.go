@@ -46,7 +46,7 @@ can't be read is answered with {"error":…,"remedy":…,"line":…}, and the ex
 no tick came at all. Otherwise it is 0, whatever was answered: what to do stands in action.`
 
 func (c *cli) judgeStream() *cobra.Command {
-	var bins, steps string
+	var bins, steps, weights string
 	var bake, cold, horizon time.Duration
 	var s judge.Settings
 	cmd := &cobra.Command{
@@ -58,6 +58,9 @@ func (c *cli) judgeStream() *cobra.Command {
 				return err
 			}
 			if s.Bins, err = stream.ParseBins(bins); err != nil {
+				return err
+			}
+			if s.Weights, err = stream.ParseWeights(weights); err != nil {
 				return err
 			}
 			switch {
@@ -86,6 +89,8 @@ func (c *cli) judgeStream() *cobra.Command {
 	f.DurationVar(&bake, "bake", 15*time.Minute, "time at each fixed step")
 	f.DurationVar(&cold, "cold-start", 75*time.Second, "durations are not judged for so long after a rise; 0: at once")
 	f.DurationVar(&horizon, "horizon", time.Hour, "longest bake in all: how late a regression may begin")
+	f.StringVar(&weights, "weights", "",
+		"parts of the total, e.g. errors=0.7,latency=0.3; default: about four fifths are bet on errors")
 	f.Float64Var(&s.WorseErrors, "tolerance", 0.05, "so much more of failures is accepted: 0.05 is 5 %")
 	return cmd
 }

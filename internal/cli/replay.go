@@ -22,6 +22,7 @@ type replayed struct {
 	Differs  []api.ReplayDifference `json:"differs"`
 	Ticks    int64                  `json:"ticks,omitempty"` // that were exported
 	Bins     string                 `json:"bins,omitempty"`
+	Weights  string                 `json:"weights,omitempty"`
 }
 
 const replayHelp = `Make every verdict on a release again from the evidence that was stored with it, and compare the
@@ -95,7 +96,7 @@ func (c *cli) export(ctx context.Context, to *client.Client, id, path string, ou
 		if err != nil {
 			return err
 		}
-		out.Bins = part.Bins
+		out.Bins, out.Weights = part.Bins, part.Weights
 		for _, t := range part.Ticks {
 			if err := lines.Encode(t); err != nil {
 				return fmt.Errorf("write %s: %w", path, err)
@@ -120,7 +121,11 @@ func (c *cli) sayReplayed(out replayed, export string) {
 			out.Agree, out.Verdicts, out.Version, d.Look, d.Where, d.Recorded, d.Again)
 	}
 	if export != "" {
-		c.say("%d seconds were written to %s. Judge them again with:\n  slipway judge stream --bins %s <%s\n", out.Ticks,
-			export, out.Bins, export)
+		weights := ""
+		if out.Weights != "" {
+			weights = " --weights " + out.Weights
+		}
+		c.say("%d seconds were written to %s. Judge them again with:\n  slipway judge stream --bins %s%s <%s\n", out.Ticks,
+			export, out.Bins, weights, export)
 	}
 }

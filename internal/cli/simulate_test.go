@@ -125,6 +125,8 @@ func TestStreamSaysWhatIsWrong(t *testing.T) {
 		"--horizon 0s":                "--horizon is 0s",
 		"--cold-start -1s":            "--cold-start is -1s",
 		"--tolerance -1":              "--tolerance is -1",
+		"--weights errors=1":          "leaves one out",
+		"--weights errors=-1":         `--weights "errors=-1" is not`,
 		"--bins 3":                    `--bins "3" is not`,
 		"--bins 8,1.09,9999999999999": `--bins "8,1.09,9999999999999" is not`,
 		"--steps 10,5":                `--steps "10,5" is neither`,

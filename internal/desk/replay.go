@@ -81,6 +81,9 @@ func (d *Desk) Recording(ctx context.Context, who access.Actor, id string, after
 		return out, err
 	}
 	out.Release, out.Version = r.ID, r.Version
+	if w := r.Step().Rules.Weights; w.Errors > 0 && w.Latency > 0 { // a stream has nothing else to weigh
+		out.Weights = "errors=" + digits(w.Errors) + ",latency=" + digits(w.Latency)
+	}
 	if err := d.place(); err != nil {
 		return out, err
 	}

@@ -39,6 +39,9 @@ func TestVerdictsCanBeChecked(t *testing.T) {
 		for after, first := int64(0), true; first || after > 0; first = false {
 			part, err := w.Recording(w.ctx, see, r.ID, after, 4)
 			w.ok(err)
+			if part.Weights != "errors=0.75,latency=0.25" {
+				t.Errorf("a recording is to be judged with --weights %q", part.Weights)
+			}
 			for _, x := range part.Ticks {
 				seconds++
 				if x.Canary.Requests != 40 || x.Stable.ErrorUnits != 1 || x.Weight != 0.5 || x.Stable.LatencyCount != 40 {

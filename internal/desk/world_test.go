@@ -31,6 +31,7 @@ stages:
   staging:    {smoke: core, sign_off: qa, load: off, flags: off}
   canary:     {steps: [50], bake: 1h, smoke: off, guard: default}
   production: {approve: [product], verify: core, watch: 1h}
+guards: {default: {weights: {errors: 0.75, latency: 0.25}}}
 timing: {look: 100ms, retry: 10ms, tries: 3, skew: 1h}
 `
 

@@ -80,6 +80,7 @@ type Rules struct {
 
 	Horizon time.Duration `json:"horizon,omitempty"` // the longest bake of all steps: how long a regression may take to begin
 	Metrics []MetricRule  `json:"metrics,omitempty"` // custom metrics that are compared
+	Weights Weights       `json:"weights,omitzero"`  // of what is compared in the total; zero: the judge's own
 }
 
 // MetricRule is a custom metric under watch.

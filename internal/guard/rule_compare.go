@@ -40,6 +40,9 @@ func (r Rules) Settings(b judge.Background) judge.Settings {
 	for _, m := range r.Metrics {
 		s.Metrics = append(s.Metrics, m.Metric)
 	}
+	if r.Weights != (Weights{}) {
+		r.weigh(&s)
+	}
 	return s
 }
 

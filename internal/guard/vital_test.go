@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipwayhq/slipway/internal/judge"
 )
 
@@ -66,5 +68,38 @@ func TestWeightsOfTheStrategyReachTheJudge(t *testing.T) {
 	}
 	if math.Abs(got["cls"]-0.2) > 1e-9 || math.Abs(got["lcp"]-0.1) > 1e-9 || got["ttfb"] != 0 || math.Abs(sum-1) > 1e-9 {
 		t.Errorf("weights %v, together %g", got, sum)
+	}
+}
+
+// A team's weights are divided within web vitals and within the other custom metrics by their own, and what has none
+// may only hold.
+func TestATeamWeighsTheEvidence(t *testing.T) {
+	t.Parallel()
+	r := DefaultRules()
+	sold := MetricRule{Metric: judge.Metric{Name: "sold", Kind: judge.Rate}}
+	r.Metrics = []MetricRule{sold, Vital("cls", 0, 2, false), Vital("lcp", 0, 0, false), Vital("ttfb", 0, 5, true)}
+	r.Weights = Weights{Errors: 50, Latency: 20, WebVitals: 20, Metrics: 10}
+	weights := func() map[string]float64 {
+		got := map[string]float64{}
+		for _, m := range judge.New(r.Settings(judge.Background{})).Report().Metrics {
+			got[m.Name] = math.Round(m.Weight*1e9) / 1e9
+		}
+		return got
+	}
+	want := map[string]float64{"errors": 0.5, "latency": 0.2, "sold": 0.1, "cls": 0.133333333, "lcp": 0.066666667,
+		"ttfb": 0}
+	if d := cmp.Diff(want, weights()); d != "" {
+		t.Error(d)
+	}
+	r.Weights.Metrics = 0
+	want = map[string]float64{"errors": 0.555555556, "latency": 0.222222222, "sold": 0, "cls": 0.148148148,
+		"lcp": 0.074074074, "ttfb": 0}
+	if d := cmp.Diff(want, weights()); d != "" {
+		t.Error(d)
+	}
+	r.Metrics = r.Metrics[3:] // a signal decides nothing
+	want = map[string]float64{"errors": 0.714285714, "latency": 0.285714286, "ttfb": 0}
+	if d := cmp.Diff(want, weights()); d != "" {
+		t.Error(d)
 	}
 }

@@ -116,7 +116,8 @@ type Settings struct {
 	ColdStart    time.Duration `json:"cold_start"`    // after a rise durations are not judged for so long [75s]; negative: at once
 	Horizon      time.Duration `json:"horizon"`       // the longest bake: 3/4 of it is when a regression may begin [1h]
 	Metrics      []Metric      `json:"metrics"`
-	Background   Background    `json:"background"` // what was learned of the stable version before
+	Weights      Weights       `json:"weights,omitzero"` // of what is compared in the total [the judge's own]
+	Background   Background    `json:"background"`       // what was learned of the stable version before
 }
 
 // Climb is what must be excluded before a share may be reached.

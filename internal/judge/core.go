@@ -7,15 +7,6 @@ import (
 	"github.com/slipwayhq/slipway/internal/judge/num"
 )
 
-// The weights of the metrics in the total e-value: fixed beforehand, so that their mean is an e-value whatever ties
-// the metrics together (statistics: section 2.4). With custom metrics they take customShare, by the user's weights.
-const (
-	weightRanks = 0.80 // of what is bet on durations
-	kept        = 0.09 // for durations
-	lent        = 0.12 // and so much more at most, but bet on errors until durations are judged
-	customShare = 0.30
-)
-
 // Suspicion is the e-value from which the share may not rise.
 const Suspicion = 10
 
@@ -112,44 +103,9 @@ func New(s Settings) *Judge {
 		part := min(1, 600/float64(b.Seconds))
 		j.rateK, j.rateN = float64(b.Failed)*part, float64(b.Requests)*part
 	}
-	durations := float64(kept)
-	switch {
-	case s.WorseErrors < 0:
-		durations, j.staked = 1, true
-	case s.WorseLatency < 0:
-		durations, j.staked = 0, true
-	}
-	j.pi = [3]float64{1 - durations, durations * weightRanks, durations * (1 - weightRanks)}
-	j.addCustom()
+	j.weigh()
 	j.setEnough()
 	return j
-}
-
-func (j *Judge) addCustom() {
-	sum := 0.0
-	for _, m := range j.s.Metrics {
-		c := newCustomEvidence(m, j.s)
-		if !m.Signal {
-			c.weight = m.Weight
-			if !(c.weight > 0) {
-				c.weight = 1
-			}
-			sum += c.weight
-		}
-		j.custom = append(j.custom, c)
-	}
-	if sum == 0 {
-		return
-	}
-	for i := range j.pi {
-		j.pi[i] *= 1 - customShare
-	}
-	if j.s.WorseErrors < 0 && j.s.WorseLatency < 0 {
-		j.pi = [3]float64{}
-	}
-	for _, c := range j.custom {
-		c.weight *= customShare / sum
-	}
 }
 
 // sane fills the defaults.
@@ -167,6 +123,7 @@ func (s Settings) sane() Settings {
 		}
 		*d.at = min(*d.at, 1e3)
 	}
+	s.Weights = s.Weights.sane()
 	s.Slack = min(max(s.Slack, 0), 0.5)
 	if !(s.SlackLatency > 0 && s.SlackLatency <= 3.6e6) {
 		s.SlackLatency = 0

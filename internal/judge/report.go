@@ -45,7 +45,7 @@ func (j *Judge) totals(arm int) Totals {
 func (j *Judge) metrics(r Report) []MetricReport {
 	lead := j.leads()
 	out := []MetricReport{}
-	if j.pi[0] > 0 {
+	if j.s.WorseErrors >= 0 {
 		out = append(out, MetricReport{
 			Name: "errors", Leads: lead == "errors", Weight: j.pi[0], LogE: j.errors.logE, MaxLogE: j.errors.maxLogE,
 			Units: j.tot[0].units, Judged: j.tot[0].requests, Ratio: j.errors.interval(j.tot),

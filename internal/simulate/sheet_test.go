@@ -58,7 +58,8 @@ func TestThePictureSaysWhatTheReportSays(t *testing.T) {
 		rest, _, _ = strings.Cut(rest, ". ")
 		want := []string{percent(x.Stopped) + " found", percent(x.Missed) + " missed"}
 		if x.Healthy {
-			want = []string{percent(x.Stopped) + " (at most " + percent(x.Upper), "promoted within " + duration(x.Promote.Median)}
+			want = []string{percent(x.Stopped) + " (at most " + percent(x.Upper),
+				"promoted within " + duration(x.Promote.Median)}
 		} else if x.Detection != nil {
 			want = append(want, "half found within "+duration(x.Detection.Median))
 		} else {

@@ -59,7 +59,7 @@ func TestPageNeedsNothingElse(t *testing.T) {
 	if err := Page(&b, r); err != nil {
 		t.Fatal(err)
 	}
-	page := b.String()
+	page := strings.ReplaceAll(b.String(), `xmlns="http://www.w3.org/2000/svg"`, "") // a name, and nothing to fetch
 	if strings.Contains(page, "<b>") || strings.Contains(page, "http") || strings.Contains(page, "<script") ||
 		strings.Contains(page, "NaN") {
 		t.Error("the page holds what it must not")

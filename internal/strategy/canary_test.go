@@ -106,6 +106,9 @@ func TestWhereNumbersComeFrom(t *testing.T) {
 		m[1].WorseBy != 0.1 || m[2].WorseBy != 0.15 || !m[2].Worst || m[2].Kind != judge.Durations || !m[3].Signal {
 		t.Errorf("web vitals: %+v", m)
 	}
+	if want := (guard.Weights{Errors: 5, Latency: 2, WebVitals: 2, Metrics: 1}); r.Weights != want {
+		t.Errorf("weights: %+v", r.Weights)
+	}
 	if d := s.rules("default"); d.Source != "" || d.Queries != (metric.Queries{}) {
 		t.Errorf("the default guard asks %q %+v", d.Source, d.Queries)
 	}

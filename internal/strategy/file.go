@@ -138,6 +138,7 @@ type guardSpec struct {
 	Prometheus queries               `yaml:"prometheus" doc:"What Prometheus is asked, with source: prometheus."`
 	Metrics    map[string]metricSpec `yaml:"metrics" doc:"Custom metrics that are compared, by their name."`
 	WebVitals  map[string]vital      `yaml:"web_vitals" doc:"What browsers measure: lcp, inp, cls and ttfb."`
+	Weights    map[string]float64    `yaml:"weights" doc:"How errors, latency, web_vitals and metrics divide the total."`
 }
 
 type rateLimits struct {

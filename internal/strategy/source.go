@@ -210,6 +210,7 @@ func (c checker) measured(name string, g guardSpec) {
 			c.at(here("web_vitals", name), "it is a custom metric as well", "keep one of them")
 		}
 	}
+	c.weighed(name, g)
 	if len(g.Metrics)+len(g.WebVitals) > 8 && len(g.Metrics) <= 8 {
 		c.at(here("web_vitals"), "with the custom metrics there are too many", "compare at most 8 in all")
 	}

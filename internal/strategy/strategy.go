@@ -198,6 +198,7 @@ func (s *Strategy) rules(name string) guard.Rules {
 	r.Alpha, r.ShareSlack = float64(g.Alpha), float64(g.ShareSlack)
 	r.Exposure = uint64(g.Exposure)
 	g.measure(&r, s.file.Sources)
+	r.Weights = g.divided()
 	return r
 }
 

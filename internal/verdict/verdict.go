@@ -62,7 +62,8 @@ func comparison(v guard.Verdict, c Context) *api.Comparison {
 			Harm: told.Harm},
 		E: math.Exp(min(r.LogE, 600)), LogE: r.LogE, MaxLogE: r.MaxLogE, Alpha: c.Step.Rules.Alpha,
 		Mode: string(r.Mode), ModeWhy: r.Why, Metrics: []api.MetricEvidence{},
-		Canary: totals(r.Canary), Stable: totals(r.Stable), RuledOut: r.RuledOut, Open: r.Open,
+		Weighed: c.Step.Rules.Weights != (guard.Weights{}),
+		Canary:  totals(r.Canary), Stable: totals(r.Stable), RuledOut: r.RuledOut, Open: r.Open,
 		More: r.MoreRequests, MoreSecs: r.MoreSeconds, Harm: r.Harm, HarmFloor: r.HarmFloor, Limit: r.Limit,
 		Shared: Stretches(r.Shared), ShareLogE: r.ShareLogE,
 	}

@@ -54,6 +54,13 @@ func TestTheWireHasAllThatTheJudgeKnows(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	cmpn := got.Comparison
+	if cmpn.Weighed {
+		t.Error("the judge's own weights are called the strategy's")
+	}
+	c.Step.Rules.Weights.Errors = 1
+	if !Wire(v, c).Comparison.Weighed {
+		t.Error("the strategy's weights are called the judge's own")
+	}
 	if math.Abs(cmpn.E-20) > 1e-9 || cmpn.MaxLogE != math.Log(37) || cmpn.Alpha != 0.01 || cmpn.Mode != "bursty" ||
 		cmpn.ModeWhy != "bursts" || cmpn.RuledOut != 10 || cmpn.Open != 5 || cmpn.Harm != 7 || cmpn.HarmFloor != 4.6 ||
 		cmpn.More != 300 || cmpn.MoreSecs != 60 || !cmpn.WarmUntil.Equal(at(30)) || cmpn.ShareLogE != 1.5 {

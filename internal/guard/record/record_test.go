@@ -46,6 +46,7 @@ func bucket(rng *rand.Rand, deployment string, second int64, rate int) metric.Bu
 func looks(seed uint64, n int) (rules []guard.Rules, out []guard.Evidence) {
 	rng := rand.New(rand.NewPCG(seed, 3))
 	rule := guard.DefaultRules()
+	rule.Weights = guard.Weights{Errors: 7 * rng.Float64(), Latency: rng.Float64(), Metrics: 1}
 	ev := guard.Evidence{Since: at(0), ShareSince: at(0), Share: 5, Version: "v2", StableVersion: "v1"}
 	ev.Baseline = bucket(rng, "dep_1", zero-100, 2000)
 	ev.Background = judge.Background{Seconds: 7200, Mode: judge.Calm, Slow: [4]float64{80, 1.0 / 3, 200, 300}}

@@ -320,6 +320,29 @@ func ParseBins(s string) (judge.Bins, error) {
 	return judge.Bins{Low: low, Ratio: ratio, Count: count}, nil
 }
 
+// ParseWeights reads how the total is divided: "errors=0.7,latency=0.3". An empty text leaves it to the judge.
+func ParseWeights(s string) (judge.Weights, error) {
+	var w judge.Weights
+	if s == "" {
+		return w, nil
+	}
+	for part := range strings.SplitSeq(s, ",") {
+		name, number, _ := strings.Cut(strings.TrimSpace(part), "=")
+		into, known := map[string]*float64{"errors": &w.Errors, "latency": &w.Latency}[name]
+		v, err := strconv.ParseFloat(number, 64)
+		if err != nil || !known || *into != 0 || !(v > 0 && v <= 1e6) {
+			return judge.Weights{}, fault.New(fault.Invalid, "weights_malformed",
+				"--weights %q is not errors=NUMBER,latency=NUMBER with each once and above 0, e.g. errors=0.7,latency=0.3", s)
+		}
+		*into = v
+	}
+	if w.Errors == 0 || w.Latency == 0 {
+		return judge.Weights{}, fault.New(fault.Invalid, "weights_malformed",
+			"--weights %q leaves one out that may take a version back: write both, e.g. errors=0.7,latency=0.3", s)
+	}
+	return w, nil
+}
+
 // ParseSteps reads "adaptive" or ascending percents like "5,10,25,50".
 func ParseSteps(s string) (judge.Route, error) {
 	if s == "adaptive" {

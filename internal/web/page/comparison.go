@@ -290,6 +290,16 @@ func evalue(logE float64) string {
 }
 
 // weightOf writes a metric's weight in the total, or that it has none.
+// totalOf says what the metrics' evidence adds up to.
+func totalOf(c api.Comparison) string {
+	by := ""
+	if c.Weighed {
+		by = " by the strategy's weights"
+	}
+	return "The total is the weighted mean of the evidence" + by + "; the version goes back when it reaches " +
+		count(int64(1/c.Alpha+0.5)) + "."
+}
+
 func weightOf(m api.MetricEvidence) string {
 	if m.Role == "signal" {
 		return "signal: may only hold"

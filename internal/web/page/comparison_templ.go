@@ -337,9 +337,9 @@ func comparison(f Frame, r api.Release, v api.Verdict) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var20 string
-				templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(v.Comparison.Says.Compared + " The total is the weighted mean of the evidence; the version goes back when it reaches " + count(int64(1/v.Comparison.Alpha+0.5)) + ".")
+				templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(v.Comparison.Says.Compared + " " + totalOf(*v.Comparison))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/comparison.templ`, Line: 58, Col: 194}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/comparison.templ`, Line: 58, Col: 86}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var20))
 				if templ_7745c5c3_Err != nil {
