@@ -68,13 +68,14 @@ func (f *flagged) soon(why, visitor, want string) {
 	f.t.Logf("%s: %s has the %s checkout everywhere after %.2f s", why, visitor, want, time.Since(from).Seconds())
 }
 
-// req: FF-05 FF-10 FF-11
+// req: FF-05 FF-10 FF-11 FF-16 N-05
 func TestAFlagDecidesTheCheckoutOfARealApplication(t *testing.T) {
 	t.Parallel()
-	buildShops(t, "v1")
+	buildShops(t, "v1", "v2")
 	s := buildSlipway(t)
 	alone := openShop(t, "v1") // it knows of no Slipway
-	s.run(s.writeStrategy(alone.url))
+	port := freePort(t)
+	s.run(s.writeReleased("http://127.0.0.1:"+port, "40"))
 	b := openBrowser(t)
 	you := b.person("you")
 	you.open(s.invite)
@@ -88,8 +89,9 @@ func TestAFlagDecidesTheCheckoutOfARealApplication(t *testing.T) {
 	s.must("you", "", "flag", "create", key, "--client")
 	server := ask[api.FlagKey](s, "you", "flag-key", "create", "shop", "-e", "production").Secret
 	public := ask[api.FlagKey](s, "you", "flag-key", "create", "pages", "-e", "production", "--kind", "public").Secret
-	f := &flagged{t, s, openShop(t, "v1", "SLIPWAY_FLAGS_URL="+s.url, "SLIPWAY_FLAGS_KEY="+server,
-		"SLIPWAY_FLAGS_PUBLIC_KEY="+public, "FLAGS_SECRET="+secret)}
+	knows := []string{"SLIPWAY_FLAGS_URL=" + s.url, "SLIPWAY_FLAGS_KEY=" + server, "SLIPWAY_FLAGS_PUBLIC_KEY=" + public,
+		"FLAGS_SECRET=" + secret}
+	f := &flagged{t, s, openShopAt(t, "v1", port, knows...)}
 	without := &flagged{t, s, alone}
 
 	f.soon("the flag is off", "vera", "old")
@@ -104,11 +106,10 @@ func TestAFlagDecidesTheCheckoutOfARealApplication(t *testing.T) {
 		t.Error("nobody named otto, and the checkout is not the old one")
 	}
 
-	// In a browser, whose page stays open while the flag changes.
+	// In a browser, behind the edge, whose page stays open while the flag changes.
 	guest := b.person("guest")
-	guest.become(f.shop.url, &http.Cookie{Name: "slipway_id", Value: "guest-1"})
-	guest.become(f.shop.url, &http.Cookie{Name: "cart", Value: "mug:1"})
-	guest.open(f.shop.url + "/cart")
+	guest.become(s.edge, &http.Cookie{Name: "cart", Value: "mug:1"})
+	guest.open(s.edge + "/cart")
 	button := `document.querySelector("#order button").dataset.checkout`
 	guest.until("the button is the old one", button+` === "old"`)
 	guest.says(`window.same = "never loaded again"`)
@@ -122,6 +123,9 @@ func TestAFlagDecidesTheCheckoutOfARealApplication(t *testing.T) {
 	f.soon("it is on for all", "otto", "new")
 	guest.quiet()
 	f.discovered()
+	f.nests(key, "on:40,off:60", openShop(t, "v2", knows...))
+	s.must("you", "", "flag", "set", key, "-e", "production", "--reason", "for all again", "--default", "on")
+	f.soon("it is on for all again", "otto", "new")
 
 	if err := s.up.stop(); err != nil {
 		t.Logf("slipway up ended: %v", err)
