@@ -31,6 +31,7 @@ type orders struct {
 	Kill     int64  // the process kills itself when the log has come to this number
 	Log      string // file for its own log
 	Lease    time.Duration
+	Edge     []string // arguments of `slipway edge`, which it runs instead
 }
 
 // child runs Slipway as its own process, without an edge.
@@ -49,6 +50,11 @@ func serve(doc string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	if len(o.Edge) > 0 {
+		cmd := app.EdgeCommand(os.Stdout, os.Stderr)
+		cmd.SetArgs(o.Edge)
+		return cmd.ExecuteContext(ctx)
+	}
 	s, err := strategy.Parse("story.yaml", []byte(o.Strategy))
 	if err != nil {
 		return err

@@ -216,25 +216,26 @@ func EdgeCommand(out, errs io.Writer) *cobra.Command {
 	return cmd
 }
 
-// flags is what answers for flags beside the edge; nothing when that was not asked for.
-func (f edgeFlags) flags(log *slog.Logger) (func(context.Context) error, error) {
+// flags is what answers for flags beside the edge, and a sentence of where; nothing when that was not asked for.
+func (f edgeFlags) flags(log *slog.Logger) (run func(context.Context) error, where string, err error) {
 	if f.flagsListen == "" {
-		return func(context.Context) error { return nil }, nil
+		return func(context.Context) error { return nil }, "", nil
 	}
 	key := os.Getenv("SLIPWAY_FLAGS_KEY")
 	if key == "" {
-		return nil, fault.New(fault.Invalid, "flag_key_missing",
+		return nil, "", fault.New(fault.Invalid, "flag_key_missing",
 			"--flags-listen needs a server key in SLIPWAY_FLAGS_KEY: slipway flag-key create.")
 	}
 	file, err := filepath.Abs(f.flagsFile)
 	if err != nil {
-		return nil, fmt.Errorf("find the file of flags: %w", err)
+		return nil, "", fmt.Errorf("find the file of flags: %w", err)
 	}
 	ln, err := listen(f.flagsListen, "The edge", "--flags-listen")
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return EdgeFlags{Control: f.control, Key: key, File: file, Listen: ln, Log: log}.Run, nil
+	where = fmt.Sprintf("It answers for feature flags on http://%s.\n", ln.Addr())
+	return EdgeFlags{Control: f.control, Key: key, File: file, Listen: ln, Log: log}.Run, where, nil
 }
 
 func runEdge(ctx context.Context, f edgeFlags, out, errs io.Writer) error {
@@ -266,11 +267,12 @@ func runEdge(ctx context.Context, f edgeFlags, out, errs io.Writer) error {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	flags, err := f.flags(log)
+	flags, where, err := f.flags(log)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	_, _ = fmt.Fprintf(out, "The edge %q serves visitors on http://%s and follows %s.\n", f.name, ln.Addr(), f.control)
+	_, _ = fmt.Fprintf(out, "The edge %q serves visitors on http://%s and follows %s.\n%s", f.name, ln.Addr(), f.control,
+		where)
 	return runBoth(ctx, func(ctx context.Context) error { return e.Serve(ctx, ln) }, func(ctx context.Context) error {
 		return runBoth(ctx, follower.Run, flags)
 	})

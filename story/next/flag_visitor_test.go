@@ -98,7 +98,7 @@ func (v *stranger) looks(path string) (checkout, version string) {
 	return checkout, version
 }
 
-// nests shows one visitor's way: behind the edge, which gives each an id of its own, server component, client component,
+// nests shows a visitor's way: behind the edge, which gives each an id of its own, server component, client component,
 // proxy.ts and prepared page say the same on every page. And because flag and canary draw by one hash, with the same
 // salt those on the canary are those who have the flag.
 func (f *flagged) nests(key, split string, canary *shop) {
