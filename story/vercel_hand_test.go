@@ -9,6 +9,7 @@ import (
 	"github.com/slipwayhq/slipway/api"
 	fake "github.com/slipwayhq/slipway/internal/fake/vercel"
 	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/store/storetest"
 )
 
 // built is Vercel's id of the build of a version.
@@ -114,8 +115,8 @@ func TestAnotherHandDeletesACanaryOnVercel(t *testing.T) {
 
 // Another person rolls production back while a release is watched there: the release ends, and says who it was.
 func TestAnotherHandRollsProductionBackOnVercel(t *testing.T) {
-	onVercels(t, []string{store.SQLite}, append([]string{"watch: 300ms", "watch: 1h"}, long...), func(t *testing.T,
-		w *world, v *town) {
+	edit := append([]string{"watch: 300ms", "watch: 1h"}, long...)
+	onVercels(t, storetest.Engines(t), edit, func(t *testing.T, w *world, v *town) {
 		r := v.push("v2")
 		w.gates(r)
 		for _, share := range []float64{20, 50} {

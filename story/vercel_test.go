@@ -32,6 +32,7 @@ type town struct {
 // domain, and nobody measures but a drain.
 func onVercel(t *testing.T, edit ...string) (*world, *town) {
 	t.Helper()
+	t.Parallel()
 	return onVercelWith(t, store.SQLite, edit...)
 }
 
