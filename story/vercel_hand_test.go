@@ -132,5 +132,16 @@ func TestAnotherHandRollsProductionBackOnVercel(t *testing.T) {
 			t.Errorf("Vercel serves %s: %s", v.served(), got.Sentence)
 		}
 		w.until("what is served is what is recorded", func() bool { return w.runs("production") == v1 })
+
+		v.deletes(v1) // Vercel names it as what production serves all the same
+		w.until("the status says so, and who it was", func() bool {
+			s, err := w.admin().Status(w.ctx)
+			return err == nil && s.Target != nil && s.Target.Trouble && strings.Contains(s.Target.Sentence, "grace deleted")
+		})
+		plan, err := w.admin().PlanRollback(w.ctx, "production")
+		w.ok(err)
+		if plan.To != nil {
+			t.Errorf("it would go back to %+v", plan.To)
+		}
 	})
 }

@@ -87,8 +87,11 @@ func (a *App) heard(ctx context.Context, ev vercel.Event) error {
 	if err != nil {
 		return err
 	}
-	h, moves := handOf(ev, t.Canary)
+	h, moves := handOf(ev, t.Stable, t.Canary)
 	build := ""
+	if ev.Type == "deployment.cleanup" {
+		build = ev.Deployment
+	}
 	switch {
 	case moves:
 		now, err := a.DB.Now(ctx)
@@ -109,9 +112,9 @@ func (a *App) heard(ctx context.Context, ev vercel.Event) error {
 	return a.Engine.Target.Heard(ctx, h, build)
 }
 
-// handOf is what an event says that somebody made of production, and whether it says so: builds that are no canary are
-// tidied up often.
-func handOf(ev vercel.Event, canary string) (h deployment.Hand, moves bool) {
+// handOf is what an event says that somebody made of production, and whether it says so: builds that have no visitors
+// are tidied up often.
+func handOf(ev vercel.Event, stable, canary string) (h deployment.Hand, moves bool) {
 	switch ev.Type {
 	case "deployment.promoted", "deployment.rollback":
 		h.Stable = ev.Deployment
@@ -121,7 +124,7 @@ func handOf(ev vercel.Event, canary string) (h deployment.Hand, moves bool) {
 		h.Stable = ev.Base
 	case "deployment.cleanup":
 		h.Gone = ev.Deployment
-		return h, h.Gone != "" && h.Gone == canary
+		return h, h.Gone != "" && (h.Gone == canary || h.Gone == stable)
 	default:
 		h.Canary, h.Share = ev.Canary, ev.Share
 		return h, strings.HasPrefix(ev.Type, "project.rolling-release.")

@@ -89,7 +89,7 @@ func TestWhatAWebhookSaysOfProduction(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, moves := handOf(ev, "dpl_2"); got != tt.want || moves != tt.moves {
+		if got, moves := handOf(ev, "dpl_1", "dpl_2"); got != tt.want || moves != tt.moves {
 			t.Errorf("%s: %+v, %v", tt.body, got, moves)
 		}
 	}

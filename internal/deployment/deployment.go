@@ -40,6 +40,7 @@ type Deployment struct {
 	Promoted    time.Time `json:"promoted,omitzero"` // when it became stable
 	Verified    time.Time `json:"verified,omitzero"` // when its verification in production passed
 	Replaced    time.Time `json:"replaced,omitzero"` // when another became stable
+	Gone        time.Time `json:"gone,omitzero"`     // when the platform was found to have it no more
 	Row         int64     `json:"-"`
 }
 
@@ -84,6 +85,8 @@ func eligible(d Deployment, trouble string) (bool, string) {
 	switch {
 	case d.Preview:
 		return false, "a preview deployment never ran as production"
+	case !d.Gone.IsZero():
+		return false, "it was deleted on the platform"
 	case d.Verdict == Bad:
 		return false, "its recorded verdict is bad: " + d.Why
 	case d.Promoted.IsZero():

@@ -26,6 +26,7 @@ type Target struct {
 	Foreign string    `json:"foreign,omitempty"`
 	Drift   string    `json:"drift,omitempty"`   // what Foreign says, without who it was
 	Suspect string    `json:"suspect,omitempty"` // such a difference, seen once and not told yet
+	Lost    bool      `json:"lost,omitempty"`    // Foreign is that what everybody gets was deleted
 	Since   time.Time `json:"since,omitzero"`    // of Foreign: when the difference was first seen
 	Silent  time.Time `json:"silent,omitzero"`   // since when the platform does not answer
 	Why     string    `json:"why,omitempty"`     // of Silent

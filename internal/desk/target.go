@@ -79,6 +79,9 @@ func targetRemedy(t deployment.Target, drift string) string {
 	case !t.Silent.IsZero():
 		return "Visitors keep what Vercel served last, and nothing is promoted. Releases go on by themselves when it " +
 			"answers. What the token or the project lacks: slipway check --target."
+	case t.Lost:
+		return "Visitors of the stable version get nothing. slipway rollback plan says what production can go back to; " +
+			"nothing is put back by itself."
 	case t.Foreign != "" && drift == release.DriftUndo:
 		return "The release goes back by itself, as target.vercel.drift says."
 	case t.Foreign != "" && t.Paused:

@@ -134,7 +134,7 @@ func (e *Engine) releaseFacts(ctx context.Context, r release.Release, look bool)
 	if f.Switched, err = e.rampOff(ctx, r); err != nil {
 		return f, err
 	}
-	if f.Foreign, err = e.Target.Foreign(ctx, r); err != nil {
+	if f.Foreign, f.Lost, err = e.Target.Foreign(ctx, r); err != nil {
 		return f, err
 	}
 	f.Verdict, err = e.verdict(ctx, r, f, look)

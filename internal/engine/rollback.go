@@ -239,6 +239,8 @@ func unfit(d deployment.Deployment) string {
 	switch {
 	case d.Preview:
 		return "it is a preview"
+	case !d.Gone.IsZero():
+		return "it was deleted on the platform"
 	case d.Verdict == deployment.Bad:
 		return "its verdict is bad: " + d.Why
 	case d.Promoted.IsZero():
@@ -303,6 +305,13 @@ func (e *Engine) decideRollback(ctx context.Context, id string, c *rollback.Comm
 			return rollback.Decision{}, err
 		}
 		f.Request = &q
+	}
+	if b.Phase == rollback.Approved && b.Plan.To != nil {
+		to, err := e.DB.Deployment(ctx, b.Plan.To.ID)
+		if err != nil {
+			return rollback.Decision{}, err
+		}
+		f.Gone = !to.Gone.IsZero()
 	}
 	if !b.Executed.IsZero() && b.Plan.To != nil {
 		v := e.after(b, now)

@@ -37,6 +37,7 @@ type Build struct {
 	State    State
 	Why      string // of Failed, or what Building waits for
 	Preview  bool   // made for a branch or a pull request; never production's
+	Gone     bool   // it was deleted; its State is Failed
 	Served   bool   // production's visitors were sent to it at some time
 	Checks   []Check
 	Config   string // the revision of the variables that it was made with, where it was noted

@@ -7,11 +7,12 @@ import (
 
 // displaced acts on somebody else's change of what production serves. While the release has visitors it waits for a
 // person or goes back, as the strategy says: whatever the evidence, it is not of what was routed. In production there
-// is nothing left to watch, and the release ends.
+// is nothing left to watch, and the release ends. Where what everybody gets was deleted there is nothing to go back to:
+// a canary waits whatever the strategy says, and in production the guard finds the fault and a rollback is asked for.
 func (x *decider) displaced() bool {
 	exposed := x.r.Share > 0 && x.r.Flag == nil && !x.r.Routing()
 	switch {
-	case x.f.Foreign == "" || !exposed:
+	case x.f.Foreign == "" || !exposed || x.f.Lost && !x.r.Promoted.IsZero():
 		if !x.r.Displaced.IsZero() {
 			x.r.Displaced = time.Time{}
 			x.event("release.rejoined", engineActor, x.r.Version+" is served as it was routed again.", nil)
@@ -20,7 +21,7 @@ func (x *decider) displaced() bool {
 	case !x.r.Promoted.IsZero():
 		x.replaced()
 		return true
-	case x.r.Plan.Drift == DriftUndo:
+	case x.r.Plan.Drift == DriftUndo && !x.f.Lost:
 		x.undo(engineActor, x.f.Foreign, nil)
 		return true
 	}
@@ -28,7 +29,11 @@ func (x *decider) displaced() bool {
 	if first {
 		x.r.Displaced = x.f.Now
 	}
-	x.say(StepWaiting, x.f.Foreign+" Waits for a person: abort takes it back, retry routes it again as planned.")
+	what := "abort takes it back, retry routes it again as planned."
+	if x.f.Lost {
+		what = "what production can go back to is listed by slipway rollback plan."
+	}
+	x.say(StepWaiting, x.f.Foreign+" Waits for a person: "+what)
 	if first {
 		x.event("release.displaced", engineActor, x.r.Sentence, nil)
 	}

@@ -43,6 +43,7 @@ type Facts struct {
 	Request *approval.Request
 	NewID   string
 	Verdict *guard.Verdict // of the target, since traffic is on it
+	Gone    bool           // the target was deleted on its platform
 	Command *Command
 }
 
@@ -253,6 +254,9 @@ func (x *decider) execute() {
 	to := x.r.Plan.To
 	e, looked := x.f.Effects[fmt.Sprintf("%s/look/%d", x.r.ID, x.r.Attempt)]
 	switch {
+	case x.f.Gone:
+		x.failed(fmt.Sprintf("No visitor was moved: %s was deleted on the platform. Choose another: "+
+			"slipway rollback plan names them.", to.Version))
 	case x.r.Insist || e.State == effect.Done && e.Result.OK:
 		x.r.Phase = Executing
 		x.r.Sentence = "Sends all visitors to " + to.Version + "."

@@ -87,6 +87,9 @@ func (w *Watcher) Await(ctx context.Context, a release.TargetArgs) error {
 	if err != nil {
 		return err
 	}
+	if b.Gone {
+		return fault.New(fault.Invalid, "build_gone", "%s was deleted on the platform.", b.External)
+	}
 	switch b.State {
 	case provider.Ready:
 		return nil
@@ -107,13 +110,18 @@ func (w *Watcher) LookAtBuild(ctx context.Context, id string) (time.Time, error)
 	defer cancel()
 	b, err := w.Platform.Find(ask, provider.Ref{External: id[len(BuildPrefix):]})
 	switch {
-	case fault.Is(err, fault.NotFound) || err == nil && b.State == provider.Failed:
+	case fault.Is(err, fault.NotFound) || err == nil && b.Gone:
+		return time.Time{}, w.there(ctx, id[len(BuildPrefix):], false)
+	case err == nil && b.State == provider.Failed:
 		return time.Time{}, nil
 	case err != nil:
 		return time.Time{}, err // it is looked at again
 	case b.State == provider.Building:
 		now, err := w.DB.Now(ctx)
 		return now.Add(15 * time.Second), err
+	}
+	if err := w.there(ctx, b.External, true); err != nil {
+		return time.Time{}, err
 	}
 	env, mapped := w.Strategy.EnvironmentOf(b.Branch)
 	switch {

@@ -63,6 +63,8 @@ const (
 // wanted is what was routed last, in the platform's ids.
 type wanted struct {
 	stable, canary string
+	id, serves     string // Slipway's id of the stable one, and its version
+	lost           bool   // the stable one was deleted
 	share          float64
 	release        string    // that has visitors; empty: none
 	version        string    // of the release
@@ -106,6 +108,9 @@ func (w *Watcher) Look(ctx context.Context, _ string) (time.Time, error) {
 	if s.Busy || before.moving || before != after {
 		return now.Add(lookExposed / 5), nil // an answer from the middle of a change says nothing
 	}
+	if now.Sub(known.Seen) >= lookCalm {
+		_ = w.seek(ask, before) // who does not answer is asked again; what is gone is seen by the next look
+	}
 	f := before.differs(s, author(known, s, before, now))
 	switch {
 	case before.stable == "":
@@ -115,7 +120,7 @@ func (w *Watcher) Look(ctx context.Context, _ string) (time.Time, error) {
 	case before.release == "" && s.Stable != before.stable && s.Stable != "":
 		return next, w.adopt(ctx, known, s, f.who, now)
 	}
-	return next, w.seen(ctx, known, s, f, now)
+	return next, w.seen(ctx, known, s, f, before.lost, now)
 }
 
 // foreign is a change of production that no routing explains.
@@ -154,9 +159,11 @@ func (w *Watcher) wanted(ctx context.Context) (wanted, error) {
 	}
 	for _, s := range states {
 		if s.Name == "production" && s.Deployment != "" {
-			if out.stable, err = w.external(ctx, s.Deployment); err != nil {
+			d, err := w.DB.Deployment(ctx, s.Deployment)
+			if err != nil {
 				return out, err
 			}
+			out.stable, out.id, out.serves, out.lost = d.External, d.ID, d.Version, !d.Gone.IsZero()
 			out.since = s.Since
 		}
 	}
@@ -181,7 +188,7 @@ func (w *Watcher) wanted(ctx context.Context) (wanted, error) {
 		}
 	}
 	if out.share >= 100 { // everybody has it: a platform calls that stable
-		out.stable, out.canary, out.share = out.canary, "", 0
+		out.stable, out.canary, out.share, out.lost = out.canary, "", 0, false
 	}
 	return out, nil
 }
@@ -203,6 +210,8 @@ func (w wanted) differs(s provider.Serving, who string) foreign {
 		what = "gave everybody " + w.version
 	case stable != w.stable:
 		what = "made " + stable + " what everybody gets"
+	case w.lost:
+		what = "deleted " + w.serves + ", which everybody gets"
 	case canary != w.canary && canary == "":
 		what = "took " + w.version + " back"
 	case canary != w.canary:
@@ -247,7 +256,7 @@ const somebody = "Somebody"
 func made(h deployment.Hand, s provider.Serving, w wanted) bool {
 	switch {
 	case h.Gone != "":
-		return h.Gone == s.Gone
+		return h.Gone == s.Gone || w.lost && h.Gone == w.stable
 	case h.Canary != "":
 		return h.Canary == s.Canary && h.Share == s.Share
 	}
@@ -265,11 +274,11 @@ func (w *Watcher) suspect(ctx context.Context, known deployment.Target, f foreig
 
 // seen records what the platform serves, and whose change that is. A change is told once: that the platform says only
 // later who it was makes no other change of it.
-func (w *Watcher) seen(ctx context.Context, known deployment.Target, s provider.Serving, f foreign,
+func (w *Watcher) seen(ctx context.Context, known deployment.Target, s provider.Serving, f foreign, lost bool,
 	now time.Time) error {
 	t := known
 	serves(&t, s, now)
-	t.App, t.Foreign, t.Drift, t.Suspect = w.Strategy.App, f.String(), f.what, ""
+	t.App, t.Foreign, t.Drift, t.Suspect, t.Lost = w.Strategy.App, f.String(), f.what, "", lost
 	same := t.Drift == known.Drift && known.Foreign != ""
 	switch {
 	case same && f.who == somebody:
@@ -371,7 +380,7 @@ func (w *Watcher) adopt(ctx context.Context, known deployment.Target, s provider
 	}
 	t := known
 	serves(&t, s, now)
-	t.App, t.Foreign, t.Drift, t.Suspect = w.Strategy.App, "", "", ""
+	t.App, t.Foreign, t.Drift, t.Suspect, t.Lost = w.Strategy.App, "", "", "", false
 	return w.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.PutTarget(ctx, t); err != nil {
 			return err
@@ -435,17 +444,17 @@ func (w *Watcher) recordServed(ctx context.Context, tx *store.Tx, b provider.Bui
 	return d, tx.UpdateDeployment(ctx, &d)
 }
 
-// Foreign is what somebody else has production serve in a release's place. A platform that does not answer is no
-// reason: what was routed is still served, by all that is known.
-func (w *Watcher) Foreign(ctx context.Context, r release.Release) (string, error) {
+// Foreign is what somebody else has production serve in a release's place, and whether that is a build that was
+// deleted. A platform that does not answer is no reason: what was routed is still served, by all that is known.
+func (w *Watcher) Foreign(ctx context.Context, r release.Release) (what string, lost bool, err error) {
 	if w.Platform == nil || r.Flag != nil || r.Routes == 0 {
-		return "", nil
+		return "", false, nil
 	}
 	t, err := w.DB.Target(ctx, r.App)
 	if err != nil || t.Seen.Before(r.ShareSince) {
-		return "", err // seen before the last routing of ours was confirmed
+		return "", false, err // seen before the last routing of ours was confirmed
 	}
-	return t.Foreign, nil
+	return t.Foreign, t.Lost, nil
 }
 
 // Heard takes note that the platform told of a change, and of a build, where there is one, and has the target and the
