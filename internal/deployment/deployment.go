@@ -98,3 +98,18 @@ func eligible(d Deployment, trouble string) (bool, string) {
 	}
 	return true, fmt.Sprintf("verified in production at %s: %s", d.Verified.UTC().Format(time.RFC3339), d.Why)
 }
+
+// Unfit says why production cannot go back to a deployment, also when a person chose it; empty when it can.
+func (d Deployment) Unfit() string {
+	switch {
+	case d.Preview:
+		return "it is a preview"
+	case !d.Gone.IsZero():
+		return "it was deleted on the platform"
+	case d.Verdict == Bad:
+		return "its verdict is bad: " + d.Why
+	case d.Promoted.IsZero():
+		return "production never ran it; start a release of it"
+	}
+	return ""
+}

@@ -100,7 +100,7 @@ func (e *Engine) planRollback(
 	}
 	if to != "" {
 		d, ok := byID[to]
-		if !ok || d.ID == current || unfit(d) != "" {
+		if !ok || d.ID == current || d.Unfit() != "" {
 			return p, fault.New(fault.Refused, "target_unfit",
 				"%s cannot be gone back to: see the candidates of slipway rollback plan.", to)
 		}
@@ -218,7 +218,7 @@ func (e *Engine) CommandRollback(ctx context.Context, id string, c rollback.Comm
 		if err != nil {
 			return err
 		}
-		why := unfit(d)
+		why := d.Unfit()
 		if d.ID == b.Plan.From.ID {
 			why = "it is what production is taken back from"
 		}
@@ -231,22 +231,6 @@ func (e *Engine) CommandRollback(ctx context.Context, id string, c rollback.Comm
 		_, err := e.decideRollback(ctx, id, &c, revision)
 		return err
 	})
-}
-
-// unfit says why production cannot go back to a deployment, also when a person chose
-// it; empty when it can.
-func unfit(d deployment.Deployment) string {
-	switch {
-	case d.Preview:
-		return "it is a preview"
-	case !d.Gone.IsZero():
-		return "it was deleted on the platform"
-	case d.Verdict == deployment.Bad:
-		return "its verdict is bad: " + d.Why
-	case d.Promoted.IsZero():
-		return "production never ran it; start a release of it"
-	}
-	return ""
 }
 
 // lookAtRollback decides until nothing changes.

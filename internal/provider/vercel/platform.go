@@ -117,8 +117,8 @@ func stateOf(d api.Deployment) provider.State {
 func (p *Provider) build(d api.Deployment) provider.Build {
 	p.learn(d.URL)
 	b := provider.Build{External: d.ID, URL: p.address(d.URL), Commit: d.Commit, Branch: d.Branch, By: d.Creator,
-		State: stateOf(d), Gone: d.State == "DELETED", Preview: d.Target != "production", Created: d.Created, Config: d.Meta[metaConfig],
-		Served: d.Substate == api.Promoted || d.Substate == api.Rolling}
+		State: stateOf(d), Gone: d.State == "DELETED", Preview: d.Target != "production", Created: d.Created,
+		Config: d.Meta[metaConfig], Served: d.Substate == api.Promoted || d.Substate == api.Rolling}
 	b.Version = d.Meta[metaVersion]
 	if b.Version == "" && len(d.Commit) >= 7 {
 		b.Version = d.Commit[:7]
