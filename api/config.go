@@ -10,6 +10,8 @@ type Config struct {
 	Newest      *ConfigRevision `json:"newest,omitempty" doc:"The newest revision, with its variables."`
 	Written     int64           `json:"written" doc:"Number of the revision that the platform had last; 0: none."`
 	Drift       []ConfigDrift   `json:"drift" doc:"How the platform differs from that, by somebody else's hand."`
+	Shared      []ConfigShared  `json:"shared" doc:"Variables that the team shares with the project there. Slipway never writes them."`
+	Unread      string          `json:"unread,omitempty" doc:"Why shared variables can't be read."`
 	Trouble     bool            `json:"trouble"`
 	Sentence    string          `json:"sentence"`
 	Since       *time.Time      `json:"since,omitempty" doc:"Of the trouble."`
@@ -28,12 +30,22 @@ type ConfigRunning struct {
 	Sentence string `json:"sentence"`
 }
 
+// ConfigShared is a variable that the team shares among projects.
+type ConfigShared struct {
+	Key    string     `json:"key"`
+	Kind   string     `json:"kind"`
+	By     string     `json:"by,omitempty" doc:"Who changed it last."`
+	At     *time.Time `json:"at,omitempty" doc:"When."`
+	Hidden bool       `json:"hidden" doc:"A variable of the project's own has its name and hides it."`
+}
+
 // ConfigDrift is a variable that is not on the platform as the newest revision says.
 type ConfigDrift struct {
-	Key  string     `json:"key"`
-	What string     `json:"what" enum:"added,changed,kind,removed"`
-	By   string     `json:"by,omitempty"`
-	At   *time.Time `json:"at,omitempty"`
+	Key    string     `json:"key"`
+	What   string     `json:"what" enum:"added,changed,kind,removed"`
+	By     string     `json:"by,omitempty"`
+	At     *time.Time `json:"at,omitempty"`
+	Shared bool       `json:"shared,omitempty" doc:"The team shares it: a pull takes note of it, nothing here writes it."`
 }
 
 // ConfigProblem is a complaint of the list of variables.

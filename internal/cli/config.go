@@ -125,11 +125,25 @@ func (c *cli) showConfiguration(all api.Config) {
 		c.say("\n")
 		c.showVariables(*all.Newest)
 	}
-	for _, d := range all.Drift {
-		c.say("On the platform: %s is %s%s\n", d.Key, d.What, by(d.By))
+	c.showDrift(all.Drift)
+	for _, s := range all.Shared {
+		c.say("Shared by the team: %s (%s)%s\n", s.Key, s.Kind, by(s.By))
+	}
+	if all.Unread != "" {
+		c.say("Shared variables can't be read: %s\n", all.Unread)
 	}
 	for _, p := range all.Problems {
 		c.say("%s  %s\n", p.Sentence, p.Where)
+	}
+}
+
+func (c *cli) showDrift(list []api.ConfigDrift) {
+	for _, d := range list {
+		whose := ""
+		if d.Shared {
+			whose = " (shared by the team)"
+		}
+		c.say("On the platform: %s%s is %s%s\n", d.Key, whose, d.What, by(d.By))
 	}
 }
 

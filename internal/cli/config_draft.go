@@ -33,9 +33,7 @@ func (c *cli) printDraft(d api.ConfigDraft, err error) error {
 	return c.print(d, func() {
 		c.say("%s\n", d.Sentence)
 		c.showDifferences(d.Changes)
-		for _, x := range d.Foreign {
-			c.say("On the platform: %s is %s%s\n", x.Key, x.What, by(x.By))
-		}
+		c.showDrift(d.Foreign)
 		for _, p := range d.Problems {
 			c.say("%s  %s\n", p.Sentence, p.Where)
 		}

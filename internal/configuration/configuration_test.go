@@ -3,6 +3,7 @@ package configuration
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,39 +104,37 @@ type platform struct {
 
 func (p *platform) now() time.Time { p.clock++; return time.Unix(p.clock, 0).UTC() }
 
-func (p *platform) do(t *testing.T, s Step, target string) {
+func (p *platform) do(t *testing.T, s Step, at Place) {
 	t.Helper()
-	at := -1
-	for i, f := range p.found {
-		if s.Do != Create && f.ID == s.Found.ID {
-			at = i
-		}
-		if s.Do == Create && f.Key == s.Variable.Key && f.covers(target) {
-			t.Fatalf("%s is created twice for %s", f.Key, target)
+	i := slices.IndexFunc(p.found, func(f Found) bool { return s.Do != Create && f.ID == s.Found.ID })
+	for _, f := range p.found {
+		if s.Do == Create && f.Key == s.Variable.Key && f.covers(at) {
+			t.Fatalf("%s is created twice for %s", f.Key, at)
 		}
 	}
 	switch s.Do {
 	case Create:
 		now := p.now()
-		p.found = append(p.found, Found{ID: fmt.Sprint("env_", now.Unix()), Key: s.Variable.Key, Kind: s.Variable.Kind,
-			Value: s.Variable.Value, Told: s.Variable.Kind != Sensitive, Targets: []string{target}, Updated: now})
+		f := Found{ID: fmt.Sprint("env_", now.Unix()), Key: s.Variable.Key, Kind: s.Variable.Kind,
+			Value: s.Variable.Value, Told: s.Variable.Kind != Sensitive, Targets: []string{at.Target}, Updated: now}
+		if at.Custom != "" {
+			f.Targets, f.Custom = nil, []string{at.Custom}
+		}
+		p.found = append(p.found, f)
 	case Edit:
-		f := &p.found[at]
+		f := &p.found[i]
 		if f.Kind == Sensitive && s.Variable.Kind != Sensitive {
 			t.Fatalf("%s was never to be told, and is edited to be", f.Key)
 		}
 		f.Value, f.Kind, f.Updated, f.Told = s.Variable.Value, s.Variable.Kind, p.now(), s.Variable.Kind != Sensitive
 	case Narrow:
-		f := &p.found[at]
-		var rest []string
-		for _, x := range f.Targets {
-			if x != target {
-				rest = append(rest, x)
-			}
+		f := &p.found[i]
+		f.Targets, f.Custom = s.Found.Elsewhere(at)
+		if f.Updated = p.now(); len(f.Targets)+len(f.Custom) == 0 {
+			t.Fatalf("%s holds nowhere any more", f.Key)
 		}
-		f.Targets, f.Updated = rest, p.now()
 	case Drop:
-		p.found = append(p.found[:at:at], p.found[at+1:]...)
+		p.found = append(p.found[:i:i], p.found[i+1:]...)
 	}
 }
 
@@ -146,14 +145,22 @@ func TestAPlanEndsWherever(t *testing.T) {
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 5))
 		kinds := []Kind{Plain, Encrypted, Sensitive}
-		p := &platform{}
+		p, at := &platform{}, Place{Target: "production"}
+		if seed%3 == 0 {
+			at = Place{Custom: "env_own"}
+		}
 		for i := range r.IntN(7) {
 			targets := [][]string{{"production"}, {"preview"}, {"production", "preview"}, {"production", "development"}}
+			custom := [][]string{nil, {"env_other"}, {"env_own"}, {"env_own", "env_other"}}[r.IntN(4)]
+			if k := r.IntN(3); k == 0 && len(custom) > 0 {
+				targets = make([][]string, 4)
+			}
 			k := kinds[r.IntN(3)]
 			p.found = append(p.found, Found{ID: fmt.Sprint("there_", i), Key: string(rune('A' + i)), Kind: k,
-				Value: fmt.Sprint(r.IntN(3)), Told: k != Sensitive, Targets: targets[r.IntN(4)], Updated: p.now()})
+				Value: fmt.Sprint(r.IntN(3)), Told: k != Sensitive, Targets: targets[r.IntN(4)], Custom: custom,
+				Updated: p.now()})
 		}
-		elsewhere := fmt.Sprint(Of(stripped(p.found), "preview"), Of(stripped(p.found), "development"))
+		elsewhere := others(p.found, at)
 		want := Revision{}
 		for i := range 8 {
 			if r.IntN(3) > 0 {
@@ -162,7 +169,7 @@ func TestAPlanEndsWherever(t *testing.T) {
 			}
 		}
 		for range 2 { // a try that is stopped somewhere, and one that is not
-			steps, lost := Plan(want, nil, p.found, "production", exact)
+			steps, lost := Plan(want, nil, p.found, at, exact)
 			if len(lost) > 0 {
 				t.Fatalf("seed %d: lost %v, and every value is held", seed, lost)
 			}
@@ -171,16 +178,16 @@ func TestAPlanEndsWherever(t *testing.T) {
 				seed++
 			}
 			for _, s := range steps {
-				p.do(t, s, "production")
+				p.do(t, s, at)
 			}
 		}
-		steps, _ := Plan(want, nil, p.found, "production", exact)
+		steps, _ := Plan(want, nil, p.found, at, exact)
 		for _, s := range steps {
-			p.do(t, s, "production")
+			p.do(t, s, at)
 		}
 		for _, v := range want.Variables {
 			got := ""
-			for _, f := range Of(p.found, "production") {
+			for _, f := range Of(p.found, at) {
 				if f.Key == v.Key {
 					got += string(f.Kind) + f.Value
 				}
@@ -189,36 +196,32 @@ func TestAPlanEndsWherever(t *testing.T) {
 				t.Fatalf("seed %d: %s is %s, want %s%s", seed, v.Key, got, v.Kind, v.Value)
 			}
 		}
-		if n := len(Of(p.found, "production")); n != len(want.Variables) {
+		if n := len(Of(p.found, at)); n != len(want.Variables) {
 			t.Fatalf("seed %d: %d variables, want %d", seed, n, len(want.Variables))
 		}
-		if now := fmt.Sprint(Of(stripped(p.found), "preview"), Of(stripped(p.found), "development")); now != elsewhere {
+		if now := others(p.found, at); now != elsewhere {
 			t.Fatalf("seed %d: other places had\n%s\nand have\n%s", seed, elsewhere, now)
 		}
-		marks := MarksOf(want, p.found, "production")
-		if left, _ := Plan(want, marks, p.found, "production", exact); len(left) > 0 {
+		marks := MarksOf(want, p.found, at)
+		if left, _ := Plan(want, marks, p.found, at, exact); len(left) > 0 {
 			t.Fatalf("seed %d: there is something to do still: %+v", seed, left)
 		}
-		if d := Drift(want, marks, p.found, "production", exact); len(d) > 0 {
+		if d := Drift(want, marks, p.found, at, exact); len(d) > 0 {
 			t.Fatalf("seed %d: drift from what was just written: %+v", seed, d)
 		}
 	}
 }
 
-// stripped leaves out what a change of the targets may change of a variable.
-func stripped(list []Found) []Found {
-	var out []Found
-	for _, f := range list {
-		out = append(out, Found{Key: f.Key, Kind: f.Kind, Value: f.Value, Targets: onlyOthers(f.Targets)})
-	}
-	return out
-}
-
-func onlyOthers(list []string) []string {
-	var out []string
-	for _, s := range list {
-		if s != "production" {
-			out = append(out, s)
+// others says what all places but one have.
+func others(list []Found, but Place) string {
+	out := ""
+	for _, p := range []Place{{Target: "production"}, {Target: "preview"}, {Target: "development"}, {Custom: "env_own"},
+		{Custom: "env_other"}} {
+		if p == but {
+			continue
+		}
+		for _, f := range Of(list, p) {
+			out += fmt.Sprint(p, f.Key, f.Kind, f.Value, "\n")
 		}
 	}
 	return out

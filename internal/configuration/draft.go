@@ -71,7 +71,7 @@ func (d Draft) Over(list []Variable) []Variable {
 func Foreign(changes []Change, drift []Difference) []Difference {
 	out := []Difference{}
 	for _, d := range drift {
-		if !slices.ContainsFunc(changes, func(c Change) bool { return c.Key == d.Key }) {
+		if !d.Shared && !slices.ContainsFunc(changes, func(c Change) bool { return c.Key == d.Key }) {
 			out = append(out, d)
 		}
 	}

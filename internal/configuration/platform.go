@@ -21,19 +21,42 @@ type Found struct {
 	Updated time.Time
 }
 
-// covers reports whether it holds for a target, and is ours to compare.
-func (f Found) covers(target string) bool {
-	return f.Branch == "" && f.Kind != System && slices.Contains(f.Targets, target)
+// Place is where the platform keeps the variables that an environment's builds get: a target of its own, or an
+// environment of the team's own.
+type Place struct {
+	Target string // production, preview or development; empty for one of the team's own
+	Custom string // id of that
 }
 
-// shared reports whether it holds for more than one place.
-func (f Found) shared() bool { return len(f.Targets)+len(f.Custom) > 1 }
+// covers reports whether it holds for a place, and is ours to compare.
+func (f Found) covers(p Place) bool {
+	return f.Branch == "" && f.Kind != System && (p.Custom != "" && slices.Contains(f.Custom, p.Custom) ||
+		p.Custom == "" && slices.Contains(f.Targets, p.Target))
+}
 
-// Of returns what the platform has for a target, by key.
-func Of(found []Found, target string) []Found {
+// Elsewhere returns the targets and environments that it goes on to hold for without a place.
+func (f Found) Elsewhere(p Place) (targets, custom []string) {
+	return without(f.Targets, p.Target), without(f.Custom, p.Custom)
+}
+
+func without(list []string, s string) []string {
+	out := []string{}
+	for _, x := range list {
+		if x != s {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// several reports whether it holds for more than one place.
+func (f Found) several() bool { return len(f.Targets)+len(f.Custom) > 1 }
+
+// Of returns what the platform has for a place, by key.
+func Of(found []Found, p Place) []Found {
 	var out []Found
 	for _, f := range found {
-		if f.covers(target) {
+		if f.covers(p) {
 			out = append(out, f)
 		}
 	}
@@ -57,10 +80,10 @@ func (v Variable) Name() string {
 	return v.Since.UTC().Format(time.RFC3339Nano)
 }
 
-// MarksOf marks what the platform has for a target as the values of a revision.
-func MarksOf(r Revision, found []Found, target string) map[string]Mark {
+// MarksOf marks what the platform has for a place as the values of a revision.
+func MarksOf(r Revision, found []Found, p Place) map[string]Mark {
 	out := map[string]Mark{}
-	for _, f := range Of(found, target) {
+	for _, f := range Of(found, p) {
 		if v, ok := r.Get(f.Key); ok {
 			out[f.Key] = Mark{Of: v.Name(), ID: f.ID, Updated: f.Updated}
 		}
@@ -84,7 +107,12 @@ type Live struct {
 	Seen        time.Time       `json:"seen,omitzero"`
 	Silent      time.Time       `json:"silent,omitzero"` // since when it can't be read
 	Why         string          `json:"why,omitempty"`   // of Silent
-	Row         int64           `json:"-"`
+	// Shared are the variables that the team shares with the project there; nil before they were looked at. Taken are
+	// the marks of those that were there when the revision was written or taken over.
+	Shared []Shared        `json:"shared,omitempty"`
+	Taken  map[string]Mark `json:"taken"`
+	Unread string          `json:"unread,omitempty"` // why shared ones can't be read
+	Row    int64           `json:"-"`
 }
 
 // Difference is a variable that is not on the platform as the newest revision says.
@@ -94,16 +122,17 @@ type Difference struct {
 	Mark    Mark      `json:"mark,omitzero"`
 	By      string    `json:"by,omitempty"` // who changed it, by the platform's word
 	Updated time.Time `json:"updated,omitzero"`
+	Shared  bool      `json:"shared,omitempty"` // the team's, not the project's: nothing here writes it
 }
 
 // Alike says whether a value is that of a variable, and false for known where that can't be told.
 type Alike func(v Variable, value string) (alike, known bool)
 
-// Drift says how what the platform has for a target differs from a revision.
-func Drift(r Revision, marks map[string]Mark, found []Found, target string, alike Alike) []Difference {
+// Drift says how what the platform has for a place differs from a revision.
+func Drift(r Revision, marks map[string]Mark, found []Found, p Place, alike Alike) []Difference {
 	var out []Difference
 	there := map[string]bool{}
-	for _, f := range Of(found, target) {
+	for _, f := range Of(found, p) {
 		if there[f.Key] {
 			continue
 		}
@@ -144,7 +173,8 @@ func asWanted(v Variable, f Found, m Mark, alike Alike) bool {
 // SameDrift reports whether two looks found the same.
 func SameDrift(a, b []Difference) bool {
 	return slices.EqualFunc(a, b, func(x, y Difference) bool {
-		return x.Key == y.Key && x.What == y.What && x.Mark.ID == y.Mark.ID && x.Mark.Updated.Equal(y.Mark.Updated)
+		return x.Key == y.Key && x.What == y.What && x.Shared == y.Shared && x.Mark.ID == y.Mark.ID &&
+			x.Mark.Updated.Equal(y.Mark.Updated)
 	})
 }
 
@@ -155,7 +185,7 @@ type Do string
 const (
 	Create Do = "create"
 	Edit   Do = "edit"   // of its value or kind
-	Narrow Do = "narrow" // it goes on to hold elsewhere, and not for the target any more
+	Narrow Do = "narrow" // it goes on to hold elsewhere, and not for the place any more
 	Drop   Do = "drop"
 )
 
@@ -166,12 +196,12 @@ type Step struct {
 	Found    Found    // of all but Create
 }
 
-// Plan says which calls make the platform have a revision for a target. It is worked out anew from what is there
+// Plan says which calls make the platform have a revision for a place. It is worked out anew from what is there
 // before each try, so that a crash between two calls and a call that was not taken end alike. Variables whose value is
 // not held stay as they are; lost names those that are not there either.
-func Plan(r Revision, marks map[string]Mark, found []Found, target string, alike Alike) (steps []Step, lost []string) {
+func Plan(r Revision, marks map[string]Mark, found []Found, p Place, alike Alike) (steps []Step, lost []string) {
 	there := map[string]Found{}
-	for _, f := range Of(found, target) {
+	for _, f := range Of(found, p) {
 		v, wanted := r.Get(f.Key)
 		_, twice := there[f.Key]
 		switch {
@@ -187,7 +217,7 @@ func Plan(r Revision, marks map[string]Mark, found []Found, target string, alike
 			if !ok {
 				lost = append(lost, v.Key)
 			}
-		case f.shared():
+		case f.several():
 			steps = append(steps, Step{Do: Narrow, Found: f}, Step{Do: Create, Variable: v})
 		case f.Kind != v.Kind && (f.Kind == Sensitive || v.Kind == Sensitive):
 			steps = append(steps, Step{Do: Drop, Found: f}, Step{Do: Create, Variable: v})
@@ -211,26 +241,12 @@ func Plan(r Revision, marks map[string]Mark, found []Found, target string, alike
 	return steps, lost
 }
 
-// away takes a variable away from a target.
+// away takes a variable away from a place.
 func away(f Found) Step {
-	if f.shared() {
+	if f.several() {
 		return Step{Do: Narrow, Found: f}
 	}
 	return Step{Do: Drop, Found: f}
-}
-
-// Target is the platform's name of the place whose variables an environment's builds get; false where it has none of
-// its own.
-func Target(environment string) (string, bool) {
-	switch environment {
-	case "production":
-		return "production", true
-	case "staging":
-		return "preview", true
-	case "development":
-		return "development", true
-	}
-	return "", false
 }
 
 // Sentence says what differs, by name, and whose doing it is.
@@ -240,7 +256,11 @@ func (l Live) Sentence() string {
 	}
 	var list []Change
 	for _, d := range l.Drift {
-		list = append(list, Change{Key: d.Key, What: d.What})
+		c := Change{Key: d.Key, What: d.What}
+		if d.Shared {
+			c.Key += " (shared by the team)"
+		}
+		list = append(list, c)
 	}
 	who := cmp.Or(l.Author, "Somebody")
 	return fmt.Sprintf("%s changed variables of %s on the platform, and not through Slipway: against revision %d it %s.",

@@ -98,13 +98,22 @@ type Variable struct {
 	Comment string
 	By      string // who changed it last, where that is known
 	Updated time.Time
+	Shared  bool // the team's, linked to the project: it is not the project's to change
+}
+
+// Variables are those of an application on a platform.
+type Variables struct {
+	List   []Variable
+	Unread string // why those that the team shares are not among them; empty: they are
 }
 
 // Configured is a platform that keeps an application's environment variables. What is built later has them; what was
 // built before keeps those of its time.
 type Configured interface {
 	// Variables returns all of them; with their values, where the platform tells them, when told is set.
-	Variables(ctx context.Context, told bool) ([]Variable, error)
+	Variables(ctx context.Context, told bool) (Variables, error)
+	// Custom returns the ids of the environments of the team's own, by their names.
+	Custom(ctx context.Context) (map[string]string, error)
 	// AddVariables creates variables, over those of the same name and target. Faults name those that were not taken.
 	AddVariables(ctx context.Context, list ...Variable) error
 	// ChangeVariable gives the variable with the id a value and a kind, or, where it has no key, other targets only.

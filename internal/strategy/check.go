@@ -154,6 +154,9 @@ func (c checker) environments() {
 				c.at(here("url"), fmt.Sprintf("%q is not an address: %s", e.URL, why), "write for example https://shop.example.com")
 			}
 		}
+		if e.Custom != "" {
+			c.custom(here("custom"), name, e.Custom)
+		}
 		for i, pattern := range e.Branches {
 			if _, err := path.Match(pattern, "main"); err != nil || pattern == "" {
 				c.at(here("branches", strconv.Itoa(i)), fmt.Sprintf("%q is no pattern for branches", pattern),

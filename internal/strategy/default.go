@@ -18,16 +18,17 @@ target:
 environments:
   development:
     {purpose: Build features behind flags and test them, trigger: push, branches: [dev], url: "", database: "",
-    variables: "", roles: [development], guard: default, flags: on}
+    variables: "", custom: "", roles: [development], guard: default, flags: on}
   staging:
     {purpose: Try the whole of a release before any visitor does, trigger: release, branches: [staging], url: "",
-    database: "", variables: "", roles: [development, qa, product], guard: default, flags: on}
+    database: "", variables: "", custom: "", roles: [development, qa, product], guard: default, flags: on}
   canary:
     {purpose: Show a release to a small part of the visitors, trigger: release, branches: ["canary/*"], url: "",
-    database: "", variables: "", roles: [development, qa, product, devops, incident], guard: default, flags: off}
+    database: "", variables: "", custom: "",
+    roles: [development, qa, product, devops, incident], guard: default, flags: off}
   production:
     {purpose: Serve everybody, trigger: schedule, branches: [main, "release/*"], url: "", database: "",
-    variables: "", roles: [development, qa, product, devops, incident], guard: default, flags: off}
+    variables: "", custom: "", roles: [development, qa, product, devops, incident], guard: default, flags: off}
 stages:
   development: {}
   staging: {smoke: core, load: medium, sign_off: qa, flags: tested}

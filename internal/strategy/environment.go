@@ -21,6 +21,7 @@ type Environment struct {
 	URL       string
 	Database  string // its name
 	Variables string // the file that lists its variables
+	Custom    string // slug of the team's own environment on the platform whose variables it has
 	FlagsOn   bool   // whether new feature flags start on
 	Checks    []string
 	Roles     []string        // the access list
@@ -37,7 +38,7 @@ func (s *Strategy) Environments() []Environment {
 		e := s.file.Environments[name]
 		env := Environment{
 			Name: name, Purpose: e.Purpose, Trigger: e.Trigger, Branches: slices.Clone(e.Branches), URL: e.URL,
-			Database: e.Database, Variables: e.Variables, FlagsOn: e.Flags, Checks: s.checksOf(name),
+			Database: e.Database, Variables: e.Variables, Custom: e.Custom, FlagsOn: e.Flags, Checks: s.checksOf(name),
 			Roles: append([]string{}, e.Roles...), AutoUndo: s.file.Rollback.Environments[name] == auto, Rules: s.rules(e.Guard),
 		}
 		if name == prodStage {

@@ -48,6 +48,7 @@ type environment struct {
 	URL       string   `yaml:"url" doc:"Where it answers."`
 	Database  string   `yaml:"database" doc:"Name of its database."`
 	Variables string   `yaml:"variables" doc:"File that lists its variables, in the style of .env.example."`
+	Custom    string   `yaml:"custom" doc:"Slug of the team's own environment on Vercel whose variables it has."`
 	Roles     []string `yaml:"roles" doc:"Roles that may see it, and act in it as far as their permissions go."`
 	Guard     string   `yaml:"guard" doc:"Guard whose limits hold in it."`
 	Flags     bool     `yaml:"flags" doc:"Whether new feature flags start on in it."`
@@ -56,7 +57,7 @@ type environment struct {
 // Template returns what environment is where nothing is written.
 func (*environment) Template() string {
 	return `{purpose: "", trigger: release, branches: [], url: "", database: "", variables: "",
-  roles: [development], guard: default, flags: off}`
+  custom: "", roles: [development], guard: default, flags: off}`
 }
 
 type stages struct {

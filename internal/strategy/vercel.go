@@ -116,6 +116,19 @@ func (c checker) onVercel() {
 	}
 }
 
+// custom checks the name of an environment of the team's own.
+func (c checker) custom(at []string, environment, slug string) {
+	switch {
+	case environment == prodStage || environment == cnyStage:
+		c.at(at, environment+" has the variables of production", "leave it out: a canary and what follows are one build")
+	case !regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`).MatchString(slug) || slug == "production" || slug == "preview" ||
+		slug == "development":
+		c.at(at, fmt.Sprintf("%q is no environment of the team's own", slug), "write its slug as Vercel shows it")
+	case c.file.Target.Vercel == nil:
+		c.at(at, "only Vercel keeps variables for it", "leave it out")
+	}
+}
+
 // flagsOnVercel checks which environments' flags go to the Global Config.
 func (c checker) flagsOnVercel(v *vercel) {
 	if len(v.Flags) > 0 && v.Config == "" {
@@ -127,9 +140,6 @@ func (c checker) flagsOnVercel(v *vercel) {
 		switch _, known := c.file.Environments[name]; {
 		case !known:
 			c.at(path, fmt.Sprintf("there is no environment %.64q", name), "name one of environments")
-		case !regexp.MustCompile(`^[\w-]{1,200}$`).MatchString(name):
-			c.at(path, fmt.Sprintf("%.64q can't be part of an item's key", name),
-				"name an environment of letters, digits, - and _")
 		case slices.Contains(v.Flags[:i], name):
 			c.at(path, fmt.Sprintf("%s is named twice", name), "name it once")
 		}

@@ -1,11 +1,14 @@
 package strategy
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
@@ -84,5 +87,40 @@ func TestOnVercelGuardsGoByDrains(t *testing.T) {
 	}
 	if mustParse(t, least).Measured() != metric.Edge {
 		t.Error("behind our own edge it is not the edge that measures")
+	}
+}
+
+// What stands in the strategy and can't be done on Vercel is refused, with its place.
+func TestOnVercelIsRefused(t *testing.T) {
+	t.Parallel()
+	const flags = "app: shop\ntarget: {vercel: {project: shop, global_config: ecfg_1, flags: "
+	custom := func(environment, slug string) string {
+		return "app: shop\ntarget: {vercel: {project: shop}}\nenvironments: {" + environment + ": {custom: " + slug + "}}\n"
+	}
+	for text, want := range map[string]string{
+		"app: shop\ntarget: {vercel: {project: shop, flags: [production]}}\n": "need a Global Config to stand in",
+		flags + "[nowhere]}}\n":                                   `there is no environment "nowhere"`,
+		flags + "[production, staging, production]}}\n":           "production is named twice",
+		flags + "[production, staging]}}\n":                       "",
+		custom("production", "blue"):                              "production has the variables of production",
+		custom("canary", "blue"):                                  "canary has the variables of production",
+		custom("staging", "preview"):                              `"preview" is no environment of the team's own`,
+		custom("staging", "a/b"):                                  `"a/b" is no environment of the team's own`,
+		custom("staging", "staging"):                              "",
+		custom("acceptance", "acceptance"):                        "",
+		"app: shop\nenvironments: {staging: {custom: staging}}\n": "only Vercel keeps variables for it",
+	} {
+		s, err := Parse("slipway.yaml", []byte(text))
+		said := fmt.Sprint(err)
+		if f, ok := errors.AsType[*fault.Error](err); ok {
+			said += fmt.Sprint(f.Fields)
+		}
+		switch {
+		case want == "" && err != nil, want != "" && (err == nil || !strings.Contains(said, want)):
+			t.Errorf("%s: %v, want %q", text, said, want)
+		case want == "" && strings.Contains(text, "custom") && s.Environments()[len(s.Environments())-1].Custom == "" &&
+			strings.Contains(text, "acceptance"):
+			t.Errorf("%s: it is forgotten", text)
+		}
 	}
 }

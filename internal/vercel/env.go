@@ -106,6 +106,7 @@ type EnvEdit struct {
 	Value  *string   `json:"value,omitempty"`
 	Type   string    `json:"type,omitempty"`
 	Target *[]string `json:"target,omitempty"`
+	Custom *[]string `json:"customEnvironmentIds,omitempty"`
 }
 
 // EditEnv changes a variable.
@@ -123,4 +124,48 @@ func (c *Client) DropEnv(ctx context.Context, project, id string) error {
 		return nil
 	}
 	return err
+}
+
+// SharedVariable is a variable that the team shares among projects.
+type SharedVariable struct {
+	Variable
+	Projects []string `json:"projectId"` // that it is linked to
+}
+
+// SharedEnv returns the variables that the team shares among projects, without their values.
+func (c *Client) SharedEnv(ctx context.Context) ([]SharedVariable, error) {
+	query := url.Values{"limit": {"100"}}
+	var all []SharedVariable
+	for {
+		var out struct {
+			Data       []SharedVariable `json:"data"`
+			Pagination pagination       `json:"pagination"`
+		}
+		_, err := c.do(ctx, call{do: "list shared environment variables", right: "Shared environment variables",
+			method: http.MethodGet, path: "/v1/env", query: query}, &out)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out.Data...)
+		if out.Pagination.Next == nil || len(out.Data) == 0 {
+			return all, nil
+		}
+		query.Set("until", out.Pagination.next())
+	}
+}
+
+// CustomEnvironment is an environment of the team's own.
+type CustomEnvironment struct {
+	ID   string `json:"id"`
+	Slug string `json:"slug"`
+}
+
+// CustomEnvironments returns a project's environments of the team's own.
+func (c *Client) CustomEnvironments(ctx context.Context, project string) ([]CustomEnvironment, error) {
+	var out struct {
+		Environments []CustomEnvironment `json:"environments"`
+	}
+	_, err := c.do(ctx, call{do: "list custom environments", right: "Project: read", method: http.MethodGet,
+		path: "/v9/projects/" + seg(project) + "/custom-environments"}, &out)
+	return out.Environments, err
 }

@@ -76,8 +76,8 @@ func (d *Desk) see(ctx context.Context, who access.Actor, environment string) er
 }
 
 func (d *Desk) config(ctx context.Context, who access.Actor, environment string) (api.Config, error) {
-	target, _ := configuration.Target(environment)
-	out := api.Config{Environment: environment, Place: target, Drift: []api.ConfigDrift{}, Problems: []api.ConfigProblem{},
+	out := api.Config{Environment: environment, Place: d.Engine.Configs.Place(environment), Shared: []api.ConfigShared{},
+		Drift: []api.ConfigDrift{}, Problems: []api.ConfigProblem{},
 		Actions: []api.Action{}}
 	now, err := d.DB.Now(ctx)
 	if err != nil {
@@ -92,7 +92,11 @@ func (d *Desk) config(ctx context.Context, who access.Actor, environment string)
 		return out, err
 	}
 	out.Written, out.Seen = live.Revision, instant(live.Seen)
-	out.Drift = drift(live.Drift)
+	out.Drift, out.Unread = drift(live.Drift), live.Unread
+	for _, x := range live.Shared {
+		out.Shared = append(out.Shared, api.ConfigShared{Key: x.Key, Kind: string(x.Kind), By: x.By, At: instant(x.Updated),
+			Hidden: has(newest, x.Key)})
+	}
 	if newest.Number > 0 {
 		r := revision(newest)
 		r.Variables = variables(newest.Variables)
@@ -113,10 +117,16 @@ func (d *Desk) config(ctx context.Context, who access.Actor, environment string)
 	return out, nil
 }
 
+func has(r configuration.Revision, key string) bool {
+	_, ok := r.Get(key)
+	return ok
+}
+
 func drift(list []configuration.Difference) []api.ConfigDrift {
 	out := []api.ConfigDrift{}
 	for _, x := range list {
-		out = append(out, api.ConfigDrift{Key: x.Key, What: x.What, By: x.By, At: instant(x.Updated)})
+		out = append(out, api.ConfigDrift{Key: x.Key, What: x.What, By: x.By, At: instant(x.Updated),
+			Shared: x.Shared})
 	}
 	return out
 }

@@ -52,8 +52,7 @@ func (w *Writer) Apply(ctx context.Context, x effect.Effect) (effect.Result, err
 
 // write makes the platform have a revision.
 func (w *Writer) write(ctx context.Context, r configuration.Revision) (string, error) {
-	target, err := w.place(r.Environment)
-	if err != nil {
+	if err := w.Kept(r.Environment); err != nil {
 		return "", err
 	}
 	holder, free, err := w.claim(ctx, r)
@@ -69,24 +68,28 @@ func (w *Writer) write(ctx context.Context, r configuration.Revision) (string, e
 	if err != nil {
 		return "", err
 	}
-	steps, lost := configuration.Plan(r, live.Marks, found, target, w.alike(r.Environment))
+	place, err := w.place(found, r.Environment)
+	if err != nil {
+		return "", err
+	}
+	steps, lost := configuration.Plan(r, live.Marks, found.list, place, w.alike(r.Environment))
 	if len(lost) > 0 {
 		return "", fault.New(fault.Invalid, "config_value_lost", "Slipway never had the value of %s, and the platform has "+
 			"another now: push a value for it.", strings.Join(lost, ", "))
 	}
-	if err := w.carry(ctx, r, holder, target, steps); err != nil {
+	if err := w.carry(ctx, r, holder, place, steps); err != nil {
 		return "", err
 	}
 	if found, err = w.found(ctx, true); err != nil {
 		return "", err
 	}
-	marks := configuration.MarksOf(r, found, target)
-	if left := configuration.Drift(r, marks, found, target, w.alike(r.Environment)); len(left) > 0 {
+	marks := configuration.MarksOf(r, found.list, place)
+	if left := configuration.Drift(r, marks, found.list, place, w.alike(r.Environment)); len(left) > 0 {
 		return "", fault.New(fault.Unavailable, "config_not_taken",
 			"The platform took the variables and does not have them: it differs in %s.", keysOf(left))
 	}
 	return fmt.Sprintf("The platform has revision %d of the variables of %s (%d calls). What is built from now on has it.",
-		r.Number, r.Environment, len(steps)), w.wrote(ctx, r, marks)
+		r.Number, r.Environment, len(steps)), w.wrote(ctx, r, marks, found, place)
 }
 
 func keysOf(list []configuration.Difference) string {
@@ -145,14 +148,14 @@ func (w *Writer) hold(ctx context.Context, r configuration.Revision, holder stri
 }
 
 // carry makes the calls of a plan, what is created in one.
-func (w *Writer) carry(ctx context.Context, r configuration.Revision, holder, target string,
+func (w *Writer) carry(ctx context.Context, r configuration.Revision, holder string, place configuration.Place,
 	steps []configuration.Step) error {
 	var add []provider.Variable
 	for _, s := range steps {
 		if err := w.hold(ctx, r, holder); err != nil {
 			return err
 		}
-		if err := w.call(ctx, r, target, s, &add); err != nil {
+		if err := w.call(ctx, r, place, s, &add); err != nil {
 			return err
 		}
 	}
@@ -168,18 +171,24 @@ func (w *Writer) carry(ctx context.Context, r configuration.Revision, holder, ta
 }
 
 // call makes the one call of a step; what is created is only noted.
-func (w *Writer) call(ctx context.Context, r configuration.Revision, target string, s configuration.Step,
+func (w *Writer) call(ctx context.Context, r configuration.Revision, p configuration.Place, s configuration.Step,
 	add *[]provider.Variable) error {
 	ctx, cancel := context.WithTimeout(ctx, asking)
 	defer cancel()
 	var err error
-	v := provider.Variable{ID: s.Found.ID, Key: s.Variable.Key, Kind: string(s.Variable.Kind), Targets: []string{target},
+	v := provider.Variable{ID: s.Found.ID, Key: s.Variable.Key, Kind: string(s.Variable.Kind),
 		Comment: fmt.Sprintf("slipway revision %d", r.Number)}
+	if p.Custom != "" {
+		v.Custom = []string{p.Custom}
+	} else {
+		v.Targets = []string{p.Target}
+	}
 	switch s.Do {
 	case configuration.Drop:
 		err = w.platform().DropVariable(ctx, s.Found.ID)
 	case configuration.Narrow:
-		err = w.platform().ChangeVariable(ctx, provider.Variable{ID: s.Found.ID, Targets: without(s.Found.Targets, target)})
+		targets, custom := s.Found.Elsewhere(p)
+		err = w.platform().ChangeVariable(ctx, provider.Variable{ID: s.Found.ID, Targets: targets, Custom: custom})
 	case configuration.Edit:
 		if v.Value, err = w.value(ctx, s.Variable); err == nil {
 			err = w.platform().ChangeVariable(ctx, v)
@@ -191,16 +200,6 @@ func (w *Writer) call(ctx context.Context, r configuration.Revision, target stri
 	return err
 }
 
-func without(list []string, s string) []string {
-	out := []string{}
-	for _, x := range list {
-		if x != s {
-			out = append(out, x)
-		}
-	}
-	return out
-}
-
 // value is what a variable is to have.
 func (w *Writer) value(ctx context.Context, v configuration.Variable) (string, error) {
 	if v.Kind == configuration.Plain {
@@ -210,13 +209,15 @@ func (w *Writer) value(ctx context.Context, v configuration.Variable) (string, e
 }
 
 // wrote records that the platform has a revision.
-func (w *Writer) wrote(ctx context.Context, r configuration.Revision, marks map[string]configuration.Mark) error {
+func (w *Writer) wrote(ctx context.Context, r configuration.Revision, marks map[string]configuration.Mark,
+	found onPlatform, place configuration.Place) error {
 	return w.Write(ctx, func(tx *store.Tx) error {
 		live, err := tx.ConfigLive(ctx, r.App, r.Environment)
 		if err != nil {
 			return err
 		}
 		now := tx.Now()
+		live = takes(live, found, place)
 		live.Revision, live.ID, live.Marks, live.Drift, live.Since = r.Number, r.ID, marks, nil, time.Time{}
 		live.Seen, live.Silent, live.Why = now, time.Time{}, ""
 		if err := tx.PutConfigLive(ctx, live); err != nil {

@@ -16,7 +16,7 @@ import (
 // taken is what is taken over from the platform.
 type taken struct {
 	environment string
-	found       []configuration.Found
+	found       onPlatform
 	base        configuration.Revision
 	live        configuration.Live
 	values      bool // they are sealed; otherwise sums are kept only
@@ -25,7 +25,7 @@ type taken struct {
 
 // Pull takes what the platform has over as a revision, with the values that it tells.
 func (w *Writer) Pull(ctx context.Context, who access.Actor, environment, reason string) (Outcome, error) {
-	if _, err := w.place(environment); err != nil {
+	if err := w.Kept(environment); err != nil {
 		return Outcome{}, err
 	}
 	base, err := w.DB.ConfigNewest(ctx, w.Strategy.App, environment)
@@ -48,13 +48,13 @@ func (w *Writer) Pull(ctx context.Context, who access.Actor, environment, reason
 
 // adopt records what the platform has as a revision.
 func (w *Writer) adopt(ctx context.Context, who access.Actor, t taken) (Outcome, error) {
-	target, err := w.place(t.environment)
+	place, err := w.place(t.found, t.environment)
 	if err != nil {
 		return Outcome{}, err
 	}
 	d := &draft{environment: t.environment, base: t.base, fresh: map[string]string{}}
 	held := 0
-	for _, f := range configuration.Of(t.found, target) {
+	for _, f := range configuration.Of(t.found.list, place) {
 		old, known := t.base.Get(f.Key)
 		v, err := w.take(ctx, who, d, t, f, old, known)
 		if err != nil {
@@ -74,7 +74,7 @@ func (w *Writer) adopt(ctx context.Context, who access.Actor, t taken) (Outcome,
 		return out, err
 	}
 	if t.base.Number > 0 && len(out.Changes) == 0 && held == 0 && t.base.State == configuration.Applied {
-		return out, nil
+		return out, w.known(ctx, who, t, place)
 	}
 	out.Revision = configuration.Revision{Source: configuration.Adopted, Reason: t.reason}
 	err = w.Write(ctx, func(tx *store.Tx) error {
@@ -88,14 +88,32 @@ func (w *Writer) adopt(ctx context.Context, who access.Actor, t taken) (Outcome,
 		if err := w.insert(ctx, tx, who, d, &out.Revision, configuration.Applied); err != nil {
 			return err
 		}
-		live := t.live
+		live := takes(t.live, t.found, place)
 		live.App, live.Environment, live.Revision, live.ID = w.Strategy.App, t.environment, out.Revision.Number,
 			out.Revision.ID
-		live.Marks, live.Drift, live.Seen, live.Why = configuration.MarksOf(out.Revision, t.found, target), nil, tx.Now(), ""
+		live.Marks, live.Drift, live.Seen, live.Why = configuration.MarksOf(out.Revision,
+			t.found.list, place), nil, tx.Now(), ""
 		live.Silent, live.Since = time.Time{}, time.Time{}
 		return tx.PutConfigLive(ctx, live)
 	})
 	return out, err
+}
+
+// known takes note of what the team shares by now, where nothing else has changed.
+func (w *Writer) known(ctx context.Context, who access.Actor, t taken, place configuration.Place) error {
+	if len(t.live.Drift) == 0 {
+		return nil
+	}
+	live := takes(t.live, t.found, place)
+	live.Drift, live.Since = nil, time.Time{}
+	return w.Write(ctx, func(tx *store.Tx) error {
+		live.Seen = tx.Now()
+		if err := tx.PutConfigLive(ctx, live); err != nil {
+			return err
+		}
+		return w.tell(ctx, tx, who, "config.rejoined", live.Environment, live.ID, fmt.Sprintf("%s took note of what the "+
+			"team shares with %s (%s).", who.Name, live.Environment, t.reason), nil)
+	})
 }
 
 // take makes a variable of what the platform has. What is as it was keeps its age.

@@ -66,34 +66,59 @@ func (w *Writer) On() bool { return w.platform() != nil }
 func (w *Writer) Environments() []string {
 	out := []string{}
 	for _, e := range w.Strategy.Environments() {
-		if _, ok := configuration.Target(e.Name); ok && w.On() {
+		if _, ok := configuration.Target(e.Name); (ok || e.Custom != "") && w.On() {
 			out = append(out, e.Name)
 		}
 	}
 	return out
 }
 
-// place returns the platform's name of an environment, or why it has none.
-func (w *Writer) place(environment string) (string, error) {
-	target, ok := configuration.Target(environment)
-	switch {
-	case !w.On():
-		return "", fault.New(fault.Refused, "config_elsewhere",
-			"%s runs on no platform that keeps variables for it: they are set where it runs. slipway config check reads a file.",
-			w.Strategy.App)
-	case environment == "canary":
-		return "", fault.New(fault.Refused, "config_shared", "A canary runs with the variables of production: change those.")
-	case !ok:
-		return "", fault.New(fault.Refused, "config_elsewhere", "The platform has no variables of its own for %.64q: there "+
-			"are those of production, staging (preview there) and development.", environment)
+// own is the name of the environment of the team's own, on the platform, that an environment has the variables of.
+func (w *Writer) own(environment string) string {
+	for _, e := range w.Strategy.Environments() {
+		if e.Name == environment {
+			return e.Custom
+		}
 	}
-	return target, nil
+	return ""
+}
+
+// Place is the platform's own name of an environment.
+func (w *Writer) Place(environment string) string {
+	target, _ := configuration.Target(environment)
+	return cmp.Or(w.own(environment), target)
+}
+
+// place returns where the platform keeps the variables of an environment.
+func (w *Writer) place(there onPlatform, environment string) (configuration.Place, error) {
+	if own := w.own(environment); own != "" {
+		id := there.custom[own]
+		if id == "" {
+			return configuration.Place{}, fault.New(fault.Refused, "config_no_custom", "The platform has no environment of "+
+				"the team's own that is named %s (environments.%s.custom): make it there, or name another.", own, environment)
+		}
+		return configuration.Place{Custom: id}, nil
+	}
+	target, _ := configuration.Target(environment)
+	return configuration.Place{Target: target}, nil
 }
 
 // Kept refuses environments whose variables no platform keeps, with the reason.
 func (w *Writer) Kept(environment string) error {
-	_, err := w.place(environment)
-	return err
+	_, ok := configuration.Target(environment)
+	switch {
+	case !w.On():
+		return fault.New(fault.Refused, "config_elsewhere",
+			"%s runs on no platform that keeps variables for it: they are set where it runs. slipway config check reads a file.",
+			w.Strategy.App)
+	case environment == "canary":
+		return fault.New(fault.Refused, "config_shared", "A canary runs with the variables of production: change those.")
+	case !ok && w.own(environment) == "":
+		return fault.New(fault.Refused, "config_elsewhere", "The platform has no variables of its own for %.64q: there "+
+			"are those of production, staging (preview there) and development, and of environments of the team's own that "+
+			"the strategy names (environments.*.custom).", environment)
+	}
+	return nil
 }
 
 // How often the platform is looked at.
@@ -104,16 +129,34 @@ const (
 	recently = 5 * time.Minute // a webhook names who changed something for so long
 )
 
-func (w *Writer) found(ctx context.Context, told bool) ([]configuration.Found, error) {
+// onPlatform is what the platform has.
+type onPlatform struct {
+	list, shared []configuration.Found
+	custom       map[string]string // ids of environments of the team's own, by name; nil where none is asked for
+	unread       string            // why shared variables can't be read
+}
+
+func (w *Writer) found(ctx context.Context, told bool) (onPlatform, error) {
 	ask, cancel := context.WithTimeout(ctx, asking)
 	defer cancel()
-	list, err := w.platform().Variables(ask, told)
+	got, err := w.platform().Variables(ask, told)
 	if err != nil {
-		return nil, err
+		return onPlatform{}, err
 	}
-	out := make([]configuration.Found, 0, len(list))
-	for _, v := range list {
-		out = append(out, configuration.Found{ID: v.ID, Key: v.Key, Kind: configuration.Kind(v.Kind), Value: v.Value,
+	out := onPlatform{unread: got.Unread}
+	for _, e := range w.Strategy.Environments() {
+		if e.Custom != "" && out.custom == nil {
+			if out.custom, err = w.platform().Custom(ask); err != nil {
+				return onPlatform{}, err
+			}
+		}
+	}
+	for _, v := range got.List {
+		to := &out.list
+		if v.Shared {
+			to = &out.shared
+		}
+		*to = append(*to, configuration.Found{ID: v.ID, Key: v.Key, Kind: configuration.Kind(v.Kind), Value: v.Value,
 			Told: v.Told, Targets: v.Targets, Custom: v.Custom, Branch: v.Branch, By: v.By, Updated: v.Updated})
 	}
 	return out, nil
@@ -165,7 +208,7 @@ func (w *Writer) Look(ctx context.Context, _ string) (time.Time, error) {
 }
 
 // lookAt looks at one environment. It reports true while something is under way.
-func (w *Writer) lookAt(ctx context.Context, environment string, found []configuration.Found, now time.Time) (bool,
+func (w *Writer) lookAt(ctx context.Context, environment string, found onPlatform, now time.Time) (bool,
 	error) {
 	live, err := w.DB.ConfigLive(ctx, w.Strategy.App, environment)
 	if err != nil {
@@ -174,6 +217,10 @@ func (w *Writer) lookAt(ctx context.Context, environment string, found []configu
 	newest, err := w.DB.ConfigNewest(ctx, w.Strategy.App, environment)
 	if err != nil {
 		return false, err
+	}
+	place, err := w.place(found, environment)
+	if err != nil {
+		return false, w.silent(ctx, environment, err, now)
 	}
 	switch {
 	case newest.Number == 0:
@@ -188,9 +235,32 @@ func (w *Writer) lookAt(ctx context.Context, environment string, found []configu
 	case newest.State == configuration.Failed:
 		return false, nil // it has a part of it, perhaps: that is nobody's drift
 	}
-	target, _ := configuration.Target(environment)
-	drift := configuration.Drift(newest, live.Marks, found, target, w.alike(environment))
-	return false, w.seen(ctx, live, drift, now)
+	drift := configuration.Drift(newest, live.Marks, found.list, place, w.alike(environment))
+	next := shares(live, found, place)
+	if next.Unread != live.Unread || live.Taken == nil {
+		next.Seen = time.Time{} // that is written down now
+	}
+	return false, w.seen(ctx, next, append(drift, configuration.SharedDrift(next.Taken, next.Shared)...), now)
+}
+
+// shares notes what the team shares with a place. What was never looked at before is taken for known; what can't be
+// read stays as it was.
+func shares(live configuration.Live, found onPlatform, place configuration.Place) configuration.Live {
+	live.Unread = found.unread
+	if found.unread != "" {
+		return live
+	}
+	live.Shared = configuration.SharedOf(found.shared, place)
+	if live.Taken == nil {
+		live.Taken = configuration.Takes(live.Shared)
+	}
+	return live
+}
+
+// takes takes what the team shares with a place for known.
+func takes(live configuration.Live, found onPlatform, place configuration.Place) configuration.Live {
+	live.Taken = nil
+	return shares(live, found, place)
 }
 
 // seen records how the platform differs, and whose doing that is.

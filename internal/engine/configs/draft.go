@@ -142,7 +142,7 @@ func edits(d configuration.Draft) string {
 
 // Discard lets go of a draft and of the values that were sealed for it.
 func (w *Writer) Discard(ctx context.Context, who access.Actor, environment, seen string) error {
-	if _, err := w.place(environment); err != nil {
+	if err := w.Kept(environment); err != nil {
 		return err
 	}
 	old, err := w.draftAs(ctx, environment, seen)
@@ -160,7 +160,7 @@ func (w *Writer) Discard(ctx context.Context, who access.Actor, environment, see
 
 // Drafted returns the draft of an environment with what applying it would come to.
 func (w *Writer) Drafted(ctx context.Context, environment string) (configuration.Draft, Outcome, error) {
-	if _, err := w.place(environment); err != nil {
+	if err := w.Kept(environment); err != nil {
 		return configuration.Draft{}, Outcome{}, err
 	}
 	next, err := w.DB.ConfigDraft(ctx, w.Strategy.App, environment)

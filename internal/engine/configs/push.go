@@ -94,7 +94,7 @@ func (w *Writer) pushed(ctx context.Context, who access.Actor, o Order, d *draft
 func (w *Writer) base(ctx context.Context, environment string, seen int64) (configuration.Revision, configuration.Live,
 	error) {
 	var live configuration.Live
-	if _, err := w.place(environment); err != nil {
+	if err := w.Kept(environment); err != nil {
 		return configuration.Revision{}, live, err
 	}
 	base, err := w.DB.ConfigNewest(ctx, w.Strategy.App, environment)
@@ -135,8 +135,16 @@ func (w *Writer) change(ctx context.Context, who access.Actor, d *draft, o Order
 		}
 		delete(keep, key)
 	}
+	live, err := w.DB.ConfigLive(ctx, w.Strategy.App, o.Environment)
+	if err != nil {
+		return err
+	}
 	for _, s := range o.Set {
 		old, known := keep[s.Key]
+		if live.Shares(s.Key) && !known {
+			return fault.New(fault.Refused, "variable_shared", "The team shares %s with this project: change it where the team "+
+				"keeps it. One of the project's own with its name would hide it.", s.Key)
+		}
 		if s.Kind == "" {
 			s.Kind = old.Kind
 		}
@@ -357,6 +365,13 @@ func (w *Writer) problems(ctx context.Context, environment string, vars []config
 			g.Value, g.Known = s, true
 		}
 		given = append(given, g)
+	}
+	live, err := w.DB.ConfigLive(ctx, w.Strategy.App, environment)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range live.Shared { // the project's own come first, and count
+		given = append(given, configuration.Given{Key: s.Key})
 	}
 	return append(bad, m.Check(environment, given)...), nil
 }

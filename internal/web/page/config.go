@@ -50,6 +50,9 @@ func revisionMark(r api.ConfigRevision) mark {
 func driftWords(d api.ConfigDrift) string {
 	what := map[string]string{"added": "was added", "changed": "has another value", "kind": "is of another kind",
 		"removed": "is gone"}[d.What]
+	if d.Shared {
+		what += " among what the team shares"
+	}
 	if d.By != "" {
 		what += ", by " + d.By
 	}
@@ -89,6 +92,17 @@ func revisionWords(r api.ConfigRevision) string {
 	}
 	if len(r.Deployments) > 0 {
 		words += " Built with it: " + strings.Join(r.Deployments, ", ") + "."
+	}
+	return words
+}
+
+func sharedWords(s api.ConfigShared) string {
+	words := s.Kind
+	if s.By != "" {
+		words += ", by " + s.By
+	}
+	if s.Hidden {
+		words += ": hidden by the project’s own of this name"
 	}
 	return words
 }

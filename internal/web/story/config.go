@@ -63,12 +63,16 @@ func configStories() []Story {
 		}}
 	}
 	c, revisions := variablesOf()
+	c.Shared = []api.ConfigShared{{Key: "TEAM_URL", Kind: "encrypted", By: "lea", At: ptr(before(90 * time.Hour))},
+		{Key: "API_URL", Kind: "encrypted", Hidden: true}}
 	drifted := c
 	drifted.Trouble, drifted.Since = true, ptr(before(3*time.Minute))
 	drifted.Sentence = "eve changed variables of production on the platform, and not through Slipway: against revision " +
 		"4 it changes DATABASE_URL; removes API_URL."
 	drifted.Drift = []api.ConfigDrift{{Key: "API_URL", What: "removed"},
-		{Key: "DATABASE_URL", What: "changed", By: "eve", At: ptr(before(3 * time.Minute))}}
+		{Key: "DATABASE_URL", What: "changed", By: "eve", At: ptr(before(3 * time.Minute))},
+		{Key: "TEAM_URL", What: "changed", By: "lea", At: ptr(before(2 * time.Minute)), Shared: true}}
+	drifted.Unread = "Vercel refused to list shared environment variables (403)."
 	wrong := c
 	wrong.Trouble, wrong.Sentence = true, "MAIL_HOST is missing."
 	wrong.Problems = []api.ConfigProblem{{Key: "MAIL_HOST", Sentence: "MAIL_HOST is missing.", Where: ".env.example:12"},
