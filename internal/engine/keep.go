@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/store"
 )
@@ -38,6 +39,9 @@ func (e *Engine) keep(ctx context.Context, _ string) (time.Time, error) {
 	}
 	if _, err := e.DB.PruneSessions(ctx, now); err != nil {
 		return next, fmt.Errorf("prune sessions: %w", err)
+	}
+	if err := e.Configs.Forget(ctx, now); err != nil && !fault.Is(err, fault.Conflict) {
+		return next, fmt.Errorf("forget values of variables: %w", err)
 	}
 	return next, nil
 }
