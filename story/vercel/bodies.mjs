@@ -1,4 +1,4 @@
-// Holds the bodies that Slipway sends to connect itself against the schemas by which @vercel/sdk sends them.
+// Holds the bodies that Slipway sends, to connect itself and to write flags, against the schemas by which @vercel/sdk sends them.
 import { readFileSync } from 'node:fs';
 
 const { createRequire } = await import('node:module');
@@ -9,6 +9,8 @@ const schemas = {
   drains: (await model('createdrainop')).CreateDrainRequestBody$outboundSchema,
   webhooks: (await model('createwebhookop')).CreateWebhookRequestBody$outboundSchema,
   checks: (await model('createprojectcheckop')).CreateProjectCheckRequestBody$outboundSchema,
+  flags: (await model('createflagop')).CreateFlagRequestBody$outboundSchema,
+  flag: (await model('updateflagop')).UpdateFlagRequestBody$outboundSchema,
 };
 
 // unknown names the keys that a schema does not send on.
@@ -23,7 +25,7 @@ function unknown(body, sent, at) {
 
 const report = { judged: 0, wrong: [] };
 for (const { path, body } of JSON.parse(readFileSync(0, 'utf8'))) {
-  const kind = path.split('/').pop();
+  const kind = path.includes('/flags/') ? 'flag' : path.split('/').pop();
   const read = schemas[kind].safeParse(body);
   report.judged += 1;
   if (read.success) report.wrong.push(...unknown(body, read.data, kind));
