@@ -1,4 +1,5 @@
-// Holds the bodies that Slipway sends, to connect itself and to write flags, against the schemas by which @vercel/sdk sends them.
+// Holds the bodies that Slipway sends, to connect itself and to write flags, against the schemas by which @vercel/sdk
+// sends them.
 import { readFileSync } from 'node:fs';
 
 const { createRequire } = await import('node:module');
