@@ -47,6 +47,8 @@ type Release struct {
 	Approval    *Approval  `json:"approval,omitempty" doc:"The open approval request."`
 	Actions     []Action   `json:"actions" doc:"What the caller may do now."`
 
+	Config *ReleaseConfig `json:"config,omitempty" doc:"Of the variables that it was built with, where a platform keeps them."`
+
 	Flag *ReleaseFlag `json:"flag,omitempty" doc:"Of a ramp: the flag whose share is raised, instead of a deployment's."`
 }
 

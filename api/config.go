@@ -22,6 +22,13 @@ type Config struct {
 	Actions     []Action        `json:"actions"`
 }
 
+// ReleaseConfig says with which variables a release was built, and which come back when it is taken back.
+type ReleaseConfig struct {
+	Built    int64  `json:"built" doc:"Revision of production's variables that it was built with; 0: not known."`
+	Back     int64  `json:"back" doc:"Revision that the version before it was built with, which comes back with it; 0: not known."`
+	Sentence string `json:"sentence"`
+}
+
 // ConfigRunning says with which variables the stable version was built.
 type ConfigRunning struct {
 	Version  string `json:"version"`

@@ -235,9 +235,18 @@ func (x *town) rebuilt(revision string) {
 		x.t.Fatalf("built again: %+v, want once, with the revision", made)
 	}
 	for _, d := range list {
-		if d.Config == 3 && strings.HasSuffix(d.Version, "+config.3") {
-			return
+		if d.Config != 3 || !strings.HasSuffix(d.Version, "+config.3") {
+			continue
 		}
+		r, err := x.to.StartRelease(x.t.Context(), api.StartRelease{Deployment: d.URL})
+		if err != nil || r.Config == nil || r.Config.Built != 3 ||
+			!strings.Contains(r.Config.Sentence, "Built with revision 3 of the variables.") {
+			x.t.Errorf("the release does not say with which variables it was built: %+v, %v", r.Config, err)
+		}
+		if page := x.page("/releases/" + r.ID); !strings.Contains(page, "/config/production/revisions/3") {
+			x.t.Errorf("its page does not lead to them: %s", page)
+		}
+		return
 	}
 	x.t.Errorf("no deployment says that it has revision 3: %+v", list)
 }

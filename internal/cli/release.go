@@ -147,7 +147,7 @@ func (c *cli) showRelease(r api.Release) {
 	}
 	c.facts("release", r.ID, "version", r.Version, "commit", r.Commit, "deployment",
 		strings.TrimSpace(r.Deployment+" "+r.URL),
-		"before it", r.Previous, "started", when(r.Created)+" by "+r.Author, "note", r.Note, "share",
+		"before it", r.Previous, "variables", ofConfig(r.Config), "started", when(r.Created)+" by "+r.Author, "note", r.Note, "share",
 		percent(r.Share)+measured,
 		"ended", whenPtr(r.Ended), "reason", r.Reason)
 	if r.Verdict != nil {
@@ -177,6 +177,14 @@ func (c *cli) showRelease(r api.Release) {
 			c.say("  slipway release %s %s: %s\n", a.Name, r.Version, a.Effect)
 		}
 	}
+}
+
+// ofConfig says with which variables a release was built.
+func ofConfig(x *api.ReleaseConfig) string {
+	if x == nil {
+		return ""
+	}
+	return x.Sentence
 }
 
 // mark is a step's state as a sign.

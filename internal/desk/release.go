@@ -126,6 +126,10 @@ func (d *Desk) release(ctx context.Context, who access.Actor, r release.Release)
 		return out, err
 	}
 	out.Author = d.nameOf(ctx, r.Author)
+	var err error
+	if out.Config, err = d.Configs.OfRelease(ctx, r.Deployment, r.Previous); err != nil {
+		return out, err
+	}
 	latest, err := d.DB.LatestVerdict(ctx, r.ID)
 	if err != nil {
 		return out, err

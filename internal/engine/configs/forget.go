@@ -16,8 +16,8 @@ import (
 // Retention is how long after it was replaced a revision can be brought back with all its values.
 const Retention = 90 * 24 * time.Hour
 
-// Forget deletes sealed values that nothing needs any more: no revision that was wanted within [Retention], and no draft.
-// The revisions that had them stay, without the values.
+// Forget deletes sealed values that nothing needs any more: no revision that was wanted within [Retention], and no
+// draft. The revisions that had them stay, without the values.
 func (w *Writer) Forget(ctx context.Context, now time.Time) error {
 	for _, environment := range w.Environments() {
 		if err := w.forgetIn(ctx, environment, now.Add(-Retention)); err != nil {

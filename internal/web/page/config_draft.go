@@ -55,6 +55,8 @@ func variablePath(environment, key string) string {
 	return path
 }
 
+func revisionNumber(n int64) string { return strconv.FormatInt(n, 10) }
+
 func revisionPath(r api.ConfigRevision) string {
 	return to("config", r.Environment, "revisions", strconv.FormatInt(r.Number, 10))
 }
