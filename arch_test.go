@@ -180,8 +180,8 @@ var table = map[string]rule{
 			"metric/intake", "metric/otlp", "people", "store", "strategy", "verdict", "watch"),
 		fan: 27, lines: 3300, // it puts every noun into wire types, for server and web at once
 	},
-	"desk/configs": {may: []string{"access", "api", "configuration", "engine", "engine/configs", "fault", "store",
-		"strategy"}},
+	"desk/configs": {may: []string{"access", "api", "configuration", "deployment", "engine", "engine/configs", "fault",
+		"store", "strategy"}},
 	"desk/flags": {may: []string{"access", "api", "engine", "engine/flags", "engine/mirror", "fault", "flag",
 		"flag/foreign", "flag/words", "store", "strategy"}},
 	"server": {

@@ -147,7 +147,8 @@ func (c *cli) showRelease(r api.Release) {
 	}
 	c.facts("release", r.ID, "version", r.Version, "commit", r.Commit, "deployment",
 		strings.TrimSpace(r.Deployment+" "+r.URL),
-		"before it", r.Previous, "variables", ofConfig(r.Config), "started", when(r.Created)+" by "+r.Author, "note", r.Note, "share",
+		"before it", r.Previous, "variables", ofConfig(r.Config),
+		"started", when(r.Created)+" by "+r.Author, "note", r.Note, "share",
 		percent(r.Share)+measured,
 		"ended", whenPtr(r.Ended), "reason", r.Reason)
 	if r.Verdict != nil {

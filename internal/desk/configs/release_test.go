@@ -52,12 +52,13 @@ func TestAReleaseSaysWhichVariablesComeBack(t *testing.T) {
 		built, back int64
 		says        string
 	}{
-		{"dep_new", "dep_old", 2, 1, "Built with revision 2 of the variables. Going back to dep_old brings revision 1 with it: " +
-			"against this it changes A."},
+		{"dep_new", "dep_old", 2, 1, "Built with revision 2 of the variables. Going back to dep_old brings " +
+			"revision 1 with it: against this it changes A."},
 		{"dep_new", "dep_same", 2, 2, "dep_same has the same: going back changes none."},
 		{"dep_new", "dep_none", 2, 0, "Which ones come back with dep_none is not known."},
 		{"dep_new", "", 2, 0, "Built with revision 2 of the variables."},
-		{"dep_lie", "dep_old", 0, 1, "It is not known with which variables it was built. Going back to dep_old brings revision 1"},
+		{"dep_lie", "dep_old", 0, 1, "It is not known with which variables it was built. Going back to " +
+			"dep_old brings revision 1"},
 	} {
 		got, err := d.OfRelease(ctx, c.is, c.before)
 		if err != nil || got == nil || got.Built != c.built || got.Back != c.back || !strings.Contains(got.Sentence, c.says) {
