@@ -235,6 +235,7 @@ func (s *shopOnVercel) good(way string) {
 			}
 			return k != nil
 		})
+		s.unshared()
 		s.otherHand()
 		s.gate()
 		(&story{slipway: s.slipway, t: s.t}).shop(shopper, "v2", "Put it in the basket")
@@ -355,4 +356,8 @@ func (s *shopOnVercel) rollback() {
 func (s *shopOnVercel) afterwards() {
 	s.cli("rollback", "dpl-v2")
 	until(s.t, 30*time.Second, "v2 is adopted", func() bool { return s.runs() == "v2" })
+	log := ask[api.EventPage](s.slipway, "you", "log", "show", "--kind", "target.adopted")
+	if len(log.Items) == 0 || !strings.HasPrefix(log.Items[0].Sentence, "grace put v2 ") {
+		s.t.Errorf("who put it there is told as %+v", log.Items)
+	}
 }

@@ -104,6 +104,27 @@ func (w *town) notice() string {
 	return said.Version + ": " + said.Notice
 }
 
+// unshared wants no cache that visitors share to keep a page, whichever build it is of.
+func (w *town) unshared() {
+	w.t.Helper()
+	for range 20 {
+		req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.domain, nil)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		req.Header.Set("Accept", "text/html")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if kept := res.Header.Get("Cache-Control"); !strings.Contains(kept, "private") ||
+			strings.Contains(kept, "s-maxage") {
+			w.t.Errorf("a cache may keep a page of %s for everybody: %q", res.Header.Get("X-App-Version"), kept)
+		}
+	}
+}
+
 // build starts the edition of a commit and waits until it is well.
 func (w *town) build(ctx context.Context, d fake.Deployment) (string, error) {
 	version := strings.TrimPrefix(d.SHA, "c-")
@@ -128,6 +149,9 @@ func (w *town) build(ctx context.Context, d fake.Deployment) (string, error) {
 	}
 	w.rooms.Go(func() {
 		_ = cmd.Wait()
+		if strings.Contains(said.text(), "MaxListenersExceededWarning") {
+			w.t.Errorf("%s warns of a leak that is none", d.ID)
+		}
 		if text := said.text(); w.t.Failed() {
 			w.t.Logf("%s said at last:\n%s", d.ID, text[max(0, len(text)-4000):])
 		}

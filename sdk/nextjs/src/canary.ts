@@ -41,11 +41,15 @@ export function canaryProxy(own: Own = pass, options: CanaryOptions = {}): (requ
   });
   const here = options.deployment ?? env.VERCEL_DEPLOYMENT_ID ?? "";
   const bypass = options.bypass ?? env.VERCEL_AUTOMATION_BYPASS_SECRET ?? "";
+  if (reader.connection && here) quiet();
   return async (request) => {
     // Nowhere on Vercel: an edge in front, if there is one, has said who the visitor is.
     if (!reader.connection || !here) return own(request, new Headers(request.headers));
     const hop = request.headers.get(hopHeader);
-    if (hop) return own(request, await arrived(request, hop, bypass)); // another has decided
+    if (hop) {
+      const headers = await arrived(request, hop, bypass);
+      return unshared(request, await own(request, headers)); // another has decided
+    }
     const who = visitor(request);
     const headers = told(request, who);
     const table = await reader.table(here);
@@ -54,12 +58,31 @@ export function canaryProxy(own: Own = pass, options: CanaryOptions = {}): (requ
       return new NextResponse(null, { status: 409, headers: { "x-nextjs-action-not-found": "1" } });
     }
     const res = to.id === here ? await own(request, headers) : await sent(request, to, headers, bypass);
-    if (!isDocument(request)) return res;
-    const named = new Response(res.body, res); // headers of an answer that was fetched cannot be changed
+    const named = unshared(request, res);
+    if (!isDocument(request)) return named;
     named.headers.set(servedHeader, to.id);
     if (who.fresh) named.headers.append("set-cookie", cookie(who.id, request));
     return named;
   };
+}
+
+/** unshared keeps a page from caches that many visitors share, unless the application has said something itself: one
+ * address has as many answers as there are builds. Next says s-maxage of prepared pages, but of none that has another
+ * word already, and what is set here is its own word for all other pages. What another deployment answers has its own
+ * headers, which replace these: it says the same here. */
+function unshared(request: NextRequest, res: Response): Response {
+  if (!isDocument(request) && !request.nextUrl.searchParams.has("_rsc")) return res;
+  const own = new Response(res.body, res); // headers of an answer that was fetched cannot be changed
+  if (!own.headers.has("cache-control")) own.headers.set("cache-control", "private, no-cache, no-store, max-age=0, must-revalidate");
+  return own;
+}
+
+/** quiet lets answers have the eleven listeners that Next itself gives one that another deployment serves: from eleven
+ * on Node warns of a leak, in the log of every such answer. */
+function quiet(): void {
+  const http = process.getBuiltinModule?.("node:http"); // no import: an edge runtime has none
+  const answers = http?.ServerResponse.prototype;
+  if (answers && answers.getMaxListeners() < 16) answers.setMaxListeners(16);
 }
 
 type Visitor = { id: string; fresh: boolean };

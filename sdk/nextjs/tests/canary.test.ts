@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, IncomingMessage, ServerResponse } from "node:http";
+import { type AddressInfo, Socket } from "node:net";
 import { after, test } from "node:test";
 import { NextRequest } from "next/server.js";
-import { canaryProxy } from "../src/canary.js";
+import { canaryProxy, type Own } from "../src/canary.js";
 import { bucket, chosen, parse, Reader } from "../src/table.js";
 
 const table = (more: object = {}) => ({
@@ -185,6 +186,30 @@ test("open pages stay with their build, and leave a banned one", async () => {
   const old = await on("dpl_old")(ask("/x", { ...stable, "x-deployment-id": "dpl_old" }));
   assert.equal(to(old), null, "an older build's page was torn from it");
   store.close();
+});
+
+test("no cache that visitors share keeps a page", async () => {
+  const store = await Store.open(table({ share: 0 }));
+  const on = (own?: Own) => canaryProxy(own, { connection: store.connection, deployment: "dpl_base", bypass: "s" });
+  const says = async (request: NextRequest, own?: Own) => (await on(own)(request)).headers.get("cache-control");
+  const unshared = "private, no-cache, no-store, max-age=0, must-revalidate";
+  assert.equal(await says(ask("/", page)), unshared);
+  assert.equal(await says(ask("/", { ...page, "user-agent": "Googlebot/2.1" })), unshared);
+  assert.equal(await says(ask("/?_rsc=1", { "sec-fetch-dest": "empty" })), unshared);
+  assert.equal(await says(ask("/", { ...page, "x-slipway-hop": "1" })), unshared, "it does not arrive with the hop");
+  assert.equal(await says(ask("/_next/static/chunks/a.js", { "sec-fetch-dest": "script" })), null);
+  assert.equal(await says(ask("/api/x", { "sec-fetch-dest": "empty" })), null);
+  const own: Own = () => new Response("", { headers: { "cache-control": "no-store" } });
+  assert.equal(await says(ask("/", page), own), "no-store");
+  assert.equal(await says(ask("/", { ...page, "x-slipway-hop": "1" }), own), "no-store");
+  store.close();
+});
+
+test("an answer may have the listeners that Next gives it", () => {
+  const answer = () => new ServerResponse(new IncomingMessage(new Socket()));
+  canaryProxy(undefined, { connection: "http://127.0.0.1:1/ecfg_1?token=t", deployment: "dpl_base" });
+  assert.equal(answer().getMaxListeners(), 16);
+  assert.equal(new EventEmitter().getMaxListeners(), 10, "what others count is changed, too");
 });
 
 test("crawlers and what is nobody's get the stable version", async () => {
