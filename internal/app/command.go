@@ -170,6 +170,9 @@ func announce(ctx context.Context, a *App, f upFlags, out io.Writer) error {
 	if a.EdgeURL() != "" {
 		_, _ = fmt.Fprintf(out, "  visitors   %s\n", a.EdgeURL())
 	}
+	if where := a.targetLine(ctx); where != "" {
+		_, _ = fmt.Fprintf(out, "  target     %s\n", where)
+	}
 	if link != "" {
 		_, _ = fmt.Fprintf(out, "\nNobody can sign in yet. Make the first administrator here (the link works once):\n  %s\n",
 			link)

@@ -14,6 +14,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/engine/secrets"
 	"github.com/slipwayhq/slipway/internal/engine/target"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/hook"
 	"github.com/slipwayhq/slipway/internal/provider"
 	"github.com/slipwayhq/slipway/internal/provider/selfhost"
 	onvercel "github.com/slipwayhq/slipway/internal/provider/vercel"
@@ -101,4 +102,39 @@ func (a *App) file(name string) ([]byte, error) {
 	}
 	defer func() { _ = root.Close() }()
 	return root.ReadFile(name)
+}
+
+// targetLine says, at the start, where the application runs on a platform, how far Slipway is connected to it, and what
+// is next; nothing where visitors come through our own edge. It asks nobody.
+func (a *App) targetLine(ctx context.Context) string {
+	v, ok := a.opts.Strategy.Vercel()
+	if !ok {
+		return ""
+	}
+	of, way := "", map[string]string{strategy.Rolling: "by rolling releases", strategy.Proxy: "by the application's proxy.ts",
+		strategy.AutoPick: "in the way that its plan allows"}[v.Canary]
+	if v.Team != "" {
+		of = " of " + v.Team
+	}
+	line := fmt.Sprintf("%s%s on Vercel, canaries %s. ", v.Project, of, way)
+	if token, _ := a.opts.Env(v.TokenEnv); strings.TrimSpace(token) == "" {
+		if _, err := a.keptToken(ctx); fault.Is(err, fault.NotFound) {
+			return line + fmt.Sprintf("There is no token: set %s, or next: slipway target token set", v.TokenEnv)
+		} else if err != nil {
+			return line + "The token that is kept cannot be opened: " + fault.MessageOf(err)
+		}
+	}
+	var missing []string
+	for _, k := range []hook.Kind{hook.Drains, hook.Webhooks} {
+		if valid, err := a.secrets(ctx, k); err != nil {
+			return line + "What deliveries are signed with cannot be opened: " + fault.MessageOf(err)
+		} else if len(valid) == 0 {
+			missing = append(missing, string(k))
+		}
+	}
+	if len(missing) == 0 {
+		return line + "It is connected; look with: slipway target status"
+	}
+	return line + fmt.Sprintf("It is not connected: no secret for %s. Next, with the address that Vercel reaches: "+
+		"slipway target connect --url https://…", strings.Join(missing, " and "))
 }

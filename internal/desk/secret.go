@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/engine/secrets"
 	"github.com/slipwayhq/slipway/internal/fault"
 )
@@ -40,6 +41,9 @@ func (d *Desk) SetTargetToken(ctx context.Context, who access.Actor, in api.SetS
 			d.Strategy.App)
 	}
 	if err := d.Engine.Secrets.Set(ctx, who, secrets.TargetToken, in.Secret); err != nil {
+		return api.Secret{}, err
+	}
+	if err := d.Engine.Target.Heard(ctx, deployment.Hand{}, ""); err != nil { // it is looked at with the new one at once
 		return api.Secret{}, err
 	}
 	return d.secret(ctx, secrets.TargetToken)

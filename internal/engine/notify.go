@@ -25,7 +25,7 @@ func told() []string {
 	return []string{
 		"release.started", "release.completed", "release.aborted", "release.rolled_back", "release.failed", "release.suspect",
 		"release.blind", "release.seen", "release.troubled", "release.calm", "release.stuck", "release.displaced",
-		"target.changed", "target.adopted", "target.silent", "target.answers",
+		"release.rejoined", "target.changed", "target.named", "target.adopted", "target.silent", "target.answers",
 		"approval.opened", "approval.voted", "rollback.*", "incident.*",
 		"flag.switched", "flag.ramped",
 	}

@@ -154,6 +154,9 @@ func reachable(o Options) error {
 // open reads what there is of Slipway's on Vercel.
 func open(ctx context.Context, o Options) (*connection, error) {
 	p, err := o.Client.Project(ctx, o.Project)
+	if fault.ReasonOf(err) == "vercel_token" { // a release waits for another token; the person who gave it does not
+		return nil, fault.Wrap(err, fault.Unknown, "vercel_token", "%s", fault.MessageOf(err))
+	}
 	if err != nil {
 		return nil, err
 	}
