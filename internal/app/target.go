@@ -111,8 +111,8 @@ func (a *App) targetLine(ctx context.Context) string {
 	if !ok {
 		return ""
 	}
-	of, way := "", map[string]string{strategy.Rolling: "by rolling releases", strategy.Proxy: "by the application's proxy.ts",
-		strategy.AutoPick: "in the way that its plan allows"}[v.Canary]
+	of, way := "", map[string]string{strategy.Rolling: "by rolling releases",
+		strategy.Proxy: "by the application's proxy.ts", strategy.AutoPick: "in the way that its plan allows"}[v.Canary]
 	if v.Team != "" {
 		of = " of " + v.Team
 	}

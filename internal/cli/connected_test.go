@@ -173,7 +173,7 @@ func TestATargetIsConnectedToARunningSlipway(t *testing.T) {
 			t.Fatal(err)
 		}
 		n--
-	eventually(t, "it is adopted, with who did it", func() bool {
+		eventually(t, "it is adopted, with who did it", func() bool {
 			return strings.Count(run(ada, "", "log", "show", "--kind", "target.adopted").out, "grace put ") == 3-n
 		})
 	}

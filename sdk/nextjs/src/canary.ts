@@ -73,7 +73,8 @@ export function canaryProxy(own: Own = pass, options: CanaryOptions = {}): (requ
 function unshared(request: NextRequest, res: Response): Response {
   if (!isDocument(request) && !request.nextUrl.searchParams.has("_rsc")) return res;
   const own = new Response(res.body, res); // headers of an answer that was fetched cannot be changed
-  if (!own.headers.has("cache-control")) own.headers.set("cache-control", "private, no-cache, no-store, max-age=0, must-revalidate");
+  if (!own.headers.has("cache-control"))
+    own.headers.set("cache-control", "private, no-cache, no-store, max-age=0, must-revalidate");
   return own;
 }
 
