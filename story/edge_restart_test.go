@@ -105,7 +105,7 @@ func (e *edgeProcess) gets(id string) string {
 // every visitor the version and the variant that they had before. The flag draws as the canary does, so they nest. When
 // control is back it follows again.
 //
-// req: N-05
+// req: FF-16 N-05
 func TestAnEdgeStartsFromItsDisk(t *testing.T) {
 	t.Parallel()
 	o := options{rate: 20, crowd: 20, edit: []string{"bake: 300ms", "bake: 1h"}}

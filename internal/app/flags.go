@@ -3,7 +3,6 @@ package app
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
-	"net/http"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/engine/incidents"
@@ -26,15 +25,22 @@ func (a *App) openFlags(key ed25519.PrivateKey, m *telemetry.Metrics) {
 		Write: a.Engine.Flags.AddUsage, Keep: a.Engine.Flags.KeepUsage,
 	})
 	secret := sha256.Sum256(append([]byte("the addresses of event streams of flags\n"), key.Seed()...))
+	addresses := &server.Addresses{Proxies: a.opts.Proxies, Log: a.opts.Log}
+	m.Counter("slipway_flag_unnamed_proxy_total", "Requests that a proxy passed on which --trusted-proxy does not name.",
+		func() float64 { return float64(addresses.Unnamed()) })
 	a.door = ofrep.New(ofrep.Options{
 		Flags: a.flags, Token: a.People.FromToken, TokenOf: a.People.FromTokenHash, Secret: secret[:], Log: a.opts.Log,
 		Stop: a.stop, Panicked: m.Panic,
-		Address: func(r *http.Request) string { return server.AddressBehind(a.opts.Proxies, r) },
+		Address: addresses.Of,
 	})
 	m.Gauge("slipway_flag_streams", "Event streams of flags that are open.",
 		func() float64 { return float64(a.door.Numbers().Streams) })
 	m.Counter("slipway_flag_requests_total", "Requests to evaluate one flag or all.",
 		func() float64 { return float64(a.door.Numbers().Evaluations) })
+	m.Counter("slipway_flag_evaluations_total", "Flags that were evaluated for requests.",
+		func() float64 { return float64(a.door.Numbers().Flags) })
+	m.Counter("slipway_flag_evaluation_seconds_total", "How long evaluating them took, in all.",
+		func() float64 { return a.door.Numbers().Took.Seconds() })
 	m.Counter("slipway_flag_unchanged_total", "Requests for all flags that were answered without evaluating.",
 		func() float64 { return float64(a.door.Numbers().Unchanged) })
 	m.Counter("slipway_flag_unauthorized_total", "Requests for flags without a key that holds there.",

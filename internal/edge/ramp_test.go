@@ -92,7 +92,7 @@ func TestAFailoverIsOneAnswerOfTheVariant(t *testing.T) {
 // The edge assigns as the flag's split does, user by user, and with one salt the exposures of a canary and a flag
 // nest.
 //
-// req: N-05
+// req: FF-16 N-05
 func TestCanaryAndFlagNest(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)

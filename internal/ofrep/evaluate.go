@@ -49,7 +49,9 @@ func (d *Door) single(w http.ResponseWriter, r *http.Request, c *caller) {
 		fail(w, http.StatusNotFound, failure{key, string(flag.NotFound), "There is no such flag."})
 		return
 	}
+	began := time.Now()
 	got := v.set.Snapshot.Evaluate(key, who, c.now)
+	d.spent(began, 1)
 	e.count(got.Variant).Evaluated(s.shard)
 	status := http.StatusOK
 	if got.Reason == flag.ErrorReason {
@@ -97,7 +99,8 @@ func (d *Door) bulk(w http.ResponseWriter, r *http.Request, c *caller) {
 		return
 	}
 	s.out = append(s.out[:0], `{"flags":[`...)
-	for i, e := range v.visible(c.public) {
+	began, visible := time.Now(), v.visible(c.public)
+	for i, e := range visible {
 		if i > 0 {
 			s.out = append(s.out, ',')
 		}
@@ -110,6 +113,7 @@ func (d *Door) bulk(w http.ResponseWriter, r *http.Request, c *caller) {
 		e.count(got.Variant).Evaluated(s.shard)
 		s.out = e.append(s.out, &got, e.own, c.public)
 	}
+	d.spent(began, len(visible))
 	s.out = append(s.out, ']')
 	if v.metadata != nil {
 		s.out = append(s.out, `,"metadata":`...)
@@ -132,6 +136,12 @@ func (d *Door) bulk(w http.ResponseWriter, r *http.Request, c *caller) {
 	}
 	h["Etag"] = []string{tag}
 	write(w, http.StatusOK, s.out)
+}
+
+// spent notes how long flags were evaluated.
+func (d *Door) spent(began time.Time, flags int) {
+	d.evaluated.Add(int64(flags))
+	d.nanos.Add(int64(time.Since(began)))
 }
 
 // same answers that nothing changed.

@@ -72,6 +72,8 @@ type Door struct {
 	shards  atomic.Int64
 
 	evaluations atomic.Int64 // requests answered: single and bulk
+	evaluated   atomic.Int64 // flags, of them
+	nanos       atomic.Int64 // that took
 	unchanged   atomic.Int64 // of them without evaluating
 	refused     atomic.Int64 // without a key that holds
 	limited     atomic.Int64
@@ -130,12 +132,15 @@ func (d *Door) Run(ctx context.Context) error { return d.hub.run(ctx) }
 type Numbers struct {
 	Evaluations, Unchanged, Refused, Limited int64
 	Streams                                  int
+	Flags                                    int64         // that were evaluated
+	Took                                     time.Duration // that
 }
 
 // Numbers returns them.
 func (d *Door) Numbers() Numbers {
 	return Numbers{
 		d.evaluations.Load(), d.unchanged.Load(), d.refused.Load(), d.limited.Load(), d.hub.seats.open(),
+		d.evaluated.Load(), time.Duration(d.nanos.Load()),
 	}
 }
 

@@ -165,6 +165,10 @@ func TestUsageIsCounted(t *testing.T) {
 	if sums["checkout/"].Evaluations != 2 || sums["banner/red"].Evaluations != 1 || sums["price/"].Evaluations != 1 {
 		t.Errorf("%+v", sums)
 	}
+	// Four flags were asked for by name or in the list of public ones: how long that took is known too.
+	if n := w.door.Numbers(); n.Evaluations != 4 || n.Flags < 4 || n.Took <= 0 || n.Took > time.Minute {
+		t.Errorf("%+v", n)
+	}
 	if again := w.flags.Usage.Take(time.Unix(0, 0)); len(again) != 0 {
 		t.Errorf("counted twice: %+v", again)
 	}

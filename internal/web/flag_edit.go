@@ -143,5 +143,5 @@ func (s *Web) try(v *visit, e *editing) {
 		}
 		return
 	}
-	e.Trial = page.Tried(users, trial)
+	e.Trial, e.Cost = page.Tried(users, trial), page.Cost(trial)
 }

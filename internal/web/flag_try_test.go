@@ -8,7 +8,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/access"
 )
 
-// req: FF-18
+// req: FF-18 FF-20
 func TestRulesAreTriedBeforeTheyAreSaved(t *testing.T) {
 	t.Parallel()
 	w := open(t)
@@ -22,6 +22,9 @@ func TestRulesAreTriedBeforeTheyAreSaved(t *testing.T) {
 	form.Set("default.variant", "off")
 	form.Set("do", "try")
 	got := b.send(place, form, nil)
+	if cost := between(got.body, `id="tried"`, "</section>"); !strings.Contains(cost, "One evaluation takes ") {
+		t.Errorf("what the rules cost is not said: %s", cost)
+	}
 	for _, want := range []string{"ada", "grace", "lin"} {
 		served := between(between(got.body, `id="tried"`, "</section>"), "<bdi>"+want+"</bdi>", "</li>")
 		if on := strings.Contains(served, `class="variant">on<`); on != (want != "lin") {

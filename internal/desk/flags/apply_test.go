@@ -159,7 +159,7 @@ func TestAnExportIsAFileWithoutDrift(t *testing.T) {
 	})
 }
 
-// req: FF-18 FF-26
+// req: FF-18 FF-20 FF-26
 func TestSampleUsersGetWhatTheyWouldGet(t *testing.T) {
 	each(t, plain, func(t *testing.T, w *world) {
 		root := w.as("admin")
@@ -177,6 +177,9 @@ func TestSampleUsersGetWhatTheyWouldGet(t *testing.T) {
 			if r := got.Items[i]; r.Variant != want.variant || r.Rule != want.rule || r.Sentence == "" || r.Error != "" {
 				t.Errorf("user %d: %+v, want %+v", i, r, want)
 			}
+		}
+		if got.Nanos < 1 || got.Nanos > 1e7 {
+			t.Errorf("one evaluation takes %g ns", got.Nanos)
 		}
 		tried := api.PutFlagConfig{On: true, Default: api.FlagServe{Variant: "on"}}
 		got, err = w.Try(w.ctx, root, "checkout", "staging", api.TryFlag{Config: &tried,

@@ -63,15 +63,18 @@ func (d *Desk) Try(
 	if err != nil {
 		return out, err
 	}
+	var users []*flag.Context
 	for _, attributes := range in.Contexts {
 		user, _ := attributes["targetingKey"].(string)
-		o := trial.For(flag.NewContext(user, attributes), now)
+		users = append(users, flag.NewContext(user, attributes))
+		o := trial.For(users[len(users)-1], now)
 		item := api.FlagResult{
 			Variant: o.Variant, Value: o.Value, Reason: string(o.Reason), Error: string(o.Code), Rule: o.Rule,
 			Sentence: o.Sentence,
 		}
 		out.Items = append(out.Items, item)
 	}
+	out.Nanos = trial.Cost(users, now, time.Now)
 	return out, nil
 }
 

@@ -13,6 +13,7 @@ import (
 type FlagEditor struct {
 	Form       ruleform.Form
 	Trial      []FlagTried
+	Cost       string          // of an evaluation
 	Untried    string          // why the sample users could not be tried
 	Theirs     *api.FlagConfig // what somebody else saved meanwhile
 	Segments   []string        // that can be asked for here
@@ -127,6 +128,14 @@ func Tried(users []map[string]any, trial api.FlagTrial) []FlagTried {
 		out = append(out, FlagTried{userText(users[i]), r})
 	}
 	return out
+}
+
+// Cost says what one evaluation takes.
+func Cost(trial api.FlagTrial) string {
+	if trial.Nanos <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("One evaluation takes %.2g µs here.", trial.Nanos/1000)
 }
 
 // unit is what the parts of a split are written in.
