@@ -24,14 +24,14 @@ func (s *Web) flagImport(v *visit) error {
 	if !v.who.MayAnywhere(access.EditFlag) {
 		return v.who.Check(access.EditFlag, access.Everywhere)
 	}
-	return v.show(page.FlagImport(v.frame, page.ImportFields{}, nil, s.editable(v)))
+	return v.show(page.FlagImport(v.frame, page.ImportFields{Connected: s.Desk.Flags.Live != nil}, nil, s.editable(v)))
 }
 
 // flagImported shows what an import would do, and does it when that was seen and is still so.
 func (s *Web) flagImported(v *visit) error {
 	in := page.ImportFields{Source: v.value("source"), Export: v.value("export"), Environment: v.value("environment"),
 		Rename: v.value("rename"), Only: v.value("only") == "true", Reason: v.value("reason"),
-		TurnOn: v.value("turn_on") == "true"}
+		TurnOn: v.value("turn_on") == "true", Live: v.value("live") == "true", Connected: s.Desk.Flags.Live != nil}
 	plan, err := s.imported(v, &in)
 	if err != nil {
 		return v.render(v.refused(err), page.FlagImport(v.frame, in, plan, s.editable(v)))
@@ -54,7 +54,7 @@ func (s *Web) imported(v *visit, in *page.ImportFields) (*api.FlagImport, error)
 	if err != nil {
 		return nil, err
 	}
-	send := api.ImportFlags{Source: in.Source, Export: json.RawMessage(in.Export), Environment: in.Environment,
+	send := api.ImportFlags{Source: in.Source, Export: json.RawMessage(in.Export), Live: in.Live, Environment: in.Environment,
 		Only: in.Only, Reason: in.Reason, TurnOn: in.TurnOn, Environments: names, DryRun: true}
 	plan, err := s.Desk.Flags.Import(v.r.Context(), v.who, send)
 	if err != nil {
@@ -103,6 +103,10 @@ func (v *visit) uploaded(in *page.ImportFields) error {
 		if len(text) > 0 {
 			in.Export = string(text)
 		}
+	}
+	if in.Live {
+		in.Export = "" // what is there now is asked, also of who pasted something
+		return nil
 	}
 	return complain(ruleform.Export(in.Export))
 }

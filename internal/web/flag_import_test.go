@@ -2,10 +2,13 @@ package web
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 )
@@ -232,5 +235,44 @@ func TestAFlagThatWasTurnedOffSaysWhy(t *testing.T) {
 	}
 	if list := b.get("/flags").body; !strings.Contains(list, "turned off") {
 		t.Errorf("the list does not tell it from a flag that was never on: %s", list)
+	}
+}
+
+// Where the strategy names a project on Vercel its flags can be asked in place of a file, and they are asked anew before
+// they are brought in: what changed meanwhile is shown first. Elsewhere nobody is offered it.
+func TestVercelIsAskedForItsFlags(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	b := w.admin(t)
+	const place = "/flag-import"
+	if got := b.get(place); strings.Contains(got.body, `name="live"`) {
+		t.Errorf("a project is offered, and there is none: %s", got.body)
+	}
+	if got := b.post(place, place, "live", "true", "do", "look"); got.StatusCode < 400 ||
+		!strings.Contains(got.body, "names no project on Vercel") {
+		t.Errorf("nobody could be asked, and it answered %d", got.StatusCode)
+	}
+	export, err := os.ReadFile("../flag/foreign/testdata/vercel.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, now := 0, export
+	w.desk.Flags.Live = func(context.Context) (json.RawMessage, error) { asked++; return now, nil }
+	if got := b.get(place); !strings.Contains(got.body, `name="live"`) {
+		t.Fatalf("the project is not offered: %s", got.body)
+	}
+	look := b.post(place, place, "live", "true", "only", "true", "rename", "preview = staging", "do", "look")
+	if look.StatusCode != http.StatusOK || asked != 1 || !strings.Contains(look.body, `id="apply"`) {
+		t.Fatalf("looking answered %d after %d questions: %s", look.StatusCode, asked, look.body)
+	}
+	form := formIn(t, look.body, "apply")
+	form.Set("do", "apply")
+	now = json.RawMessage(`{"flags":[]}`)
+	if got := b.send(place, form, nil); got.StatusCode < 400 {
+		t.Errorf("what was not shown was brought in: %d", got.StatusCode)
+	}
+	now = export
+	if got := b.send(place, form, nil); got.StatusCode != http.StatusSeeOther || asked < 3 {
+		t.Errorf("bringing in answered %d after %d questions: %s", got.StatusCode, asked, got.body)
 	}
 }
