@@ -14,6 +14,7 @@ type Secret struct {
 	Since *time.Time `json:"since,omitempty"`
 	By    string     `json:"by,omitempty" doc:"Who set it."`
 	Key   string     `json:"key,omitempty" doc:"Id of the vault's key that it is sealed with."`
+	Used  *time.Time `json:"used,omitempty" doc:"When it was opened last, to the hour; left out: not yet."`
 }
 
 // Vault says which keys the sealed secrets stand on.

@@ -50,3 +50,8 @@ func (c *Client) Vault(ctx context.Context) (api.Vault, error) {
 func (c *Client) RotateVault(ctx context.Context) (api.VaultRotation, error) {
 	return post[api.VaultRotation](ctx, c, "vault/rotate", nil)
 }
+
+// Secrets lists what is sealed: names, ages and uses, and no value.
+func (c *Client) Secrets(ctx context.Context) ([]api.Secret, error) {
+	return get[[]api.Secret](ctx, c, "vault/secrets", nil)
+}

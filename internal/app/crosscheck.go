@@ -31,7 +31,7 @@ func (a *App) counter() *observability.Source {
 	if !ok {
 		return nil
 	}
-	client := VercelClient(v, a.opts.Env, a.keptToken, limits{a.DB})
+	client := VercelClient(v, a.opts.Env, a.kept, limits{a.DB})
 	return observability.New(observability.Options{
 		Query: client.Metrics, Schema: client.MetricSchema,
 		Project: func(ctx context.Context) (id, owner string, err error) {

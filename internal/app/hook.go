@@ -137,7 +137,7 @@ func (a *App) surely(ctx context.Context, v strategy.Vercel, ev vercel.Event) bo
 	if ev.Project == "" {
 		return false
 	}
-	p, err := VercelClient(v, a.opts.Env, a.keptToken, limits{a.DB}).Project(ctx, v.Project)
+	p, err := VercelClient(v, a.opts.Env, a.kept, limits{a.DB}).Project(ctx, v.Project)
 	return err == nil && p.ID == ev.Project
 }
 

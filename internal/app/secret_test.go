@@ -68,7 +68,7 @@ func TestATokenIsKeptSealedAndChangedWhileItRuns(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = a.DB.Close() })
 	ask := func() error {
-		_, err := VercelClient(vercelOf(t, plan), a.opts.Env, a.keptToken, nil).User(t.Context())
+		_, err := VercelClient(vercelOf(t, plan), a.opts.Env, a.kept, nil).User(t.Context())
 		return err
 	}
 	if err := ask(); fault.ReasonOf(err) != "secret_missing" || !strings.Contains(err.Error(), "target token set") {

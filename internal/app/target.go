@@ -36,11 +36,11 @@ func (a *App) openTarget(client *http.Client) (provider.Provider, provider.Platf
 			Poll: 20 * time.Millisecond,
 		}), nil, client
 	}
-	a.vercel = VercelClient(v, a.opts.Env, a.keptToken, limits{a.DB})
+	a.vercel = VercelClient(v, a.opts.Env, a.kept, limits{a.DB})
 	p := onvercel.New(onvercel.Options{
 		Client: a.vercel, Project: v.Project, Mode: v.Canary, Domain: v.Domain,
 		Config: v.Config,
-		Bypass: func() string { s, _ := a.opts.Env(v.BypassEnv); return s }, Gate: true, Address: a.URL(),
+		Bypass: func(ctx context.Context) string { return a.bypass(ctx, v.BypassEnv) }, Gate: true, Address: a.URL(),
 		Publish: func(ctx context.Context, app string, generation uint64, doc json.RawMessage) (json.RawMessage, error) {
 			return a.Engine.PublishRoute(ctx, app, generation, doc)
 		},
@@ -53,13 +53,13 @@ func (a *App) openTarget(client *http.Client) (provider.Provider, provider.Platf
 // can be changed while Slipway runs: from the environment, or where that is empty from where it is kept. Limits may be
 // shared by all nodes; nil: they are this process's own.
 func VercelClient(v strategy.Vercel, env func(string) (string, bool),
-	kept func(context.Context) (string, error), l vercel.Limits) *vercel.Client {
+	kept func(ctx context.Context, name string) (string, error), l vercel.Limits) *vercel.Client {
 	token := func(ctx context.Context) (string, error) {
 		if s, _ := env(v.TokenEnv); strings.TrimSpace(s) != "" {
 			return strings.TrimSpace(s), nil
 		}
 		if kept != nil {
-			if s, err := kept(ctx); !fault.Is(err, fault.NotFound) {
+			if s, err := kept(ctx, secrets.TargetToken); !fault.Is(err, fault.NotFound) {
 				return s, err
 			}
 		}
@@ -70,13 +70,30 @@ func VercelClient(v strategy.Vercel, env func(string) (string, bool),
 	text, _ := env(v.ConfigEnv)
 	if c, err := vercel.ParseConnection(text); err == nil {
 		o.Read, o.Reader = c.Address, func(context.Context) (string, error) { return c.Token, nil }
+	} else if strings.TrimSpace(text) == "" && kept != nil {
+		o.Connection = func(ctx context.Context) (vercel.Connection, error) {
+			s, err := kept(ctx, secrets.TargetConnection)
+			if err != nil {
+				return vercel.Connection{}, err
+			}
+			return vercel.ParseConnection(s)
+		}
 	}
 	return vercel.New(o)
 }
 
-// keptToken is the token of the target's API that Slipway keeps sealed.
-func (a *App) keptToken(ctx context.Context) (string, error) {
-	return a.Engine.Secrets.Open(ctx, secrets.TargetToken)
+// kept is a secret of the target that Slipway keeps sealed.
+func (a *App) kept(ctx context.Context, name string) (string, error) {
+	return a.Engine.Secrets.Open(ctx, name)
+}
+
+// bypass is the secret that opens protected deployments: from the environment, or where that is empty as it is kept.
+func (a *App) bypass(ctx context.Context, env string) string {
+	if s, _ := a.opts.Env(env); s != "" {
+		return s
+	}
+	s, _ := a.kept(ctx, secrets.TargetBypass) // without it the deployment says itself that it is protected
+	return s
 }
 
 // openVault makes what seals secrets. Beside a SQLite file the key is a file that is made when it is first needed; for

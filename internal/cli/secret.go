@@ -2,6 +2,7 @@ package cli
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -47,11 +48,19 @@ func (c *cli) printSecret(s api.Secret, err error) error {
 	}
 	return c.print(s, func() {
 		if !s.Set {
-			c.say("No %s is kept. Set it with: slipway target token set\n", s.Name)
+			c.say("No %s is kept. Set it with: slipway target %s\n", s.Name, settingOf(s.Name))
 			return
 		}
 		c.say("The %s is kept, sealed with the key %s: set by %s, %s.\n", s.Name, s.Key, s.By, when(*s.Since))
 	})
+}
+
+// settingOf is the command that keeps a secret, by the secret's name.
+func settingOf(name string) string {
+	if of := strings.TrimPrefix(name, "target/"); of != "token" {
+		return "secret set " + of
+	}
+	return "token set"
 }
 
 func (c *cli) vault() *cobra.Command {
@@ -59,7 +68,7 @@ func (c *cli) vault() *cobra.Command {
 		Use: "vault", Short: "Manage the keys that secrets are sealed with",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(c.vaultList(), &cobra.Command{
 		Use: "show", Short: "List the keys and how many secrets stand on each", Args: cobra.NoArgs,
 		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
 			v, err := to.Vault(cmd.Context())
@@ -93,4 +102,61 @@ func (c *cli) vault() *cobra.Command {
 		}),
 	})
 	return cmd
+}
+
+func (c *cli) vaultList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List what is sealed: names, ages and uses, never values", Args: cobra.NoArgs,
+		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
+			list, err := to.Secrets(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return c.print(list, func() {
+				rows := make([][]string, 0, len(list))
+				for _, s := range list {
+					used := "not yet"
+					if s.Used != nil {
+						used = when(*s.Used)
+					}
+					rows = append(rows, []string{s.Name, when(*s.Since), s.By, used, s.Key})
+				}
+				c.table("Nothing is sealed yet.", []string{"SECRET", "SET", "BY", "USED", "KEY"}, rows)
+			})
+		}),
+	}
+}
+
+func (c *cli) targetSecret() *cobra.Command {
+	secret := &cobra.Command{
+		Use: "secret", Short: "Keep the other secrets of the platform, sealed",
+		Long: "Keep the other secrets of the platform, sealed.\n\n" +
+			"drain and webhook are what deliveries are signed with: the one before stays valid for a day. bypass opens\n" +
+			"protected deployments, connection reads the Global Config (its connection string): both are used from the next\n" +
+			"call on, where their environment variable is empty.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	names := cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)
+	valid := []string{"drain", "webhook", "bypass", "connection"}
+	secret.AddCommand(&cobra.Command{
+		Use: "set NAME", Short: "Set it: it is asked for, or read from standard input", Args: names, ValidArgs: valid,
+		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
+			value, err := c.secret("Secret (" + args[0] + ")")
+			if err != nil {
+				return err
+			}
+			return c.printSecret(to.SetTargetSecret(cmd.Context(), args[0], value))
+		}),
+	}, &cobra.Command{
+		Use: "show NAME", Short: "Say whether one is kept, since when and by whom", Args: names, ValidArgs: valid,
+		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
+			return c.printSecret(to.TargetSecret(cmd.Context(), args[0]))
+		}),
+	}, &cobra.Command{
+		Use: "forget NAME", Short: "Forget it", Args: names, ValidArgs: valid,
+		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
+			return c.printSecret(to.ForgetTargetSecret(cmd.Context(), args[0]))
+		}),
+	})
+	return secret
 }

@@ -30,7 +30,7 @@ func (c *cli) target() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.targetStatus(), c.targetConnect(), c.targetDisconnect(), c.targetToken())
+	cmd.AddCommand(c.targetStatus(), c.targetConnect(), c.targetDisconnect(), c.targetToken(), c.targetSecret())
 	return cmd
 }
 

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/engine/secrets"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/store"
 )
 
 // TargetToken says whether Slipway keeps a token of the target's API, and since when.
@@ -27,8 +29,32 @@ func (d *Desk) secret(ctx context.Context, name string) (api.Secret, error) {
 	if fault.Is(err, fault.NotFound) {
 		return out, nil
 	}
-	out.Set, out.Since, out.By, out.Key = err == nil, instant(s.Since), s.Actor, s.Key
+	if err == nil {
+		out = told(s)
+	}
 	return out, err
+}
+
+func told(s store.Sealed) api.Secret {
+	return api.Secret{Name: s.Name, Set: true, Since: instant(s.Since), By: s.Actor, Key: s.Key, Used: instant(s.Used)}
+}
+
+// Secrets lists what is sealed for the application, without any value.
+func (d *Desk) Secrets(ctx context.Context, who access.Actor) ([]api.Secret, error) {
+	out := []api.Secret{}
+	if err := d.check(ctx, who, access.ManageTokens, ""); err != nil {
+		return out, err
+	}
+	for last := ""; ; {
+		list, err := d.DB.SealedAfter(ctx, d.Strategy.App, last, 500)
+		if err != nil || len(list) == 0 {
+			return out, err
+		}
+		for _, s := range list {
+			out = append(out, told(s))
+		}
+		last = list[len(list)-1].Name
+	}
 }
 
 // SetTargetToken has a token of the target's API kept, sealed, over the one before. It is used from the next call on.
@@ -57,12 +83,10 @@ func (d *Desk) ForgetTargetToken(ctx context.Context, who access.Actor) (api.Sec
 	return api.Secret{Name: secrets.TargetToken}, d.Engine.Secrets.Forget(ctx, who, secrets.TargetToken)
 }
 
-// signing is the name under which a secret is kept that the target's deliveries are signed with.
+// signing is the name under which a secret of the target is kept.
 func signing(name string) string {
-	if name == "webhook" {
-		return secrets.TargetWebhook
-	}
-	return secrets.TargetDrain
+	return map[string]string{"webhook": secrets.TargetWebhook, "drain": secrets.TargetDrain,
+		"bypass": secrets.TargetBypass, "connection": secrets.TargetConnection}[name]
 }
 
 // TargetSecret says whether a secret is kept that the target's deliveries are signed with, and since when.
@@ -79,7 +103,15 @@ func (d *Desk) SetTargetSecret(ctx context.Context, who access.Actor, name strin
 	if err := d.check(ctx, who, access.ManageTokens, ""); err != nil {
 		return api.Secret{}, err
 	}
-	if err := d.Engine.Secrets.Change(ctx, who, signing(name), in.Secret); err != nil {
+	keep := d.Engine.Secrets.Change
+	if name == "bypass" || name == "connection" { // nothing comes in by them: the next call has the new one
+		keep = d.Engine.Secrets.Set
+	}
+	if name == "connection" && !strings.HasPrefix(in.Secret, "https://") && !strings.HasPrefix(in.Secret, "http://") {
+		return api.Secret{}, fault.New(fault.Invalid, "vercel_connection",
+			"The Global Config's connection string is none: it looks like https://edge-config.vercel.com/ecfg_…?token=….")
+	}
+	if err := keep(ctx, who, signing(name), in.Secret); err != nil {
 		return api.Secret{}, err
 	}
 	return d.secret(ctx, signing(name))

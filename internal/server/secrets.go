@@ -12,12 +12,12 @@ import (
 
 // ofSecret names a secret that the target's deliveries are signed with.
 type ofSecret struct {
-	Name string `path:"name" enum:"drain,webhook" doc:"What is signed with it."`
+	Name string `path:"name" enum:"drain,webhook,bypass,connection" doc:"What it is for: signs drains or the webhook, opens protected deployments, reads the Global Config (its connection string)."`
 }
 
 // setSecret gives it.
 type setSecret struct {
-	Name string `path:"name" enum:"drain,webhook" doc:"What is signed with it."`
+	Name string `path:"name" enum:"drain,webhook,bypass,connection" doc:"What it is for: signs drains or the webhook, opens protected deployments, reads the Global Config (its connection string)."`
 	Body api.SetSecret
 }
 
@@ -26,23 +26,24 @@ func (s *Server) signingOperations(h huma.API) {
 	const tag, path = "Secrets", "/target/secrets/{name}"
 	register(s, h, endpoint{
 		ID: "get-target-secret", Method: http.MethodGet, Path: path, Tag: tag,
-		Summary:    "Read whether a secret is kept that the target's deliveries are signed with",
+		Summary:    "Read whether a secret of the target is kept",
 		Permission: access.ManageTokens,
 	}, func(ctx context.Context, who access.Actor, in *ofSecret) (api.Secret, error) {
 		return s.Desk.TargetSecret(ctx, who, in.Name)
 	})
 	register(s, h, endpoint{
 		ID: "set-target-secret", Method: http.MethodPut, Path: path, Tag: tag,
-		Summary: "Keep a secret that the target's deliveries are signed with, sealed",
-		About: "It is valid at once, beside those in the environment variables that the strategy names. The one before " +
-			"stays valid for a day: so long does a platform deliver again what was signed with it.",
+		Summary: "Keep a secret of the target, sealed",
+		About: "It is valid at once. What deliveries are signed with stands beside those in the environment variables that " +
+			"the strategy names, and the one before stays valid for a day: so long does a platform deliver again what was " +
+			"signed with it. The others are used from the next call on, where their environment variable is empty.",
 		Permission: access.ManageTokens, Secret: true,
 	}, func(ctx context.Context, who access.Actor, in *setSecret) (api.Secret, error) {
 		return s.Desk.SetTargetSecret(ctx, who, in.Name, in.Body)
 	})
 	register(s, h, endpoint{
 		ID: "forget-target-secret", Method: http.MethodDelete, Path: path, Tag: tag,
-		Summary: "Forget a secret that the target's deliveries are signed with", Permission: access.ManageTokens,
+		Summary: "Forget a secret of the target", Permission: access.ManageTokens,
 	}, func(ctx context.Context, who access.Actor, in *ofSecret) (api.Secret, error) {
 		return s.Desk.ForgetTargetSecret(ctx, who, in.Name)
 	})
@@ -77,6 +78,13 @@ func (s *Server) secretOperations(h huma.API) {
 		ID: "get-vault", Method: http.MethodGet, Path: "/vault", Tag: tag,
 		Summary: "Read which keys the sealed secrets stand on", Permission: access.ManageTokens,
 	}, func(ctx context.Context, who access.Actor, _ *none) (api.Vault, error) { return s.Desk.Vault(ctx, who) })
+	register(s, h, endpoint{
+		ID: "list-secrets", Method: http.MethodGet, Path: "/vault/secrets", Tag: tag,
+		Summary: "List what is sealed: names, ages and uses", About: "No answer holds a value.",
+		Permission: access.ManageTokens,
+	}, func(ctx context.Context, who access.Actor, _ *none) ([]api.Secret, error) {
+		return s.Desk.Secrets(ctx, who)
+	})
 	register(s, h, endpoint{
 		ID: "rotate-vault", Method: http.MethodPost, Path: "/vault/rotate", Tag: tag,
 		Summary: "Seal every secret again with a new key",

@@ -8,14 +8,17 @@ import (
 )
 
 const (
-	sqlSealed    = `SELECT name, key_id, envelope, actor, since FROM sealed WHERE app = $1 AND name = $2`
+	sqlSealed    = `SELECT name, key_id, envelope, actor, since, used FROM sealed WHERE app = $1 AND name = $2`
 	sqlPutSealed = `INSERT INTO sealed (app, name, key_id, envelope, actor, since) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (app, name) DO UPDATE SET key_id = excluded.key_id, envelope = excluded.envelope,
 		actor = excluded.actor, since = excluded.since`
 	sqlDeleteSealed = `DELETE FROM sealed WHERE app = $1 AND name = $2`
-	sqlSealedOld    = `SELECT name, key_id, envelope, actor, since FROM sealed WHERE app = $1 AND key_id <> $2
+	sqlSealedOld    = `SELECT name, key_id, envelope, actor, since, used FROM sealed WHERE app = $1 AND key_id <> $2
 		ORDER BY name LIMIT $3`
-	sqlSealedKeys = `SELECT key_id, COUNT(*) FROM sealed GROUP BY key_id ORDER BY key_id`
+	sqlSealedAll = `SELECT name, key_id, envelope, actor, since, used FROM sealed WHERE app = $1 AND name > $2
+		ORDER BY name LIMIT $3`
+	sqlTouchSealed = `UPDATE sealed SET used = $3 WHERE app = $1 AND name = $2 AND used < $3`
+	sqlSealedKeys  = `SELECT key_id, COUNT(*) FROM sealed GROUP BY key_id ORDER BY key_id`
 )
 
 // Sealed is a secret as the database keeps it: closed under a key that the database has not.
@@ -25,12 +28,13 @@ type Sealed struct {
 	Envelope string
 	Actor    string // who set it
 	Since    time.Time
+	Used     time.Time // when it was opened last, to the hour; zero: not yet
 }
 
 func scanSealed(rows *sql.Rows, s *Sealed) error {
-	var since Time
-	err := rows.Scan(&s.Name, &s.Key, &s.Envelope, &s.Actor, &since)
-	s.Since = since.Time
+	var since, used Time
+	err := rows.Scan(&s.Name, &s.Key, &s.Envelope, &s.Actor, &since, &used)
+	s.Since, s.Used = since.Time, used.Time
 	return err
 }
 
@@ -85,6 +89,23 @@ func (tx *Tx) PutSealed(ctx context.Context, app string, s Sealed) error {
 func (tx *Tx) DeleteSealed(ctx context.Context, app, name string) error {
 	if _, err := tx.run.exec(ctx, sqlDeleteSealed, app, name); err != nil {
 		return fmt.Errorf("forget the sealed %s: %w", name, err)
+	}
+	return nil
+}
+
+// SealedAfter returns some of an application's secrets by name, after one.
+func (r reads) SealedAfter(ctx context.Context, app, name string, limit int) ([]Sealed, error) {
+	out, err := all(ctx, r.run, scanSealed, sqlSealedAll, app, name, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list what is sealed: %w", err)
+	}
+	return out, nil
+}
+
+// TouchSealed notes that a secret was used.
+func (s notes) TouchSealed(ctx context.Context, app, name string, at time.Time) error {
+	if _, err := s.run.exec(ctx, sqlTouchSealed, app, name, Time{at}); err != nil {
+		return fmt.Errorf("note the use of %s: %w", name, err)
 	}
 	return nil
 }

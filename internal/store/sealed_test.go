@@ -29,6 +29,20 @@ func TestSealedSecretsAreKeptByName(t *testing.T) {
 		if diff := cmp.Diff([]store.Sealed{b}, old, sameInstant()); diff != "" || err != nil {
 			t.Errorf("of another key %v (-want +got):\n%s", err, diff)
 		}
+		for _, second := range []int{60, 30} { // an older note changes nothing
+			if err := db.TouchSealed(ctx, "shop", "a", at(second)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a = put("shop", "a", "k2") // what is sealed again keeps its use
+		a.Used = at(60)
+		after, err := db.SealedAfter(ctx, "shop", "", 1)
+		if diff := cmp.Diff([]store.Sealed{a}, after, sameInstant()); diff != "" || err != nil {
+			t.Errorf("the first by name %v (-want +got):\n%s", err, diff)
+		}
+		if after, err = db.SealedAfter(ctx, "shop", "a", 9); err != nil || len(after) != 1 || after[0].Name != "b" {
+			t.Errorf("after it: %+v, %v", after, err)
+		}
 		keys, err := db.SealedKeys(ctx)
 		if diff := cmp.Diff(map[string]int64{"k1": 2, "k2": 1}, keys); diff != "" || err != nil {
 			t.Errorf("keys %v (-want +got):\n%s", err, diff)

@@ -36,16 +36,18 @@ const (
 
 // Options are what a Client stands on. Token is the only one without a default.
 type Options struct {
-	API     string // address of the API
-	Team    string // id or slug; empty: the account of the token
-	Token   func(ctx context.Context) (string, error)
-	Read    string                                    // address from which the Global Config is read
-	Reader  func(ctx context.Context) (string, error) // token of Read; nil: Global Config can't be read there
-	HTTP    *http.Client
-	Limits  Limits // shared by all nodes; nil: this process's own
-	Now     func() time.Time
-	Timeout time.Duration // of one try; 15 s
-	Backoff time.Duration // before the second try; 250 ms
+	API    string // address of the API
+	Team   string // id or slug; empty: the account of the token
+	Token  func(ctx context.Context) (string, error)
+	Read   string                                    // address from which the Global Config is read
+	Reader func(ctx context.Context) (string, error) // token of Read; nil: Global Config can't be read there
+	// Connection is asked instead of Read and Reader, at each call; NotFound where there is none.
+	Connection func(ctx context.Context) (Connection, error)
+	HTTP       *http.Client
+	Limits     Limits // shared by all nodes; nil: this process's own
+	Now        func() time.Time
+	Timeout    time.Duration // of one try; 15 s
+	Backoff    time.Duration // before the second try; 250 ms
 }
 
 // Client speaks with Vercel. It is safe for concurrent use.
@@ -215,6 +217,13 @@ func (c *Client) request(ctx context.Context, k call, body []byte) (*http.Reques
 	base, source := c.o.API, c.o.Token
 	if k.read {
 		base, source = c.o.Read, c.o.Reader
+	}
+	if k.read && c.o.Connection != nil {
+		to, err := c.o.Connection(ctx)
+		if err != nil {
+			return nil, "", err
+		}
+		base, source = strings.TrimRight(to.Address, "/"), func(context.Context) (string, error) { return to.Token, nil }
 	}
 	if source == nil {
 		return nil, "", fault.New(fault.Invalid, "vercel_token", "There is no token to %s with.", k.do)

@@ -67,7 +67,13 @@ func (c *Client) Digest(ctx context.Context, config string) (string, error) {
 }
 
 // CanRead reports whether there is a token to read the Global Config with.
-func (c *Client) CanRead() bool { return c.o.Reader != nil }
+func (c *Client) CanRead(ctx context.Context) bool {
+	if c.o.Connection == nil {
+		return c.o.Reader != nil
+	}
+	_, err := c.o.Connection(ctx)
+	return !fault.Is(err, fault.NotFound)
+}
 
 // Connection is a Global Config's connection string, taken apart.
 type Connection struct {

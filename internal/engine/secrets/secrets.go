@@ -28,6 +28,12 @@ const (
 	TargetWebhook = "target/webhook"
 )
 
+// The names of the secrets that Slipway opens the target with, beside its token.
+const (
+	TargetBypass     = "target/bypass"     // opens protected deployments
+	TargetConnection = "target/connection" // reads the Global Config: its connection string
+)
+
 // Overlap is how long the secret before is valid beside a new one: as long as the target delivers again what was
 // signed with it.
 const Overlap = 24 * time.Hour
@@ -78,7 +84,18 @@ func (k *Keeper) Open(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	secret, err := k.Vault.Open(k.App, name, s.Envelope)
+	if err == nil {
+		k.used(ctx, s)
+	}
 	return string(secret), err
+}
+
+// used notes that a secret was opened, once an hour: who reads the list learns what is still needed. That it can't be
+// noted keeps nobody from the secret.
+func (k *Keeper) used(ctx context.Context, s store.Sealed) {
+	if now, err := k.DB.Now(ctx); err == nil && now.Sub(s.Used) >= time.Hour {
+		_ = k.DB.TouchSealed(ctx, k.App, s.Name, now)
+	}
 }
 
 // longest is how long a secret of Slipway's own may be.
@@ -139,6 +156,7 @@ func (k *Keeper) Valid(ctx context.Context, name string, now time.Time) ([]strin
 	if err != nil {
 		return nil, err
 	}
+	k.used(ctx, s)
 	list := strings.Split(string(text), ",")
 	if now.Sub(s.Since) > Overlap {
 		list = list[:1]

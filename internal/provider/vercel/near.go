@@ -95,7 +95,7 @@ func (p *Provider) ReadNear(ctx context.Context, key string) (json.RawMessage, e
 func (p *Provider) item(ctx context.Context, key string, since time.Time) (json.RawMessage, error) {
 	var out json.RawMessage
 	var err error
-	if p.o.Client.CanRead() {
+	if p.o.Client.CanRead(ctx) {
 		err = p.o.Client.ReadItem(ctx, p.o.Config, key, since, &out)
 	} else {
 		err = p.o.Client.Item(ctx, p.o.Config, key, &out)
@@ -126,7 +126,7 @@ func (p *Provider) WriteNear(ctx context.Context, d provider.NearDocument) error
 		if err == nil && sameJSON(have, d.Value) {
 			return nil
 		}
-		if !pause(ctx, p.nearPoll()) {
+		if !pause(ctx, p.nearPoll(ctx)) {
 			return fault.Wrap(err, fault.Unavailable, "near_late",
 				"It is written to the Global Config, and visitors' requests do not read it yet: that takes up to ten seconds.")
 		}
@@ -134,8 +134,8 @@ func (p *Provider) WriteNear(ctx context.Context, d provider.NearDocument) error
 }
 
 // nearPoll is the pause between two looks: the API answers twenty a minute.
-func (p *Provider) nearPoll() time.Duration {
-	if p.o.Client.CanRead() {
+func (p *Provider) nearPoll(ctx context.Context) time.Duration {
+	if p.o.Client.CanRead(ctx) {
 		return p.o.Poll
 	}
 	return max(p.o.Poll, 4*time.Second)

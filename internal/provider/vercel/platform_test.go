@@ -1,6 +1,7 @@
 package vercel
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 	"strings"
@@ -179,7 +180,7 @@ func TestTheBypassIsForThisProjectOnly(t *testing.T) {
 	w, s := newTown(), &shelf{}
 	w.foreign = map[string]string{"dpl_theirs": "prj_theirs", "theirs.vercel.app": "prj_theirs", "dpl_public": "",
 		"public.vercel.app": ""}
-	p := w.node(s, ModeRolling, func(o *Options) { o.Bypass = func() string { return "open-sesame" } })
+	p := w.node(s, ModeRolling, func(o *Options) { o.Bypass = func(context.Context) string { return "open-sesame" } })
 	for _, id := range []string{"dpl_theirs", "dpl_public"} {
 		if b, err := p.Find(t.Context(), provider.Ref{External: id}); fault.ReasonOf(err) != "build_unknown" {
 			t.Errorf("%s is taken for ours: %+v, %v", id, b, err)

@@ -47,7 +47,7 @@ func (p *Provider) readTable(ctx context.Context) (*Table, error) {
 	}
 	var t Table
 	var err error
-	if p.o.Client.CanRead() {
+	if p.o.Client.CanRead(ctx) {
 		err = p.o.Client.ReadItem(ctx, p.o.Config, TableKey, time.Time{}, &t)
 	} else {
 		err = p.o.Client.Item(ctx, p.o.Config, TableKey, &t)

@@ -41,11 +41,11 @@ type Options struct {
 	Client  *api.Client
 	Project string // id or name
 	Mode    string
-	Domain  string        // host at which visitors come in; empty: what Vercel names first
-	Config  string        // id of the Global Config; needed for ModeProxy
-	Bypass  func() string // secret that opens protected deployments; nil or empty: none is needed
-	Gate    bool          // Vercel is told by a check of its own what Slipway has not passed
-	Address string        // of Slipway, for the check's link
+	Domain  string                       // host at which visitors come in; empty: what Vercel names first
+	Config  string                       // id of the Global Config; needed for ModeProxy
+	Bypass  func(context.Context) string // secret that opens protected deployments; nil or empty: none is needed
+	Gate    bool                         // Vercel is told by a check of its own what Slipway has not passed
+	Address string                       // of Slipway, for the check's link
 	// Publish stores what is wanted and returns what is stored for the generation. Faults: Conflict stale_generation.
 	Publish func(ctx context.Context, app string, generation uint64, doc json.RawMessage) (json.RawMessage, error)
 	// Wanted returns the newest that was published. Faults: NotFound.
@@ -214,7 +214,7 @@ func (p *Provider) Access(ctx context.Context, address string) http.Header {
 	if err != nil || u.Host == "" || p.o.Bypass == nil || u.Scheme != "https" && !p.o.Client.Plain() {
 		return nil
 	}
-	secret := p.o.Bypass()
+	secret := p.o.Bypass(ctx)
 	if secret == "" || !p.ours(ctx, u) {
 		return nil
 	}

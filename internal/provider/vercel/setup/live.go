@@ -348,7 +348,7 @@ const checkKey = "slipway-check"
 func (l *live) config(ctx context.Context) {
 	const taken = "What is written to the Global Config is read at once by who asks for nothing older"
 	c := l.o.Client
-	if l.o.Config == "" || !c.CanRead() {
+	if l.o.Config == "" || !c.CanRead(ctx) {
 		l.add("config", NotSeen, taken, "No Global Config is named, or "+l.o.Names.Read+" is not set here.", "")
 		return
 	}
