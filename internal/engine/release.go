@@ -128,6 +128,10 @@ func (e *Engine) releaseFacts(ctx context.Context, r release.Release, look bool)
 	for _, s := range states {
 		f.Running[s.Name] = s.Deployment
 	}
+	if f.Busy == "" && r.Flag == nil && r.Routes == 0 && r.Deployment != "" && f.Running["production"] == r.Deployment {
+		f.Busy = r.Version + " is in production already, and not through this release: somebody else put it there. " +
+			"It waits until production runs something else; abort ends it."
+	}
 	if f.Enable, err = e.Flags.Enabling(ctx, r); err != nil {
 		return f, err
 	}

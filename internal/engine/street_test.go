@@ -36,6 +36,7 @@ type street struct {
 	commits []int64 // where the log was after each since the beginning
 	kill    int     // the process dies after so many of them; 0: never
 	died    int
+	ahead   time.Duration // of the clock that the provider and its client go by
 }
 
 // killed is how a process dies.
@@ -74,10 +75,12 @@ func onStreet(t *testing.T, mode string) *street {
 }
 
 func (s *street) client(token string) *vercel.Client {
-	return vercel.New(vercel.Options{API: s.vercel.URL(), Team: fake.TeamID, Backoff: time.Millisecond,
+	return vercel.New(vercel.Options{API: s.vercel.URL(), Team: fake.TeamID, Backoff: time.Millisecond, Now: s.now,
 		Token: func(context.Context) (string, error) { return token, nil },
 		Read:  s.config.Address, Reader: func(context.Context) (string, error) { return s.config.Token, nil }})
 }
+
+func (s *street) now() time.Time { return time.Now().Add(s.ahead) }
 
 // pushes has a version built.
 func (s *street) pushes(version string) {
@@ -94,7 +97,7 @@ func (s *street) begins(db *store.DB) {
 	s.node++
 	s.Engine = s.world.node(db, s.plan)
 	p := onvercel.New(onvercel.Options{Client: s.client("token"), Project: "shop", Mode: s.mode, Config: s.config.Config,
-		Gate: true, Publish: s.PublishRoute, Wanted: db.Route, Poll: time.Millisecond, Confirm: 5 * time.Second})
+		Gate: true, Now: s.now, Publish: s.PublishRoute, Wanted: db.Route, Poll: time.Millisecond, Confirm: 5 * time.Second})
 	s.Provider, s.Target.Platform = p, p
 }
 

@@ -242,6 +242,27 @@ func TestAChangeIsToldOnceItIsKnownWhose(t *testing.T) {
 	}
 }
 
+// TestSomebodyElsePromotesWhatIsOnItsWay: the release has no visitors yet, and there is nothing to put it beside.
+func TestSomebodyElsePromotesWhatIsOnItsWay(t *testing.T) {
+	t.Parallel()
+	w, p := onPlatform(t)
+	id := w.build(p, "v2")
+	r, err := w.Start(w.ctx, person("ada", "development"), release.Release{URL: id, Unscheduled: "a test"}, nil)
+	w.ok(err)
+	p.hand(func(s *provider.Serving) { s.Stable, s.By = id, "Grace" })
+	w.lookOut()
+	w.report("v2", "passed")
+	if r = w.settle(r.ID); w.runs("production") != "v2" || r.Share != 0 || !strings.HasPrefix(r.Sentence,
+		"v2 is in production already, and not through this release") {
+		t.Fatalf("production runs %s, %s is at %g %%: %s", w.runs("production"), r.Version, r.Share, r.Sentence)
+	}
+	p.hand(func(s *provider.Serving) { s.Stable = "dpl_1" })
+	w.lookOut()
+	if r = w.settle(r.ID); r.Share != 50 {
+		t.Errorf("production runs %s again, and it does not go on: %s", w.runs("production"), r.Sentence)
+	}
+}
+
 // TestAnotherHandTakesACanaryBack where the strategy says so.
 func TestAnotherHandTakesACanaryBack(t *testing.T) {
 	t.Parallel()
