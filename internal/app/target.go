@@ -135,7 +135,7 @@ func (a *App) targetLine(ctx context.Context) string {
 	}
 	line := fmt.Sprintf("%s%s on Vercel, canaries %s. ", v.Project, of, way)
 	if token, _ := a.opts.Env(v.TokenEnv); strings.TrimSpace(token) == "" {
-		if _, err := a.keptToken(ctx); fault.Is(err, fault.NotFound) {
+		if _, err := a.kept(ctx, secrets.TargetToken); fault.Is(err, fault.NotFound) {
 			return line + fmt.Sprintf("There is no token: set %s, or next: slipway target token set", v.TokenEnv)
 		} else if err != nil {
 			return line + "The token that is kept cannot be opened: " + fault.MessageOf(err)
