@@ -67,6 +67,12 @@ func TestAFlagAtTheCommandLine(t *testing.T) {
 		!strings.Contains(r.err, "Say why") {
 		t.Errorf("%+v", r)
 	}
+	if r := ada.run("", "flag", "sync", "vercel", "--dry-run"); r.code == 0 || !strings.Contains(r.err, "target.vercel") {
+		t.Errorf("flags go to a Vercel that is not there: %+v", r)
+	}
+	if r := ada.run("", "flag", "sync", "unleash", "--dry-run"); r.code != 2 || !strings.Contains(r.err, "vercel") {
+		t.Errorf("flags go to another system: %+v", r)
+	}
 	ada.must("", "flag", "off", "checkout", "-e", "production", "--reason", "payments fail")
 	history := ada.must("", "flag", "history", "checkout").out
 	if !strings.Contains(history, "payments fail") || strings.Count(history, "\n") < 5 {

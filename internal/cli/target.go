@@ -52,7 +52,7 @@ func (c *cli) onVercel(file string) (setup.Options, error) {
 		Names: setup.Names{Token: v.TokenEnv, Read: v.ConfigEnv, Bypass: v.BypassEnv, Drain: v.DrainEnv,
 			Webhook: v.WebhookEnv},
 		Secret: c.Env, Drains: s.Measured() == metric.Drain, Traces: s.Drain().Traces,
-		HTTP: &http.Client{Timeout: 15 * time.Second}, Now: time.Now,
+		HTTP: &http.Client{Timeout: 15 * time.Second}, Now: time.Now, Flags: len(v.SyncFlags) > 0,
 	}
 	for _, step := range s.ReleasePlan().Steps {
 		o.Drains = o.Drains || step.Rules.Source == metric.Drain

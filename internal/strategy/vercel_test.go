@@ -124,3 +124,19 @@ func TestOnVercelIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// One environment of ours decides about one of Vercel's.
+func TestWhereFlagsFollowToIsChecked(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"{nowhere: production}":                      `there is no environment "nowhere"`,
+		`{production: "a b"}`:                        `"a b" is no name of an environment of Vercel's`,
+		"{production: preview, staging: preview}":    "follow to preview already",
+		"{production: production, staging: preview}": "",
+	} {
+		_, err := Parse("slipway.yaml", []byte("app: shop\ntarget: {vercel: {project: shop, sync_flags: "+text+"}}\n"))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

@@ -13,8 +13,9 @@ func (t *Token) permissions() object {
 		"Project: environment variables": {"projectEnvVars", "projectEnvVarsProduction"},
 		"Project: checks":                {"projectCheck"}, "Deployment: checks": {"projectCheckRun"},
 		"Project: protection bypass": {"projectProtectionBypass"}, "Edge Config: update": {"edgeConfig", "edgeConfigItem"},
-		"Webhook: create": {"webhook"}, "Drain: create": {"drain"}, "Observability: read": {"observabilityData"},
-		"Deployment: create": {"deployment"}, "Project: update": {"project"},
+		"Flags": {"projectFlags", "projectFlagsProduction"}, "Webhook: create": {"webhook"}, "Drain: create": {"drain"},
+		"Observability: read": {"observabilityData"},
+		"Deployment: create":  {"deployment"}, "Project: update": {"project"},
 	} {
 		for _, thing := range things {
 			if t.may(right) {

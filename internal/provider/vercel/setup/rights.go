@@ -132,7 +132,7 @@ func (s *survey) needs() []right {
 	if drains == "" && !s.o.Drains && !s.o.Traces && !s.o.Vitals {
 		drains = "No guard goes by them."
 	}
-	return []right{
+	list := []right{
 		{id: "deployments", what: "Read deployments", purpose: "finding the build of a commit",
 			try: func(ctx context.Context) error {
 				_, err := c.Deployments(ctx, api.Filter{Project: id, Limit: 1})
@@ -173,4 +173,10 @@ func (s *survey) needs() []right {
 			unneeded: hobby, try: func(ctx context.Context) error { _, err := c.MetricSchema(ctx, ""); return err },
 			team: []permission{{"observabilityData", false}}},
 	}
+	if s.o.Flags {
+		list = append(list, right{id: "flags", what: "Write flags", purpose: "sync_flags: flags that follow to Vercel Flags",
+			try: func(ctx context.Context) error { _, err := c.FlagEnvironments(ctx, id); return err },
+			may: writes("projectFlags", "projectFlagsProduction")})
+	}
+	return list
 }

@@ -94,6 +94,7 @@ type Options struct {
 	Kept func(which string) bool
 	// Drains says that guards go by Vercel's drains, Traces that durations do, Vitals that web vitals do.
 	Drains, Traces, Vitals bool
+	Flags                  bool // flags follow to Vercel Flags
 	// Sampling is what a drain of logs leaves out, as the strategy says.
 	Sampling []api.Sampling
 	HTTP     *http.Client // asks deployments, not the API

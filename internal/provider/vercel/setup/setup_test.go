@@ -156,7 +156,10 @@ func TestATokenWithTooFewRightsIsFound(t *testing.T) {
 	a := newAccount(t)
 	a.connect(false)
 	a.env["GLOBAL_CONFIG"] = a.config.Connection
-	named := func(o *Options) { o.Config = strings.SplitN(strings.SplitN(a.config.Connection, "/", 4)[3], "?", 2)[0] }
+	named := func(o *Options) {
+		o.Config = strings.SplitN(strings.SplitN(a.config.Connection, "/", 4)[3], "?", 2)[0]
+		o.Flags = true
+	}
 	if r := a.look(named); r.Missing != 0 || r.Err() != nil || r.Way != "rolling" {
 		t.Fatalf("with all rights: %v", r.Err())
 	}
@@ -172,6 +175,7 @@ func TestATokenWithTooFewRightsIsFound(t *testing.T) {
 		"Project: protection bypass":     {"right.bypass"},
 		"Edge Config: read":              {"right.config", "config"},
 		"Webhook: read":                  {"right.webhooks"},
+		"Flags":                          {"right.flags"},
 		"Drain: read":                    {"right.drains"},
 		"Observability: read":            {"right.observability"},
 		"Team: read":                     {"team"},
