@@ -54,8 +54,8 @@ func (s *Web) imported(v *visit, in *page.ImportFields) (*api.FlagImport, error)
 	if err != nil {
 		return nil, err
 	}
-	send := api.ImportFlags{Source: in.Source, Export: json.RawMessage(in.Export), Live: in.Live, Environment: in.Environment,
-		Only: in.Only, Reason: in.Reason, TurnOn: in.TurnOn, Environments: names, DryRun: true}
+	send := api.ImportFlags{Source: in.Source, Export: json.RawMessage(in.Export), Live: in.Live,
+		Environment: in.Environment, Only: in.Only, Reason: in.Reason, TurnOn: in.TurnOn, Environments: names, DryRun: true}
 	plan, err := s.Desk.Flags.Import(v.r.Context(), v.who, send)
 	if err != nil {
 		return nil, err

@@ -238,8 +238,8 @@ func TestAFlagThatWasTurnedOffSaysWhy(t *testing.T) {
 	}
 }
 
-// Where the strategy names a project on Vercel its flags can be asked in place of a file, and they are asked anew before
-// they are brought in: what changed meanwhile is shown first. Elsewhere nobody is offered it.
+// Where the strategy names a project on Vercel its flags can be asked in place of a file, and they are asked anew
+// before they are brought in: what changed meanwhile is shown first. Elsewhere nobody is offered it.
 func TestVercelIsAskedForItsFlags(t *testing.T) {
 	t.Parallel()
 	w := open(t)

@@ -12,7 +12,7 @@ type ImportFields struct {
 	Source, Export, Environment, Rename, Reason string
 	Only, TurnOn                                bool
 	Seen                                        string // of the plan that is shown
-	Connected, Live                             bool   // there is a project on Vercel to ask; it is asked, in place of a file
+	Connected, Live                             bool   // there is a project on Vercel to ask; it is asked
 }
 
 // ScheduleFields is what somebody entered to have a flag switched, or a share set, later.
