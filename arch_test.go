@@ -102,7 +102,7 @@ var table = map[string]rule{
 		pure: true,
 		may:  []string{"approval", "checklist", "deployment", "effect", "event", "fault", "guard", "incident", "judge"},
 	},
-	"verdict":  {pure: true, may: []string{"api", "guard", "judge", "release"}},
+	"verdict":  {pure: true, may: []string{"api", "guard", "judge", "metric", "release"}},
 	"rollback": {pure: true, may: []string{"approval", "deployment", "effect", "event", "fault", "guard"}},
 	"strategy": {
 		// One file is checked as a whole, so that everything wrong is said at once, with its place.

@@ -15,37 +15,38 @@ import (
 
 // Release is a version on its way through the stages.
 type Release struct {
-	ID          string     `json:"id"`
-	App         string     `json:"app"`
-	Version     string     `json:"version"`
-	Commit      string     `json:"commit"`
-	Author      string     `json:"author" doc:"Name of the person who started it."`
-	Note        string     `json:"note"`
-	Deployment  string     `json:"deployment"`
-	URL         string     `json:"url"`
-	Previous    string     `json:"previous" doc:"Version that was stable when the release started; empty for the first."`
-	Phase       string     `json:"phase" enum:"running,paused,undoing,completed,aborted,rolled_back,failed"`
-	Stage       string     `json:"stage"`
-	Step        string     `json:"step" doc:"Id of the step it is at."`
-	Sentence    string     `json:"sentence" doc:"The state in words."`
-	Reason      string     `json:"reason" doc:"Why it ended; empty while it runs."`
-	Share       float64    `json:"share" doc:"Intended percent of visitors on this version."`
-	Reached     float64    `json:"share_reached" doc:"Highest share it ever had."`
-	Measured    float64    `json:"share_measured" doc:"Percent of requests that it served, or -1 when unknown."`
-	Scheduled   *time.Time `json:"scheduled,omitempty"`
-	Unscheduled string     `json:"unscheduled_reason"`
-	Created     time.Time  `json:"created"`
-	Updated     time.Time  `json:"updated"`
-	Ended       *time.Time `json:"ended,omitempty"`
-	Detected    *time.Time `json:"detected,omitempty" doc:"When it was decided to take it back."`
-	Restored    *time.Time `json:"restored,omitempty" doc:"When all traffic was confirmed back."`
-	Revision    int64      `json:"revision" doc:"Rises with every change; send it back to decide on what you saw."`
-	Steps       []Step     `json:"steps"`
-	Shares      []Shift    `json:"shares"`
-	Verdict     *Verdict   `json:"verdict,omitempty" doc:"The guard's newest verdict."`
-	Outlook     *Outlook   `json:"outlook,omitempty" doc:"Before its first visitor: what its canary can and cannot know."`
-	Approval    *Approval  `json:"approval,omitempty" doc:"The open approval request."`
-	Actions     []Action   `json:"actions" doc:"What the caller may do now."`
+	ID          string      `json:"id"`
+	App         string      `json:"app"`
+	Version     string      `json:"version"`
+	Commit      string      `json:"commit"`
+	Author      string      `json:"author" doc:"Name of the person who started it."`
+	Note        string      `json:"note"`
+	Deployment  string      `json:"deployment"`
+	URL         string      `json:"url"`
+	Previous    string      `json:"previous" doc:"Version that was stable when the release started; empty for the first."`
+	Phase       string      `json:"phase" enum:"running,paused,undoing,completed,aborted,rolled_back,failed"`
+	Stage       string      `json:"stage"`
+	Step        string      `json:"step" doc:"Id of the step it is at."`
+	Sentence    string      `json:"sentence" doc:"The state in words."`
+	Reason      string      `json:"reason" doc:"Why it ended; empty while it runs."`
+	Share       float64     `json:"share" doc:"Intended percent of visitors on this version."`
+	Reached     float64     `json:"share_reached" doc:"Highest share it ever had."`
+	Measured    float64     `json:"share_measured" doc:"Percent of requests that it served, or -1 when unknown."`
+	Scheduled   *time.Time  `json:"scheduled,omitempty"`
+	Unscheduled string      `json:"unscheduled_reason"`
+	Created     time.Time   `json:"created"`
+	Updated     time.Time   `json:"updated"`
+	Ended       *time.Time  `json:"ended,omitempty"`
+	Detected    *time.Time  `json:"detected,omitempty" doc:"When it was decided to take it back."`
+	Restored    *time.Time  `json:"restored,omitempty" doc:"When all traffic was confirmed back."`
+	Revision    int64       `json:"revision" doc:"Rises with every change; send it back to decide on what you saw."`
+	Steps       []Step      `json:"steps"`
+	Shares      []Shift     `json:"shares"`
+	Verdict     *Verdict    `json:"verdict,omitempty" doc:"The guard's newest verdict."`
+	Hurt        []HurtPlace `json:"hurt,omitempty" doc:"Where requests of the changed version failed, the most frequent first; absent in lists, and where nobody knows."`
+	Outlook     *Outlook    `json:"outlook,omitempty" doc:"Before its first visitor: what its canary can and cannot know."`
+	Approval    *Approval   `json:"approval,omitempty" doc:"The open approval request."`
+	Actions     []Action    `json:"actions" doc:"What the caller may do now."`
 
 	Config *ReleaseConfig `json:"config,omitempty" doc:"Of the variables that it was built with, where a platform keeps them."`
 

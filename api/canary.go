@@ -212,7 +212,19 @@ type Canary struct {
 	Shared    []Stretch       `json:"shared" doc:"Times in which both versions were in trouble: not held against the canary."`
 	Broken    []Stretch       `json:"stable_broken" doc:"Times in which the stable version itself was beyond the limits: nothing was compared."`
 	StoodIn   []Stretch       `json:"stood_in" doc:"Times in which the guard's source was silent and another one stood in for it."`
+	Hurt      []HurtPlace     `json:"hurt,omitempty" doc:"Where requests of the changed version failed, the most frequent first, the rest last; absent where nobody knows."`
 	Warming   []Stretch       `json:"warming" doc:"Times after a rise in which durations were not judged, because caches were cold."`
+}
+
+// HurtPlace is where requests of a changed version failed.
+type HurtPlace struct {
+	Class    string  `json:"class,omitempty" doc:"Of the requests; absent for all other places together."`
+	Route    string  `json:"route,omitempty" doc:"Method and route, without what names one thing of many."`
+	Region   string  `json:"region,omitempty" doc:"Where it ran."`
+	Errors   uint64  `json:"errors" doc:"Of the changed version there, at least."`
+	Part     float64 `json:"part" doc:"Of all its errors, 0 to 1."`
+	Stable   uint64  `json:"stable_errors" doc:"Of the stable version there in the same time, at least."`
+	Sentence string  `json:"sentence"`
 }
 
 // CanaryPoint is one version in one interval. An interval without requests has none

@@ -47,7 +47,7 @@ func (d *drains) deliver() {
 			}
 		}
 		for _, proxy := range []string{"null", fmt.Sprintf(`{"timestamp":%d,"method":"GET","path":"/cart?q=1",`+
-			`"statusCode":%d,"userAgent":["Mozilla/5.0"],"clientIp":"203.0.113.1"}`, now, status)} {
+			`"statusCode":%d,"userAgent":["Mozilla/5.0"],"clientIp":"203.0.113.%d","region":"fra1"}`, now, status, d.n%250)} {
 			body = fmt.Appendf(body, `{"id":"l%d-%d","requestId":"req%d","deploymentId":"%s","timestamp":%d,`+
 				`"source":"lambda","level":"info","path":"/cart","statusCode":%d,"message":"x","proxy":%s}`+"\n",
 				d.n, len(proxy), d.n, name, now, status, proxy)
@@ -99,6 +99,10 @@ func TestAFaultIsFoundFromDrainRecordsAlone(t *testing.T) {
 		undo := w.events("release.undoing")
 		if len(undo) != 1 || undo[0].Actor != "system:guard" || !mentions(string(undo[0].Data), "error") {
 			t.Errorf("taken back by %+v, want the guard because of errors", undo)
+		}
+		const where = "100 % of the errors: GET /cart, region fra1."
+		if len(r.Hurt) != 1 || r.Hurt[0].Sentence != where || r.Hurt[0].Stable != 0 {
+			t.Errorf("where it failed: %+v", r.Hurt)
 		}
 		m, err := w.admin().Metrics(w.ctx)
 		w.ok(err)

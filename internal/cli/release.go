@@ -159,6 +159,12 @@ func (c *cli) showRelease(r api.Release) {
 		}
 		c.facts(pairs...)
 	}
+	if len(r.Hurt) > 0 {
+		c.say("\nWhere it failed:\n")
+		for _, p := range r.Hurt {
+			c.say("  %s\n", p.Sentence)
+		}
+	}
 	c.showOutlook(r.Outlook)
 	c.say("\n")
 	rows := make([][]string, 0, len(r.Steps))

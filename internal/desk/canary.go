@@ -70,6 +70,8 @@ func (d *Desk) Canary(ctx context.Context, who access.Actor, id string) (api.Can
 	}
 	out.StepSecs = step.Seconds()
 	d.draw(&out, r, stable, canary, from, to, step)
+	early := func(b metric.Bucket) bool { return b.Second < r.Exposed.Unix() }
+	out.Hurt = verdict.Hurt(canary, slices.DeleteFunc(stable, early))
 	return out, d.marks(ctx, &out, r, from)
 }
 
@@ -170,6 +172,25 @@ func (d *Desk) instead(list []metric.Bucket, kind metric.Kind, deployment string
 	}
 	list = slices.DeleteFunc(list, func(b metric.Bucket) bool { return b.Second >= from && b.Second < to })
 	return append(list, told...)
+}
+
+// hurtOf says where a release was hurt, where a drain tells that; it reads what was measured since its first visitor.
+func (d *Desk) hurtOf(ctx context.Context, r release.Release) ([]api.HurtPlace, error) {
+	rules, ok := shareRules(r)
+	if !ok || r.Exposed.IsZero() || rules.Source != metric.Drain {
+		return nil, nil
+	}
+	now, err := d.DB.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, to, _ := axis(r, now)
+	stable, err := d.seriesOf(ctx, rules.Source, r.Previous, r.Exposed, to)
+	if err != nil {
+		return nil, err
+	}
+	canary, err := d.seriesOf(ctx, rules.Source, r.Deployment, r.Exposed, to)
+	return verdict.Hurt(canary, stable), err
 }
 
 // series reads a deployment's seconds from memory, and older ones from what was rolled up, with the length of their

@@ -145,6 +145,9 @@ func (d *Desk) release(ctx context.Context, who access.Actor, r release.Release)
 	if out.Outlook, err = d.outlook(ctx, r); err != nil {
 		return out, err
 	}
+	if out.Hurt, err = d.hurtOf(ctx, r); err != nil {
+		return out, err
+	}
 	if r.Request != "" {
 		q, err := d.DB.Approval(ctx, r.Request)
 		if err != nil {

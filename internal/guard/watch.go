@@ -147,7 +147,7 @@ func (p *Pass) take(x *exam, arms [2][]metric.Bucket) {
 			if b.Second >= p.step {
 				p.here[arm].add(b)
 			}
-			b.Slices = nil // only the judge asks for them
+			b.Slices, b.Hurt = nil, nil // only the judge asks for them, and nobody
 			p.recent[arm].add(b)
 		}
 	}

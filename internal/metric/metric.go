@@ -53,6 +53,7 @@ type Bucket struct {
 	Minutes uint64 `json:"minutes,omitempty"`
 
 	Slices *Slices `json:"slices,omitempty"` // by the hash of the visitor; nil when the source knows no visitors
+	Hurt   []Hurt  `json:"hurt,omitempty"`   // where the errors were, as far as the source knows
 }
 
 // Slices are sums over twenty equal parts of the visitors, by the hash of their key: placebo canaries. The part of a
@@ -117,6 +118,9 @@ func (b *Bucket) Add(o Bucket) {
 	b.Latency.Merge(o.Latency)
 	b.Units += o.Units
 	b.Slow += o.Slow
+	if len(o.Hurt) > 0 {
+		b.Hurt = Hurts(b.Hurt, o.Hurt)
+	}
 	b.Minutes += o.Minutes
 	if o.Slices != nil {
 		sum := Slices{}

@@ -68,7 +68,7 @@ func comparison(v guard.Verdict, c Context) *api.Comparison {
 		Shared: Stretches(r.Shared), ShareLogE: r.ShareLogE,
 	}
 	for _, m := range r.Metrics {
-		out.Metrics = append(out.Metrics, metric(m, c.Step.Rules))
+		out.Metrics = append(out.Metrics, evidenceOf(m, c.Step.Rules))
 	}
 	if r.WarmUntil > 0 {
 		at := time.Unix(r.WarmUntil, 0).UTC()
@@ -94,8 +94,8 @@ func ratio(i judge.Interval) api.Ratio {
 	return api.Ratio{Known: true, Value: i.Value, Low: i.Low, High: i.High, Open: i.Open}
 }
 
-// metric adds to a metric's evidence what the rules say of it: unit, direction and tolerance.
-func metric(m judge.MetricReport, rules guard.Rules) api.MetricEvidence {
+// evidenceOf adds to a metric's evidence what the rules say of it: unit, direction and tolerance.
+func evidenceOf(m judge.MetricReport, rules guard.Rules) api.MetricEvidence {
 	out := api.MetricEvidence{
 		Name: m.Name, Role: "decide", Leads: m.Leads, Weight: m.Weight, E: math.Exp(min(m.LogE, 600)), LogE: m.LogE,
 		MaxLogE: m.MaxLogE, Ratio: ratio(m.Ratio), Canary: m.Canary, Stable: m.Stable, Units: m.Units, Judged: m.Judged,

@@ -50,6 +50,7 @@ func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release,
 		}
 		ev.Before = guard.LastHealthy(rules, ev.Baseline,
 			tl.Spans(usual, before, r.Exposed.Unix(), ev.Width, metric.Compared()...))
+		ev.Baseline.Hurt, ev.Before.Healthy.Hurt = nil, nil // what is stored with each verdict is what it rests on
 	} else {
 		ev.Baseline, ev.Background, ev.Before = at.known.Baseline, at.known.Background, at.known.Before
 	}

@@ -64,7 +64,7 @@ func BenchmarkFull(b *testing.B) {
 		for n := range maxRequests / 1000 {
 			for i := range one.facts {
 				o := orderOf(final, 200, in(0).UnixMilli(), metric.API)
-				one.facts[i] = fact{uint64(n*1000+i) * 0x9e3779b97f4a7c15, o, 0, scale}
+				one.facts[i] = fact{request: uint64(n*1000+i) * 0x9e3779b97f4a7c15, order: o, weight: scale}
 			}
 			if err := d.put(in(0), one, []string{"dep_1"}); err != nil {
 				b.Fatal(err)

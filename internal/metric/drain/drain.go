@@ -103,8 +103,10 @@ type Drain struct {
 	born     map[int64][]uint64 // requests by when they were first heard of
 	oldest   int64              // of born; 0: none
 	cells    map[cell]*sums
-	logged   time.Time // when the last record of a log came
-	newest   int64     // Unix second of the newest that was told of
+	details  map[uint64]detail // of requests that failed
+	failed   map[failing]int64 // when visitors were last counted as failing
+	logged   time.Time         // when the last record of a log came
+	newest   int64             // Unix second of the newest that was told of
 	sequence uint64
 	sent     time.Time
 	counters Counters
@@ -118,6 +120,7 @@ func New(o Options) *Drain {
 	return &Drain{
 		o: o, read: reader{seed: maphash.MakeSeed(), rules: o.Sampling, weights: weights(o.Sampling)},
 		names: map[string]name{}, requests: map[uint64]request{}, born: map[int64][]uint64{}, cells: map[cell]*sums{},
+		details: map[uint64]detail{}, failed: map[failing]int64{},
 	}
 }
 
@@ -195,7 +198,7 @@ func (d *Drain) put(now time.Time, got *read, ids []string) error {
 			c.Unknown++
 			continue
 		}
-		if err := d.merge(now, f, p); err != nil {
+		if err := d.merge(now, f, p, got.spots); err != nil {
 			return err
 		}
 	}
@@ -226,11 +229,12 @@ func (d *Drain) final(now time.Time) int64 {
 }
 
 // merge takes what one line tells of its request.
-func (d *Drain) merge(now time.Time, f fact, place int) error {
+func (d *Drain) merge(now time.Time, f fact, place int, spots []spot) error {
 	o, final := f.order.in(place), d.final(now)
 	had, known := d.requests[f.request]
 	switch second := o.second(); {
-	case known && (o <= had.order || had.order.second() < final):
+	case known && (o < had.order || o == had.order && !f.detail(spots).more(d.details[f.request]) ||
+		had.order.second() < final):
 		return nil // nothing new, or it counts already
 	case known && second < final:
 		o = o.at(had.order) // its own time is final
@@ -247,6 +251,9 @@ func (d *Drain) merge(now time.Time, f fact, place int) error {
 	}
 	if known {
 		d.sums(had.order).add(had.order, -int64(had.weight))
+		if had.order.counts() {
+			d.taken(f.request, had)
+		}
 	} else {
 		at := now.Unix()
 		if d.oldest == 0 {
@@ -258,6 +265,9 @@ func (d *Drain) merge(now time.Time, f fact, place int) error {
 	}
 	d.requests[f.request] = request{o, f.weight}
 	d.sums(o).add(o, int64(f.weight))
+	if o.counts() {
+		d.noted(f, o, spots)
+	}
 	return nil
 }
 
@@ -288,6 +298,7 @@ func (d *Drain) forget(before int64, leave int) {
 	for ; d.oldest != 0 && d.oldest < before && len(d.requests) > leave; d.oldest++ {
 		for _, r := range d.born[d.oldest] {
 			delete(d.requests, r)
+			delete(d.details, r)
 		}
 		delete(d.born, d.oldest)
 		if len(d.born) == 0 {
@@ -395,13 +406,14 @@ func (d *Drain) Collect(now time.Time) (metric.Batch, bool) {
 // finished takes what is final out, in order.
 func (d *Drain) finished(logged bool) []metric.Bucket {
 	out := []metric.Bucket{}
-	for k, s := range d.cells {
-		if k.second >= d.counters.Complete {
-			continue
-		}
+	for _, k := range d.due() {
+		s := d.cells[k]
 		delete(d.cells, k)
 		b := s.bucket(logged)
 		b.Deployment, b.Class, b.Second = s.deployment, metric.Classes()[k.class], k.second
+		if logged {
+			b.Units, b.Hurt = min(uint64(max(d.units(k, s)+scale/2, 0))/scale, b.Errors), s.hurts(b.Class)
+		}
 		if b.Requests+b.Excluded+b.Latency.Count() > 0 {
 			out = append(out, b)
 		}

@@ -17,6 +17,8 @@ type fact struct {
 	order   order  // not yet in its deployment's place
 	name    int32  // which of the body's names
 	weight  int32
+	visitor uint32 // of a failure; 0: unknown
+	spot    int32  // of a failure: which of the body's, from 1 on; 0: unknown
 }
 
 // vital is what one browser measured.
@@ -39,6 +41,10 @@ type read struct {
 	newest int64  // of them, Unix milliseconds
 	broken uint64 // rows that are none, or lack what every row has
 	many   uint64 // rows of more deployments than one body may name
+
+	spots   []spot // where requests failed
+	spotted map[string]int32
+	key     []byte
 }
 
 // reader reads bodies. It holds what is the same for all.
@@ -122,10 +128,14 @@ func (x *reader) row(out *read, r *record) {
 	if len(x.rules) > 0 {
 		weight = x.weights[match(x.rules, string(r.environment), string(r.asked()))]
 	}
-	out.facts = append(out.facts, fact{
+	f := fact{
 		request: maphash.Bytes(x.seed, request), order: orderOf(by, status, ms, r.class()), name: name,
 		weight: int32(weight),
-	})
+	}
+	if f.order.counts() {
+		f.visitor, f.spot = x.visitor(r), out.spot(r)
+	}
+	out.facts = append(out.facts, f)
 }
 
 // measured takes a row of speed insights.

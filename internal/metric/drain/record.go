@@ -12,7 +12,7 @@ import (
 type record struct {
 	schema, id, deployment, request []byte
 	source, kind, path, environment []byte
-	stamp, status                   []byte
+	stamp, status, execution        []byte
 	proxied                         bool
 	proxy                           proxy
 	vital, device, value            []byte // of speed insights
@@ -21,6 +21,7 @@ type record struct {
 // proxy is what the platform's proxy says of the request that a line belongs to.
 type proxy struct {
 	stamp, status, method, path, agent, variety, variant []byte
+	ip, region, lambda                                   []byte
 }
 
 // record reads one row; false when it is none.
@@ -49,6 +50,8 @@ func (s *scanner) record(r *record) bool {
 			into = &r.stamp
 		case "statusCode":
 			into = &r.status
+		case "executionRegion":
+			into = &r.execution
 		case "metricType":
 			into = &r.vital
 		case "deviceId":
@@ -84,6 +87,12 @@ func (s *scanner) proxy(p *proxy) bool {
 			into = &p.path
 		case "userAgent":
 			into = &p.agent
+		case "clientIp":
+			into = &p.ip
+		case "region":
+			into = &p.region
+		case "lambdaRegion":
+			into = &p.lambda
 		case "pathType":
 			into = &p.variety
 		case "pathTypeVariant":

@@ -47,7 +47,8 @@ func recordHour(rng *rand.Rand) [][]recorded {
 				status = 500
 			}
 			ms := (begin+s)*1000 + rng.Int64N(1000)
-			final := fmt.Sprintf(`{"timestamp":%d,"statusCode":%d,"path":"/cart"}`, ms, status)
+			final := fmt.Sprintf(`{"timestamp":%d,"statusCode":%d,"path":"/cart","clientIp":"10.0.%d.1","userAgent":["x"]}`,
+				ms, status, n*7919%250)
 			for line, proxy := range []string{final, "null"} {
 				late := min(rng.Int64N(5)*rng.Int64N(6), 20)
 				parts[late] = fmt.Appendf(parts[late], `{"id":"%d-%d","requestId":"r%d","deploymentId":"%s",`+

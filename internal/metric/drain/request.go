@@ -70,6 +70,10 @@ type sums struct {
 
 	requests, errors, timeouts, client, skew, excluded int64
 	spans                                              metric.Bucket
+
+	alone    int64            // failures of which nobody knows whose they were
+	visitors map[uint32]tries // of the others
+	hurt     map[spot]int64
 }
 
 // add counts a request with its weight, or takes it back with the negative of it.
@@ -106,7 +110,6 @@ func (s *sums) bucket(logged bool) metric.Bucket {
 		Requests: whole(s.requests), Errors: whole(s.errors), Timeouts: whole(s.timeouts), Client: whole(s.client),
 		Skew: whole(s.skew), Excluded: whole(s.excluded), Latency: s.spans.Latency,
 	}
-	b.Units = b.Errors // no visitors are known: each failure stands for one
 	return b
 }
 

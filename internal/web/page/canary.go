@@ -54,6 +54,11 @@ func canaryLead(r api.Release) string {
 	return r.Sentence
 }
 
+// hurtLine counts the errors of a place on both versions.
+func hurtLine(p api.HurtPlace, stable string) string {
+	return count(p.Errors) + ", " + count(p.Stable) + " on " + stable
+}
+
 func canaryMark(r api.Release) mark {
 	if r.Verdict != nil {
 		return verdictMark(r.Verdict.Word)

@@ -75,6 +75,32 @@ func wave(i, speed int) float64 {
 	return (math.Sin(x) + math.Sin(x*2.7+1) + math.Sin(x*6.1+2)) / 3
 }
 
+// places is where a version failed.
+func places() []api.HurtPlace {
+	return []api.HurtPlace{
+		{Class: "document", Route: "GET /checkout", Region: "fra1", Errors: 171, Part: 0.79, Stable: 2,
+			Sentence: "79 % of the errors: GET /checkout, region fra1."},
+		{Class: "action", Route: "POST /orders/[id]", Region: "iad1", Errors: 31, Part: 0.14,
+			Sentence: "14 % of the errors: POST /orders/[id], region iad1."},
+		{Errors: 15, Part: 0.07, Stable: 640, Sentence: "7 % of the errors: elsewhere, or nobody knows where."},
+	}
+}
+
+// silentSince is when the drain of a story stopped.
+func silentSince() time.Time { return before(7*time.Minute + 30*time.Second) }
+
+func insteadOfADrain() *api.Verdict {
+	v, at := compared("watching", "not_enough_evidence", "hold", baking+" The drain is silent since 13:52:30 UTC: "+
+		"judged from Vercel's own counts, 62 s late."), silentSince()
+	v.From, v.Silent = "observability", &at
+	return v
+}
+
+func stoodIn(c api.Canary) api.Canary {
+	c.StoodIn = []api.Stretch{{From: silentSince(), To: Now(), Why: "Vercel's own counts stood in for a silent source"}}
+	return c
+}
+
 func canaryStories() []Story {
 	show := func(name string, r api.Release, c api.Canary) Story {
 		return Story{Name: "canary/" + name, Page: func(f page.Frame) templ.Component {
@@ -93,6 +119,7 @@ func canaryStories() []Story {
 		At: before(12 * time.Second), Word: "worse", Action: "undo",
 		Sentence: "v2 is worse: error rate 6.2 % (5.1 % to 7.4 %) against 0.5 % on v1.",
 	})
+	worst.Hurt = places()
 	doubt := compared("suspicious", "not_enough_evidence", "hold", "v2 must not go further yet. 168 of 18,420 requests "+
 		"failed on v2, 805 of 163,200 on v1. It looks worse, but that is not certain yet. About 640 requests more would "+
 		"make it certain.")
@@ -116,14 +143,8 @@ func canaryStories() []Story {
 	broken := compared("watching", "better_or_equal", "continue", "v1 itself is broken since 13:55:12 UTC: v2 is held to "+
 		"the limits and to what v1 did until 13:54 UTC. v2 is no worse than that. 0.5 % of 1,840 requests failed on v2 "+
 		"since 13:55:12 UTC, 0.5 % on v1 when it was well.")
-	instead := compared("watching", "not_enough_evidence", "hold", baking+" The drain is silent since 13:52:30 UTC: "+
-		"judged from Vercel's own counts, 62 s late.")
-	silent := before(7*time.Minute + 30*time.Second)
-	instead.From, instead.Silent = "observability", &silent
-	standIn := calm
-	standIn.StoodIn = []api.Stretch{{From: silent, To: Now(), Why: "Vercel's own counts stood in for a silent source"}}
 	return []Story{
-		show("stand-in", at(running, instead), standIn),
+		show("stand-in", at(running, insteadOfADrain()), stoodIn(calm)),
 		show("broken-stable", at(running, brokenStable(broken)), stableBreaks(calm)),
 		show("running", at(running, compared("watching", "not_enough_evidence", "hold", baking)), calm),
 		show("worse", at(aborted(), compared("bad", "worse", "undo", aborted().Verdict.Sentence)), worst),
