@@ -143,7 +143,7 @@ func (a *App) build(ctx context.Context) error {
 	a.Engine = engine.New(engine.Options{
 		DB: a.DB, Strategy: o.Strategy, Provider: moves, Platform: platform, Timeline: a.timeline,
 		Client: client, Log: o.Log, Pace: o.Pace, Env: o.Env, Serves: a.serving, Vault: a.openVault(),
-		Publish: a.publishing(platform), Mirror: a.mirroring(), File: a.file,
+		GitHub: a.openGitHub(), Publish: a.publishing(platform), Mirror: a.mirroring(), File: a.file,
 	})
 	key, err := a.signingKey(ctx)
 	if err != nil {

@@ -24,6 +24,15 @@ func (a *App) openDrain() {
 	for _, step := range a.opts.Strategy.ReleasePlan().Steps {
 		wanted = wanted || step.Rules.Source == metric.Drain
 	}
+	_, code := a.opts.Strategy.GitHub()
+	if !wanted && !code {
+		return
+	}
+	o := hook.Options{Secrets: a.secrets, DB: a.DB, Log: a.opts.Log}
+	if code {
+		o.Forge = a.Engine.Forge.Heard
+	}
+	defer func() { a.hooks = hook.New(o) }()
 	if !wanted {
 		return
 	}
@@ -31,9 +40,7 @@ func (a *App) openDrain() {
 	a.drain = drain.New(drain.Options{
 		Source: "drain-" + a.Engine.Node, Late: of.Late, Find: a.drained, Vital: a.Desk.Vital, Sampling: rulesOf(of),
 	})
-	a.hooks = hook.New(hook.Options{
-		Secrets: a.secrets, Verify: of.Verify, DB: a.DB, Drain: a.drain, Spans: otlp.New(), Hook: a.heard, Log: a.opts.Log,
-	})
+	o.Verify, o.Drain, o.Spans, o.Hook = of.Verify, a.drain, otlp.New(), a.heard
 }
 
 func rulesOf(d strategy.Drain) []drain.Rule {
@@ -56,15 +63,22 @@ func (a *App) secretNames() map[hook.Kind]string {
 // secrets are those that are valid now: several, parted by commas, while one is being changed.
 // Those that Slipway keeps sealed come first.
 func (a *App) secrets(ctx context.Context, k hook.Kind) ([]string, error) {
-	name := secrets.TargetDrain
-	if k == hook.Webhooks {
-		name = secrets.TargetWebhook
+	switch k {
+	case hook.Code:
+		return a.gitHubSecrets(ctx)
+	case hook.Webhooks:
+		return a.valid(ctx, secrets.TargetWebhook, a.secretNames()[k], time.Now())
 	}
-	out, err := a.Engine.Secrets.Valid(ctx, name, time.Now())
+	return a.valid(ctx, secrets.TargetDrain, a.secretNames()[k], time.Now())
+}
+
+// valid are the secrets of a name: those that are kept, and those of an environment variable.
+func (a *App) valid(ctx context.Context, name, env string, now time.Time) ([]string, error) {
+	out, err := a.Engine.Secrets.Valid(ctx, name, now)
 	if err != nil {
 		return nil, err
 	}
-	all, _ := a.opts.Env(a.secretNames()[k])
+	all, _ := a.opts.Env(env)
 	for s := range strings.SplitSeq(all, ",") {
 		if s = strings.TrimSpace(s); s != "" {
 			out = append(out, s)

@@ -12,6 +12,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/engine/secrets"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/github"
 	"github.com/slipwayhq/slipway/internal/store"
 )
 
@@ -86,7 +87,8 @@ func (d *Desk) ForgetTargetToken(ctx context.Context, who access.Actor) (api.Sec
 // signing is the name under which a secret of the target is kept.
 func signing(name string) string {
 	return map[string]string{"webhook": secrets.TargetWebhook, "drain": secrets.TargetDrain,
-		"bypass": secrets.TargetBypass, "connection": secrets.TargetConnection}[name]
+		"bypass": secrets.TargetBypass, "connection": secrets.TargetConnection,
+		"github_key": secrets.GitHubKey, "github_webhook": secrets.GitHubWebhook}[name]
 }
 
 // TargetSecret says whether a secret is kept that the target's deliveries are signed with, and since when.
@@ -110,6 +112,12 @@ func (d *Desk) SetTargetSecret(ctx context.Context, who access.Actor, name strin
 	if name == "connection" && !strings.HasPrefix(in.Secret, "https://") && !strings.HasPrefix(in.Secret, "http://") {
 		return api.Secret{}, fault.New(fault.Invalid, "vercel_connection",
 			"The Global Config's connection string is none: it looks like https://edge-config.vercel.com/ecfg_…?token=….")
+	}
+	if signing(name) == secrets.GitHubKey { // it signs what Slipway sends: there is one
+		if _, err := github.ParseKey(in.Secret); err != nil {
+			return api.Secret{}, err
+		}
+		keep = d.Engine.Secrets.Set
 	}
 	if err := keep(ctx, who, signing(name), in.Secret); err != nil {
 		return api.Secret{}, err

@@ -23,6 +23,9 @@ const (
 	Ramp   Kind = "ramp"   // begin to raise the shares of flags
 
 	Configure Kind = "configure" // write environment variables to the platform
+
+	Show   Kind = "show"   // how a release stands, where its code is
+	Answer Kind = "answer" // a job there that waits for a decision
 )
 
 // State is where an effect stands.

@@ -108,6 +108,9 @@ func (e *Engine) Start(ctx context.Context, who access.Actor, r release.Release,
 		if err := e.Flags.Report(ctx, tx, r); err != nil {
 			return err
 		}
+		if err := e.Forge.Changed(ctx, tx, r); err != nil {
+			return err
+		}
 		return tx.Schedule(ctx, r.ID, workRelease, now)
 	})
 	return r, err

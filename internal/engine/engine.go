@@ -21,12 +21,14 @@ import (
 
 	"github.com/slipwayhq/slipway/internal/engine/configs"
 	"github.com/slipwayhq/slipway/internal/engine/flags"
+	"github.com/slipwayhq/slipway/internal/engine/forge"
 	"github.com/slipwayhq/slipway/internal/engine/incidents"
 	"github.com/slipwayhq/slipway/internal/engine/mirror"
 	"github.com/slipwayhq/slipway/internal/engine/publish"
 	"github.com/slipwayhq/slipway/internal/engine/secrets"
 	"github.com/slipwayhq/slipway/internal/engine/target"
 	"github.com/slipwayhq/slipway/internal/event"
+	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/ident"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/provider"
@@ -52,6 +54,7 @@ type Options struct {
 	Serves   func(environment, flag string) incidents.Serving
 	Vault    *vault.Vault                      // seals secrets; nil: none can be kept
 	File     func(name string) ([]byte, error) // reads a file that the strategy names; nil: there is none
+	GitHub   forge.Options                     // by what releases are shown at GitHub; the rest of it is the engine's
 	Publish  publish.Options                   // by what flags reach a platform; the rest of it is the engine's
 	Mirror   mirror.Options                    // by what they are written to a system of flags; likewise
 }
@@ -93,6 +96,7 @@ type Engine struct {
 	Configs   *configs.Writer
 	Publisher *publish.Publisher
 	Mirror    *mirror.Mirror
+	Forge     *forge.Teller
 
 	wake chan struct{} // capacity 1: something was committed
 
@@ -117,6 +121,15 @@ func New(opts Options) *Engine {
 	opts.Publish.DB, opts.Publish.Strategy, opts.Publish.Write, opts.Publish.Append = opts.DB, opts.Strategy, e.Write,
 		e.append
 	e.Publisher = publish.New(opts.Publish)
+	opts.GitHub.DB, opts.GitHub.Strategy, opts.GitHub.Write, opts.GitHub.Append = opts.DB, opts.Strategy, e.Write, e.append
+	opts.GitHub.Stable = func(ctx context.Context, tx *store.Tx) (string, error) {
+		d, err := e.stable(ctx, tx)
+		if fault.ReasonOf(err) == "no_stable" {
+			err = nil // nothing is in production yet
+		}
+		return d.ID, err
+	}
+	e.Forge = forge.New(opts.GitHub)
 	opts.Mirror.DB, opts.Mirror.Strategy, opts.Mirror.Write, opts.Mirror.Append = opts.DB, opts.Strategy, e.Write, e.append
 	e.Mirror = mirror.New(opts.Mirror)
 	e.Flags = flags.New(flags.Options{DB: opts.DB, Strategy: opts.Strategy, Append: e.append, Changed: e.changed})

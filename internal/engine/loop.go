@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipwayhq/slipway/internal/engine/configs"
 	"github.com/slipwayhq/slipway/internal/engine/flags"
+	"github.com/slipwayhq/slipway/internal/engine/forge"
 	"github.com/slipwayhq/slipway/internal/engine/incidents"
 	"github.com/slipwayhq/slipway/internal/engine/mirror"
 	"github.com/slipwayhq/slipway/internal/engine/publish"
@@ -62,6 +63,8 @@ func (e *Engine) Run(ctx context.Context) error {
 			configs.Work: e.Configs.Look}},
 		{"publish", 2, map[string]handler{publish.Work: e.Publisher.Look,
 			mirror.Work: e.Mirror.Look}}, // of its own: a kill switch waits for nothing
+		{"publish", 2, map[string]handler{publish.Work: e.Publisher.Look}}, // of its own: a kill switch waits for nothing
+		{"github", 3, map[string]handler{forge.Work: e.Forge.Look}},        // of its own: nothing waits for GitHub
 		{"keep", 1, map[string]handler{workKeep: e.keep}},
 	}
 	g, ctx := errgroup.WithContext(ctx)

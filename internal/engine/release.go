@@ -222,6 +222,9 @@ func (e *Engine) recordRelease(ctx context.Context, tx *store.Tx, d *release.Dec
 	if err := e.endRamp(ctx, tx, *r); err != nil {
 		return err
 	}
+	if err := e.Forge.Changed(ctx, tx, *r); err != nil {
+		return err
+	}
 	if _, watched := r.Rules(); watched {
 		if err := tx.Schedule(ctx, "health/"+r.ID, workHealth, f.Now); err != nil {
 			return err

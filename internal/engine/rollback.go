@@ -411,9 +411,11 @@ func (e *Engine) takenBack(
 	if err := tx.UpdateRelease(ctx, &r); err != nil {
 		return err
 	}
-	_, err := e.append(ctx, tx, e.system("release."+string(phase), b.Environment, r.ID, r.Sentence,
-		map[string]any{"rollback": b.ID}))
-	return err
+	if _, err := e.append(ctx, tx, e.system("release."+string(phase), b.Environment, r.ID, r.Sentence,
+		map[string]any{"rollback": b.ID})); err != nil {
+		return err
+	}
+	return e.Forge.Changed(ctx, tx, r)
 }
 
 // switched records that production runs the target: the deployment that it was
@@ -481,6 +483,9 @@ func (e *Engine) markRolledBack(ctx context.Context, tx *store.Tx, b rollback.Ro
 		}
 		if _, err := e.append(ctx, tx, e.system("release.rolled_back", b.Environment, r.ID, r.Sentence,
 			map[string]any{"rollback": b.ID})); err != nil {
+			return err
+		}
+		if err := e.Forge.Changed(ctx, tx, r); err != nil {
 			return err
 		}
 	}

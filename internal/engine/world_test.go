@@ -210,10 +210,16 @@ func (w *world) act() (done int) {
 	list, err := w.DB.EffectsPending(w.ctx)
 	w.ok(err)
 	for _, x := range list {
+		if x.Kind == effect.Show || x.Kind == effect.Answer { // which nothing waits for
+			_, err := w.Forge.Look(w.ctx, x.Key)
+			w.ok(err)
+			continue
+		}
 		_, err := w.carryOut(w.ctx, x.Key)
 		w.ok(err)
+		done++
 	}
-	return len(list)
+	return done
 }
 
 // settle looks and acts until neither changes anything.

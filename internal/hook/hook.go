@@ -1,4 +1,4 @@
-// Package hook is the door at which a platform delivers by itself: Vercel's drains and webhooks.
+// Package hook is the door at which a platform delivers by itself: Vercel's drains and webhooks, and GitHub's webhooks.
 //
 // Who comes in proves it by a signature over the body, with any of the secrets that are valid now; nobody learns why
 // a signature was refused. What is delivered again counts once, whichever node it came to before: drains by what they
@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/github"
 	"github.com/slipwayhq/slipway/internal/metric/drain"
 	"github.com/slipwayhq/slipway/internal/metric/intake"
 	"github.com/slipwayhq/slipway/internal/metric/otlp"
@@ -35,6 +36,7 @@ type Kind string
 const (
 	Drains   Kind = "drains"
 	Webhooks Kind = "webhooks"
+	Code     Kind = "github"
 )
 
 const (
@@ -56,6 +58,7 @@ type Options struct {
 	Drain  *drain.Drain   // nil: no drain is taken
 	Spans  *otlp.Receiver // nil: no traces are taken
 	Hook   func(context.Context, vercel.Event) error
+	Forge  func(context.Context, github.Event) error // nil: nothing is taken from GitHub
 	Log    *slog.Logger
 }
 
@@ -93,6 +96,7 @@ func New(o Options) *Door {
 	d.mux.Handle("POST /hooks/vercel/drains", drains)
 	d.mux.Handle("POST /hooks/vercel/drains/v1/traces", drains) // what an OTLP exporter makes of the address
 	d.mux.Handle("POST /hooks/vercel/webhooks", d.take(Webhooks, maxWebhook, d.told))
+	d.mux.Handle("POST /hooks/github", d.take(Code, maxWebhook, d.forge))
 	return d
 }
 
@@ -137,7 +141,7 @@ func (d *Door) take(k Kind, limit int, work func(context.Context, *http.Request,
 				return
 			}
 		}
-		if len(r.Header.Get(vercel.SignatureHeader)) != vercel.SignatureLength { // nobody's body is kept for nothing
+		if p := proofOf(k); len(r.Header.Get(p.header)) != p.length { // nobody's body is kept for nothing
 			answer(w, r, d.forged(r, k))
 			return
 		}
@@ -168,11 +172,12 @@ func (d *Door) signed(r *http.Request, k Kind, raw []byte, limit int,
 	if err != nil {
 		return err
 	}
-	signature := r.Header.Get(vercel.SignatureHeader)
-	right := vercel.Signed(raw, signature, secrets...)
+	p := proofOf(k)
+	signature := r.Header.Get(p.header)
+	right := p.signed(raw, signature, secrets...)
 	// Whether Vercel signs what it sends or what it packed is not written anywhere: either is proof of the secret.
 	body, err := intake.Unpack(r.Header.Get("Content-Encoding"), bytes.NewReader(raw), int64(limit))
-	if !right && (err != nil || !vercel.Signed(body, signature, secrets...)) {
+	if !right && (err != nil || !p.signed(body, signature, secrets...)) {
 		return d.forged(r, k)
 	}
 	if err != nil {
@@ -195,7 +200,7 @@ func (d *Door) signed(r *http.Request, k Kind, raw []byte, limit int,
 		}
 	})
 	if err != nil {
-		d.o.Log.WarnContext(r.Context(), "take a delivery of Vercel", "kind", string(k), "error", err)
+		d.o.Log.WarnContext(r.Context(), "take a delivery", "kind", string(k), "error", err)
 	}
 	return err
 }
@@ -220,6 +225,9 @@ func (d *Door) forged(r *http.Request, k Kind) error {
 // is taken over.
 func (d *Door) once(ctx context.Context, k Kind, id string, now time.Time, work func() error) error {
 	as := "vercel:" + string(k)
+	if k == Code {
+		as = string(k)
+	}
 	before, err := d.o.DB.BeginIdempotent(ctx, id, as, "", now)
 	switch {
 	case err != nil:
@@ -305,6 +313,44 @@ func (d *Door) told(ctx context.Context, _ *http.Request, body []byte) error {
 		ctx, cancel := context.WithTimeout(ctx, handing)
 		defer cancel()
 		return d.o.Hook(ctx, ev)
+	})
+}
+
+// proof is how a platform signs.
+type proof struct {
+	header string
+	length int
+	signed func(body []byte, signature string, secrets ...string) bool
+}
+
+func proofOf(k Kind) proof {
+	if k == Code {
+		return proof{github.SignatureHeader, github.SignatureLength, github.Signed}
+	}
+	return proof{vercel.SignatureHeader, vercel.SignatureLength, vercel.Signed}
+}
+
+// forge hands an event of GitHub's on.
+func (d *Door) forge(ctx context.Context, r *http.Request, body []byte) error {
+	if d.o.Forge == nil {
+		return fault.New(fault.NotFound, "not_found", "Nothing of GitHub is taken here.")
+	}
+	kind := r.Header.Get(github.EventHeader)
+	if kind != "deployment_protection_rule" && kind != "check_run" {
+		return nil // such as the ping with which it begins
+	}
+	ev, err := github.DecodeEvent(r.Header.Get(github.DeliveryHeader), kind, body)
+	if err != nil {
+		return err
+	}
+	now, err := d.o.DB.Now(ctx)
+	if err != nil {
+		return err
+	}
+	return d.once(ctx, Code, ev.ID, now, func() error {
+		ctx, cancel := context.WithTimeout(ctx, handing)
+		defer cancel()
+		return d.o.Forge(ctx, ev)
 	})
 }
 

@@ -12,12 +12,12 @@ import (
 
 // ofSecret names a secret that the target's deliveries are signed with.
 type ofSecret struct {
-	Name string `path:"name" enum:"drain,webhook,bypass,connection" doc:"What it is for: signs drains or the webhook, opens protected deployments, reads the Global Config (its connection string)."`
+	Name string `path:"name" enum:"drain,webhook,bypass,connection,github_key,github_webhook" doc:"What it is for: signs drains or the webhook, opens protected deployments, reads the Global Config (its connection string)."`
 }
 
 // setSecret gives it.
 type setSecret struct {
-	Name string `path:"name" enum:"drain,webhook,bypass,connection" doc:"What it is for: signs drains or the webhook, opens protected deployments, reads the Global Config (its connection string)."`
+	Name string `path:"name" enum:"drain,webhook,bypass,connection,github_key,github_webhook" doc:"What it is for: signs drains or the webhook, opens protected deployments, reads the Global Config (its connection string)."`
 	Body api.SetSecret
 }
 

@@ -100,6 +100,7 @@ func at(parts ...string) []string { return parts }
 
 func (c checker) target() {
 	f := c.file
+	c.onGitHub()
 	switch {
 	case f.App == "":
 		c.at(at("app"), "the application's name is missing", `add "app: NAME"`)

@@ -20,6 +20,7 @@ type file struct {
 	Flags        flagSpec               `yaml:"flags" doc:"How feature flags are changed."`
 	Approvals    approvals              `yaml:"approvals" doc:"What approvals are worth."`
 	Calendar     calendarSpec           `yaml:"calendar" doc:"When production may change."`
+	GitHub       *gitHub                `yaml:"github" doc:"What is shown at GitHub, where the code is."`
 	Notify       notify                 `yaml:"notify" doc:"Who is told."`
 	Timing       timing                 `yaml:"timing" doc:"General durations."`
 }

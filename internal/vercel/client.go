@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/remote"
 )
 
 // The addresses of Vercel.
@@ -53,7 +54,7 @@ type Options struct {
 // Client speaks with Vercel. It is safe for concurrent use.
 type Client struct {
 	o       Options
-	breaker breaker
+	breaker remote.Breaker
 }
 
 // New returns a client.
@@ -125,7 +126,7 @@ func (c *Client) do(ctx context.Context, k call, out any) (http.Header, error) {
 		if r, ok := RefusalOf(err); ok && !r.Until.IsZero() {
 			pause = r.Until.Sub(c.o.Now())
 		}
-		if pause > patience || !rest(ctx, pause) {
+		if pause > patience || !remote.Rest(ctx, pause) {
 			return h, err
 		}
 		wait *= 4
@@ -138,21 +139,6 @@ func transient(err error) bool {
 		return r.Status == http.StatusTooManyRequests || r.Status >= 500
 	}
 	return fault.ReasonOf(err) == "vercel_unreachable"
-}
-
-// rest waits, and reports false when the context ended first.
-func rest(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }
 
 // once makes the call one time.
@@ -168,22 +154,22 @@ func (c *Client) once(ctx context.Context, k call, body []byte, out any) (http.H
 	}
 	answer, err := c.o.HTTP.Do(q)
 	if err != nil {
-		c.breaker.failed(ctx, c.o.Now())
+		c.breaker.Failed(ctx, c.o.Now())
 		return nil, unreachable(err, k, token)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		c.breaker.failed(ctx, c.o.Now())
+		c.breaker.Failed(ctx, c.o.Now())
 		return nil, unreachable(err, k, token)
 	case len(text) > maxAnswer:
 		return nil, fault.New(fault.Unavailable, "vercel_answer", "Vercel's answer is larger than %d MiB: asked to %s.",
 			maxAnswer>>20, k.do)
 	case answer.StatusCode >= 500:
-		c.breaker.failed(ctx, c.o.Now())
+		c.breaker.Failed(ctx, c.o.Now())
 	default:
-		c.breaker.worked()
+		c.breaker.Worked()
 	}
 	until := c.note(ctx, k, answer)
 	if answer.StatusCode >= 300 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/remote"
 )
 
 const secret = "vcp_the_token_that_nobody_may_read"
@@ -191,8 +192,8 @@ func TestAVercelThatIsAwayIsLeftAlone(t *testing.T) {
 		for range 20 {
 			_, _ = c.Project(t.Context(), "p")
 		}
-		if n := asked.Load(); n != breakAfter {
-			t.Errorf("it was asked %d times, want %d", n, breakAfter)
+		if n := asked.Load(); n != remote.BreakAfter {
+			t.Errorf("it was asked %d times, want %d", n, remote.BreakAfter)
 		}
 		if _, err := c.Project(t.Context(), "p"); fault.ReasonOf(err) != "vercel_resting" {
 			t.Errorf("got %v", err)

@@ -6,66 +6,17 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/remote"
 )
 
 // Limits keeps what nodes tell each other of Vercel's limits, which count by team and not by node.
-type Limits interface {
-	// Until says until when calls of this kind must wait; the zero time when they need not.
-	Until(ctx context.Context, kind string) (time.Time, error)
-	// Hold has calls of this kind wait.
-	Hold(ctx context.Context, kind string, until time.Time) error
-	// Spend takes one of the limit that a period has, and says how many are left; -1 when none was.
-	Spend(ctx context.Context, kind, period string, limit int) (int, error)
-	// Spent says how many a period has seen spent.
-	Spent(ctx context.Context, kind, period string) (int, error)
-}
-
-type limits struct {
-	mu    sync.Mutex
-	until map[string]time.Time
-	spent map[string]map[string]int
-}
+type Limits = remote.Limits
 
 // NewLimits returns limits that are shared within one process.
-func NewLimits() Limits {
-	return &limits{until: map[string]time.Time{}, spent: map[string]map[string]int{}}
-}
-
-func (l *limits) Until(_ context.Context, kind string) (time.Time, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.until[kind], nil
-}
-
-func (l *limits) Hold(_ context.Context, kind string, until time.Time) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if until.After(l.until[kind]) {
-		l.until[kind] = until
-	}
-	return nil
-}
-
-func (l *limits) Spend(_ context.Context, kind, period string, limit int) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := l.spent[kind][period]
-	if n >= limit {
-		return -1, nil
-	}
-	l.spent[kind] = map[string]int{period: n + 1} // yesterday is of no interest
-	return limit - n - 1, nil
-}
-
-func (l *limits) Spent(_ context.Context, kind, period string) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.spent[kind][period], nil
-}
+func NewLimits() Limits { return remote.NewLimits() }
 
 // kind names the limit that a call counts for.
 func (c *Client) kind(k call) string { return or(c.o.Team, "account") + ": " + k.do }
@@ -84,13 +35,13 @@ func (c *Client) mayCall(ctx context.Context, k call) error {
 		if err != nil || !until.After(now) {
 			continue // who can't tell of a limit does not stop a call: Vercel will say so itself
 		}
-		if until.Sub(now) > patience || !rest(ctx, until.Sub(now)) {
+		if until.Sub(now) > patience || !remote.Rest(ctx, until.Sub(now)) {
 			r := &Refusal{Status: http.StatusTooManyRequests, Code: "held", Until: until}
 			return fault.Wrap(r, fault.Limited, "vercel_limited",
 				"Vercel's limit is reached: asked to %s. It goes on at %s UTC.", k.do, until.UTC().Format(time.TimeOnly))
 		}
 	}
-	if until, ok := c.breaker.may(now); !ok {
+	if until, ok := c.breaker.May(now); !ok {
 		return fault.New(fault.Unavailable, "vercel_resting",
 			"Vercel did not answer lately and is left alone until %s UTC: wanted to %s.", until.UTC().Format(time.TimeOnly),
 			k.do)
@@ -111,7 +62,7 @@ func (c *Client) note(ctx context.Context, k call, a *http.Response) time.Time {
 		reset = time.Unix(at, 0)
 	}
 	if a.StatusCode == http.StatusTooManyRequests || a.StatusCode == http.StatusServiceUnavailable {
-		until := after(h.Get("Retry-After"), now)
+		until := remote.After(h.Get("Retry-After"), now)
 		if until.IsZero() && a.StatusCode == http.StatusTooManyRequests {
 			if until = reset; !until.After(now) {
 				until = now.Add(time.Minute)
@@ -143,17 +94,6 @@ func earlier(a, b time.Time) time.Time {
 func number(s string) (int64, bool) {
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	return n, err == nil
-}
-
-// after reads Retry-After: seconds, or a date.
-func after(s string, now time.Time) time.Time {
-	if n, ok := number(s); ok && n >= 0 {
-		return now.Add(time.Duration(min(n, 86400)) * time.Second)
-	}
-	if at, err := http.ParseTime(s); err == nil {
-		return at
-	}
-	return time.Time{}
 }
 
 // Budget is how many writes Slipway allows itself in a day or a month. Those of less weight have a smaller Limit of the
@@ -219,49 +159,4 @@ func (c *Client) Left(ctx context.Context, b Budget) (int, time.Time, error) {
 	period, ends := b.period(c.o.Now())
 	spent, err := c.o.Limits.Spent(ctx, c.budget(b), period)
 	return max(0, b.Limit-spent), ends, err
-}
-
-// breaker leaves Vercel alone after it has failed several times in a row.
-type breaker struct {
-	mu    sync.Mutex
-	fails int
-	until time.Time
-}
-
-const (
-	breakAfter = 5
-	restFirst  = 5 * time.Second
-	restMost   = time.Minute
-)
-
-// may reports whether a call may be made. One call goes through after each rest.
-func (b *breaker) may(now time.Time) (time.Time, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.fails < breakAfter {
-		return time.Time{}, true
-	}
-	if now.Before(b.until) {
-		return b.until, false
-	}
-	b.until = now.Add(restFirst) // the others wait for what this one finds
-	return time.Time{}, true
-}
-
-// failed counts a failure, unless the caller gave up by itself.
-func (b *breaker) failed(ctx context.Context, now time.Time) {
-	if context.Cause(ctx) == context.Canceled {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.fails++; b.fails >= breakAfter {
-		b.until = now.Add(min(restFirst<<min(b.fails-breakAfter, 5), restMost))
-	}
-}
-
-func (b *breaker) worked() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.fails = 0
 }

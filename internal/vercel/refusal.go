@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/remote"
 )
 
 // Refusal is what Vercel says in the place of an answer.
@@ -86,22 +86,7 @@ func refusal(k call, status int, until time.Time, text []byte, token string) err
 	return fault.Wrap(r, fault.Invalid, "vercel_refused", "Vercel refuses to %s: %s.", k.do, said)
 }
 
-// clean makes one short line of what came from outside, without the token that it may repeat.
-func clean(s, token string) string {
-	if token != "" {
-		s = strings.ReplaceAll(s, token, "…")
-	}
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
-	if r := []rune(s); len(r) > 300 {
-		s = string(r[:300]) + "…"
-	}
-	return s
-}
+func clean(s, token string) string { return remote.Clean(s, token) }
 
 // lacks is the fault of an answer without a field that something rests on.
 func lacks(what, field string) error {

@@ -34,6 +34,12 @@ const (
 	TargetConnection = "target/connection" // reads the Global Config: its connection string
 )
 
+// The names of GitHub's secrets: the app's private key, and what its deliveries are signed with.
+const (
+	GitHubKey     = "github/key"
+	GitHubWebhook = "github/webhook"
+)
+
 // Overlap is how long the secret before is valid beside a new one: as long as the target delivers again what was
 // signed with it.
 const Overlap = 24 * time.Hour

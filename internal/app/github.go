@@ -1,0 +1,53 @@
+package app
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/engine/forge"
+	"github.com/slipwayhq/slipway/internal/engine/secrets"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/github"
+	"github.com/slipwayhq/slipway/internal/remote"
+	"github.com/slipwayhq/slipway/internal/strategy"
+)
+
+// openGitHub makes what shows releases where their code is.
+func (a *App) openGitHub() forge.Options {
+	g, ok := a.opts.Strategy.GitHub()
+	if !ok {
+		return forge.Options{}
+	}
+	return forge.Options{Address: a.URL(), Client: GitHubClient(g, a.opts.Env, func(ctx context.Context) (string, error) {
+		return a.Engine.Secrets.Open(ctx, secrets.GitHubKey)
+	}, limits{a.DB})}
+}
+
+// GitHubClient returns a client of GitHub's API as the strategy names it. The key is read when it is needed, so that it
+// can be changed while Slipway runs: from the environment, or where that is empty from where it is kept.
+func GitHubClient(g strategy.GitHub, env func(string) (string, bool), kept func(context.Context) (string, error),
+	l remote.Limits) *github.Client {
+	key := func(ctx context.Context) (string, error) {
+		if s, _ := env(g.KeyEnv); strings.TrimSpace(s) != "" {
+			return s, nil
+		}
+		if kept != nil {
+			if s, err := kept(ctx); !fault.Is(err, fault.NotFound) {
+				return s, err
+			}
+		}
+		return "", fault.New(fault.Invalid, "secret_missing", "Slipway has no private key of the GitHub App: %s is empty "+
+			"and none is kept. Make one on the app's page and give it with: slipway github key set < KEY.pem", g.KeyEnv)
+	}
+	return github.New(github.Options{API: g.API, App: g.App, Repository: g.Repository, Key: key, Limits: l})
+}
+
+// gitHubSecrets are those that GitHub's deliveries may be signed with now.
+func (a *App) gitHubSecrets(ctx context.Context) ([]string, error) {
+	g, ok := a.opts.Strategy.GitHub()
+	if !ok {
+		return nil, nil
+	}
+	return a.valid(ctx, secrets.GitHubWebhook, g.WebhookEnv, time.Now())
+}

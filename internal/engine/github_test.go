@@ -1,0 +1,275 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/approval"
+	"github.com/slipwayhq/slipway/internal/checklist"
+	"github.com/slipwayhq/slipway/internal/effect"
+	fake "github.com/slipwayhq/slipway/internal/fake/github"
+	"github.com/slipwayhq/slipway/internal/github"
+	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/store"
+)
+
+// atGitHub is the strategy's section, and the names of the commits that the fake knows.
+func atGitHub() (old, section, one, two string) {
+	return "timing:", "github: {app_id: 4711, repository: acme/shop, deployments: on, protection: [production, staging]}\n" +
+		"timing:", "c-version2" + strings.Repeat("0", 30), "c-version3" + strings.Repeat("0", 30)
+}
+
+// gitHub gives a world's engine a GitHub.
+func (w *world) gitHub() *fake.GitHub {
+	w.t.Helper()
+	_, _, one, two := atGitHub()
+	g, err := fake.New("acme/shop", one, two)
+	w.ok(err)
+	w.t.Cleanup(g.Close)
+	w.Forge.Client = clientOf(g)
+	w.Forge.Address = "https://slipway.example.com"
+	return g
+}
+
+// ran is what the check run says, in one line.
+func ran(g *fake.GitHub) string {
+	out := []string{}
+	for _, r := range g.Runs() {
+		o, _ := r["output"].(fake.Object)
+		out = append(out, fmt.Sprintf("%v %v: %v", r["status"], r["conclusion"], o["title"]))
+	}
+	return strings.Join(out, "; ")
+}
+
+func places(g *fake.GitHub) map[string][]string {
+	out := map[string][]string{}
+	for _, d := range g.Deployments() {
+		env := fmt.Sprint(d["environment"])
+		out[env] = append(out[env], strings.Join(slices.Compact(g.States(d["id"])), " "))
+	}
+	return out
+}
+
+func TestReleaseIsShownAtGitHub(t *testing.T) {
+	old, section, _, _ := atGitHub()
+	each(t, func(t *testing.T, w *world) {
+		g := w.gitHub()
+		r := w.start("version2")
+		w.act()
+		if got := ran(g); !strings.HasPrefix(got, "queued <nil>") {
+			t.Errorf("just begun it is shown as %q", got)
+		}
+		w.report("version2", checklist.Passed)
+		w.settle(r.ID)
+		run := g.Runs()[0]
+		if got := ran(g); !strings.HasPrefix(got, "in_progress <nil>: version2") || run["external_id"] != r.ID ||
+			run["details_url"] != "https://slipway.example.com/releases/"+r.ID {
+			t.Errorf("in the canary it is shown as %q: %v", got, run)
+		}
+		if o, _ := run["output"].(fake.Object); !strings.Contains(fmt.Sprint(o["summary"]), "**50 %** of the visitors") {
+			t.Errorf("the share is not shown: %v", o)
+		}
+		w.ok(w.Command(w.ctx, r.ID, release.Command{Kind: release.Abort, Actor: "user:bo", Name: "bo",
+			Reason: "@team it is [slow](http://evil)"}, 0))
+		w.settle(r.ID)
+		w.act()
+		if got := ran(g); got != "completed failure: version2 was taken back" {
+			t.Errorf("taken back it is shown as %q", got)
+		}
+		o, _ := g.Runs()[0]["output"].(fake.Object)
+		if s := fmt.Sprint(o["summary"]); strings.Contains(s, "@team") || strings.Contains(s, "[slow](") {
+			t.Errorf("a person's words are read as markup: %s", s)
+		}
+		if got := places(g); fmt.Sprint(got) != "map[production:[in_progress inactive] staging:[in_progress success]]" {
+			t.Errorf("the deployments are %v", got)
+		}
+	}, old, section)
+}
+
+func TestPromotionReplacesTheDeploymentAtGitHub(t *testing.T) {
+	old, section, _, _ := atGitHub()
+	each(t, func(t *testing.T, w *world) {
+		g := w.gitHub()
+		first := w.promoted("version2")
+		w.finish(first.ID)
+		if got := ran(g); got != "completed success: version2 is in production" {
+			t.Fatalf("completed it is shown as %q", got)
+		}
+		w.promoted("version3")
+		w.act()
+		if got := places(g)["production"]; len(got) != 2 || !strings.HasSuffix(got[0], "success inactive") ||
+			!strings.HasSuffix(got[1], "success") {
+			t.Errorf("after the second promotion the deployments of production are %q", got)
+		}
+	}, old, section)
+}
+
+// finish writes down that a promoted release was watched to its end.
+func (w *world) finish(id string) {
+	w.t.Helper()
+	w.ok(w.DB.Write(w.ctx, func(tx *store.Tx) error {
+		r, err := tx.Release(w.ctx, id)
+		if err != nil {
+			return err
+		}
+		r.Phase, r.Ended = release.Completed, tx.Now()
+		if err := tx.UpdateRelease(w.ctx, &r); err != nil {
+			return err
+		}
+		return w.Forge.Changed(w.ctx, tx, r)
+	}))
+	w.act()
+}
+
+// A crash between what was done at GitHub and its record is a lost answer, for which the record says nothing.
+func TestNothingIsMadeTwiceAtGitHub(t *testing.T) {
+	old, section, _, _ := atGitHub()
+	each(t, func(t *testing.T, w *world) {
+		g := w.gitHub()
+		g.Lose(1) // the check run is made, and nobody learns of it
+		r := w.start("version2")
+		w.act()
+		if x := w.effects(r.ID, effect.Show); len(x) != 1 || x[0].State != effect.Pending || x[0].Attempts != 1 {
+			t.Fatalf("after a lost answer the effect is %+v", x)
+		}
+		w.act()
+		w.report("version2", checklist.Passed)
+		for range 12 {
+			g.Lose(1)
+			w.settle(r.ID)
+		}
+		g.Lose(0)
+		w.act()
+		if n := len(g.Runs()); n != 1 {
+			t.Errorf("there are %d check runs, want 1", n)
+		}
+		for env, list := range places(g) {
+			if len(list) != 1 {
+				t.Errorf("there are %d deployments of %s, want 1", len(list), env)
+			}
+		}
+	}, old, section)
+}
+
+func TestGitHubAwayStopsNoRelease(t *testing.T) {
+	old, section, _, _ := atGitHub()
+	each(t, func(t *testing.T, w *world) {
+		g := w.gitHub()
+		g.Away(http.StatusServiceUnavailable)
+		r := w.exposed("version2")
+		for range 3 {
+			w.act()
+		}
+		if r.Share != 50 {
+			t.Errorf("the release stands at %g %%", r.Share)
+		}
+		if n := len(w.events("github.silent")); n != 1 {
+			t.Errorf("people were told %d times that GitHub is silent, want once", n)
+		}
+		g.Away(0)
+		w.Forge.Client = clientOf(g)
+		w.act()
+		if n := len(w.events("github.answers")); n != 1 {
+			t.Errorf("people were told %d times that GitHub answers, want once", n)
+		}
+		if got := ran(g); !strings.HasPrefix(got, "in_progress") {
+			t.Errorf("afterwards it is shown as %q", got)
+		}
+		g.Permit("checks", "read")
+		w.ok(w.Command(w.ctx, r.ID, release.Command{Kind: release.Pause, Actor: "user:bo", Name: "bo", Reason: "x"}, 0))
+		w.act()
+		if x := w.effects(r.ID, effect.Show)[0]; x.State != effect.Pending ||
+			!strings.Contains(x.Result.Sentence, "Checks: write") && !strings.Contains(x.Result.Sentence, "not accessible") {
+			t.Errorf("without the permission: %+v", x.Result)
+		}
+	}, old, section)
+}
+
+// clientOf is a client of a GitHub whose breaker is fresh.
+func clientOf(g *fake.GitHub) *github.Client {
+	return github.New(github.Options{API: g.URL, App: g.App, Repository: "acme/shop", Backoff: time.Millisecond,
+		Key: func(context.Context) (string, error) { return g.Key(), nil }})
+}
+
+func TestWaitingJobIsAnswered(t *testing.T) {
+	old, section, commit, _ := atGitHub()
+	each(t, func(t *testing.T, w *world) {
+		g := w.gitHub()
+		ask := func(run int64, environment string) {
+			g.Wait(run, environment, commit)
+			w.ok(w.Forge.Heard(w.ctx, github.Event{ID: fmt.Sprint(run), Type: github.Waiting, Repository: "Acme/Shop",
+				Environment: environment, Run: run, Commit: commit}))
+			w.act()
+		}
+		ask(1, "production") // before anybody has started a release
+		ask(2, "preview")
+		r := w.exposed("version2")
+		ask(3, "staging")
+		w.act()
+		if p, s := g.Job(1, "production"), g.Job(3, "staging"); p != "waiting" || s != "approved" {
+			t.Errorf("in the canary: production %s, staging %s", p, s)
+		}
+		r, q := w.asked2(r)
+		_, err := w.Vote(w.ctx, person("pia", "product"), q.ID, true, q.Hash, "")
+		w.ok(err)
+		g.Lose(1) // the answer is given, and nobody learns of it
+		w.settle(r.ID)
+		w.act()
+		if got := g.Job(1, "production"); got != "approved" {
+			t.Errorf("past the approval the job is %s", got)
+		}
+		if x := w.effects("commit:"+commit, effect.Answer); x[0].State != effect.Done {
+			t.Errorf("the answer is %+v", x[0])
+		}
+		if got, n := g.Job(2, "preview"), len(w.events("github.unanswered")); got != "waiting" || n != 1 {
+			t.Errorf("a job of another environment is %s, and people were told %d times", got, n)
+		}
+	}, old, section)
+}
+
+// asked2 takes a release that is in the canary to its approval.
+func (w *world) asked2(r release.Release) (release.Release, approval.Request) {
+	w.t.Helper()
+	w.ok(w.Command(w.ctx, r.ID, release.Command{Kind: release.Promote, Actor: "user:bo", Name: "bo", Reason: "a test",
+		Bypass: true}, 0))
+	r = w.settle(r.ID)
+	return r, w.request(r.Request)
+}
+
+func TestJobOfWhatWasTakenBackIsRejected(t *testing.T) {
+	old, section, commit, _ := atGitHub()
+	each(t, func(t *testing.T, w *world) {
+		g := w.gitHub()
+		r := w.exposed("version2")
+		g.Wait(7, "production", commit)
+		ev := github.Event{ID: "a", Type: github.Waiting, Repository: "acme/shop", Environment: "production", Run: 7,
+			Commit: commit}
+		other := ev
+		other.Repository = "mallory/shop"
+		w.ok(w.Forge.Heard(w.ctx, other))
+		if x := w.effects("commit:"+commit, effect.Answer); len(x) != 0 {
+			t.Fatalf("an event of another repository was taken: %+v", x)
+		}
+		w.ok(w.Forge.Heard(w.ctx, ev))
+		w.ok(w.Command(w.ctx, r.ID, release.Command{Kind: release.Abort, Actor: "user:bo", Name: "bo",
+			Reason: "too slow"}, 0))
+		w.settle(r.ID)
+		w.act()
+		if got, why := g.Job(7, "production"), g.Comment(7, "production"); got != "rejected" ||
+			!strings.Contains(why, "too slow") {
+			t.Errorf("the job is %s: %s", got, why)
+		}
+		// Somebody asks for the check run again: it is said anew, and no second one is made.
+		before := len(g.Calls())
+		w.ok(w.Forge.Heard(w.ctx, github.Event{ID: "b", Type: github.Rerequested, Repository: "acme/shop", External: r.ID}))
+		w.act()
+		if len(g.Calls()) == before || len(g.Runs()) != 1 {
+			t.Errorf("asked again: %d calls, %d check runs", len(g.Calls())-before, len(g.Runs()))
+		}
+	}, old, section)
+}

@@ -1,0 +1,259 @@
+// Package github is GitHub for tests: a stateful server of the endpoints that a GitHub App uses for checks, deployments
+// and deployment protection rules, with signed deliveries of webhooks. It checks the app's proofs by the public key,
+// gives tokens that end, refuses what the installation's permissions do not grant, and can be away. It imports no other
+// room, so that a mistake of the client is not made here too.
+package github
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Object is a thing of GitHub's as it goes over the wire.
+type Object map[string]any
+
+// Call is a request that was answered.
+type Call struct {
+	Method string
+	Path   string
+	Status int
+	Body   string
+}
+
+// GitHub is one repository, with one app installed on it.
+type GitHub struct {
+	URL    string // of the API
+	App    int64
+	Secret string // that deliveries are signed with
+
+	server *httptest.Server
+	key    *rsa.PrivateKey
+
+	mu          sync.Mutex
+	repository  string
+	permissions map[string]string
+	tokens      map[string]time.Time
+	commits     []string
+	runs        []Object
+	deployments []Object
+	statuses    map[int64][]Object // newest first
+	waiting     map[string]string  // run/environment → state
+	calls       []Call
+	hook        string
+	serial      int64
+	outage      int // status of every answer; 0: none
+	limited     int // calls that are refused for the limit
+	lost        int // changes that are made and whose answer is lost
+	now         func() time.Time
+}
+
+// New starts a GitHub with a repository OWNER/NAME and its commits. Close ends it.
+func New(repository string, commits ...string) (*GitHub, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, fmt.Errorf("make the app's key: %w", err)
+	}
+	g := &GitHub{App: 4711, Secret: "hook-secret", key: key, repository: repository, commits: commits, now: time.Now,
+		permissions: map[string]string{"actions": "read", "checks": "write", "contents": "read", "deployments": "write",
+			"metadata": "read"},
+		tokens: map[string]time.Time{}, statuses: map[int64][]Object{}, waiting: map[string]string{}, serial: 1000}
+	g.server = httptest.NewServer(g.routes())
+	g.URL = g.server.URL
+	return g, nil
+}
+
+// Close ends it.
+func (g *GitHub) Close() { g.server.Close() }
+
+// Key is the app's private key, as GitHub hands it out.
+func (g *GitHub) Key() string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(g.key)}))
+}
+
+// Permit changes what the installation grants; an empty level takes it away.
+func (g *GitHub) Permit(permission, level string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if level == "" {
+		delete(g.permissions, permission)
+		return
+	}
+	g.permissions[permission] = level
+}
+
+// Away has every call answered with a status; 0 ends that.
+func (g *GitHub) Away(status int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.outage = status
+}
+
+// Limit has the next n calls refused for the rate limit.
+func (g *GitHub) Limit(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.limited = n
+}
+
+// Lose has the next n changes made and their answers lost.
+func (g *GitHub) Lose(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.lost = n
+}
+
+// Revoke ends every token.
+func (g *GitHub) Revoke() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	clear(g.tokens)
+}
+
+// Hook sets the address that deliveries go to.
+func (g *GitHub) Hook(address string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.hook = address
+}
+
+// Runs returns the check runs, oldest first.
+func (g *GitHub) Runs() []Object { return g.copies(&g.runs) }
+
+// Deployments returns the deployments, oldest first.
+func (g *GitHub) Deployments() []Object { return g.copies(&g.deployments) }
+
+func (g *GitHub) copies(of *[]Object) []Object {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := []Object{}
+	for _, o := range *of {
+		c := Object{}
+		for k, v := range o {
+			c[k] = v
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// States returns what was said of a deployment, oldest first.
+func (g *GitHub) States(deployment any) []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	id, _ := deployment.(int64)
+	out := []string{}
+	for _, s := range g.statuses[id] {
+		out = append([]string{fmt.Sprint(s["state"])}, out...)
+	}
+	return out
+}
+
+// Calls returns what was asked, oldest first.
+func (g *GitHub) Calls() []Call {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append([]Call{}, g.calls...)
+}
+
+// Wait has a job wait at the app's rule, and returns the event that tells of it.
+func (g *GitHub) Wait(run int64, environment, commit string) Object {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting[fmt.Sprintf("%d/%s", run, environment)] = "waiting"
+	g.serial++
+	return Object{"action": "requested", "environment": environment, "event": "push",
+		"deployment_callback_url": fmt.Sprintf("%s/repos/%s/actions/runs/%d/deployment_protection_rule", g.URL, g.repository,
+			run),
+		"deployment": Object{"id": g.serial, "sha": commit, "ref": "main", "environment": environment},
+		"repository": Object{"full_name": g.repository}, "installation": Object{"id": 99}}
+}
+
+// Job says what became of a job that waits: waiting, approved or rejected.
+func (g *GitHub) Job(run int64, environment string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	state, _, _ := strings.Cut(g.waiting[fmt.Sprintf("%d/%s", run, environment)], ": ")
+	return state
+}
+
+// Comment is what was said about a job.
+func (g *GitHub) Comment(run int64, environment string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, comment, _ := strings.Cut(g.waiting[fmt.Sprintf("%d/%s", run, environment)], ": ")
+	return comment
+}
+
+// Deliver sends an event to the app's webhook, signed, and returns the status of the answer.
+func (g *GitHub) Deliver(ctx context.Context, id, kind string, event Object) (int, error) {
+	body, err := json.Marshal(event)
+	if err != nil {
+		return 0, fmt.Errorf("write the event: %w", err)
+	}
+	m := hmac.New(sha256.New, []byte(g.Secret))
+	_, _ = m.Write(body)
+	g.mu.Lock()
+	to := g.hook
+	g.mu.Unlock()
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	if err != nil {
+		return 0, fmt.Errorf("make the delivery: %w", err)
+	}
+	for name, v := range map[string]string{"Content-Type": "application/json", "X-GitHub-Event": kind,
+		"X-GitHub-Delivery": id, "X-Hub-Signature-256": "sha256=" + hex.EncodeToString(m.Sum(nil)),
+		"User-Agent": "GitHub-Hookshot/fake"} {
+		q.Header.Set(name, v)
+	}
+	a, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return 0, fmt.Errorf("deliver: %w", err)
+	}
+	defer func() { _ = a.Body.Close() }()
+	_, _ = io.Copy(io.Discard, a.Body)
+	return a.StatusCode, nil
+}
+
+// proven reports whether a proof is the app's: signed by its key, and of now.
+func (g *GitHub) proven(proof string) bool {
+	parts := strings.Split(proof, ".")
+	if len(parts) != 3 {
+		return false
+	}
+	b := base64.RawURLEncoding
+	head, err1 := b.DecodeString(parts[0])
+	body, err2 := b.DecodeString(parts[1])
+	signature, err3 := b.DecodeString(parts[2])
+	var h struct {
+		Alg string `json:"alg"`
+	}
+	var c struct {
+		Issuer any   `json:"iss"`
+		Since  int64 `json:"iat"`
+		Ends   int64 `json:"exp"`
+	}
+	if err1 != nil || err2 != nil || err3 != nil || json.Unmarshal(head, &h) != nil || json.Unmarshal(body, &c) != nil {
+		return false
+	}
+	now := g.now().Unix()
+	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+	return h.Alg == "RS256" && fmt.Sprint(c.Issuer) == strconv.FormatInt(g.App, 10) && c.Since <= now && c.Ends > now &&
+		c.Ends <= now+600 && rsa.VerifyPKCS1v15(&g.key.PublicKey, crypto.SHA256, sum[:], signature) == nil
+}
