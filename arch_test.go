@@ -107,7 +107,7 @@ var table = map[string]rule{
 	"rollback": {pure: true, may: []string{"approval", "deployment", "effect", "event", "fault", "guard"}},
 	"strategy": {
 		// One file is checked as a whole, so that everything wrong is said at once, with its place.
-		lines: 3300, pure: true,
+		lines: 3400, pure: true,
 		but: []string{"net", "os"}, // it opens the file and the folder it is given, and splits addresses
 		may: []string{
 			"access", "approval", "calendar", "checklist", "fault", "guard", "judge", "metric", "probe", "release",

@@ -63,8 +63,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			configs.Work: e.Configs.Look}},
 		{"publish", 2, map[string]handler{publish.Work: e.Publisher.Look,
 			mirror.Work: e.Mirror.Look}}, // of its own: a kill switch waits for nothing
-		{"publish", 2, map[string]handler{publish.Work: e.Publisher.Look}}, // of its own: a kill switch waits for nothing
-		{"github", 3, map[string]handler{forge.Work: e.Forge.Look}},        // of its own: nothing waits for GitHub
+		{"github", 3, map[string]handler{forge.Work: e.Forge.Look}}, // of its own: nothing waits for GitHub
 		{"keep", 1, map[string]handler{workKeep: e.keep}},
 	}
 	g, ctx := errgroup.WithContext(ctx)
