@@ -20,8 +20,14 @@ func (d *Desk) Sync(ctx context.Context, who access.Actor, in api.SyncFlags) (ap
 	if err := d.known(in.Environment); err != nil {
 		return api.FlagSync{}, err
 	}
-	if err := d.check(ctx, who, access.EditFlag, in.Environment); err != nil {
-		return api.FlagSync{}, err
+	// What it is called there may be the place of another environment: whoever writes there changes that one.
+	for _, e := range d.Strategy.Environments() {
+		if e.Name != in.Environment && (in.As == "" || in.As != d.Engine.Mirror.Place(e.Name)) {
+			continue
+		}
+		if err := d.check(ctx, who, access.EditFlag, e.Name); err != nil {
+			return api.FlagSync{}, err
+		}
 	}
 	order := mirror.Order{Environment: in.Environment, There: in.As, Splits: in.Splits}
 	if in.DryRun {

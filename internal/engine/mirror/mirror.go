@@ -9,6 +9,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -84,18 +85,20 @@ func (m *Mirror) Followed() []string {
 	return slices.Sorted(maps.Keys(v.SyncFlags))
 }
 
+// Place is what an environment is called there unless somebody says otherwise.
+func (m *Mirror) Place(environment string) string {
+	v, _ := m.Strategy.Vercel()
+	return cmp.Or(v.SyncFlags[environment], environment)
+}
+
 // Plan compares.
 func (m *Mirror) Plan(ctx context.Context, o Order) (Plan, error) {
-	v, ok := m.Strategy.Vercel()
-	if !ok || m.Read == nil {
+	if _, ok := m.Strategy.Vercel(); !ok || m.Read == nil {
 		return Plan{}, fault.New(fault.Invalid, "no_vercel_flags",
 			"The strategy names no project on Vercel to which flags could be written: add target.vercel.")
 	}
 	if o.There == "" {
-		o.There = v.SyncFlags[o.Environment]
-	}
-	if o.There == "" {
-		o.There = o.Environment
+		o.There = m.Place(o.Environment)
 	}
 	kept, err := m.Read(ctx)
 	if err != nil {
