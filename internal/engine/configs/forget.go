@@ -34,6 +34,7 @@ func (w *Writer) forgetIn(ctx context.Context, environment string, before time.T
 		return err
 	}
 	needed := sealedBy(d.Edits)
+	var newest configuration.Revision
 	replaced := time.Time{} // when the revision in hand was replaced; zero for the newest
 	for cursor := ""; ; {
 		page, next, err := w.DB.Configs(ctx, w.Strategy.App, environment, cursor, 50)
@@ -42,6 +43,9 @@ func (w *Writer) forgetIn(ctx context.Context, environment string, before time.T
 		}
 		old := []configuration.Revision{}
 		for _, r := range page {
+			if replaced.IsZero() {
+				newest = r
+			}
 			if replaced.IsZero() || !replaced.Before(before) {
 				for _, v := range r.Variables {
 					needed[v.Sealed] = struct{}{}
@@ -51,7 +55,7 @@ func (w *Writer) forgetIn(ctx context.Context, environment string, before time.T
 			}
 			replaced = r.Created
 		}
-		n, err := w.forget(ctx, environment, old, needed)
+		n, err := w.forget(ctx, &newest, old, needed)
 		if err != nil || next == "" || n == 0 && len(old) == len(page) {
 			return err
 		}
@@ -59,9 +63,11 @@ func (w *Writer) forgetIn(ctx context.Context, environment string, before time.T
 	}
 }
 
-// forget takes the values that are not needed from revisions, and returns how many revisions had some.
-func (w *Writer) forget(ctx context.Context, environment string, old []configuration.Revision,
+// forget takes the values that are not needed from revisions, and returns how many revisions had some. Faults: Conflict
+// when another revision is the newest by now: it may have brought an old value back.
+func (w *Writer) forget(ctx context.Context, newest *configuration.Revision, old []configuration.Revision,
 	needed map[string]struct{}) (n int, err error) {
+	environment := newest.Environment
 	gone := map[string]string{} // sealed name to key
 	for i := range old {
 		vars, had := slices.Clone(old[i].Variables), false
@@ -79,6 +85,9 @@ func (w *Writer) forget(ctx context.Context, environment string, old []configura
 		return 0, nil
 	}
 	return n, w.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.UpdateConfig(ctx, newest); err != nil {
+			return err
+		}
 		for i := range old {
 			if err := tx.UpdateConfig(ctx, &old[i]); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,46 @@ func TestValuesThatNothingNeedsAreForgotten(t *testing.T) {
 		}
 		if n != 1 || err != nil {
 			t.Errorf("it is told %d times, %v", n, err)
+		}
+	})
+}
+
+// A revision that is brought back while its values are about to be forgotten keeps them.
+func TestNoValueIsForgottenThatIsJustBroughtBack(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		x, ctx := open(t, db), t.Context()
+		x.start()
+		for _, o := range []Order{{Set: []Set{{Key: "GOES", Value: "first"}}}, {Remove: []string{"GOES"}}} {
+			if err := x.carry(x.push(o).Revision); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now, err := db.Now(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write := x.Write
+		x.Write = func(ctx context.Context, f func(*store.Tx) error) error { // what is to be forgotten is found
+			x.Write = write
+			if _, _, err := x.Back(ctx, ada(), Order{Environment: "production", Reason: "a test", Over: true}, 2); err != nil {
+				t.Error(err)
+			}
+			return write(ctx, f)
+		}
+		if err := x.Forget(ctx, now.Add(Retention+time.Minute)); !fault.Is(err, fault.Conflict) {
+			t.Errorf("forgetting ended with %v", err)
+		}
+		newest, err := db.ConfigNewest(ctx, "shop", "production")
+		if err != nil || newest.From != 2 {
+			t.Fatalf("newest: %+v, %v", newest, err)
+		}
+		v, _ := newest.Get("GOES")
+		if got, err := x.Secrets.Open(ctx, v.Sealed); got != "first" || err != nil {
+			t.Errorf("the newest revision has %q, %v", got, err)
+		}
+		if err := x.Forget(ctx, now.Add(Retention+time.Minute)); err != nil {
+			t.Error(err)
 		}
 	})
 }

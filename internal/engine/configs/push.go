@@ -263,9 +263,9 @@ func (w *Writer) record(ctx context.Context, who access.Actor, d *draft, r confi
 		}
 		if newest.State == configuration.Waiting {
 			newest.State = configuration.Replaced
-			if err := tx.UpdateConfig(ctx, &newest); err != nil {
-				return err
-			}
+		}
+		if err := tx.UpdateConfig(ctx, &newest); err != nil { // also for [Writer.Forget], which goes by what is newest
+			return err
 		}
 		if err := w.insert(ctx, tx, who, d, &r, configuration.Waiting); err != nil {
 			return err
