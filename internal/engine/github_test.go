@@ -24,11 +24,14 @@ func atGitHub() (old, section, one, two string) {
 		"timing:", "c-version2" + strings.Repeat("0", 30), "c-version3" + strings.Repeat("0", 30)
 }
 
+// alike is a commit that begins like what people call the first one, and is another.
+const alike = "c-version2666666666666666666666666666666"
+
 // gitHub gives a world's engine a GitHub.
 func (w *world) gitHub() *fake.GitHub {
 	w.t.Helper()
 	_, _, one, two := atGitHub()
-	g, err := fake.New("acme/shop", one, two)
+	g, err := fake.New("acme/shop", one, two, alike)
 	w.ok(err)
 	w.t.Cleanup(g.Close)
 	w.Forge.Client = clientOf(g)
@@ -202,7 +205,7 @@ func TestWaitingJobIsAnswered(t *testing.T) {
 		g := w.gitHub()
 		ask := func(run int64, environment string) {
 			g.Wait(run, environment, commit)
-			w.ok(w.Forge.Heard(w.ctx, github.Event{ID: fmt.Sprint(run), Type: github.Waiting, Repository: "Acme/Shop",
+			w.ok(w.Forge.Heard(w.ctx, github.Event{Type: github.Waiting, Repository: "Acme/Shop",
 				Environment: environment, Run: run, Commit: commit}))
 			w.act()
 		}
@@ -247,7 +250,7 @@ func TestJobOfWhatWasTakenBackIsRejected(t *testing.T) {
 		g := w.gitHub()
 		r := w.exposed("version2")
 		g.Wait(7, "production", commit)
-		ev := github.Event{ID: "a", Type: github.Waiting, Repository: "acme/shop", Environment: "production", Run: 7,
+		ev := github.Event{Type: github.Waiting, Repository: "acme/shop", Environment: "production", Run: 7,
 			Commit: commit}
 		other := ev
 		other.Repository = "mallory/shop"
@@ -266,10 +269,34 @@ func TestJobOfWhatWasTakenBackIsRejected(t *testing.T) {
 		}
 		// Somebody asks for the check run again: it is said anew, and no second one is made.
 		before := len(g.Calls())
-		w.ok(w.Forge.Heard(w.ctx, github.Event{ID: "b", Type: github.Rerequested, Repository: "acme/shop", External: r.ID}))
+		w.ok(w.Forge.Heard(w.ctx, github.Event{Type: github.Rerequested, Repository: "acme/shop", External: r.ID}))
 		w.act()
 		if len(g.Calls()) == before || len(g.Runs()) != 1 {
 			t.Errorf("asked again: %d calls, %d check runs", len(g.Calls())-before, len(g.Runs()))
+		}
+	}, old, section)
+}
+
+// Whoever starts a release may give the commit's short name. Another commit can be made to begin like it: its jobs wait.
+func TestJobOfACommitThatBeginsAlikeWaits(t *testing.T) {
+	old, section, commit, _ := atGitHub()
+	each(t, func(t *testing.T, w *world) {
+		g := w.gitHub()
+		w.exposed("version2")
+		for run, c := range map[int64]string{8: commit, 9: alike} {
+			g.Wait(run, "staging", c)
+			w.ok(w.Forge.Heard(w.ctx, github.Event{Type: github.Waiting, Repository: "acme/shop",
+				Environment: "staging", Run: run, Commit: c}))
+		}
+		w.act()
+		if ours, other := g.Job(8, "staging"), g.Job(9, "staging"); ours != "approved" || other != "waiting" {
+			t.Errorf("the release's own job is %s, that of another commit %s", ours, other)
+		}
+		// A check run's name for itself reaches nothing but what is shown of a release.
+		w.ok(w.Forge.Heard(w.ctx, github.Event{Type: github.Rerequested, Repository: "acme/shop",
+			External: "job/8/staging"}))
+		if x := w.effects("commit:"+commit, effect.Answer); len(x) != 1 || x[0].State != effect.Done {
+			t.Errorf("an answered job is asked for by a check run: %+v", x)
 		}
 	}, old, section)
 }

@@ -186,7 +186,7 @@ func FuzzDecodeEvent(f *testing.F) {
 		if rule {
 			kind = "deployment_protection_rule"
 		}
-		e, err := github.DecodeEvent("1", kind, []byte(body))
+		e, err := github.DecodeEvent(kind, []byte(body))
 		if err != nil {
 			if fault.KindOf(err) != fault.Invalid {
 				t.Errorf("refused with %v", err)

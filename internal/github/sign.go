@@ -16,7 +16,6 @@ import (
 const (
 	SignatureHeader = "X-Hub-Signature-256"
 	EventHeader     = "X-GitHub-Event"
-	DeliveryHeader  = "X-GitHub-Delivery"
 )
 
 // SignatureLength is how many characters a signature has.
@@ -41,7 +40,6 @@ func Signed(body []byte, signature string, secrets ...string) bool {
 
 // Event is what a webhook tells that Slipway wants to know.
 type Event struct {
-	ID          string // of the delivery: the same one may come twice
 	Type        string // such as check_run.rerequested
 	Repository  string // OWNER/NAME
 	Environment string // that a job waits for
@@ -58,7 +56,7 @@ const longest = 255
 
 // DecodeEvent reads a delivery. Of a job that waits, what is answered rests on the run and the environment: without
 // them it is no event.
-func DecodeEvent(id, kind string, body []byte) (Event, error) {
+func DecodeEvent(kind string, body []byte) (Event, error) {
 	var w struct {
 		Action      string `json:"action"`
 		Environment string `json:"environment"`
@@ -75,11 +73,11 @@ func DecodeEvent(id, kind string, body []byte) (Event, error) {
 		} `json:"check_run"`
 	}
 	err := json.Unmarshal(body, &w)
-	if err != nil || id == "" || kind == "" || len(id) > longest || len(kind) > longest {
+	if err != nil || kind == "" || len(kind) > longest {
 		return Event{}, fault.Wrap(err, fault.Invalid, "github_event",
-			"This is no event of GitHub's: id and kind are needed.")
+			"This is no event of GitHub's, or it does not say of which kind.")
 	}
-	e := Event{ID: id, Type: kind, Repository: w.Repository.Name, Environment: w.Environment, Commit: w.Deployment.Commit,
+	e := Event{Type: kind, Repository: w.Repository.Name, Environment: w.Environment, Commit: w.Deployment.Commit,
 		External: w.Check.External}
 	if w.Action != "" {
 		e.Type += "." + w.Action

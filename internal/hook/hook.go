@@ -1,10 +1,10 @@
 // Package hook is the door at which a platform delivers by itself: Vercel's drains and webhooks, and GitHub's webhooks.
 //
 // Who comes in proves it by a signature over the body, with any of the secrets that are valid now; nobody learns why
-// a signature was refused. What is delivered again counts once, whichever node it came to before: drains by what they
-// hold, webhooks by their id. A delivery is answered when its numbers are added up, or when the event was handed on,
-// which takes milliseconds: the work itself waits in the store. What could not be taken is answered so that it comes
-// again. Nothing here decides anything.
+// a signature was refused. What is delivered again counts once, whichever node it came to before: drains and GitHub's
+// events by what they hold, Vercel's events by the id in them. A delivery is answered when its numbers are added up, or
+// when the event was handed on, which takes milliseconds: the work itself waits in the store. What could not be taken
+// is answered so that it comes again. Nothing here decides anything.
 package hook
 
 import (
@@ -339,7 +339,7 @@ func (d *Door) forge(ctx context.Context, r *http.Request, body []byte) error {
 	if kind != "deployment_protection_rule" && kind != "check_run" {
 		return nil // such as the ping with which it begins
 	}
-	ev, err := github.DecodeEvent(r.Header.Get(github.DeliveryHeader), kind, body)
+	ev, err := github.DecodeEvent(kind, body)
 	if err != nil {
 		return err
 	}
@@ -347,7 +347,9 @@ func (d *Door) forge(ctx context.Context, r *http.Request, body []byte) error {
 	if err != nil {
 		return err
 	}
-	return d.once(ctx, Code, ev.ID, now, func() error {
+	// The id of a delivery stands beside what is signed: what is sent again under another one is still the same.
+	sum := sha256.Sum256(body)
+	return d.once(ctx, Code, hex.EncodeToString(sum[:]), now, func() error {
 		ctx, cancel := context.WithTimeout(ctx, handing)
 		defer cancel()
 		return d.o.Forge(ctx, ev)

@@ -202,10 +202,10 @@ func (t *Teller) asked(ctx context.Context, tx *store.Tx, ev github.Event, ours 
 // again has everything of a release shown anew, as if nobody knew what stands at GitHub.
 func (t *Teller) again(ctx context.Context, tx *store.Tx, id string) error {
 	x, err := tx.Effect(ctx, Work+"/"+id)
+	if fault.Is(err, fault.NotFound) || err == nil && x.Kind != effect.Show {
+		return nil // a check run of another's
+	}
 	if err != nil {
-		if fault.Is(err, fault.NotFound) {
-			return nil // a check run of another's
-		}
 		return err
 	}
 	x.State, x.Ended, x.Result = effect.Pending, time.Time{}, effect.Result{}
@@ -414,9 +414,14 @@ func (t *Teller) answer(ctx context.Context, x effect.Effect) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	verdict, why := judge(list, j.Commit, j.Environment)
+	verdict, why, named := judge(list, j.Commit, j.Environment)
 	if verdict == wait {
 		return "", nil
+	}
+	if named != j.Commit { // a commit whose name begins like another's is made in minutes: GitHub says which is meant
+		if whole, err := t.Client.Commit(ctx, named); err != nil || whole != j.Commit {
+			return "", err
+		}
 	}
 	did := map[answer]string{approve: "lets", reject: "does not let"}[verdict]
 	said := fmt.Sprintf("Slipway %s the job deploy %.7s to %s. %s", did, j.Commit, j.Environment, why)

@@ -20,13 +20,15 @@ const (
 // judge answers a job that is to deploy a commit to an environment, by the releases there are, newest first. What the
 // newest release of the commit says counts. It has passed when every gate of the environment is open, and everything
 // before the last of them is done: a gate that stands behind a canary opens behind the canary. On doubt the job waits.
-func judge(list []release.Release, commit, environment string) (answer, string) {
+// It also returns the commit as that release names it.
+func judge(list []release.Release, commit, environment string) (verdict answer, why, named string) {
 	for _, r := range list {
-		if r.Flag == nil && r.Commit != "" && len(r.Commit) >= 7 && strings.HasPrefix(commit, r.Commit) {
-			return about(r, environment)
+		if r.Flag == nil && len(r.Commit) >= 7 && strings.HasPrefix(commit, r.Commit) {
+			verdict, why = about(r, environment)
+			return verdict, why, r.Commit
 		}
 	}
-	return wait, "Slipway knows no release of this commit. The job waits until there is one."
+	return wait, "Slipway knows no release of this commit. The job waits until there is one.", ""
 }
 
 func about(r release.Release, environment string) (answer, string) {
