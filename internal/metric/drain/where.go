@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/slipwayhq/slipway/internal/metric"
 )
@@ -125,9 +126,12 @@ func route(method, p []byte) string {
 	return out
 }
 
+// parameter is what a name between brackets is made of, with the dots of one that takes the rest of a path.
+const parameter = "[].-_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
 // one says whether a part of a path names one thing of many.
 func one(part string) bool {
-	if strings.HasPrefix(part, "[") && strings.HasSuffix(part, "]") {
+	if strings.HasPrefix(part, "[") && strings.HasSuffix(part, "]") && strings.Trim(part, parameter) == "" {
 		return false // a parameter of the route
 	}
 	digits := strings.Count(part, "") - 1 - len(strings.Map(func(c rune) rune {
@@ -137,7 +141,9 @@ func one(part string) bool {
 		return 'x'
 	}, part))
 	return len(part) > longSegment || digits >= 4 || digits > 0 && digits == len(part) ||
-		strings.ContainsAny(part, "@%=&;\x00\n\r\t ")
+		strings.ContainsFunc(part, func(c rune) bool {
+			return strings.ContainsRune("@%=&; ", c) || !unicode.IsPrint(c)
+		})
 }
 
 // fail counts a failure with its weight, or takes it back with the negative of it, and returns what it counted as.
@@ -214,7 +220,9 @@ func (d *Drain) units(k cell, s *sums) int64 {
 		if before && k.second-last < perVisitor {
 			continue
 		}
-		d.failed[who] = k.second
+		if before || len(d.failed) < maxDetails {
+			d.failed[who] = k.second
+		}
 		n += t.parts / int64(max(t.n, 1))
 	}
 	return n

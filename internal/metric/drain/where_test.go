@@ -129,6 +129,40 @@ func TestWhereRequestsFailed(t *testing.T) {
 	}
 }
 
+// What somebody asks for is shown to others, on pages and in terminals: of a path only what reads like a name is.
+func TestARouteHoldsNoOnesWords(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/shop/[[...slug]]/[id]":      "GET /shop/[[...slug]]/[id]",
+		"/u/[me@shop.example]":        "GET /u/…",
+		"/u/[" + "Ada Lovelace" + "]": "GET /u/…",
+		"/a/\x1b]0;owned\x07":         "GET /a/…",
+		"/a/\u202egnp.exe":            "GET /a/…",
+		"/a/\u2028b/c":                "GET /a/…/c",
+		"/bücher/über-uns":            "GET /bücher/über-uns",
+	} {
+		if got := route([]byte("GET"), []byte(path)); got != want {
+			t.Errorf("%q is %q, want %q", path, got, want)
+		}
+	}
+}
+
+// Who fails is remembered for two minutes, of so many visitors at most: beyond, each failure counts.
+func TestVisitorsWhoFailedAreBounded(t *testing.T) {
+	t.Parallel()
+	d := opened(Options{})
+	for i := range maxDetails {
+		d.failed[failing{9, uint32(i)}] = 0
+	}
+	s := &sums{}
+	s.fail(detail{visitor: 7}, 1)
+	for second := range int64(3) {
+		if n := d.units(cell{place: 1, second: second}, s); n != 1 || len(d.failed) != maxDetails {
+			t.Fatalf("%d failures count, %d visitors are remembered", n, len(d.failed))
+		}
+	}
+}
+
 // However many places are asked for, few are kept, and the sum stays right.
 func TestPlacesAreBounded(t *testing.T) {
 	t.Parallel()
