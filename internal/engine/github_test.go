@@ -277,7 +277,7 @@ func TestJobOfWhatWasTakenBackIsRejected(t *testing.T) {
 	}, old, section)
 }
 
-// Whoever starts a release may give the commit's short name. Another commit can be made to begin like it: its jobs wait.
+// Whoever starts a release may give its commit's short name. Another one can be made to begin like it: its jobs wait.
 func TestJobOfACommitThatBeginsAlikeWaits(t *testing.T) {
 	old, section, commit, _ := atGitHub()
 	each(t, func(t *testing.T, w *world) {

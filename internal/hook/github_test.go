@@ -1,11 +1,11 @@
 package hook
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/slipwayhq/slipway/internal/github"
@@ -33,8 +33,8 @@ func TestGitHubDelivers(t *testing.T) {
 		status, heard                   int
 	}{
 		{"unsigned", "", "1", "check_run", rerequested, false, 403, 0},
-		{"signed by another", github.Signature([]byte(rerequested), "new-webhooks"), "1", "check_run", rerequested, false, 403,
-			0},
+		{"by the other door's", github.Signature([]byte(rerequested), "new-webhooks"), "1", "check_run", rerequested, false,
+			403, 0},
 		{"of another body", good, "1", "check_run", rerequested + " ", false, 403, 0},
 		{"of no interest", good, "1", "ping", rerequested, false, 200, 0},
 		{"no event", github.Signature([]byte("x"), "new-github"), "1", "check_run", "x", false, 400, 0},
@@ -44,7 +44,7 @@ func TestGitHubDelivers(t *testing.T) {
 		{"under another id", good, "2", "check_run", rerequested, false, 200, 1},
 	} {
 		fails = x.fails
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hooks/github", bytes.NewReader([]byte(x.body)))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hooks/github", strings.NewReader(x.body))
 		r.Header.Set(github.SignatureHeader, x.signature)
 		r.Header.Set("X-GitHub-Delivery", x.id)
 		r.Header.Set(github.EventHeader, x.kind)

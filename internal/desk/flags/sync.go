@@ -22,11 +22,10 @@ func (d *Desk) Sync(ctx context.Context, who access.Actor, in api.SyncFlags) (ap
 	}
 	// What it is called there may be the place of another environment: whoever writes there changes that one.
 	for _, e := range d.Strategy.Environments() {
-		if e.Name != in.Environment && (in.As == "" || in.As != d.Engine.Mirror.Place(e.Name)) {
-			continue
-		}
-		if err := d.check(ctx, who, access.EditFlag, e.Name); err != nil {
-			return api.FlagSync{}, err
+		if e.Name == in.Environment || in.As != "" && in.As == d.Engine.Mirror.Place(e.Name) {
+			if err := d.check(ctx, who, access.EditFlag, e.Name); err != nil {
+				return api.FlagSync{}, err
+			}
 		}
 	}
 	order := mirror.Order{Environment: in.Environment, There: in.As, Splits: in.Splits}
@@ -57,13 +56,11 @@ func planned(p mirror.Plan, done []mirror.Done) api.FlagSync {
 			unsaid++
 		}
 		if i := slices.IndexFunc(done, func(o mirror.Done) bool { return o.Flag == s.Flag }); i >= 0 {
-			switch x.Done = done[i].Err == nil; {
-			case x.Done:
+			if x.Done = done[i].Err == nil; x.Done {
 				wrote++
 				x.Revision = done[i].Revision
-			default:
-				out.Failed = true
-				x.Problem = fault.MessageOf(done[i].Err)
+			} else {
+				out.Failed, x.Problem = true, fault.MessageOf(done[i].Err)
 			}
 		}
 		out.Steps = append(out.Steps, x)
@@ -153,7 +150,7 @@ func synced(f flag.Follower, follows bool, newest int64, now time.Time) (trouble
 	add(f.Foreign, "Changed or made there by somebody else, and left so: %s.")
 	add(f.Stuck, "Cannot be said as they are here, and stand there as they were: %s.")
 	if rest := len(f.Unsaid) - len(f.Stuck); rest > 0 {
-		parts = append(parts, number(rest, "flag")+" cannot be said there, and "+isAre(rest)+" not there.")
+		parts = append(parts, "Not there, where it cannot be said: "+number(rest, "flag")+".")
 	}
 	switch ours := f.Behind - len(f.Foreign); {
 	case follows && (ours > 0 || newest > f.Generation):
@@ -164,13 +161,6 @@ func synced(f flag.Follower, follows bool, newest int64, now time.Time) (trouble
 		parts = append(parts, "The flags have changed here since then: slipway flag sync vercel.")
 	}
 	return len(f.Foreign)+len(f.Stuck) > 0, strings.Join(parts, " ")
-}
-
-func isAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }
 
 func more(n int) string {

@@ -13,7 +13,9 @@ func TestFlagsAreWrittenOnlyWhereTheyMayBeEdited(t *testing.T) {
 		"roles: {tester: {may: {\"flag:edit\": [staging]}}}\nenvironments: {staging: {roles: [qa, tester]}}\n"
 	each(t, synced, func(t *testing.T, w *world) {
 		denied := 0
-		for as, reason := range map[string]string{"": "no_vercel_flags", "preview": "no_vercel_flags", "live": "permission_missing"} {
+		for as, reason := range map[string]string{
+			"": "no_vercel_flags", "preview": "no_vercel_flags", "live": "permission_missing",
+		} {
 			for _, dry := range []bool{true, false} {
 				_, err := w.Sync(w.ctx, w.as("tester"), api.SyncFlags{Environment: "staging", As: as, DryRun: dry})
 				if fault.ReasonOf(err) != reason {
