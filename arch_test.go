@@ -121,14 +121,14 @@ var table = map[string]rule{
 	// The machinery.
 	"credential":      {may: []string{"fault"}},
 	"vault":           {may: []string{"fault"}},
-	"store":           {may: nouns, lines: 4500}, // the only SQL of the house, flags' too: it can't be divided among rooms
+	"store":           {may: nouns, lines: 4700}, // the only SQL of the house, and its disk: not to be divided among rooms
 	"store/storetest": {may: append(slices.Clone(nouns), "store")},
 	"engine": {
 		may: append(slices.Clone(nouns), "credential", "engine/configs", "engine/flags", "engine/forge",
 			"engine/incidents", "engine/mirror",
 			"engine/publish", "engine/secrets", "engine/target", "provider", "smoke", "store", "strategy", "vault", "watch"),
 		goes: 1, fan: 31, // every noun is decided here: the one writer knows them all
-		lines: 3200, // releases (of deployments and of flags' shares), rollbacks, watching and effects
+		lines: 3300, // releases (of deployments and of flags' shares), rollbacks, watching and effects
 	},
 	"engine/flags": {
 		may: []string{"access", "approval", "checklist", "credential", "event", "fault", "flag", "ident", "release",

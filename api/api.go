@@ -330,6 +330,8 @@ type Status struct {
 	Sources []MetricSource `json:"sources" doc:"Where numbers come from beside the edges, as far as one is heard or needed."`
 	Target  *Target        `json:"target,omitempty" doc:"What a platform such as Vercel serves; absent behind Slipway's own edge."`
 
+	Disk string `json:"disk,omitempty" doc:"Says that the database's disk is full, what the reserve still holds and what to do; absent while there is room."`
+
 	Published []PublishedFlags `json:"published" doc:"Flags that stand where a platform serves visitors."`
 	Synced    []SyncedFlags    `json:"synced" doc:"Flags that were written to the platform's own system of flags."`
 }

@@ -49,6 +49,7 @@ import (
 // Options say what to build.
 type Options struct {
 	Database     string             // path of a SQLite file, or postgres://…
+	Reserve      int64              // bytes kept beside a SQLite file for a full disk; 0: none
 	Strategy     *strategy.Strategy // what it runs
 	Folder       string             // of the strategy's file, where files that it names are; empty: none can be read
 	Control      net.Listener       // dashboard and API
@@ -115,6 +116,9 @@ func Open(ctx context.Context, opts Options) (*App, error) {
 	}
 	a := &App{opts: opts, DB: db}
 	a.stop, a.stopping = context.WithCancel(context.WithoutCancel(ctx))
+	if err := db.KeepReserve(opts.Reserve); err != nil {
+		opts.Log.Warn("keep a reserve for a full disk", "error", err)
+	}
 	if err := a.build(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

@@ -88,6 +88,9 @@ func prefixes(list []string) ([]netip.Prefix, error) {
 	return out, nil
 }
 
+// reserve is kept for a full disk: a night of a canary's verdicts, and what is done about them, takes a few MB.
+const reserve = 16 << 20
+
 // database returns where state is kept. The environment is asked here and is no flag's
 // default: help shows defaults, and the address may hold a password.
 func database(flag string) string {
@@ -121,7 +124,7 @@ func up(ctx context.Context, f upFlags, out, errs io.Writer, version string) err
 	if err != nil {
 		return err
 	}
-	o := Options{Database: database(f.database), Strategy: s,
+	o := Options{Database: database(f.database), Reserve: reserve, Strategy: s,
 		Folder: filepath.Dir(f.strategy), Log: log, Version: version, Adopt: f.adopt,
 		MetricsToken: os.Getenv("SLIPWAY_METRICS_TOKEN")}
 	if p, named := s.Prometheus(); named {

@@ -96,6 +96,9 @@ func (d *Desk) Status(ctx context.Context, who access.Actor) (api.Status, error)
 	if out.Published, err = d.Flags.Published(ctx, who, out.Now); err != nil {
 		return out, err
 	}
+	if room := d.DB.Room(); room.Full() {
+		out.Disk = room.Sentence()
+	}
 	out.Sentence = summary(out)
 	return out, nil
 }
@@ -122,6 +125,9 @@ func (d *Desk) sources() []api.MetricSource {
 // way and nothing that Slipway sees is wrong.
 func summary(s api.Status) string {
 	var parts []string
+	if s.Disk != "" {
+		parts = append(parts, s.Disk)
+	}
 	if n := len(s.Incidents); n > 0 {
 		parts = append(parts, fmt.Sprintf("%s open.", count(n, "incident")))
 	}

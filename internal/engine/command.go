@@ -63,6 +63,9 @@ func (e *Engine) Adopt(ctx context.Context, version, address string) error {
 // Start begins a release.
 func (e *Engine) Start(ctx context.Context, who access.Actor, r release.Release, buildIDs []string) (release.Release,
 	error) {
+	if err := e.DB.Room().Err(); err != nil {
+		return r, err
+	}
 	build, err := e.Target.Locate(ctx, &r)
 	if err != nil {
 		return r, err

@@ -73,6 +73,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		g.Go(func() error { return e.serve(ctx, p, wakes[i]) })
 	}
 	g.Go(func() error { return e.spread(ctx, wakes) })
+	if e.DB.Room().Reserve > 0 {
+		g.Go(func() error { return e.mindDisk(ctx) })
+	}
 	if e.DB.Dialect() == "postgres" {
 		g.Go(func() error { return e.followBatches(ctx) })
 	}

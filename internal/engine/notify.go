@@ -26,7 +26,7 @@ func told() []string {
 		"release.started", "release.completed", "release.aborted", "release.rolled_back", "release.failed", "release.suspect",
 		"release.blind", "release.seen", "release.troubled", "release.calm", "release.stuck", "release.displaced",
 		"release.rejoined", "target.changed", "target.named", "target.adopted", "target.silent", "target.answers",
-		"github.silent", "github.answers", "github.given_up", "github.unanswered",
+		"disk.full", "disk.roomy", "github.silent", "github.answers", "github.given_up", "github.unanswered",
 		"approval.opened", "approval.voted", "rollback.*", "incident.*",
 		"flag.switched", "flag.ramped",
 	}

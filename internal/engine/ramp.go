@@ -30,6 +30,9 @@ type RampOrder struct {
 // StartRamp begins a release whose lever is a flag's share.
 func (e *Engine) StartRamp(ctx context.Context, who access.Actor, o RampOrder) (release.Release, error) {
 	var r release.Release
+	if err := e.DB.Room().Err(); err != nil {
+		return r, err
+	}
 	err := e.DB.Write(ctx, func(tx *store.Tx) (err error) {
 		r, err = e.startRamp(ctx, tx, who, who.User, o)
 		return err

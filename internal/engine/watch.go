@@ -124,6 +124,9 @@ func (e *Engine) Observe(ctx context.Context, b metric.Batch) error {
 	if len(b.Buckets)+len(b.Values) == 0 && e.DB.Dialect() != "postgres" {
 		return nil // a heartbeat; no other node needs it
 	}
+	if e.DB.Room().Full() {
+		return nil // it is judged by what was taken in above; the reserve is for what is decided
+	}
 	body, err := json.Marshal(b)
 	if err != nil {
 		return fmt.Errorf("marshal batch: %w", err)

@@ -48,7 +48,13 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "unavailable"})
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+	status, code := "ready", http.StatusOK
+	if room := s.DB.Room(); room.Spent {
+		status, code = "disk full", http.StatusServiceUnavailable
+	} else if room.Full() { // it works, and whoever comes to stop something must reach it
+		status = "disk full, on the reserve"
+	}
+	writeJSON(w, code, map[string]string{"status": status})
 }
 
 // isHere reports whether a request was sent to this machine by a name of this machine:

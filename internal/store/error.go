@@ -97,7 +97,7 @@ func troubleOfPostgres(code string) trouble {
 // full reports whether the database has no room left.
 func full(err error) bool {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		return e.Code()&0xff == 13
+		return e.Code()&0xff == 13 || e.Code() == 4874 // the index of the write-ahead log can't grow
 	}
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && e.Code == "53100"
@@ -120,6 +120,10 @@ func translate(err error) error {
 	case collided:
 		return fault.Wrap(err, fault.Unavailable, "store_busy", "The database is busy. Try again.")
 	case unreached:
+		if e, ok := errors.AsType[*pgconn.PgError](err); ok && full(err) {
+			return fault.Wrap(err, fault.Unavailable, "store_unavailable", "PostgreSQL says that its disk is full (%s). "+
+				"Nothing can be recorded, or done, until there is room.", e.Message)
+		}
 		if full(err) {
 			return fault.Wrap(err, fault.Unavailable, "store_unavailable",
 				"The disk that holds the database is full. Nothing can be recorded, or done, until there is room.")

@@ -49,8 +49,9 @@ type DB struct {
 	reads
 	notes
 	dialect string
-	write   *sql.DB // transactions; SQLite: one connection, for notes too
-	read    *sql.DB // reads; PostgreSQL: notes too
+	write   *sql.DB  // transactions; SQLite: one connection, for notes too
+	read    *sql.DB  // reads; PostgreSQL: notes too
+	reserve *reserve // SQLite only
 
 	mu       sync.Mutex
 	hooks    []func(event.Head)
@@ -126,7 +127,8 @@ func connectSQLite(path string) (*DB, error) {
 	}
 	read.SetMaxOpenConns(sqliteReaders)
 	read.SetMaxIdleConns(sqliteReaders)
-	return &DB{dialect: SQLite, write: write, read: read, notes: notes{runner{write}}}, nil
+	kept := &reserve{path: path + reserveName, cut: os.Truncate}
+	return &DB{dialect: SQLite, write: write, read: read, notes: notes{runner{relieved{write, kept}}}, reserve: kept}, nil
 }
 
 // Close closes every connection. What runs ends with an error.

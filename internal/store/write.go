@@ -109,11 +109,15 @@ func (db *DB) writeOnce(ctx context.Context, f func(*Tx) error) (*event.Head, er
 	return tx.end, nil
 }
 
-// retry calls try until it does not collide any more, a few times at most.
+// retry calls try until it does not collide any more, a few times at most. On a full disk it tries again as long as the
+// reserve makes room.
 func (db *DB) retry(ctx context.Context, try func() error) error {
 	pause := firstPause
 	for n := 1; ; n++ {
 		err := try()
+		for full(err) && db.reserve.spend() {
+			err = try()
+		}
 		if err == nil || n == writeTries || troubleOf(err) != collided {
 			return translate(err)
 		}

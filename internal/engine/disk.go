@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/slipwayhq/slipway/internal/store"
+)
+
+// diskEvery is how often it is looked whether the database has room.
+const diskEvery = 5 * time.Second
+
+// mindDisk keeps the database's reserve whole, and tells people when it isn't.
+func (e *Engine) mindDisk(ctx context.Context) error {
+	tick := time.NewTicker(diskEvery)
+	defer tick.Stop()
+	for told := false; ; {
+		told = e.lookAtDisk(ctx, told)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// lookAtDisk tells that the disk is full, or has room again, and returns which of them people know. That is recorded
+// too: on the reserve, and when not even that is left, as soon as there is room for it.
+func (e *Engine) lookAtDisk(ctx context.Context, told bool) bool {
+	if err := e.DB.Refill(); err != nil {
+		e.complain(ctx, slog.LevelWarn, "fill the reserve", "", err)
+	}
+	room := e.DB.Room()
+	if room.Full() == told {
+		return told
+	}
+	d := e.system("disk.full", "", "disk", room.Sentence(), room)
+	if !room.Full() {
+		d = e.system("disk.roomy", "", "disk", "The disk has room again, and the reserve is whole.", room)
+	}
+	err := e.DB.Write(ctx, func(tx *store.Tx) error {
+		_, err := e.append(ctx, tx, d)
+		return err
+	})
+	if err != nil {
+		e.complain(ctx, slog.LevelError, "tell of the disk", "", err)
+		return told
+	}
+	return !told
+}
