@@ -105,6 +105,10 @@ func TestVariablesAreChangedOnThePage(t *testing.T) {
 	if _, refused := b.send(base, base+"/apply", url.Values{"reason": {""}}); !strings.Contains(refused, "Say why") {
 		t.Errorf("it is applied without a reason: %s", refused)
 	}
+	if _, refused := b.send(base, base+"/apply", url.Values{"reason": {"rotated"}, "seen": {""}}); !strings.Contains(
+		refused, "which draft you looked at") {
+		t.Errorf("a draft is applied that nobody looked at: %s", refused)
+	}
 	if where, refused := b.send(base, base+"/apply", url.Values{"reason": {"rotated"}}); !strings.Contains(where,
 		"config-apply") {
 		t.Fatalf("applied: %s %s", where, refused)

@@ -8,6 +8,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/configuration"
 	writer "github.com/slipwayhq/slipway/internal/engine/configs"
+	"github.com/slipwayhq/slipway/internal/fault"
 )
 
 // Draft returns what is gathered for an environment's next revision, and what applying it would change.
@@ -83,6 +84,10 @@ func (d *Desk) ApplyDraft(ctx context.Context, who access.Actor, environment str
 	}
 	if in.Rebuild && environment != "production" {
 		return api.ConfigChange{}, elsewhere(environment)
+	}
+	if in.Seen == "" { // the API refuses it before, a page's form does not
+		return api.ConfigChange{}, fault.New(fault.Invalid, "draft_unseen",
+			"The form does not say which draft you looked at. Reload the page.")
 	}
 	got, err := d.Engine.Configs.ApplyDraft(ctx, who, writer.Order{Environment: environment, Reason: in.Reason,
 		Revision: in.Revision, Over: in.Over, Rebuild: in.Rebuild}, in.Seen)
