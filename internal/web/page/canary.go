@@ -56,7 +56,7 @@ func canaryLead(r api.Release) string {
 
 // hurtLine counts the errors of a place on both versions.
 func hurtLine(p api.HurtPlace, stable string) string {
-	return count(p.Errors) + ", " + count(p.Stable) + " on " + stable
+	return count(p.Errors) + " failed; " + count(p.Stable) + " on " + stable
 }
 
 func canaryMark(r api.Release) mark {

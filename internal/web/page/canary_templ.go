@@ -244,7 +244,7 @@ func Canary(f Frame, r api.Release, c api.Canary) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					for _, p := range c.Hurt {
-						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<li class=\"row\">")
+						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<li class=\"row hurt\">")
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

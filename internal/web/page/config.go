@@ -70,12 +70,12 @@ func heldIcon(v api.ConfigVariable) string {
 func hiddenWords(v api.ConfigVariable) string {
 	words := v.Kind
 	if !v.Held {
-		words += ", known to the platform only: it can’t be brought back"
+		words += "; only the platform knows it, so it can’t be brought back"
 	}
 	if v.By == "unknown" {
 		return words
 	}
-	return words + ", by " + v.By
+	return words + "; set by " + v.By
 }
 
 func revisionName(r api.ConfigRevision) string {

@@ -137,7 +137,7 @@ func variableKinds(c api.Config, key string) []option {
 	if c.Environment == "development" {
 		usual = "encrypted: told by the platform to who may read it"
 	}
-	list := []option{{"", "As usual: " + usual}}
+	list := []option{{"", "As usual, " + usual}}
 	if v := variableOf(c, key); v != nil {
 		list[0] = option{"", "As it is: " + v.Kind}
 	}

@@ -68,7 +68,7 @@ func flagsLead(p api.FlagPage, q FlagFilter) string {
 	}
 	s := plural(len(p.Items), "flag")
 	if ramps > 0 {
-		s += "; " + count(ramps) + map[bool]string{true: " ramps", false: " ramp"}[ramps == 1]
+		s += "; " + count(ramps) + map[bool]string{true: " ramp", false: " ramps"}[ramps == 1]
 	}
 	if stale > 0 {
 		s += "; " + count(stale) + " could go"

@@ -129,7 +129,7 @@ func icon(shape string) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		case "question":
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<path d=\"M8 .8 15.2 8 8 15.2.8 8z\" fill=\"currentColor\"></path> <path d=\"M6.3 6.4a1.7 1.7 0 1 1 2.5 1.5c-.6.3-.8.6-.8 1.2M8 11.2v.2\" class=\"cut\"></path>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<circle cx=\"8\" cy=\"8\" r=\"6.25\" class=\"line\"></circle> <path d=\"M6.3 6.6a1.7 1.7 0 1 1 2.5 1.5c-.6.3-.8.5-.8 1M8 11.1v.2\" class=\"line\"></path>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
