@@ -193,6 +193,9 @@ func (s *Source) rows(v any, depth int) (rows []map[string]any, empty bool) {
 		if s.of(v, s.deployment) != nil {
 			return []map[string]any{v}, false
 		}
+		if rows, empty = s.rows(v["data"], depth+1); len(rows) > 0 {
+			return rows, empty // a summary beside it is of the same requests
+		}
 		for _, inner := range v {
 			more, none := s.rows(inner, depth+1)
 			rows, empty = append(rows, more...), empty || none
