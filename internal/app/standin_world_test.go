@@ -62,13 +62,16 @@ func TestVercelsCountsComeFromItsEndpoint(t *testing.T) {
 		if err := tx.InsertDeployment(t.Context(), &x); err != nil {
 			return err
 		}
-		return tx.SetEnvironment(t.Context(), store.EnvironmentState{App: "shop", Name: "canary", Deployment: x.ID, Since: now})
+		return tx.SetEnvironment(t.Context(), store.EnvironmentState{App: "shop", Name: "canary", Deployment: x.ID,
+			Since: now})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	secret := "token"
-	client := vercel.New(vercel.Options{API: world.URL(), Token: func(context.Context) (string, error) { return secret, nil }})
+	client := vercel.New(vercel.Options{API: world.URL(), Token: func(context.Context) (string, error) {
+		return secret, nil
+	}})
 	from := observability.New(observability.Options{Query: client.Metrics, Schema: client.MetricSchema,
 		Project: func(ctx context.Context) (string, string, error) {
 			p, err := client.Project(ctx, "shop")
