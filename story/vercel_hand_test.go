@@ -62,7 +62,7 @@ func TestOtherHandsInACanaryOnVercel(t *testing.T) {
 			r := v.push(version)
 			w.gates(r)
 			w.exposed(r.ID, 20)
-			w.until("Vercel has told all", func() bool { return v.Undelivered() == 0 })
+			w.until("Vercel has told all", func() bool { return v.Untold() == 0 })
 			h.does(v, v.built(version))
 			says := strings.ReplaceAll(strings.ReplaceAll(h.says, "%s", version), "%%", "%")
 			got := w.reaches(r.ID, h.name+": name it", func(r api.Release) bool {
@@ -100,7 +100,7 @@ func TestAnotherHandDeletesACanaryOnVercel(t *testing.T) {
 		w.exposed(r.ID, 20)
 		w.until("Vercel was looked at", func() bool {
 			s, err := w.admin().Status(w.ctx)
-			return err == nil && s.Target != nil && s.Target.Canary != nil && v.Undelivered() == 0
+			return err == nil && s.Target != nil && s.Target.Canary != nil && v.Untold() == 0
 		})
 		v.deletes(v.built("v2"))
 		w.ends(r.ID, "aborted")
@@ -126,7 +126,7 @@ func TestAnotherHandRollsProductionBackOnVercel(t *testing.T) {
 		w.approves("pia", w.asked(r.ID))
 		w.arrives(r.ID, "production/watch")
 		v1 := v.built("v1")
-		w.until("Vercel has told all", func() bool { return v.Undelivered() == 0 })
+		w.until("Vercel has told all", func() bool { return v.Untold() == 0 })
 		w.ok(v.hand.Rollback(w.ctx, v.project.ID, v1))
 		got := w.ends(r.ID, "rolled_back") // who it was comes in time where Vercel's webhook does
 		if !strings.Contains(got.Sentence, "not through Slipway") || v.served() != "c-v1" {

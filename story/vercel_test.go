@@ -51,7 +51,8 @@ func onVercelWith(t *testing.T, kind string, edit ...string) (*world, *town) {
 func found(t *testing.T) *town {
 	t.Helper()
 	v := &town{shops: map[string]*sim.Shop{}}
-	v.World = fake.New(fake.Options{AliasDelay: 100 * time.Millisecond, Build: v.build, Log: v.log})
+	v.World = fake.New(fake.Options{AliasDelay: 100 * time.Millisecond, DrainDelay: 200 * time.Millisecond,
+		Build: v.build, Log: v.log})
 	ok := func(err error) {
 		t.Helper()
 		if err != nil {

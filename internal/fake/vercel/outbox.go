@@ -15,6 +15,7 @@ import (
 type outbox struct {
 	list     []*parcel
 	inFlight int
+	telling  int // of those in flight, webhooks
 	disorder Disorder
 	sent     int
 	dropped  int
@@ -60,6 +61,23 @@ func (w *World) Undelivered() int {
 	return n
 }
 
+// Untold returns how many webhooks wait or are on their way. Unlike Undelivered it comes to 0 while visitors come, whom
+// drains record without end.
+func (w *World) Untold() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return hooks(w.outbox.list) + w.outbox.telling
+}
+
+func hooks(list []*parcel) (n int) {
+	for _, p := range list {
+		if p.hook != nil {
+			n++
+		}
+	}
+	return n
+}
+
 func sign(body []byte, secret string) string {
 	m := hmac.New(sha1.New, []byte(secret))
 	_, _ = m.Write(body)
@@ -79,10 +97,14 @@ func (w *World) post(p *parcel) {
 	}
 }
 
-// settleOutbox sends what is due, one after the other.
+// settleOutbox sends what is due, one after the other. While it is at it drains gather on: whoever is slow to take them
+// gets larger batches, and not a queue that grows and that webhooks stand in.
 func (w *World) settleOutbox() {
+	if w.outbox.inFlight > 0 {
+		return
+	}
 	w.fillDrains()
-	if w.outbox.disorder.Hold || w.outbox.inFlight > 0 || w.ctx == nil || w.ctx.Err() != nil {
+	if w.outbox.disorder.Hold || w.ctx == nil || w.ctx.Err() != nil {
 		return
 	}
 	var due, later []*parcel
@@ -99,12 +121,15 @@ func (w *World) settleOutbox() {
 	if w.outbox.disorder.Reverse {
 		due = reversed(due)
 	}
-	w.outbox.list, w.outbox.inFlight = later, len(due)
+	w.outbox.list, w.outbox.inFlight, w.outbox.telling = later, len(due), hooks(due)
 	w.wg.Go(func() {
 		for _, p := range due {
 			good := w.deliver(p)
 			w.mu.Lock()
 			w.outbox.inFlight--
+			if p.hook != nil {
+				w.outbox.telling--
+			}
 			w.delivered(p, good)
 			w.mu.Unlock()
 		}
