@@ -31,7 +31,8 @@ type orders struct {
 	Kill     int64  // the process kills itself when the log has come to this number
 	Log      string // file for its own log
 	Lease    time.Duration
-	Edge     []string // arguments of `slipway edge`, which it runs instead
+	Env      map[string]string // beside the usual
+	Edge     []string          // arguments of `slipway edge`, which it runs instead
 }
 
 // child runs Slipway as its own process, without an edge.
@@ -63,6 +64,7 @@ func serve(doc string) error {
 		Database: o.Database, Strategy: s, Adopt: "v1", Version: "story",
 		Stop: time.Second, Log: slog.New(slog.DiscardHandler),
 		Pace: engine.Pace{Poll: 25 * time.Millisecond, Lease: o.Lease}, OnCommit: o.committed,
+		Env: options{env: o.Env}.reads,
 	}
 	if o.Log != "" {
 		f, err := os.OpenFile(o.Log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)

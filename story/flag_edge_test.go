@@ -60,7 +60,7 @@ func TestAnEdgeEvaluatesWithoutControl(t *testing.T) {
 		world:    &world{t: t, ctx: ctx, engine: store.SQLite, as: map[string]*client.Client{}, tick: 25 * time.Millisecond},
 		database: prepared(t, store.SQLite), file: filepath.Join(t.TempDir(), "slipway.yaml"),
 	}
-	if err := os.WriteFile(c.file, []byte(strategyText(t, "http://127.0.0.1:1")), 0o600); err != nil {
+	if err := os.WriteFile(c.file, []byte(options{}.text(t, "http://127.0.0.1:1")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c.starts(t)

@@ -44,7 +44,7 @@ func (c *control) starts(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(c.ctx)
 	a, err := app.Open(ctx, app.Options{
-		Database: c.database, Strategy: plan(t, "http://127.0.0.1:1"), Control: ln, Adopt: "v1", Version: "story",
+		Database: c.database, Strategy: options{}.plan(t, "http://127.0.0.1:1"), Control: ln, Adopt: "v1", Version: "story",
 		Pace: engine.Pace{Poll: 25 * time.Millisecond}, Stop: 5 * time.Second, Log: logTo(t),
 	})
 	if err != nil {
@@ -121,7 +121,7 @@ func TestTheKillSwitchPastTheServer(t *testing.T) {
 			c := &control{world: &world{t: t, ctx: ctx, engine: kind, as: map[string]*client.Client{},
 				tick: 25 * time.Millisecond},
 				database: prepared(t, kind), file: filepath.Join(t.TempDir(), "slipway.yaml")}
-			if err := os.WriteFile(c.file, []byte(strategyText(t, "http://127.0.0.1:1")), 0o600); err != nil {
+			if err := os.WriteFile(c.file, []byte(options{}.text(t, "http://127.0.0.1:1")), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			c.starts(t)

@@ -56,7 +56,7 @@ func open(t testing.TB, kind, database string, o options, nodes int) *site {
 	t.Cleanup(s.close)
 	s.finally(cancel)
 	s.shop("v1")
-	text := strategyText(t, s.shops["v1"].URL(), o.edit...)
+	text := o.text(t, s.shops["v1"].URL())
 	for range nodes {
 		n := &node{orders: orders{Database: database, Strategy: text, Lease: 2 * time.Second}, ended: make(chan struct{})}
 		ln := listen(t)
@@ -92,12 +92,24 @@ func (s *site) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	return nil, err
 }
 
-// opens starts the nodes and the edge, and lets visitors come.
-func (s *site) opens(o options) {
+// runNodes starts the nodes, which end with the story.
+func (s *site) runNodes() {
 	s.t.Helper()
 	for _, n := range s.nodes {
 		s.starts(n)
 	}
+	s.finally(func() {
+		for _, n := range s.nodes {
+			n.goOn()
+			n.stop()
+		}
+	})
+}
+
+// opens starts the nodes and the edge, and lets visitors come.
+func (s *site) opens(o options) {
+	s.t.Helper()
+	s.runNodes()
 	var err error
 	if s.at, err = edge.New(edge.Options{}); err != nil {
 		s.t.Fatal(err)
@@ -122,10 +134,6 @@ func (s *site) opens(o options) {
 	s.finally(func() {
 		cancel()
 		s.watch.Wait()
-		for _, n := range s.nodes {
-			n.goOn()
-			n.stop()
-		}
 	})
 	s.until("the shop is open", func() bool { return s.at.Table().Generation > 0 })
 	s.visitors(o)

@@ -116,12 +116,8 @@ func begin(t testing.TB, kind string, o options) *world {
 	}
 	t.Cleanup(w.close)
 	w.shop("v1")
-	if o.target != "" {
-		own := fmt.Sprintf("{selfhost: {stable: %q}}", w.shops["v1"].URL())
-		o.edit = append([]string{own, o.target}, o.edit...)
-	}
 	opts := app.Options{
-		Database: database, Strategy: plan(t, w.shops["v1"].URL(), o.edit...), Control: listen(t),
+		Database: database, Strategy: o.plan(t, w.shops["v1"].URL()), Control: listen(t),
 		Env: o.reads, Adopt: "v1",
 		Version: "story", Pace: engine.Pace{Poll: 25 * time.Millisecond}, Stop: 5 * time.Second, Log: logTo(t),
 	}
@@ -195,18 +191,21 @@ func (w *world) shop(version string) *sim.Shop {
 }
 
 // plan reads the strategy of a story.
-func plan(t testing.TB, stable string, edit ...string) *strategy.Strategy {
+func (o options) plan(t testing.TB, stable string) *strategy.Strategy {
 	t.Helper()
-	s, err := strategy.Parse("story.yaml", []byte(strategyText(t, stable, edit...)))
+	s, err := strategy.Parse("story.yaml", []byte(o.text(t, stable)))
 	if err != nil {
 		t.Fatalf("the story's strategy: %v", err)
 	}
 	return s
 }
 
-func strategyText(t testing.TB, stable string, edit ...string) string {
+func (o options) text(t testing.TB, stable string) string {
 	t.Helper()
-	text := fmt.Sprintf(quick, stable)
+	text, edit := fmt.Sprintf(quick, stable), o.edit
+	if o.target != "" {
+		edit = append([]string{fmt.Sprintf("{selfhost: {stable: %q}}", stable), o.target}, edit...)
+	}
 	for i := 0; i+1 < len(edit); i += 2 {
 		if !strings.Contains(text, edit[i]) {
 			t.Fatalf("the strategy has no %q to replace", edit[i])
