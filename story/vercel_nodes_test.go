@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/slipwayhq/slipway/api"
 	fake "github.com/slipwayhq/slipway/internal/fake/vercel"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/store/storetest"
@@ -93,7 +92,7 @@ func TestANodeDiesInARollingReleaseOnVercel(t *testing.T) {
 	if v.served() != "c-v2" || s.runs("production") != "v2" {
 		t.Errorf("Vercel serves %s, Slipway records %s", v.served(), s.runs("production"))
 	}
-	if list := s.events("target."); slices.ContainsFunc(list, func(e api.Event) bool { return e.Kind == "target.changed" }) {
+	if list := s.events("target.changed"); len(list) > 0 {
 		t.Errorf("what the dead node did is taken for another's: %+v", list)
 	}
 	s.sound(t, []string{"release.started", "release.completed", "approval.opened", "approval.voted",
