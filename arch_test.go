@@ -186,7 +186,7 @@ var table = map[string]rule{
 		may: append(slices.Clone(nouns), "api", "desk/configs", "desk/flags", "engine", "engine/incidents",
 			"engine/secrets", "github",
 			"metric/intake", "metric/otlp", "people", "store", "strategy", "verdict", "watch"),
-		fan: 28, lines: 3400, // it puts every noun into wire types, for server and web at once
+		fan: 28, lines: 3450, // it puts every noun into wire types, for server and web at once
 	},
 	"desk/configs": {may: []string{"access", "api", "configuration", "deployment", "engine", "engine/configs", "fault",
 		"store", "strategy"}},
@@ -229,7 +229,7 @@ var table = map[string]rule{
 			"flag/code", "flag/scan",
 			"judge", "judge/stream", "metric", "provider/vercel/setup", "sim", "simulate", "strategy", "strategy/detect",
 			"vercel", "verdict"},
-		fan: 21, lines: 6600, // one file for each noun: it grows with what there is to command
+		fan: 21, lines: 6800, // one file for each noun: it grows with what there is to command
 	},
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "engine/flags",

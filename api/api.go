@@ -329,6 +329,7 @@ type Status struct {
 
 	Sources []MetricSource `json:"sources" doc:"Where numbers come from beside the edges, as far as one is heard or needed."`
 	Target  *Target        `json:"target,omitempty" doc:"What a platform such as Vercel serves; absent behind Slipway's own edge."`
+	GitHub  *GitHub        `json:"github,omitempty" doc:"How releases are shown at GitHub; absent where the strategy does not say so."`
 
 	Disk string `json:"disk,omitempty" doc:"Says that the database's disk is full, what the reserve still holds and what to do; absent while there is room."`
 

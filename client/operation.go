@@ -164,6 +164,11 @@ func (c *Client) Status(ctx context.Context) (api.Status, error) {
 	return get[api.Status](ctx, c, "status", nil)
 }
 
+// GitHub says how releases are shown at GitHub, and asks there what the app lacks.
+func (c *Client) GitHub(ctx context.Context) (api.GitHubAccess, error) {
+	return get[api.GitHubAccess](ctx, c, "github", nil)
+}
+
 // Incidents returns a page of incidents, newest first; of every state for "".
 func (c *Client) Incidents(ctx context.Context, state, cursor string, limit int) (api.IncidentPage, error) {
 	return get[api.IncidentPage](ctx, c, "incidents", query("state", state, "cursor", cursor, "limit", number(limit)))

@@ -25,12 +25,13 @@ func (c *Client) ForgetTargetToken(ctx context.Context) (api.Secret, error) {
 	return do[api.Secret](ctx, c, call{method: http.MethodDelete, path: targetToken})
 }
 
-// TargetSecret says whether a secret is kept that the target's deliveries are signed with: drain or webhook.
+// TargetSecret says whether a secret of the target or of GitHub is kept: drain, webhook, bypass, connection, github_key
+// or github_webhook.
 func (c *Client) TargetSecret(ctx context.Context, name string) (api.Secret, error) {
 	return get[api.Secret](ctx, c, "target/secrets/"+url.PathEscape(name), nil)
 }
 
-// SetTargetSecret has it kept, sealed. The one before stays valid for a day.
+// SetTargetSecret has it kept, sealed. Of those that sign deliveries the one before stays valid for a day.
 func (c *Client) SetTargetSecret(ctx context.Context, name, secret string) (api.Secret, error) {
 	return do[api.Secret](ctx, c, call{method: http.MethodPut, path: "target/secrets/" + url.PathEscape(name),
 		body: api.SetSecret{Secret: secret}})

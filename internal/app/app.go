@@ -7,6 +7,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
@@ -53,6 +54,7 @@ type Options struct {
 	Strategy     *strategy.Strategy // what it runs
 	Folder       string             // of the strategy's file, where files that it names are; empty: none can be read
 	Control      net.Listener       // dashboard and API
+	Public       string             // address that others reach Control by; empty: the one it listens on
 	Edge         net.Listener       // visitors; nil: no edge in this process
 	Log          *slog.Logger
 	Version      string
@@ -275,6 +277,9 @@ func (a *App) SetupLink(ctx context.Context) (string, error) {
 
 // URL is where the dashboard and the API are.
 func (a *App) URL() string { return "http://" + a.opts.Control.Addr().String() }
+
+// PublicURL is where others reach the dashboard: what links from elsewhere lead to.
+func (a *App) PublicURL() string { return cmp.Or(a.opts.Public, a.URL()) }
 
 // EdgeURL is where visitors come in; empty when this process has no edge.
 func (a *App) EdgeURL() string {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,9 +27,9 @@ import (
 
 // upFlags are the flags of `slipway up`.
 type upFlags struct {
-	strategy, database, listen, edgeListen, adopt, level string
-	noEdge, jsonLog                                      bool
-	proxies                                              []string
+	strategy, database, listen, public, edgeListen, adopt, level string
+	noEdge, jsonLog                                              bool
+	proxies                                                      []string
 }
 
 // UpCommand returns `slipway up`.
@@ -55,6 +56,9 @@ func UpCommand(out, errs io.Writer, version string) *cobra.Command {
 	fl.StringVar(&f.database, "database-url", "",
 		"SQLite file, or postgres://…; SLIPWAY_DATABASE_URL when empty, and slipway.db without that")
 	fl.StringVar(&f.listen, "listen", "127.0.0.1:4400", "address of the dashboard and the API")
+	fl.StringVar(&f.public, "public-url", "",
+		"address by which others reach the dashboard, such as https://slipway.example.com, for links from GitHub and "+
+			"Vercel; SLIPWAY_PUBLIC_URL when empty, and the address it listens on without that")
 	fl.StringVar(&f.edgeListen, "edge-listen", "",
 		"address for visitors; the strategy's target.selfhost.listen when empty")
 	fl.BoolVar(&f.noEdge, "no-edge", false, "run no edge in this process: visitors come through slipway edge")
@@ -95,6 +99,17 @@ const reserve = 16 << 20
 // default: help shows defaults, and the address may hold a password.
 func database(flag string) string {
 	return cmp.Or(flag, os.Getenv("SLIPWAY_DATABASE_URL"), "slipway.db")
+}
+
+// publicURL reads the value of --public-url.
+func publicURL(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || s != "" && (u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil ||
+		u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "") {
+		return "", fault.New(fault.Invalid, "public_url_invalid",
+			"--public-url (or SLIPWAY_PUBLIC_URL) is an address such as https://slipway.example.com, without a path.")
+	}
+	return strings.TrimRight(s, "/"), nil
 }
 
 // listen opens a listener, with a remedy in the error.
@@ -138,6 +153,9 @@ func up(ctx context.Context, f upFlags, out, errs io.Writer, version string) err
 			Timeout: p.Timeout, Lag: p.Lag,
 		}
 	}
+	if o.Public, err = publicURL(cmp.Or(f.public, os.Getenv("SLIPWAY_PUBLIC_URL"))); err != nil {
+		return err
+	}
 	if o.Proxies, err = prefixes(f.proxies); err != nil {
 		return err
 	}
@@ -170,11 +188,18 @@ func announce(ctx context.Context, a *App, f upFlags, out io.Writer) error {
 	}
 	_, _ = fmt.Fprintf(out, "Slipway runs the strategy of %s (%s).\n  dashboard  %s\n", a.opts.Strategy.App, f.strategy,
 		a.URL())
+	if a.PublicURL() != a.URL() {
+		_, _ = fmt.Fprintf(out, "  public     %s\n", a.PublicURL())
+	}
 	if a.EdgeURL() != "" {
 		_, _ = fmt.Fprintf(out, "  visitors   %s\n", a.EdgeURL())
 	}
 	if where := a.targetLine(ctx); where != "" {
 		_, _ = fmt.Fprintf(out, "  target     %s\n", where)
+	}
+	if g, ok := a.opts.Strategy.GitHub(); ok {
+		_, _ = fmt.Fprintf(out, "  github     %s, as the GitHub App %d; look with: slipway github status\n", g.Repository,
+			g.App)
 	}
 	if link != "" {
 		_, _ = fmt.Fprintf(out, "\nNobody can sign in yet. Make the first administrator here (the link works once):\n  %s\n",

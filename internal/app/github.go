@@ -19,9 +19,16 @@ func (a *App) openGitHub() forge.Options {
 	if !ok {
 		return forge.Options{}
 	}
-	return forge.Options{Address: a.URL(), Client: GitHubClient(g, a.opts.Env, func(ctx context.Context) (string, error) {
-		return a.Engine.Secrets.Open(ctx, secrets.GitHubKey)
-	}, limits{a.DB})}
+	o := forge.Options{Address: a.PublicURL(), Client: GitHubClient(g, a.opts.Env,
+		func(ctx context.Context) (string, error) { return a.kept(ctx, secrets.GitHubKey) }, limits{a.DB}),
+		Signed: func(ctx context.Context) bool {
+			list, err := a.gitHubSecrets(ctx)
+			return err == nil && len(list) > 0
+		}}
+	if a.opts.Public != "" {
+		o.Hook = a.opts.Public + github.HookPath
+	}
+	return o
 }
 
 // GitHubClient returns a client of GitHub's API as the strategy names it. The key is read when it is needed, so that it
@@ -38,9 +45,21 @@ func GitHubClient(g strategy.GitHub, env func(string) (string, bool), kept func(
 			}
 		}
 		return "", fault.New(fault.Invalid, "secret_missing", "Slipway has no private key of the GitHub App: %s is empty "+
-			"and none is kept. Make one on the app's page and give it with: slipway github key set < KEY.pem", g.KeyEnv)
+			"and none is kept. Make one on the app's page and give it with: slipway github key set KEY.pem", g.KeyEnv)
 	}
 	return github.New(github.Options{API: g.API, App: g.App, Repository: g.Repository, Key: key, Limits: l})
+}
+
+// LookAtGitHub says what is there of what the strategy needs at GitHub, by the secrets of the environment.
+// Deliveries should go to Slipway's own address; empty: nobody said.
+func LookAtGitHub(ctx context.Context, g strategy.GitHub, env func(string) (string, bool), own string) github.Report {
+	secret, _ := env(g.WebhookEnv)
+	u := github.Use{Check: g.Check, Deployments: g.Deployments, Protection: len(g.Protection) > 0,
+		Signed: strings.TrimSpace(secret) != ""}
+	if own != "" {
+		u.Hook = own + github.HookPath
+	}
+	return GitHubClient(g, env, nil, nil).Look(ctx, u)
 }
 
 // gitHubSecrets are those that GitHub's deliveries may be signed with now.

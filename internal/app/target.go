@@ -40,7 +40,7 @@ func (a *App) openTarget(client *http.Client) (provider.Provider, provider.Platf
 	p := onvercel.New(onvercel.Options{
 		Client: a.vercel, Project: v.Project, Mode: v.Canary, Domain: v.Domain,
 		Config: v.Config,
-		Bypass: func(ctx context.Context) string { return a.bypass(ctx, v.BypassEnv) }, Gate: true, Address: a.URL(),
+		Bypass: func(ctx context.Context) string { return a.bypass(ctx, v.BypassEnv) }, Gate: true, Address: a.PublicURL(),
 		Publish: func(ctx context.Context, app string, generation uint64, doc json.RawMessage) (json.RawMessage, error) {
 			return a.Engine.PublishRoute(ctx, app, generation, doc)
 		},

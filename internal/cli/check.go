@@ -27,10 +27,10 @@ func (c *cli) check() *cobra.Command {
 		Args: cobra.MaximumNArgs(1),
 		Long: "Check the strategy file (" + strategyFile +
 			" by default): every problem with its line, column and remedy.\n\n" +
-			"--target looks at the platform that it names, such as Vercel: whether the token, the project, the rights,\n" +
-			"the way to a canary, drains and webhook are there, what each is for, and what to do about what is missing.\n" +
-			"It only reads. --live verifies there what Slipway takes for granted of Vercel and could never try; it asks\n" +
-			"before what is more than reading.\n\n" +
+			"--target looks at the platform that it names, such as Vercel, and at GitHub where it names that: whether the\n" +
+			"token, the project, the rights, the way to a canary, drains and webhook are there, what each is for, and what\n" +
+			"to do about what is missing. It only reads. --live verifies on Vercel what Slipway takes for granted of it and\n" +
+			"could never try; it asks before what is more than reading.\n\n" +
 			"`check report` and `check list` are about the checks of a version, such as its tests.",
 		Example: "  slipway check\n  slipway check --target\n" +
 			"  slipway check --target --live --url https://slipway.example.com",
@@ -67,7 +67,8 @@ func (c *cli) check() *cobra.Command {
 	cmd.Flags().BoolVar(&explain, "explain", false,
 		"print the whole strategy with every default and where each value comes from")
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the file, for editors")
-	cmd.Flags().BoolVar(&target, "target", false, "look at the platform that the application runs on; it only reads")
+	cmd.Flags().BoolVar(&target, "target", false,
+		"look at the platform that the application runs on, and at GitHub; it only reads")
 	cmd.Flags().BoolVar(&live, "live", false, "with --target: verify what is taken for granted of the platform")
 	cmd.Flags().BoolVar(&sure, "yes", false, "with --live: also what is more than reading, without asking")
 	cmd.AddCommand(c.checkReport(), c.checkList())

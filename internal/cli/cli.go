@@ -75,7 +75,7 @@ func New(o Options) *cobra.Command {
 	root.AddCommand(c.release(), c.rollback(), c.check(), c.approval(), c.deployment(), c.incident(), c.issue(),
 		c.status(),
 		c.logs(), c.user(), c.tokens(), c.login(), c.logout(), c.initialize(), c.metric(), c.judge(), c.simulate(),
-		c.flag(), c.segment(), c.flagKey(), c.target(), c.vault(), c.config())
+		c.flag(), c.segment(), c.flagKey(), c.target(), c.gitHub(), c.vault(), c.config())
 	root.AddCommand(o.Commands...)
 	checkArgs(root)
 	return root

@@ -61,7 +61,7 @@ func running(t *testing.T, ada *person, file string) (address string, said *scre
 	up := app.UpCommand(said, said, "test")
 	up.SilenceUsage = true
 	up.SetArgs([]string{"--strategy", file, "--database-url", filepath.Join(ada.home, "slipway.db"), "--listen",
-		"127.0.0.1:0", "--log-level", "debug"})
+		"127.0.0.1:0", "--no-edge", "--log-level", "debug"})
 	go func() { done <- up.ExecuteContext(ctx) }()
 	t.Cleanup(func() {
 		stop()

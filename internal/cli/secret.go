@@ -48,7 +48,7 @@ func (c *cli) printSecret(s api.Secret, err error) error {
 	}
 	return c.print(s, func() {
 		if !s.Set {
-			c.say("No %s is kept. Set it with: slipway target %s\n", s.Name, settingOf(s.Name))
+			c.say("No %s is kept. Set it with: slipway %s\n", s.Name, settingOf(s.Name))
 			return
 		}
 		c.say("The %s is kept, sealed with the key %s: set by %s, %s.\n", s.Name, s.Key, s.By, when(*s.Since))
@@ -57,10 +57,13 @@ func (c *cli) printSecret(s api.Secret, err error) error {
 
 // settingOf is the command that keeps a secret, by the secret's name.
 func settingOf(name string) string {
-	if of := strings.TrimPrefix(name, "target/"); of != "token" {
-		return "secret set " + of
+	if of, ok := strings.CutPrefix(name, "github/"); ok {
+		return "github " + of + " set"
 	}
-	return "token set"
+	if of := strings.TrimPrefix(name, "target/"); of != "token" {
+		return "target secret set " + of
+	}
+	return "target token set"
 }
 
 func (c *cli) vault() *cobra.Command {

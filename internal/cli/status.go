@@ -63,6 +63,9 @@ func (c *cli) showStatus(s api.Status) {
 			c.showTrouble(*t)
 		}
 	}
+	if g := s.GitHub; g != nil {
+		c.say("\nGitHub: %s. %s\n", g.Repository, g.Sentence)
+	}
 	for _, p := range s.Published {
 		c.say("\nFlags of %s at the edge: %s\n", p.Environment, p.Sentence)
 	}

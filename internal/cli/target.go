@@ -48,7 +48,7 @@ func (c *cli) onVercel(file string) (setup.Options, error) {
 	o := setup.Options{
 		Client: app.VercelClient(v, func(k string) (string, bool) { s := c.Env(k); return s, s != "" }, nil, nil),
 		API:    v.API, Project: v.Project, Team: v.Team, Mode: v.Canary, Config: v.Config, Domain: v.Domain,
-		Slipway: strings.TrimRight(cmp.Or(c.url, c.Env("SLIPWAY_URL")), "/"),
+		Slipway: c.address(),
 		Names: setup.Names{Token: v.TokenEnv, Read: v.ConfigEnv, Bypass: v.BypassEnv, Drain: v.DrainEnv,
 			Webhook: v.WebhookEnv},
 		Secret: c.Env, Drains: s.Measured() == metric.Drain, Traces: s.Drain().Traces,
@@ -67,9 +67,22 @@ func (c *cli) onVercel(file string) (setup.Options, error) {
 	return o, nil
 }
 
+// address is Slipway's, where the person gave one.
+func (c *cli) address() string { return strings.TrimRight(cmp.Or(c.url, c.Env("SLIPWAY_URL")), "/") }
+
 // checkTarget is `slipway check --target`.
 func (c *cli) checkTarget(cmd *cobra.Command, file string, live, sure bool) error {
+	code, err := c.checkGitHub(cmd.Context(), file)
+	if err != nil {
+		return err
+	}
 	o, err := c.onVercel(file)
+	if fault.ReasonOf(err) == "target_own" && code != nil && !live {
+		if err := c.print(map[string]any{"github": code}, func() { c.showFindings(code.Findings) }); err != nil {
+			return err
+		}
+		return code.err
+	}
 	if err != nil {
 		return err
 	}
@@ -78,10 +91,20 @@ func (c *cli) checkTarget(cmd *cobra.Command, file string, live, sure bool) erro
 	}
 	c.keeps(cmd.Context(), &o)
 	r := setup.Look(cmd.Context(), o)
-	if err := c.print(r, func() { c.showTarget(r) }); err != nil {
-		return err
+	both := struct {
+		setup.Report
+		GitHub *checked `json:"github,omitempty"`
+	}{r, code}
+	if err := c.print(both, func() {
+		c.showTarget(r)
+		if code != nil {
+			c.say("\n")
+			c.showFindings(code.Findings)
+		}
+	}); err != nil || r.Err() != nil || code == nil {
+		return errors.Join(err, r.Err())
 	}
-	return r.Err()
+	return code.err
 }
 
 func (c *cli) showTarget(r setup.Report) {

@@ -117,10 +117,15 @@ func (d *Desk) SetTargetSecret(ctx context.Context, who access.Actor, name strin
 		if _, err := github.ParseKey(in.Secret); err != nil {
 			return api.Secret{}, err
 		}
-		keep = d.Engine.Secrets.Set
+		keep, in.Secret = d.Engine.Secrets.Set, github.OneLine(in.Secret)
 	}
 	if err := keep(ctx, who, signing(name), in.Secret); err != nil {
 		return api.Secret{}, err
+	}
+	if signing(name) == secrets.GitHubKey { // what waits for it is tried with the new one at once
+		if err := d.Engine.Forge.Retry(ctx); err != nil {
+			return api.Secret{}, err
+		}
 	}
 	return d.secret(ctx, signing(name))
 }

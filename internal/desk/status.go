@@ -34,12 +34,9 @@ const (
 
 // Status returns everything at a glance, as far as the caller may see it.
 func (d *Desk) Status(ctx context.Context, who access.Actor) (api.Status, error) {
-	out := api.Status{
-		App: d.Strategy.App, Now: time.Now().UTC(), Slipway: d.Version, Releases: []api.Release{},
-		Approvals: []api.Approval{},
-		Incidents: []api.Incident{}, Rollbacks: []api.Rollback{},
-	}
 	var err error
+	out := api.Status{App: d.Strategy.App, Now: time.Now().UTC(), Slipway: d.Version, Releases: []api.Release{},
+		Approvals: []api.Approval{}, Incidents: []api.Incident{}, Rollbacks: []api.Rollback{}}
 	if out.Environments, err = d.Environments(ctx, who); err != nil {
 		return out, err
 	}
@@ -87,7 +84,10 @@ func (d *Desk) Status(ctx context.Context, who access.Actor) (api.Status, error)
 		return out, err
 	}
 	out.Sources = d.sources()
-	if out.Target, err = d.target(ctx, out.Now); err != nil {
+	if out.Target, err = d.target(ctx, out.Now); err == nil {
+		out.GitHub, err = d.github(ctx)
+	}
+	if err != nil {
 		return out, err
 	}
 	if out.Synced, err = d.Flags.Synced(ctx, who, out.Now); err != nil {
@@ -170,6 +170,9 @@ func troubles(s api.Status) []string {
 	}
 	if s.Target != nil && s.Target.Trouble {
 		parts = append(parts, s.Target.Sentence)
+	}
+	if s.GitHub != nil && s.GitHub.Trouble {
+		parts = append(parts, s.GitHub.Sentence)
 	}
 	for _, p := range s.Published {
 		if p.Trouble {

@@ -58,6 +58,21 @@ type Client struct {
 	rights map[string]string // of the token
 	token  string
 	ends   time.Time
+	at     int64     // the installation
+	heard  time.Time // when GitHub last answered
+}
+
+// Answered is when GitHub last answered this client, with whatever; zero where it never did.
+func (c *Client) Answered() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heard
+}
+
+func (c *Client) answered() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.heard = c.o.Now()
 }
 
 // New returns a client.
@@ -180,6 +195,7 @@ func (c *Client) once(ctx context.Context, k call, body []byte, out any) error {
 	case answer.StatusCode >= 500:
 		c.breaker.Failed(ctx, c.o.Now())
 	default:
+		c.answered()
 		c.breaker.Worked()
 	}
 	until, limited := c.note(ctx, answer)

@@ -69,18 +69,18 @@ func (c *Client) renew(ctx context.Context) (string, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.token, c.ends, c.rights = got.Token, got.Ends, got.Permissions
+	c.token, c.ends, c.rights, c.at = got.Token, got.Ends, got.Permissions, at.ID
 	return got.Token, nil
 }
 
-// Rights returns the permissions that the installation grants, such as checks: write.
-func (c *Client) Rights(ctx context.Context) (map[string]string, error) {
+// Installed returns the app's installation on the repository, and what it grants, such as checks: write.
+func (c *Client) Installed(ctx context.Context) (id int64, rights map[string]string, err error) {
 	if _, err := c.renew(ctx); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.rights, nil
+	return c.at, c.rights, nil
 }
 
 // Hook says what GitHub sends the app: the address and the events.
@@ -128,6 +128,11 @@ func (c *Client) assertion(ctx context.Context) (string, error) {
 		return "", fault.Wrap(err, fault.Invalid, "github_key_malformed", "The GitHub App's private key can't sign.")
 	}
 	return what + "." + b.EncodeToString(signature), nil
+}
+
+// OneLine is a private key on one line, as secrets are kept: ParseKey reads either.
+func OneLine(text string) string {
+	return strings.ReplaceAll(strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n")), "\n", `\n`)
 }
 
 // ParseKey reads a GitHub App's private key: PEM, as GitHub hands it out, or the same on one line with \n in it.

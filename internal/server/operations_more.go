@@ -52,6 +52,15 @@ func (s *Server) placeOperations(h huma.API) {
 		return s.Desk.Status(ctx, who)
 	})
 	register(s, h, endpoint{
+		ID: "get-github", Method: http.MethodGet, Path: "/github", Tag: "Overview",
+		Summary: "See how releases are shown at GitHub, and what the app lacks there",
+		About: "GitHub is asked, at most every ten seconds. What is missing is said with what it is for and what to do. " +
+			"The status has the same without asking.",
+		Permission: access.ViewEnvironment,
+	}, func(ctx context.Context, who access.Actor, _ *none) (api.GitHubAccess, error) {
+		return s.Desk.GitHub(ctx, who)
+	})
+	register(s, h, endpoint{
 		ID: "list-environments", Method: http.MethodGet, Path: "/environments", Tag: "Overview",
 		Summary: "List the environments and what runs in each", Permission: access.ViewEnvironment,
 	}, func(ctx context.Context, who access.Actor, _ *none) ([]api.Environment, error) {

@@ -10,30 +10,30 @@ import (
 	"github.com/slipwayhq/slipway/internal/access"
 )
 
-// ofSecret names a secret that the target's deliveries are signed with.
+// ofSecret names a secret of the target or of GitHub.
 type ofSecret struct {
-	Name string `path:"name" enum:"drain,webhook,bypass,connection,github_key,github_webhook" doc:"What it is for: signs drains or the webhook, opens protected deployments, reads the Global Config (its connection string)."`
+	Name string `path:"name" enum:"drain,webhook,bypass,connection,github_key,github_webhook" doc:"What it is for. At Vercel: drain and webhook sign deliveries, bypass opens protected deployments, connection reads the Global Config. At GitHub: github_key is the app's private key (PEM), github_webhook signs deliveries."`
 }
 
 // setSecret gives it.
 type setSecret struct {
-	Name string `path:"name" enum:"drain,webhook,bypass,connection,github_key,github_webhook" doc:"What it is for: signs drains or the webhook, opens protected deployments, reads the Global Config (its connection string)."`
+	Name string `path:"name" enum:"drain,webhook,bypass,connection,github_key,github_webhook" doc:"What it is for. At Vercel: drain and webhook sign deliveries, bypass opens protected deployments, connection reads the Global Config. At GitHub: github_key is the app's private key (PEM), github_webhook signs deliveries."`
 	Body api.SetSecret
 }
 
-// signingOperations are about the secrets that the target's deliveries are signed with.
+// signingOperations are about the secrets of the target and of GitHub, beside the target's token.
 func (s *Server) signingOperations(h huma.API) {
 	const tag, path = "Secrets", "/target/secrets/{name}"
 	register(s, h, endpoint{
 		ID: "get-target-secret", Method: http.MethodGet, Path: path, Tag: tag,
-		Summary:    "Read whether a secret of the target is kept",
+		Summary:    "Read whether a secret of the target or of GitHub is kept",
 		Permission: access.ManageTokens,
 	}, func(ctx context.Context, who access.Actor, in *ofSecret) (api.Secret, error) {
 		return s.Desk.TargetSecret(ctx, who, in.Name)
 	})
 	register(s, h, endpoint{
 		ID: "set-target-secret", Method: http.MethodPut, Path: path, Tag: tag,
-		Summary: "Keep a secret of the target, sealed",
+		Summary: "Keep a secret of the target or of GitHub, sealed",
 		About: "It is valid at once. What deliveries are signed with stands beside those in the environment variables that " +
 			"the strategy names, and the one before stays valid for a day: so long does a platform deliver again what was " +
 			"signed with it. The others are used from the next call on, where their environment variable is empty.",
@@ -43,7 +43,7 @@ func (s *Server) signingOperations(h huma.API) {
 	})
 	register(s, h, endpoint{
 		ID: "forget-target-secret", Method: http.MethodDelete, Path: path, Tag: tag,
-		Summary: "Forget a secret of the target", Permission: access.ManageTokens,
+		Summary: "Forget a secret of the target or of GitHub", Permission: access.ManageTokens,
 	}, func(ctx context.Context, who access.Actor, in *ofSecret) (api.Secret, error) {
 		return s.Desk.ForgetTargetSecret(ctx, who, in.Name)
 	})

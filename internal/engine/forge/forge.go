@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/effect"
@@ -47,16 +48,24 @@ type Options struct {
 	Strategy *strategy.Strategy
 	Client   *github.Client // nil: nothing is shown
 	Address  string         // of the pages that are linked to
+	Hook     string         // where GitHub's deliveries come in; empty: nobody said
+	Signed   func(ctx context.Context) bool
 	Write    func(ctx context.Context, f func(*store.Tx) error) error
 	Append   func(ctx context.Context, tx *store.Tx, d event.Draft) (event.Event, error)
 	Stable   func(ctx context.Context, tx *store.Tx) (string, error) // deployment that production runs
 }
 
 // Teller shows releases at GitHub.
-type Teller struct{ Options }
+type Teller struct {
+	Options
+
+	looking sync.Mutex // one asks at a time
+	last    github.Report
+	looked  time.Time
+}
 
 // New returns a Teller.
-func New(o Options) *Teller { return &Teller{o} }
+func New(o Options) *Teller { return &Teller{Options: o} }
 
 // made is what is kept of what was made at GitHub.
 type made struct {

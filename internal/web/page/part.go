@@ -85,6 +85,16 @@ func targetMark(t api.Target) mark {
 	return mark{"done", "good", "As routed"}
 }
 
+func gitHubMark(g api.GitHub) mark {
+	switch {
+	case g.Trouble:
+		return mark{"alert", "bad", "In trouble"}
+	case g.Answered == nil:
+		return mark{"none", "quiet", "Not asked yet"}
+	}
+	return mark{"done", "good", "Shown"}
+}
+
 func publishedMark(p api.PublishedFlags) mark {
 	switch {
 	case p.Trouble:

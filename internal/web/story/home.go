@@ -49,6 +49,15 @@ func homeStories() []Story {
 	verdict.Sentence = "v2 waits for a verdict of QA."
 	verdict.Releases = []api.Release{release("staging/sign-off", "waiting",
 		"v2 waits: QA signs off staging: nothing reported yet.")}
+	code := api.GitHub{App: 123456, Repository: "acme/shop", Check: true, Protection: []string{"production"},
+		Answered: ptr(before(9 * time.Second)), Sentence: "Waiting at GitHub for Slipway: 1 job.",
+		Jobs: []api.GitHubJob{{Run: 9120044, Environment: "production", Since: before(4 * time.Minute),
+			Commit: "9fceb02d0ae598e95dc970b74767f19372d61af8", Why: `v2 is not past "QA signs off staging" yet.`}}}
+	mute := code
+	mute.Jobs, mute.Trouble, mute.Behind, mute.Answered = nil, true, 1, ptr(before(11*time.Minute))
+	mute.Sentence = "GitHub does not show 1 release as it is; it is tried again. The GitHub App may not begin " +
+		`a check run: it needs the repository permission "Checks: write".`
+	verdict.GitHub, trouble.GitHub = &code, &mute
 	return []Story{
 		home("verdict", verdict, events()), home("running", running, events()), home("calm", calm, events()),
 		home("trouble", trouble, events()), home("fresh", fresh, nil),

@@ -1,0 +1,176 @@
+package github
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+// Use is what the app is wanted for.
+type Use struct {
+	Check       bool
+	Deployments bool
+	Protection  bool
+	Hook        string // where deliveries must go; empty: it is not known, and must end in HookPath
+	Signed      bool   // what deliveries are signed with is known
+}
+
+// HookPath is where deliveries go at Slipway.
+const HookPath = "/hooks/github"
+
+// The states of what is needed.
+const (
+	There   = "ok"
+	Missing = "missing"
+	Unseen  = "unseen" // GitHub did not say
+)
+
+// Finding is one thing that is needed at GitHub.
+type Finding struct {
+	State  string `json:"state"`
+	What   string `json:"what"`
+	For    string `json:"for"`
+	Found  string `json:"found,omitempty"`
+	Remedy string `json:"remedy,omitempty"`
+
+	kind fault.Kind
+}
+
+// Report is all that was found.
+type Report struct {
+	App          int64     `json:"app"`
+	Repository   string    `json:"repository"`
+	Installation int64     `json:"installation,omitempty"`
+	Missing      int       `json:"missing"`
+	Findings     []Finding `json:"findings"`
+}
+
+// Err is nil where nothing is missing and GitHub answered. Its kind is that of what stands in the way first.
+func (r Report) Err() error {
+	for _, f := range r.Findings {
+		if f.State == There {
+			continue
+		}
+		kind := f.kind
+		if kind == "" {
+			kind = fault.Refused
+		}
+		return fault.New(kind, "github_incomplete", "%d of %d things are missing at GitHub. First: %s. %s%s", r.Missing,
+			len(r.Findings), f.What, f.Found, strings.TrimRight(" "+f.Remedy, " "))
+	}
+	return nil
+}
+
+// right is a permission of the app.
+type right struct {
+	name, title, level, use string
+}
+
+// rights are those that a use needs.
+func (u Use) rights() []right {
+	out := []right{{"metadata", "Metadata", "read", "everything"},
+		{"contents", "Contents", "read", "releases that name a commit by its short name"}}
+	if u.Check {
+		out = append(out, right{"checks", "Checks", "write", "the check run of a release"})
+	}
+	switch {
+	case u.Deployments && u.Protection:
+		out = append(out, right{"deployments", "Deployments", "write", "deployments, and answers to waiting jobs"})
+	case u.Deployments:
+		out = append(out, right{"deployments", "Deployments", "write", "deployments"})
+	case u.Protection:
+		out = append(out, right{"deployments", "Deployments", "write", "answers to waiting jobs"})
+	}
+	if u.Protection {
+		out = append(out, right{"actions", "Actions", "read", "answers to waiting jobs"})
+	}
+	return out
+}
+
+// Look says what is there of what a use needs, and what is not. It changes nothing.
+func (c *Client) Look(ctx context.Context, u Use) Report {
+	r := Report{App: c.o.App, Repository: c.o.Repository, Findings: []Finding{}}
+	id, granted, err := c.Installed(ctx)
+	if r.Installation = id; err != nil {
+		r.add(broken("app "+c.o.Repository, "everything", err))
+		return r
+	}
+	r.add(Finding{State: There, What: "app " + c.o.Repository, For: "everything", Found: "It is installed."})
+	for _, n := range u.rights() {
+		f := Finding{State: There, What: n.title + ": " + n.level, For: n.use, Found: granted[n.name]}
+		if f.Found != "write" && f.Found != n.level {
+			f.State, f.kind = Missing, fault.Denied
+			f.Remedy = "Grant it in the app's settings (Permissions), and accept it where the app is installed."
+			if f.Found == "" {
+				f.Found = "not granted"
+			}
+		}
+		r.add(f)
+	}
+	c.lookAtHook(ctx, u, &r)
+	return r
+}
+
+func (c *Client) lookAtHook(ctx context.Context, u Use, r *Report) {
+	if !u.Check && !u.Protection {
+		return
+	}
+	address, events, err := c.Hook(ctx)
+	if err != nil {
+		r.add(broken("webhook", "hearing of GitHub", err))
+		return
+	}
+	want := u.Hook
+	if want == "" {
+		want = "https://SLIPWAY" + HookPath
+	}
+	hook := Finding{State: There, What: "webhook", For: "hearing of GitHub", Found: address}
+	if address != want && (u.Hook != "" || !strings.HasSuffix(address, HookPath)) {
+		hook.State, hook.Remedy = Missing, "Set the webhook's address in the app's settings: "+want
+		if address == "" {
+			hook.Found = "It has no address."
+		}
+	}
+	r.add(hook)
+	for _, e := range []struct {
+		wanted           bool
+		event, name, use string
+	}{
+		{u.Protection, "deployment_protection_rule", "Deployment protection rule", "hearing of waiting jobs"},
+		{u.Check, "check_run", "Check run", "Re-run of the check run"},
+	} {
+		if !e.wanted {
+			continue
+		}
+		f := Finding{State: There, What: "event " + e.name, For: e.use, Found: "It is sent."}
+		if !slices.Contains(events, e.event) {
+			f.State, f.Found = Missing, "It is not sent."
+			f.Remedy = "Subscribe to it in the app's settings (Permissions & events)."
+		}
+		r.add(f)
+	}
+	signed := Finding{State: There, What: "secret of the webhook", For: "taking deliveries", Found: "Slipway has one."}
+	if !u.Signed {
+		signed.State, signed.Found = Missing, "Slipway has none, and refuses every delivery."
+		signed.Remedy = "Give it the one of the app's settings: slipway github webhook set"
+	}
+	r.add(signed)
+}
+
+func (r *Report) add(f Finding) {
+	if f.State == Missing {
+		r.Missing++
+	}
+	r.Findings = append(r.Findings, f)
+}
+
+// broken is the finding of an answer that did not come: what is wrong here is missing, what is wrong at GitHub unseen.
+func broken(what, use string, err error) Finding {
+	f := Finding{State: Missing, What: what, For: use, Found: fault.MessageOf(err), kind: fault.KindOf(err)}
+	if f.kind == fault.Unavailable || f.kind == fault.Limited || f.kind == fault.Internal {
+		f.State = Unseen
+	}
+	return f
+}
