@@ -69,7 +69,6 @@ type Options struct {
 	Env func(string) (string, bool)
 
 	Prometheus *prometheus.Options // where a Prometheus is; nil: none is asked
-	Late       time.Duration       // how long custom metrics may take to arrive; 2 min
 }
 
 // App is the program.

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -19,11 +18,11 @@ import (
 
 // openSources makes what brings numbers beside the edge.
 func (a *App) openSources() error {
-	a.custom = intake.New(intake.Options{Kind: metric.App, Source: "app-" + a.Engine.Node, Late: a.opts.Late})
-	// Exporters send at once what is over, and try again for seconds: a verdict need not wait for minutes.
-	a.spans = intake.New(intake.Options{
-		Kind: metric.OTLP, Source: "otlp-" + a.Engine.Node, Late: cmp.Or(a.opts.Late, 15*time.Second),
-	})
+	for into, kind := range map[**intake.Intake]metric.Kind{&a.custom: metric.App, &a.spans: metric.OTLP} {
+		*into = intake.New(intake.Options{
+			Kind: kind, Source: string(kind) + "-" + a.Engine.Node, Late: a.opts.Strategy.Late(kind),
+		})
+	}
 	o := a.opts.Prometheus
 	if named, ok := a.opts.Strategy.Prometheus(); o == nil && ok {
 		o = &prometheus.Options{
@@ -174,8 +173,12 @@ func (a *App) sources() []api.MetricSource {
 		}
 		if !c.Heard.IsZero() {
 			s.Heard, s.Complete = stamp(c.Heard), stamp(time.Unix(c.Complete, 0))
-			s.Sentence = fmt.Sprintf("The slowest took %s to arrive; %d belonged to nothing that is known.",
+			s.Sentence = fmt.Sprintf("The slowest took %s to arrive; %d belonged to nothing that is known",
 				time.Duration(c.SlowestMS)*time.Millisecond, c.Unknown)
+			if c.Unknown > 0 {
+				s.Sentence += ", the last to " + c.Stranger
+			}
+			s.Sentence += "."
 		}
 		if silent := now.Sub(c.Heard); silent > time.Minute {
 			s.Trouble = true

@@ -3,6 +3,7 @@ package desk
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -99,7 +100,7 @@ func (d *Desk) metricValue(ctx context.Context, now time.Time, x api.MetricValue
 ) (v metric.Value, worst bool, err error) {
 	i := slices.IndexFunc(rules, func(r guard.MetricRule) bool { return r.Name == x.Metric })
 	if i < 0 || rules[i].From != metric.App && rules[i].From != "" {
-		d.Intake.Unknown(1)
+		d.Intake.Unknown(fmt.Sprintf("the metric %.64q", x.Metric))
 		return v, false, fault.New(fault.Invalid, "metric_unknown",
 			"The strategy's guard takes no metric %.64q from the application. It takes: %s.", x.Metric,
 			taken(rules))
@@ -108,7 +109,7 @@ func (d *Desk) metricValue(ctx context.Context, now time.Time, x api.MetricValue
 	dep, ok := known[name]
 	if !ok {
 		if dep, err = d.DeploymentOf(ctx, x.Deployment, x.Version); err != nil {
-			d.Intake.Unknown(1)
+			d.Intake.Unknown(fmt.Sprintf("the deployment %.64q", cmp.Or(x.Deployment, x.Version)))
 			return v, false, err
 		}
 		known[name] = dep

@@ -1,7 +1,9 @@
 package desk
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/access"
@@ -86,7 +88,7 @@ func (s *sink) Find(id, version string) (string, error) {
 		s.found[key] = f
 	}
 	if f.err != nil {
-		s.into.Unknown(1)
+		s.into.Unknown(fmt.Sprintf("the deployment %.64q", cmp.Or(id, version)))
 	}
 	return f.id, f.err
 }

@@ -80,6 +80,7 @@ type Rules struct {
 
 	Horizon time.Duration `json:"horizon,omitempty"` // the longest bake of all steps: how long a regression may take to begin
 	Metrics []MetricRule  `json:"metrics,omitempty"` // custom metrics that are compared
+	Late    time.Duration `json:"late,omitempty"`    // how long their values may take to arrive; 0: two minutes
 	Weights Weights       `json:"weights,omitzero"`  // of what is compared in the total; zero: the judge's own
 }
 

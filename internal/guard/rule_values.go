@@ -1,7 +1,9 @@
 package guard
 
 import (
+	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/slipwayhq/slipway/internal/judge"
 )
@@ -20,10 +22,10 @@ type spoken struct {
 }
 
 const (
-	lateValues    = 120 // seconds that values may take, see docs/operations.md
-	missingValues = 20  // chance makes no gap in which so many are missing
-	fewestValues  = 5   // of the other version, however small its share is
-	valuesWindow  = 600 // seconds
+	lateValues    = 2 * time.Minute // that values may take, where nothing is said
+	missingValues = 20              // chance makes no gap in which so many are missing
+	fewestValues  = 5               // of the other version, however small its share is
+	valuesWindow  = 600             // seconds
 )
 
 // hears takes a span of values; what was taken before is left out.
@@ -67,7 +69,7 @@ func (x *exam) unspoken(f Finding, limit int64) (Finding, bool) {
 	if x.alone() {
 		return f, false
 	}
-	limit += lateValues
+	limit += int64(cmp.Or(x.rules.Late, lateValues) / time.Second)
 	for _, rule := range x.rules.Metrics {
 		for i := range x.pass.spoken {
 			s := &x.pass.spoken[i]

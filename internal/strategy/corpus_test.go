@@ -197,7 +197,7 @@ func TestTheReferenceIsTrue(t *testing.T) {
 	}
 	for _, b := range blocks {
 		src, _, _ := strings.Cut(b, "```")
-		if !strings.Contains(src, "app:") {
+		if !strings.HasPrefix(src, "app:") && !strings.Contains(src, "\napp:") {
 			src = "app: shop\n" + src
 		}
 		if !strings.Contains(src, "target:") {

@@ -1,7 +1,6 @@
 package strategy
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"time"
@@ -28,7 +27,7 @@ type Sampling struct {
 // Drain returns how drains are read.
 func (s *Strategy) Drain() Drain {
 	d := s.file.Sources.Drain
-	out := Drain{time.Duration(d.Late), d.Verify, d.Traces, nil}
+	out := Drain{s.Late(metric.Drain), d.Verify, d.Traces, nil}
 	for _, x := range d.Sampling {
 		out.Sampling = append(out.Sampling, Sampling{float64(x.Rate), x.Environment, x.Path})
 	}
@@ -75,16 +74,12 @@ func drained(tree, user *document.Node) {
 	}
 }
 
-// usualLate is what late is where there is no drain under sources.
-const usualLate = 30 * time.Second
-
 func (c checker) drainSource() {
 	d := c.file.Sources.Drain
 	here := func(key string) []string { return at("sources", "drain", key) }
 	if c.tree.Get("sources").Get("drain") == nil {
 		return
 	}
-	c.in(here("late"), d.Late, 5*time.Second, 10*time.Minute)
 	if !regexp.MustCompile(`^[ -~]{0,128}$`).MatchString(d.Verify) {
 		c.at(here("verify"), "it cannot be sent as a header", "copy the code that Vercel shows")
 	}
@@ -102,7 +97,7 @@ func (c checker) drainSource() {
 // byDrain complains about a guard that goes by a drain and could not.
 func (c checker) byDrain(name string, g guardSpec) {
 	here := func(key ...string) []string { return append(at("guards", name), key...) }
-	late := cmp.Or(time.Duration(c.file.Sources.Drain.Late), usualLate)
+	late := c.file.Sources.late(metric.Drain)
 	if least := late + 15*time.Second; time.Duration(g.Blind) < least {
 		c.at(here("blind"), "it is over before a drain can be heard",
 			fmt.Sprintf("write %s or more: a record may take %s to arrive", document.WriteDuration(least),

@@ -48,7 +48,8 @@ func described(t *testing.T, path string, s map[string]any) {
 // user is in the effective tree, except for what only the user can know.
 func TestEveryKeyHasADefault(t *testing.T) {
 	t.Parallel()
-	only := map[string]bool{"github": true, "target.vercel": true, "sources.prometheus": true, "sources.drain": true}
+	only := map[string]bool{"github": true, "target.vercel": true, "sources.prometheus": true, "sources.drain": true,
+		"sources.app": true, "sources.otlp": true}
 	var walk func(path string, typ reflect.Type, n *document.Node)
 	walk = func(path string, typ reflect.Type, n *document.Node) {
 		for typ.Kind() == reflect.Pointer {

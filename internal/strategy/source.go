@@ -39,7 +39,39 @@ func (s *Strategy) Prometheus() (Prometheus, bool) {
 type sources struct {
 	Prometheus prometheus `yaml:"prometheus" doc:"A Prometheus that is asked for numbers."`
 	Drain      drain      `yaml:"drain" doc:"Drains of Vercel, which deliver what it served."`
+	App        reported   `yaml:"app" doc:"What applications report: custom metrics and web vitals."`
+	OTLP       exported   `yaml:"otlp" doc:"What exporters of OpenTelemetry send."`
 }
+
+type reported struct {
+	Late document.Duration `yaml:"late" doc:"How long a value may take to arrive; a verdict on it waits for it."`
+}
+
+// Template returns what app is where nothing is written.
+func (*reported) Template() string { return `{late: 2m}` }
+
+type exported struct {
+	Late document.Duration `yaml:"late" doc:"How long a point or span may take to arrive; a verdict waits for it."`
+}
+
+// Template returns what otlp is where nothing is written.
+func (*exported) Template() string { return `{late: 15s}` }
+
+// late is how long what a kind of source sends may take to arrive.
+func (s sources) late(of metric.Kind) time.Duration {
+	switch of {
+	case metric.Drain:
+		return cmp.Or(time.Duration(s.Drain.Late), 30*time.Second)
+	case metric.OTLP: // exporters send at once what is over, and try again for seconds
+		return cmp.Or(time.Duration(s.OTLP.Late), 15*time.Second)
+	default:
+		return cmp.Or(time.Duration(s.App.Late), 2*time.Minute)
+	}
+}
+
+// Late is how long what applications (metric.App), exporters (metric.OTLP) or drains (metric.Drain) send may take to
+// arrive. Until then a verdict waits for it; what comes later is left out.
+func (s *Strategy) Late(of metric.Kind) time.Duration { return s.file.Sources.late(of) }
 
 type prometheus struct {
 	URL         address           `yaml:"url" doc:"Its address."`
@@ -119,7 +151,7 @@ func (g guardSpec) measure(r *guard.Rules, from sources) {
 	if r.Source == metric.Drain && g.Fallback == string(metric.Observability) {
 		r.Fallback = metric.Observability
 	}
-	r.BlindUndo = time.Duration(g.BlindUndo)
+	r.BlindUndo, r.Late = time.Duration(g.BlindUndo), time.Duration(from.App.Late)
 	for _, name := range slices.Sorted(maps.Keys(g.Metrics)) {
 		r.Metrics = append(r.Metrics, g.Metrics[name].rule(name))
 	}
@@ -140,10 +172,17 @@ func (m metricSpec) rule(name string) guard.MetricRule {
 	}
 }
 
-// leastBlind is how long exporters of OpenTelemetry may be silent at least.
-const leastBlind = 45 * time.Second
+// exports is how long exporters of OpenTelemetry are silent between two sendings.
+const exports = 30 * time.Second
 
 func (c checker) sources() {
+	for name, late := range map[string]document.Duration{
+		"drain": c.file.Sources.Drain.Late, "app": c.file.Sources.App.Late, "otlp": c.file.Sources.OTLP.Late,
+	} {
+		if c.tree.Get("sources").Get(name) != nil {
+			c.in(at("sources", name, "late"), late, 5*time.Second, 10*time.Minute)
+		}
+	}
 	c.drainSource()
 	p := c.file.Sources.Prometheus
 	here := func(key string) []string { return at("sources", "prometheus", key) }
@@ -173,10 +212,11 @@ func (c checker) sources() {
 func (c checker) measured(name string, g guardSpec) {
 	here := func(key ...string) []string { return append(at("guards", name), key...) }
 	p := c.file.Sources.Prometheus
-	if g.Source == string(metric.OTLP) && time.Duration(g.Blind) < leastBlind {
+	least := c.file.Sources.late(metric.OTLP) + exports
+	if g.Source == string(metric.OTLP) && time.Duration(g.Blind) < least {
 		c.at(here("blind"), "it is over before exporters can be heard",
 			fmt.Sprintf("write %s or more: they send every ten seconds or so, and may be late",
-				document.WriteDuration(leastBlind)))
+				document.WriteDuration(least)))
 	}
 	switch asked := g.Source == string(metric.Prometheus); {
 	case asked && p.URL == "":

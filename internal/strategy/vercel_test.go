@@ -57,14 +57,14 @@ func TestOnVercelGuardsGoByDrains(t *testing.T) {
 		p95    bool
 		late   time.Duration
 	}{
-		on: {metric.Drain, false, 0},
-		on + "guards: {default: {min_requests: 50}}\n":                          {metric.Drain, false, 0},
+		on: {metric.Drain, false, 30 * time.Second},
+		on + "guards: {default: {min_requests: 50}}\n":                          {metric.Drain, false, 30 * time.Second},
 		on + "sources: {drain: {traces: on}}\n":                                 {metric.Drain, true, 30 * time.Second},
 		on + "sources: {drain: {late: 10s}}\nguards: {default: {blind: 25s}}\n": {metric.Drain, false, 10 * time.Second},
-		on + "guards: {default: {source: otlp}}\n":                              {metric.OTLP, true, 0},
-		least: {"", true, 0},
-		least + "guards: {default: {source: drain}}\n":                           {metric.Drain, false, 0},
-		on + "guards: {other: {window: 2m}}\nstages: {canary: {guard: other}}\n": {metric.Drain, false, 0},
+		on + "guards: {default: {source: otlp}}\n":                              {metric.OTLP, true, 30 * time.Second},
+		least: {"", true, 30 * time.Second},
+		least + "guards: {default: {source: drain}}\n":                           {metric.Drain, false, 30 * time.Second},
+		on + "guards: {other: {window: 2m}}\nstages: {canary: {guard: other}}\n": {metric.Drain, false, 30 * time.Second},
 		on + "sources: {drain: {sampling: [{rate: 10%, path: /api/}]}}\n":        {metric.Drain, false, 30 * time.Second},
 	} {
 		s := mustParse(t, text)
@@ -84,6 +84,12 @@ func TestOnVercelGuardsGoByDrains(t *testing.T) {
 	want := []Sampling{{0.1, "", "/api/"}, {0.01, "preview", ""}}
 	if diff := cmp.Diff(want, s.Drain().Sampling); diff != "" || s.Measured() != metric.Drain {
 		t.Error(diff)
+	}
+	x := mustParse(t, least+"sources: {app: {late: 5s}, otlp: {late: 10s}}\n"+
+		"guards: {default: {source: otlp, blind: 40s}}\n")
+	if x.Late(metric.App) != 5*time.Second || x.Late(metric.OTLP) != 10*time.Second ||
+		x.rules("default").Late != 5*time.Second || mustParse(t, least).Late(metric.App) != 2*time.Minute {
+		t.Errorf("how late values may be: %s, %s", x.Late(metric.App), x.Late(metric.OTLP))
 	}
 	if mustParse(t, least).Measured() != metric.Edge {
 		t.Error("behind our own edge it is not the edge that measures")

@@ -23,7 +23,7 @@ const (
 	maxVisitors = 50_000 // remembered twice over
 	heartbeat   = 5 * time.Second
 	worstSpan   = 10 // seconds in which only a visitor's largest number counts
-	worstWait   = 20 // seconds that one waits for a larger
+	worstWait   = 20 // seconds that one waits for a larger, or Late where that is less
 )
 
 // Options say what is gathered.
@@ -39,6 +39,7 @@ type Counters struct {
 	Late      uint64    `json:"late"`     // came after their time was final
 	Future    uint64    `json:"future"`   // a sender's clock is wrong
 	Unknown   uint64    `json:"unknown"`  // of a deployment or metric that nobody knows
+	Stranger  string    `json:"stranger"` // what the last of them called itself
 	Full      uint64    `json:"full"`     // too much at once
 	Repeated  uint64    `json:"repeated"` // the same visitor again
 	Heard     time.Time `json:"heard"`    // when something was last pushed
@@ -142,13 +143,16 @@ func (i *Intake) Worst(now time.Time, deployment, name, visitor string, second i
 	return nil
 }
 
-// settle counts what waited for a larger number long enough.
+// settle counts what waited for a larger number long enough, at the last of its seconds: that is not final yet, however
+// short Late is, and everything that may still come of these seconds has come.
 func (i *Intake) settle(now int64) {
+	wait := min(worstWait, int64(i.o.Late/time.Second))
 	for k, number := range i.worst {
-		if k.second+worstSpan+worstWait > now {
+		last := k.second + worstSpan - 1
+		if last+wait >= now {
 			continue
 		}
-		v := metric.Value{Deployment: k.deployment, Metric: k.metric, Second: k.second, Sums: judge.Sums{N: 1}}
+		v := metric.Value{Deployment: k.deployment, Metric: k.metric, Second: last, Sums: judge.Sums{N: 1}}
 		v.Sums.Hist.AddCount(number, 1)
 		delete(i.worst, k)
 		_ = i.value(v) // there is room: its own
@@ -200,11 +204,12 @@ func (i *Intake) room() error {
 	return fault.New(fault.Limited, "metrics_full", "Too much is waiting to be kept. Send it again in a few seconds.")
 }
 
-// Unknown counts what belongs to nothing that Slipway knows.
-func (i *Intake) Unknown(n uint64) {
+// Unknown counts what belongs to nothing that Slipway knows, and keeps what it was, for people.
+func (i *Intake) Unknown(what string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.counters.Unknown += n
+	i.counters.Unknown++
+	i.counters.Stranger = what
 }
 
 // First reports whether a visitor's event is the first of its kind that is remembered: a visitor who buys twice is

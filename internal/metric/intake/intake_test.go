@@ -139,13 +139,45 @@ func TestOfAVisitorTheWorstCounts(t *testing.T) {
 	for _, v := range b.Values {
 		of[v.Second-at.Unix()] = v.Sums
 	}
-	if first := of[0]; !ok || first.N != 2 || first.Hist.CountAbove(150) != 1 || first.Hist.CountAbove(5) != 2 {
+	if first := of[9]; !ok || first.N != 2 || first.Hist.CountAbove(150) != 1 || first.Hist.CountAbove(5) != 2 {
 		t.Errorf("in the first ten seconds: %+v", first)
 	}
-	if second := of[10]; second.N != 1 {
+	if second := of[19]; second.N != 1 {
 		t.Errorf("in the next: %+v", second)
 	}
 	if c := i.Counters(); c.Accepted != 5 {
 		t.Errorf("%d were accepted, want 5", c.Accepted)
+	}
+}
+
+// However little may be late, a visitor's largest number is handed over before its second is final, and as soon as no
+// larger one may come.
+func TestTheWorstIsCountedInTime(t *testing.T) {
+	t.Parallel()
+	for _, late := range []time.Duration{time.Second, 5 * time.Second, 25 * time.Second, 2 * time.Minute} {
+		for first := range int64(10) {
+			i := New(Options{Kind: metric.App, Source: "app-test", Late: late})
+			at, final, got := time.Unix(1_800_000_000+first, 0), int64(0), uint64(0)
+			for s := range int64(60) {
+				now := at.Add(time.Duration(s) * time.Second)
+				if s == 0 {
+					if err := i.Worst(now, "dep_1", "cls", "a", now.Unix(), 50); err != nil {
+						t.Fatal(err)
+					}
+				}
+				_ = i.InTime(now, now.Unix()) // others report
+				b, _ := i.Collect(now)
+				for _, v := range b.Values {
+					got += v.Sums.N
+					if v.Second < final || v.Second/10 != at.Unix()/10 {
+						t.Errorf("late %s: second %d counts as %d when all before %d is final", late, at.Unix(), v.Second, final)
+					}
+				}
+				final = max(final, b.Complete)
+			}
+			if got != 1 {
+				t.Errorf("late %s, second %d: %d values", late, first, got)
+			}
+		}
 	}
 }
