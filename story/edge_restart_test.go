@@ -129,7 +129,16 @@ func TestAnEdgeStartsFromItsDisk(t *testing.T) {
 	e := s.edgeProcess(key.Secret, dir)
 	before := map[string]string{}
 	met := map[string]int{}
-	s.until("the edge knows table and flags", func() bool { g := e.gets("x"); return g == "v1 off" || g == "v2 on" })
+	who, got := fmt.Sprintf("%032x", 1), ""
+	defer func() {
+		if t.Failed() {
+			t.Logf("the edge gives %q, and said: %s", got, e.text())
+		}
+	}()
+	s.until("the edge knows table and flags", func() bool {
+		got = e.gets(who)
+		return got == "v1 off" || got == "v2 on"
+	})
 	for i := range 20 {
 		id := fmt.Sprintf("%032x", i*7919)
 		before[id] = e.gets(id)
