@@ -58,6 +58,7 @@ func (c Chart) draw(p *pen) {
 	f.events(c.Events)
 	f.limits(c.Limits)
 	f.plane()
+	f.limitLabels(c.Limits)
 	f.shadeLabels(c.Shades)
 	f.ends()
 	f.timeAxis()
@@ -273,10 +274,11 @@ func each(lines []line, do func(Point)) {
 	}
 }
 
+// sortedLimits returns at most eight limits that can be drawn, the lowest first.
 func sortedLimits(limits []Limit) []Limit {
 	out := slices.DeleteFunc(slices.Clone(limits), func(l Limit) bool { return !finite(l.Value) })
 	slices.SortStableFunc(out, func(a, b Limit) int { return cmp.Compare(a.Value, b.Value) })
-	return out
+	return out[:min(len(out), 8)]
 }
 
 // y returns the pixel of a value.

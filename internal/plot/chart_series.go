@@ -8,49 +8,76 @@ import (
 	"time"
 )
 
-// limits draws the thresholds. A label stands above its line at the left, where
-// the oldest data is; the second of two close ones moves to the right.
+// limits draws the thresholds' lines, behind the data.
 func (f *frame) limits(limits []Limit) {
-	var beyond []string
-	previous := f.top + f.h*2
-	for _, l := range sortedLimits(limits)[:min(len(limits), 8, len(sortedLimits(limits)))] {
-		text := strings.TrimSpace(clip(l.Label, 20) + " " + f.unit.write(l.Value, 0))
-		if f.scale.at(l.Value) > 1 {
-			beyond = append(beyond, text)
-			continue
-		}
-		if f.scale.at(l.Value) < 0 {
-			continue
-		}
-		class, dash := "plot-limit", "2 4"
+	for _, l := range f.seen(limits) {
+		dash := "2 4"
 		if l.Critical {
-			class, dash = "plot-limit plot-critical", "6 4"
+			dash = "6 4"
 		}
-		y := f.y(l.Value)
 		f.raw("<g")
-		f.attr("class", class)
+		f.attr("class", limitClass(l))
 		f.raw(`><line x2="100%" stroke="currentColor"`)
-		f.px("y1", y)
-		f.px("y2", y)
+		f.px("y1", f.y(l.Value))
+		f.px("y2", f.y(l.Value))
 		f.attr("stroke-dasharray", dash)
-		f.raw("/>")
-		x, dx, anchor := 0.0, 6.0, "start"
-		if previous-y < 14 {
+		f.raw("/></g>")
+	}
+}
+
+// limitLabels names the thresholds above the data. A label stands above its line at the left, where the oldest data
+// is. The lower of two close lines has its label below; where three are close, the middle one has it at the right.
+func (f *frame) limitLabels(limits []Limit) {
+	seen := f.seen(limits)
+	below := false // whether the label of the limit before stands below its line
+	for i, l := range seen {
+		y := f.y(l.Value)
+		near := i+1 < len(seen) && y-f.y(seen[i+1].Value) < 16
+		crowded := i > 0 && f.y(seen[i-1].Value)-y < 16
+		x, dx, anchor, shift := 0.0, 6.0, "start", -4.0
+		switch {
+		case near && crowded:
 			x, dx, anchor = 1, -6, "end"
-		}
-		previous = y
-		shift := -4.0
-		if y < f.top+13 {
+		case near && y+14 < f.top+f.h, y < f.top+13 && !(crowded && below):
 			shift = 12
 		}
-		f.label("plot-halo plot-small", anchor, x, dx, y+shift, text)
+		below = shift > 0
+		f.raw("<g")
+		f.attr("class", limitClass(l))
+		f.raw(">")
+		f.label("plot-halo plot-small", anchor, x, dx, y+shift, f.limitText(l))
 		f.raw("</g>")
+	}
+	var beyond []string
+	for _, l := range sortedLimits(limits) {
+		if f.scale.at(l.Value) > 1 {
+			beyond = append(beyond, f.limitText(l))
+		}
 	}
 	if len(beyond) > 0 {
 		f.raw(`<g class="plot-limit">`)
 		f.label("plot-halo plot-small", "end", 1, -6, f.top+11, "↑ "+strings.Join(beyond, ", "))
 		f.raw("</g>")
 	}
+}
+
+// seen returns the limits within the picture, the lowest first.
+func (f *frame) seen(limits []Limit) []Limit {
+	return slices.DeleteFunc(sortedLimits(limits), func(l Limit) bool {
+		at := f.scale.at(l.Value)
+		return at < 0 || at > 1
+	})
+}
+
+func (f *frame) limitText(l Limit) string {
+	return strings.TrimSpace(clip(l.Label, 20) + " " + f.unit.write(l.Value, 0))
+}
+
+func limitClass(l Limit) string {
+	if l.Critical {
+		return "plot-limit plot-critical"
+	}
+	return "plot-limit"
 }
 
 // plane draws bands and lines. Its x is stretched to the width of the picture, with

@@ -17,7 +17,7 @@ func (f *frame) describe(c Chart) string {
 	if f.alone {
 		b.WriteString(" " + c.Empty)
 	}
-	for _, l := range sortedLimits(c.Limits)[:min(len(sortedLimits(c.Limits)), 8)] {
+	for _, l := range sortedLimits(c.Limits) {
 		fmt.Fprintf(&b, " Limit %s: %s.", clip(l.Label, 40), c.Unit.write(l.Value, 0))
 	}
 	for _, s := range c.Shades[:min(len(c.Shades), 8)] {
