@@ -178,8 +178,8 @@ func (c *Client) Status(ctx context.Context, deployment int64) (Status, error) {
 	return out[0], nil
 }
 
-// AddStatus says where a deployment stands. Read the newest first, so that nothing is said twice. Earlier deployments
-// of the environment become inactive by GitHub's own doing when one succeeds.
+// AddStatus says where a deployment stands. Read the newest first, so that nothing is said twice. When one succeeds,
+// GitHub makes the earlier ones of its environment inactive by itself, but not in production.
 func (c *Client) AddStatus(ctx context.Context, deployment int64, s Status) error {
 	s.Description = short(s.Description, 140)
 	return c.do(ctx, call{do: "say where a deployment stands", right: "Deployments: write", method: http.MethodPost,

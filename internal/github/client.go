@@ -198,9 +198,13 @@ func (c *Client) once(ctx context.Context, k call, body []byte, out any) error {
 		c.answered()
 		c.breaker.Worked()
 	}
-	until, limited := c.note(ctx, answer)
+	said := ""
 	if answer.StatusCode >= 300 {
-		return refusal(k, answer.StatusCode, limited, until, text, secret)
+		said = message(text, secret)
+	}
+	until, limited := c.note(ctx, answer, said)
+	if answer.StatusCode >= 300 {
+		return refusal(k, answer.StatusCode, limited, until, said)
 	}
 	if out == nil || len(bytes.TrimSpace(text)) == 0 {
 		return nil
@@ -239,12 +243,14 @@ func (c *Client) mayCall(ctx context.Context, k call) error {
 }
 
 // note reads the limits out of an answer and tells the other nodes. GitHub refuses with 403 or 429 when one is reached:
-// Retry-After says when to come again, or the remaining requests are 0 until their reset.
-func (c *Client) note(ctx context.Context, a *http.Response) (until time.Time, reached bool) {
+// Retry-After says when to come again, or the remaining requests are 0 until their reset. A secondary limit may be told
+// in words only: then GitHub wants a minute.
+func (c *Client) note(ctx context.Context, a *http.Response, said string) (until time.Time, reached bool) {
 	now, h := c.o.Now(), a.Header
 	refused := a.StatusCode == http.StatusTooManyRequests || a.StatusCode == http.StatusForbidden
 	until = remote.After(h.Get("Retry-After"), now)
-	reached = a.StatusCode == http.StatusTooManyRequests || refused && !until.IsZero()
+	reached = a.StatusCode == http.StatusTooManyRequests || refused && (!until.IsZero() ||
+		strings.Contains(strings.ToLower(said), "rate limit"))
 	if h.Get("X-RateLimit-Remaining") == "0" {
 		if at, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64); err == nil && until.IsZero() {
 			until = time.Unix(at, 0)
@@ -289,15 +295,19 @@ func limited(k call, r *Refusal) error {
 		k.do, r.Until.UTC().Format(time.TimeOnly))
 }
 
-// refusal makes a fault of an answer that is none.
-func refusal(k call, status int, reached bool, until time.Time, text []byte, secret string) error {
+// message is what GitHub says in the place of an answer.
+func message(text []byte, secret string) string {
 	var a struct {
 		Message string `json:"message"`
 	}
 	_ = json.Unmarshal(text, &a) // a page in its place says nothing that the status does not
-	r := &Refusal{Status: status, Message: remote.Clean(a.Message, secret), Until: until, app: k.app}
-	said := strings.TrimRight(r.Message, ". ")
-	if said == "" {
+	return remote.Clean(a.Message, secret)
+}
+
+// refusal makes a fault of an answer that is none.
+func refusal(k call, status int, reached bool, until time.Time, said string) error {
+	r := &Refusal{Status: status, Message: said, Until: until, app: k.app}
+	if said = strings.TrimRight(said, ". "); said == "" {
 		said = http.StatusText(status)
 	}
 	switch {
@@ -306,6 +316,9 @@ func refusal(k call, status int, reached bool, until time.Time, text []byte, sec
 	case status == http.StatusUnauthorized:
 		return fault.Wrap(r, fault.Refused, "github_key",
 			"GitHub does not know the app by its key (needed to %s): %s. Check github.app_id and the private key.", k.do, said)
+	case status == http.StatusForbidden && k.app:
+		return fault.Wrap(r, fault.Denied, "github_right", "GitHub does not let the app %s: %s. Look at the installation in "+
+			"the settings of the account: it may be suspended.", k.do, said)
 	case status == http.StatusForbidden:
 		return fault.Wrap(r, fault.Denied, "github_right",
 			"The GitHub App may not %s: it needs the repository permission %q. Grant it in the app's settings and accept it "+
@@ -314,6 +327,9 @@ func refusal(k call, status int, reached bool, until time.Time, text []byte, sec
 		return fault.Wrap(r, fault.NotFound, "github_unknown",
 			"GitHub shows no such thing to the app: asked to %s. Is it installed on the repository, with the permission %q? %s.",
 			k.do, k.right, said)
+	case status < 400:
+		return fault.Wrap(r, fault.Invalid, "github_moved",
+			"The repository has another name by now, or is elsewhere: asked to %s. Set github.repository to it.", k.do)
 	case status >= 500:
 		return fault.Wrap(r, fault.Unavailable, "github_down", "GitHub has a failure of its own (HTTP %d): asked to %s.",
 			status, k.do)

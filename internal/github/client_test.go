@@ -100,7 +100,16 @@ func TestRefusals(t *testing.T) {
 		{name: "no key", option: func(o *github.Options) {
 			o.Key = func(context.Context) (string, error) { return "-----BEGIN hunter2", nil }
 		}, kind: fault.Invalid, reason: "github_key_malformed", says: ".pem"},
-		{name: "limit", do: func(g *fake.GitHub) { g.Limit(50) }, kind: fault.Limited, reason: "github_limited"},
+		{name: "limit", do: func(g *fake.GitHub) { g.Limit(50, fake.RetryAfter) }, kind: fault.Limited,
+			reason: "github_limited"},
+		{name: "limit until its reset", do: func(g *fake.GitHub) { g.Limit(50, fake.Reset) }, kind: fault.Limited,
+			reason: "github_limited"},
+		{name: "limit in words only", do: func(g *fake.GitHub) { g.Limit(50, fake.Silent) }, kind: fault.Limited,
+			reason: "github_limited"},
+		{name: "suspended", do: func(g *fake.GitHub) { g.Suspend() }, kind: fault.Denied, reason: "github_right",
+			says: "suspended"},
+		{name: "renamed", do: func(g *fake.GitHub) { g.Rename("acme/store") }, kind: fault.Invalid, reason: "github_moved",
+			says: "github.repository"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -136,7 +145,7 @@ func TestReadsAreRepeatedAndLimitsAreObeyed(t *testing.T) {
 	if _, err := c.Commit(t.Context(), commit); err != nil {
 		t.Fatal(err)
 	}
-	g.Limit(1) // for a second, which is waited out
+	g.Limit(1, fake.RetryAfter) // for a second, which is waited out
 	if _, err := c.Commit(t.Context(), commit); err != nil {
 		t.Errorf("after one refusal for the limit: %v", err)
 	}

@@ -97,6 +97,9 @@ func DecodeEvent(kind string, body []byte) (Event, error) {
 	return e, nil
 }
 
+// Wanted says whether Slipway does something about an event.
+func (e Event) Wanted() bool { return e.Type == Waiting || e.Type == Rerequested }
+
 // The types of events that Slipway does something about.
 const (
 	Waiting     = "deployment_protection_rule.requested"

@@ -340,8 +340,8 @@ func (d *Door) forge(ctx context.Context, r *http.Request, body []byte) error {
 		return nil // such as the ping with which it begins
 	}
 	ev, err := github.DecodeEvent(kind, body)
-	if err != nil {
-		return err
+	if err != nil || !ev.Wanted() {
+		return err // the app is told of each of its own check runs
 	}
 	now, err := d.o.DB.Now(ctx)
 	if err != nil {

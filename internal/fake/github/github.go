@@ -32,11 +32,26 @@ type Object map[string]any
 
 // Call is a request that was answered.
 type Call struct {
-	Method string
-	Path   string
-	Status int
-	Body   string
+	Method  string
+	Path    string
+	Status  int
+	Body    string
+	Version string // of the API that was asked for
+	Accept  string
 }
+
+// Limit is how GitHub refuses a call for a limit.
+type Limit int
+
+// The ways.
+const (
+	RetryAfter Limit = iota // 429, with how many seconds to wait: one
+	Reset                   // 403 with nothing remaining, until half an hour from now
+	Silent                  // 403 that says so in its words only, as secondary limits may
+)
+
+// installation is the id of the app's only one.
+const installation = 99
 
 // GitHub is one repository, with one app installed on it.
 type GitHub struct {
@@ -59,10 +74,15 @@ type GitHub struct {
 	calls       []Call
 	hook        string
 	serial      int64
-	outage      int // status of every answer; 0: none
-	limited     int // calls that are refused for the limit
+	events      []string
+	suspended   bool
+	former      string // name of the repository
+	outage      int    // status of every answer; 0: none
+	limited     int    // calls that are refused for the limit
+	limit       Limit
 	lost        int // changes that are made and whose answer is lost
 	now         func() time.Time
+	born        time.Time
 }
 
 // New starts a GitHub with a repository OWNER/NAME and its commits. Close ends it.
@@ -71,10 +91,12 @@ func New(repository string, commits ...string) (*GitHub, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the app's key: %w", err)
 	}
-	g := &GitHub{App: 4711, Secret: "hook-secret", key: key, repository: repository, commits: commits, now: time.Now,
+	g := &GitHub{App: 4711, Secret: "hook-secret", key: key, repository: repository, commits: commits,
+		now: time.Now, born: time.Now(),
 		permissions: map[string]string{"actions": "read", "checks": "write", "contents": "read", "deployments": "write",
 			"metadata": "read"},
-		tokens: map[string]time.Time{}, statuses: map[int64][]Object{}, waiting: map[string]string{}, serial: 1000}
+		events: []string{"check_run", "deployment_protection_rule"}, tokens: map[string]time.Time{},
+		statuses: map[int64][]Object{}, waiting: map[string]string{}, serial: 1000}
 	g.server = httptest.NewServer(g.routes())
 	g.URL = g.server.URL
 	return g, nil
@@ -106,11 +128,18 @@ func (g *GitHub) Away(status int) {
 	g.outage = status
 }
 
-// Limit has the next n calls refused for the rate limit.
-func (g *GitHub) Limit(n int) {
+// Limit has the next n calls refused for a limit.
+func (g *GitHub) Limit(n int, how Limit) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.limited = n
+	g.limited, g.limit = n, how
+}
+
+// Subscribe changes the events that are sent to the app.
+func (g *GitHub) Subscribe(events ...string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.events = events
 }
 
 // Lose has the next n changes made and their answers lost.
@@ -118,6 +147,20 @@ func (g *GitHub) Lose(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.lost = n
+}
+
+// Suspend has the installation suspended by its account.
+func (g *GitHub) Suspend() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.suspended = true
+}
+
+// Rename gives the repository another name; who uses the old one is sent on.
+func (g *GitHub) Rename(repository string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.former, g.repository = g.repository, repository
 }
 
 // Revoke ends every token.
@@ -171,19 +214,6 @@ func (g *GitHub) Calls() []Call {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return append([]Call{}, g.calls...)
-}
-
-// Wait has a job wait at the app's rule, and returns the event that tells of it.
-func (g *GitHub) Wait(run int64, environment, commit string) Object {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.waiting[fmt.Sprintf("%d/%s", run, environment)] = "waiting"
-	g.serial++
-	return Object{"action": "requested", "environment": environment, "event": "push",
-		"deployment_callback_url": fmt.Sprintf("%s/repos/%s/actions/runs/%d/deployment_protection_rule", g.URL, g.repository,
-			run),
-		"deployment": Object{"id": g.serial, "sha": commit, "ref": "main", "environment": environment},
-		"repository": Object{"full_name": g.repository}, "installation": Object{"id": 99}}
 }
 
 // Job says what became of a job that waits: waiting, approved or rejected.

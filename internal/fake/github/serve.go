@@ -1,6 +1,7 @@
 package github
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,10 +16,12 @@ import (
 type answer struct {
 	status int
 	body   any
+	header map[string]string
 }
 
 func no(status int, format string, args ...any) answer {
-	return answer{status, Object{"message": fmt.Sprintf(format, args...), "status": strconv.Itoa(status)}}
+	return answer{status: status, body: Object{"message": fmt.Sprintf(format, args...), "status": strconv.Itoa(status),
+		"documentation_url": "https://docs.github.com/rest"}}
 }
 
 // request is a call that may be made.
@@ -38,7 +41,7 @@ func (g *GitHub) routes() http.Handler {
 	}{
 		"GET /app":                                                     {"", g.app},
 		"GET /app/hook/config":                                         {"", g.hookConfig},
-		"GET " + in + "/installation":                                  {"", g.installation},
+		"GET " + in + "/installation":                                  {"", g.installed},
 		"POST /app/installations/{id}/access_tokens":                   {"", g.newToken},
 		"GET " + in + "/commits/{sha}":                                 {"contents:read", g.commit},
 		"GET " + in + "/commits/{sha}/check-runs":                      {"checks:read", g.listRuns},
@@ -63,22 +66,41 @@ func (g *GitHub) serve(w http.ResponseWriter, r *http.Request, right string, do 
 	if lose {
 		g.lost--
 	}
-	g.calls = append(g.calls, Call{r.Method, r.URL.RequestURI(), a.status, string(text)})
+	g.calls = append(g.calls, Call{r.Method, r.URL.RequestURI(), a.status, string(text),
+		r.Header.Get("X-GitHub-Api-Version"), r.Header.Get("Accept")})
+	var body bytes.Buffer // written while nothing changes
+	if a.body != nil {
+		_ = json.NewEncoder(&body).Encode(a.body)
+	}
 	g.mu.Unlock()
 	if lose {
 		panic(http.ErrAbortHandler) // it ends the connection without an answer
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("X-RateLimit-Limit", "5000")
-	w.Header().Set("X-RateLimit-Remaining", "4999")
-	w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(g.now().Add(time.Hour).Unix(), 10))
-	if a.status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", "1")
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("X-RateLimit-Limit", "5000")
+	h.Set("X-RateLimit-Remaining", "4999")
+	h.Set("X-RateLimit-Reset", strconv.FormatInt(g.now().Add(time.Hour).Unix(), 10))
+	for name, v := range a.header {
+		h.Set(name, v)
 	}
 	w.WriteHeader(a.status)
-	if a.body != nil {
-		_ = json.NewEncoder(w).Encode(a.body)
+	_, _ = body.WriteTo(w)
+}
+
+// refuse says that a limit is reached, in the way that was asked for.
+func (g *GitHub) refuse() answer {
+	g.limited--
+	a := no(http.StatusForbidden, "You have exceeded a secondary rate limit. Please wait a few minutes.")
+	switch g.limit {
+	case RetryAfter:
+		a.status, a.header = http.StatusTooManyRequests, map[string]string{"Retry-After": "1"}
+	case Reset:
+		a = no(http.StatusForbidden, "API rate limit exceeded for installation ID %d.", installation)
+		a.header = map[string]string{"X-RateLimit-Remaining": "0",
+			"X-RateLimit-Reset": strconv.FormatInt(g.now().Add(30*time.Minute).Unix(), 10)}
 	}
+	return a
 }
 
 // judge answers a call, or says why it is not.
@@ -87,12 +109,15 @@ func (g *GitHub) judge(r *http.Request, text []byte, right string, do func(reque
 	case g.outage != 0:
 		return no(g.outage, "Unicorn!")
 	case g.limited > 0:
-		g.limited--
-		return no(http.StatusTooManyRequests, "You have exceeded a secondary rate limit.")
+		return g.refuse()
+	case r.UserAgent() == "":
+		return no(http.StatusForbidden, "Request forbidden by administrative rules.")
+	case r.Header.Get("X-GitHub-Api-Version") != "" && r.Header.Get("X-GitHub-Api-Version") != "2022-11-28":
+		return no(http.StatusBadRequest, "This API version is not supported.")
 	}
-	proof := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if t, ok := strings.CutPrefix(r.Header.Get("Authorization"), "token "); ok { // which Octokit writes
-		proof = t
+	scheme, proof, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if s := strings.ToLower(scheme); s != "bearer" && s != "token" {
+		return no(http.StatusUnauthorized, "Requires authentication")
 	}
 	if right == "" {
 		if !g.proven(proof) {
@@ -107,8 +132,14 @@ func (g *GitHub) judge(r *http.Request, text []byte, right string, do func(reque
 			return no(http.StatusForbidden, "Resource not accessible by integration")
 		}
 	}
-	if owner := r.PathValue("owner"); owner != "" &&
-		!strings.EqualFold(owner+"/"+r.PathValue("repo"), g.repository) {
+	name := r.PathValue("owner") + "/" + r.PathValue("repo")
+	switch {
+	case name == "/" || strings.EqualFold(name, g.repository):
+	case strings.EqualFold(name, g.former):
+		a := no(http.StatusMovedPermanently, "Moved Permanently")
+		a.header = map[string]string{"Location": strings.Replace(g.URL+r.URL.RequestURI(), name, g.repository, 1)}
+		return a
+	default:
 		return no(http.StatusNotFound, "Not Found")
 	}
 	q := request{Request: r, in: Object{}}
@@ -120,31 +151,36 @@ func (g *GitHub) judge(r *http.Request, text []byte, right string, do func(reque
 
 func (g *GitHub) next() int64 { g.serial++; return g.serial }
 
-func (g *GitHub) app(request) answer {
-	return answer{http.StatusOK, Object{"id": g.App, "slug": "slipway", "permissions": g.permissions,
-		"events": []string{"check_run", "deployment_protection_rule"}}}
-}
+func (g *GitHub) app(request) answer { return answer{status: http.StatusOK, body: g.theApp()} }
 
 func (g *GitHub) hookConfig(request) answer {
-	return answer{http.StatusOK, Object{"url": g.hook, "content_type": "json", "insecure_ssl": "0"}}
+	return answer{status: http.StatusOK, body: Object{"url": g.hook, "content_type": "json", "insecure_ssl": "0",
+		"secret": "********"}}
 }
 
-func (g *GitHub) installation(request) answer {
-	return answer{http.StatusOK, Object{"id": 99, "app_id": g.App, "permissions": g.permissions}}
+func (g *GitHub) installed(request) answer {
+	return answer{status: http.StatusOK, body: g.theInstallation()}
 }
 
 func (g *GitHub) newToken(q request) answer {
-	if q.PathValue("id") != "99" {
+	if q.PathValue("id") != strconv.Itoa(installation) {
 		return no(http.StatusNotFound, "Not Found")
+	}
+	if g.suspended {
+		return no(http.StatusForbidden, "This installation has been suspended")
+	}
+	_, name := g.owner()
+	if list, ok := q.in["repositories"].([]any); ok && (len(list) != 1 || !strings.EqualFold(fmt.Sprint(list[0]), name)) {
+		return no(http.StatusUnprocessableEntity, "A repository does not exist or is not accessible.")
 	}
 	token, ends := fmt.Sprintf("ghs_%d", g.next()), g.now().Add(time.Hour).Truncate(time.Second)
 	g.tokens[token] = ends
-	granted := map[string]string{}
-	for k, v := range g.permissions {
-		granted[k] = v
+	out := Object{"token": token, "expires_at": stamp(ends), "permissions": g.granted(),
+		"repository_selection": "selected"}
+	if q.in["repositories"] != nil {
+		out["repositories"] = []Object{g.theRepository()}
 	}
-	return answer{http.StatusCreated, Object{"token": token, "expires_at": ends.UTC(), "permissions": granted,
-		"repository_selection": "selected"}}
+	return answer{status: http.StatusCreated, body: out}
 }
 
 func (g *GitHub) find(sha string, whole bool) (string, bool) {
@@ -162,23 +198,52 @@ func (g *GitHub) commit(q request) answer {
 	if !ok {
 		return no(http.StatusUnprocessableEntity, "No commit found for SHA: %s", q.PathValue("sha"))
 	}
-	return answer{http.StatusOK, Object{"sha": sha, "commit": Object{"message": "a commit"}}}
+	at, who := g.repo("/commits/%s", sha), Object{"name": "Ada", "email": "ada@example.com", "date": stamp(g.born)}
+	return answer{status: http.StatusOK, body: Object{"sha": sha, "node_id": node("C", sha), "url": at,
+		"html_url": g.page("/commit/%s", sha), "comments_url": at + "/comments", "author": nil, "committer": nil,
+		"parents": []Object{}, "commit": Object{"message": "a commit", "author": who, "committer": who, "comment_count": 0,
+			"url": at, "tree": Object{"sha": sha, "url": g.repo("/git/trees/%s", sha)}}}}
 }
 
 func (g *GitHub) listRuns(q request) answer {
-	list, name := []Object{}, q.URL.Query().Get("check_name")
+	v := q.URL.Query()
+	list, seen := []Object{}, map[any]bool{}
 	for _, r := range slices.Backward(g.runs) {
-		if r["head_sha"] == q.PathValue("sha") && (name == "" || r["name"] == name) {
-			list = append(list, r)
+		if r["head_sha"] != q.PathValue("sha") || v.Has("check_name") && r["name"] != v.Get("check_name") ||
+			v.Has("app_id") && v.Get("app_id") != strconv.FormatInt(g.App, 10) ||
+			v.Get("filter") != "all" && seen[r["name"]] { // else the latest of each name
+			continue
 		}
+		seen[r["name"]] = true
+		list = append(list, r)
 	}
-	return answer{http.StatusOK, Object{"total_count": len(list), "check_runs": list}}
+	part, header := paged(q, list)
+	return answer{http.StatusOK, Object{"total_count": len(list), "check_runs": part}, header}
+}
+
+// paged is the page of a list that is asked for, and where the next one is.
+func paged(q request, list []Object) ([]Object, map[string]string) {
+	v := q.URL.Query()
+	size, page := 30, 1
+	if n, err := strconv.Atoi(v.Get("per_page")); err == nil && n > 0 {
+		size = min(n, 100)
+	}
+	if n, err := strconv.Atoi(v.Get("page")); err == nil && n > 0 {
+		page = n
+	}
+	from, to := min((page-1)*size, len(list)), min(page*size, len(list))
+	header := map[string]string{}
+	if to < len(list) {
+		v.Set("page", strconv.Itoa(page+1))
+		header["Link"] = fmt.Sprintf(`<http://%s%s?%s>; rel="next"`, q.Host, q.URL.Path, v.Encode())
+	}
+	return list[from:to], header
 }
 
 // run checks what a check run is said to be, and writes it down.
 func (g *GitHub) run(r Object, q request) *answer {
 	status, conclusion := q.text("status"), q.text("conclusion")
-	if conclusion != "" && status == "" {
+	if conclusion != "" {
 		status = "completed"
 	}
 	refuse := func(format string, args ...any) *answer {
@@ -198,7 +263,8 @@ func (g *GitHub) run(r Object, q request) *answer {
 		if title == "" || summary == "" || len(summary) > 65535 {
 			return refuse("output needs a title and a summary of at most 65535 characters")
 		}
-		r["output"] = Object{"title": title, "summary": summary}
+		r["output"] = Object{"title": title, "summary": summary, "text": nil, "annotations_count": 0,
+			"annotations_url": fmt.Sprint(r["url"]) + "/annotations"}
 	}
 	for _, key := range []string{"name", "external_id", "details_url", "started_at", "completed_at"} {
 		if v, ok := q.in[key]; ok {
@@ -219,12 +285,18 @@ func (g *GitHub) createRun(q request) answer {
 	if !ok || q.text("name") == "" {
 		return no(http.StatusUnprocessableEntity, "No commit found for SHA: %s", q.text("head_sha"))
 	}
-	r := Object{"id": g.next(), "head_sha": sha, "status": "queued", "conclusion": nil, "app": Object{"id": g.App}}
+	id := g.next()
+	r := Object{"id": id, "node_id": node("CR", id), "head_sha": sha, "url": g.repo("/check-runs/%d", id),
+		"html_url": g.page("/runs/%d", id), "details_url": g.theApp()["external_url"], "external_id": "", "name": "",
+		"status": "queued", "conclusion": nil, "started_at": stamp(g.now()), "completed_at": nil,
+		"output": Object{"title": nil, "summary": nil, "text": nil, "annotations_count": 0,
+			"annotations_url": g.repo("/check-runs/%d/annotations", id)},
+		"check_suite": Object{"id": 5}, "app": g.theApp(), "pull_requests": []Object{}}
 	if a := g.run(r, q); a != nil {
 		return *a
 	}
 	g.runs = append(g.runs, r)
-	return answer{http.StatusCreated, r}
+	return answer{status: http.StatusCreated, body: r}
 }
 
 func byID(list []Object, id string) Object {
@@ -244,7 +316,7 @@ func (g *GitHub) updateRun(q request) answer {
 	if a := g.run(r, q); a != nil {
 		return *a
 	}
-	return answer{http.StatusOK, r}
+	return answer{status: http.StatusOK, body: r}
 }
 
 func (g *GitHub) listDeployments(q request) answer {
@@ -258,7 +330,8 @@ func (g *GitHub) listDeployments(q request) answer {
 			list = append(list, d)
 		}
 	}
-	return answer{http.StatusOK, list}
+	part, header := paged(q, list)
+	return answer{http.StatusOK, part, header}
 }
 
 func (g *GitHub) createDeployment(q request) answer {
@@ -269,14 +342,26 @@ func (g *GitHub) createDeployment(q request) answer {
 	if len([]rune(q.text("description"))) > 140 {
 		return no(http.StatusUnprocessableEntity, "description is too long (maximum is 140 characters)")
 	}
-	if _, none := q.in["required_contexts"].([]any); !none { // then every status must have succeeded
-		return no(http.StatusConflict, "Conflict: Commit status checks failed for %s.", sha)
+	if _, some := q.in["required_contexts"].([]any); !some { // then everything that there is must have succeeded
+		for _, r := range g.runs {
+			if r["head_sha"] == sha && r["conclusion"] != "success" {
+				return no(http.StatusConflict, "Conflict: Commit status checks failed for %s.", sha)
+			}
+		}
 	}
-	d := Object{"id": g.next(), "sha": sha, "ref": q.text("ref"), "task": q.text("task"),
-		"environment": q.text("environment"), "payload": q.in["payload"], "description": q.text("description"),
-		"production_environment": q.in["production_environment"]}
-	g.deployments = append(g.deployments, d)
-	return answer{http.StatusCreated, d}
+	d := Object{"sha": sha, "ref": q.text("ref"), "task": "deploy", "environment": "production", "payload": Object{},
+		"description": ""}
+	for key := range d {
+		if v, ok := q.in[key]; ok && key != "sha" {
+			d[key] = v
+		}
+	}
+	d["production_environment"] = d["environment"] == "production"
+	if v, ok := q.in["production_environment"].(bool); ok {
+		d["production_environment"] = v
+	}
+	g.deployments = append(g.deployments, g.deployment(d))
+	return answer{status: http.StatusCreated, body: d}
 }
 
 func (g *GitHub) listStatuses(q request) answer {
@@ -285,7 +370,8 @@ func (g *GitHub) listStatuses(q request) answer {
 		return no(http.StatusNotFound, "Not Found")
 	}
 	id, _ := d["id"].(int64)
-	return answer{http.StatusOK, append([]Object{}, g.statuses[id]...)}
+	part, header := paged(q, g.statuses[id])
+	return answer{http.StatusOK, append([]Object{}, part...), header}
 }
 
 func (g *GitHub) addStatus(q request) answer {
@@ -299,26 +385,28 @@ func (g *GitHub) addStatus(q request) answer {
 		return no(http.StatusUnprocessableEntity, "Validation Failed")
 	}
 	id, _ := d["id"].(int64)
-	s := Object{"id": g.next(), "state": state, "description": q.text("description"),
-		"environment_url": q.text("environment_url"), "log_url": q.text("log_url")}
+	s := g.status(d, Object{"state": state, "description": q.text("description"),
+		"environment_url": q.text("environment_url"), "log_url": q.text("log_url")})
 	g.statuses[id] = append([]Object{s}, g.statuses[id]...)
-	if state != "success" {
-		return answer{http.StatusCreated, s}
+	if state != "success" || q.in["auto_inactive"] == false {
+		return answer{status: http.StatusCreated, body: s}
 	}
-	for _, o := range g.deployments { // what it replaced serves nobody any more
+	for _, o := range g.deployments { // GitHub does this for environments that are not production
 		other, _ := o["id"].(int64)
 		if before := g.statuses[other]; other != id && o["environment"] == d["environment"] && len(before) > 0 &&
-			before[0]["state"] == "success" {
-			g.statuses[other] = append([]Object{{"id": g.next(), "state": "inactive", "description": "",
-				"environment_url": before[0]["environment_url"]}}, before...)
+			before[0]["state"] == "success" && o["production_environment"] != true {
+			g.statuses[other] = append([]Object{g.status(o, Object{"state": "inactive", "description": "",
+				"environment_url": before[0]["environment_url"], "log_url": before[0]["log_url"]})}, before...)
 		}
 	}
-	return answer{http.StatusCreated, s}
+	return answer{status: http.StatusCreated, body: s}
 }
 
 func (g *GitHub) review(q request) answer {
 	job, state := q.PathValue("id")+"/"+q.text("environment_name"), q.text("state")
 	switch {
+	case state == "" && q.text("comment") != "": // a report on the way, which answers nothing
+		return answer{status: http.StatusNoContent}
 	case state != "approved" && state != "rejected":
 		return no(http.StatusUnprocessableEntity, "%q is no state", state)
 	case g.waiting[job] == "":
@@ -327,5 +415,5 @@ func (g *GitHub) review(q request) answer {
 		return no(http.StatusUnprocessableEntity, "No pending deployment requests to approve or reject")
 	}
 	g.waiting[job] = state + ": " + q.text("comment")
-	return answer{http.StatusNoContent, nil}
+	return answer{status: http.StatusNoContent}
 }
