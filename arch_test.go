@@ -83,7 +83,7 @@ var table = map[string]rule{
 	"guard/past":            {pure: true, may: []string{"metric"}},
 	"guard": {
 		pure: true, may: []string{"guard/past", "judge", "judge/anytime", "metric", "fault"},
-		lines: 3200, // what the rules say of each other is decided in one place, over one pass
+		lines: 3250, // what the rules say of each other is decided in one place, over one pass
 	},
 	"guard/record":      {pure: true, may: []string{"fault", "guard", "judge", "metric"}},
 	"metric/prometheus": {may: []string{"fault", "judge", "metric"}},

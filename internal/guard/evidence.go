@@ -19,6 +19,8 @@ type exam struct {
 	step   int64 // Unix second from which the present share holds
 	end    int64 // what lies before is final
 	width  int64 // seconds of a bucket
+	smears bool  // a bucket may hold something of the one before
+	exact  bool  // a bucket is of more than a second, and smears nothing
 	canary *side // the recent seconds, as far back as reach
 	stable *side
 	shares []ShareChange
@@ -94,7 +96,7 @@ func (x *exam) part() float64 { return x.shares[len(x.shares)-1].Part() }
 func (x *exam) shareIn(second int64) float64 {
 	share := math.NaN()
 	from := second // a wide bucket may hold something of the one before
-	if x.width > 1 {
+	if x.smears {
 		from -= x.width
 	}
 	for _, m := range x.ev.Moves {
@@ -107,7 +109,7 @@ func (x *exam) shareIn(second int64) float64 {
 		switch {
 		case at >= second+x.width:
 			return share
-		case x.width > 1 && at >= second-x.width,
+		case x.smears && at >= second-x.width, x.exact && at > second,
 			at == second && c.At.Nanosecond() > 0, i > 0 && at >= second-1:
 			share = math.NaN()
 		default:

@@ -171,8 +171,10 @@ type Evidence struct {
 	Aside      uint64           `json:"aside,omitempty"`     // not compared, in the last minute, where none was
 
 	// Width is the length of a bucket in seconds, the same for both versions and with Complete on its grid; 0 means 1.
-	// A wider one may hold something of the one before: processes are measured one after the other.
-	Width int64 `json:"width,omitempty"`
+	// A wider one may hold something of the one before, because processes are measured one after the other: unless
+	// OneClock says that one counter puts each request of either version into the bucket in which it came.
+	Width    int64 `json:"width,omitempty"`
+	OneClock bool  `json:"one_clock,omitempty"`
 
 	From   metric.Kind `json:"from,omitempty"`  // what the new buckets were taken from instead of the rules' source
 	Silent time.Time   `json:"silent,omitzero"` // since when that source is, where it has ever told anything

@@ -91,10 +91,10 @@ func (x *exam) steadied(pairs []pair, i int) uint64 {
 	return min(n, own.Requests)
 }
 
-// judgedTo is the second up to which the judge may take what is known: a wide bucket waits for the one after it, see
-// steadied.
+// judgedTo is the second up to which the judge may take what is known: a bucket that smears waits for the one after it,
+// see steadied.
 func (x *exam) judgedTo() int64 {
-	if x.width > 1 {
+	if x.smears {
 		return x.end - x.width
 	}
 	return x.end

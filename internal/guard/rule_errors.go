@@ -20,6 +20,9 @@ const (
 	fewestSeconds  = past.FewestSeconds
 )
 
+// crowd is how many times the mean of a wide bucket may have come in one of its seconds.
+const crowd = 4
+
 // burstLongest is how many seconds a spike may be taken for a burst: one instance in trouble is noticed, and gets no
 // visitors any more, within half of it.
 const burstLongest = 60
@@ -43,7 +46,7 @@ func (x *exam) errorRate(arm string, bs *side) Finding {
 	if limits.For > 0 {
 		length = limits.For
 	}
-	c, held := x.heldAbove(bs, x.windows(length, fewestSeconds), limits) // a shorter one could never be broken
+	c, held := x.heldAbove(bs, x.windows(length, x.fewestBuckets()), limits) // a shorter one could never be broken
 	if !held {
 		return f
 	}
@@ -87,7 +90,7 @@ func (x *exam) heldAbove(bs *side, length int64, limits Limits) (count, bool) {
 		from = max(from, x.since())
 	}
 	whole := bs.count(from, x.end)
-	if from < x.since() || !whole.enough() || whole.rate() <= limits.Critical {
+	if from < x.since() || !x.enough(whole) || whole.rate() <= limits.Critical {
 		return whole, false
 	}
 	if limits.For == 0 {
@@ -102,8 +105,24 @@ func (x *exam) heldAbove(bs *side, length int64, limits Limits) (count, bool) {
 	return whole, tenthsWithRequests(bs, from, x.end) >= 8
 }
 
-func (c count) enough() bool {
-	return c.requests >= fewestRequests && c.errors >= fewestErrors && c.failing >= fewestSeconds
+// enough says whether a span has what a critical limit needs. How many seconds of a wide bucket had an error nobody
+// told; where each request is in the bucket in which it came, so many errors can't have come in fewer.
+func (x *exam) enough(c count) bool {
+	failing := int64(c.failing)
+	if x.exact && c.requests > 0 {
+		most := crowd * float64(c.requests) / float64(max(c.to-c.from, 1)) // in one second
+		failing = max(failing, int64(math.Ceil(float64(c.errors)/most)))
+	}
+	return c.requests >= fewestRequests && c.errors >= fewestErrors && failing >= fewestSeconds
+}
+
+// fewestBuckets is how many buckets a critical limit looks at: those of which each may be the only second with an error
+// that it has.
+func (x *exam) fewestBuckets() int64 {
+	if x.exact {
+		return 1
+	}
+	return fewestSeconds
 }
 
 // mayBeBurst says that the comparison, which knows how often a few visitors of this app are in trouble together,
@@ -117,7 +136,11 @@ func (x *exam) mayBeBurst(f Finding) bool {
 		x.pass.j.Answer().LogE >= math.Log(judge.Suspicion) {
 		return false
 	}
-	before := x.canary.count(x.end-burstLongest, x.end-burstLongest/2)
+	half := int64(burstLongest / 2)
+	if x.exact {
+		half = x.windows(burstLongest/2*time.Second, 1)
+	}
+	before := x.canary.count(x.end-2*half, x.end-half)
 	normal, from := x.normal(canary, before)
 	return from == "" || before.rate() < x.rules.ErrorRate.Spike*normal
 }
@@ -141,9 +164,13 @@ func (x *exam) errorSpike(arm string, bs *side) Finding {
 	limit := x.rules.ErrorRate.Spike
 	f := Finding{Rule: "error_spike", Arm: arm, Level: Info, Limit: limit, Unit: "x"}
 	var c count
-	for _, d := range []time.Duration{10 * time.Second, 30 * time.Second, x.rules.Window} {
-		c = bs.count(max(x.end-x.windows(d, spikeBuckets(x.width)), x.since()), x.end)
-		if c.requests >= fewestRequests {
+	for i, d := range []time.Duration{10 * time.Second, 30 * time.Second, x.rules.Window} {
+		least := int64(1)
+		if x.smears || x.exact && i == 2 {
+			least = fewestSeconds
+		}
+		c = bs.count(max(x.end-x.windows(d, least), x.since()), x.end)
+		if c.requests >= fewestRequests && (!x.exact || x.enough(c)) {
 			break
 		}
 	}
@@ -156,21 +183,12 @@ func (x *exam) errorSpike(arm string, bs *side) Finding {
 	f.Known, f.Value = true, c.rate()/normal
 	f.Sentence = fmt.Sprintf("The error rate of %s is %s; %s is normal (%s).",
 		x.name(arm), percent(c.rate()), percent(normal), from)
-	if f.Value >= limit && c.enough() {
+	if f.Value >= limit && x.enough(c) {
 		f.Level = Critical
 		f.Sentence = fmt.Sprintf("%s failed on %s in the last %s: %s times the normal %s (%s).",
 			x.percentOf(c), x.name(arm), span(c.to-c.from), times(f.Value), percent(normal), from)
 	}
 	return f
-}
-
-// spikeBuckets is how many buckets a spike is looked for in at least: three where one is longer than a second, because
-// an error must be seen in three.
-func spikeBuckets(width int64) int64 {
-	if width > 1 {
-		return fewestSeconds
-	}
-	return 1
 }
 
 // normal returns the normal error rate and where it comes from: the stable
@@ -208,16 +226,16 @@ func (x *exam) chanceOfErrors(f Finding) float64 {
 	})
 }
 
-// chance is how likely equal versions differ as much over the finding's span. Buckets of more than a second are not
-// filled at the same moments: what hits both versions may be counted on one of them a bucket earlier. So the difference
-// must stand whichever of the two is taken a bucket later.
+// chance is how likely equal versions differ as much over the finding's span. Buckets that smear are not filled at the
+// same moments: what hits both versions may be counted on one of them a bucket earlier. So the difference must stand
+// whichever of the two is taken a bucket later.
 func (x *exam) chance(f Finding, count func(b *metric.Bucket) (n, bad uint64)) float64 {
 	ticks, stable := x.counts(f.From, f.To, count)
 	if !stable {
 		return 0
 	}
 	c := judge.Chance(ticks)
-	if x.width == 1 {
+	if !x.smears {
 		return c
 	}
 	for i := range len(ticks) - 1 {

@@ -88,6 +88,7 @@ func (p *Pass) exam(rules Rules, ev Evidence) *exam {
 	x := &exam{rules: rules.sane(), ev: ev, pass: p, answers: p.room[:0]}
 	x.end = min(ev.Complete, ev.Now.Unix()+1)
 	x.width = min(max(ev.Width, 1), metric.MaxWidth)
+	x.smears, x.exact = x.width > 1 && !ev.OneClock, x.width > 1 && ev.OneClock
 	x.lag = time.Duration(max(ev.Now.Unix()-ev.Complete, 0)) * time.Second
 	canary, stable := inOrder(ev.Canary), inOrder(ev.Stable)
 	x.start = p.begin(ev, canary, x.end)
@@ -95,8 +96,9 @@ func (p *Pass) exam(rules Rules, ev Evidence) *exam {
 		x.end = max(x.end, p.fed) // what was final stays final
 	}
 	x.step = max(x.start, ceilSecond(ev.ShareSince))
-	if x.width > 1 { // what holds something of another share is no bucket of this one
-		x.step = (x.step+x.width-1)/x.width*x.width + x.width
+	x.step = (x.step + x.width - 1) / x.width * x.width
+	if x.smears { // what holds something of another share is no bucket of this one
+		x.step += x.width
 	}
 	x.shares = x.history()
 	p.take(x, [2][]metric.Bucket{between(canary, p.fed, x.end), between(stable, p.fed, x.end)})
@@ -199,7 +201,7 @@ func (p *Pass) judge(x *exam, arms [2][]metric.Bucket) {
 		}
 		t := judge.Tick{Second: b.second, Width: x.width, Share: x.betShare(b.second, b.share)}
 		t.Canary, t.Stable = judgeArm(b.canary, bins, p.counts[0]), judgeArm(b.stable, bins, p.counts[1])
-		if x.width > 1 {
+		if x.smears {
 			t.Stable.Units = x.steadied(pairs, i)
 		}
 		if b.stable != nil && b.stable.Slices != nil {

@@ -213,3 +213,100 @@ func TestWideBucketsAreBlindWhenTheyStop(t *testing.T) {
 		}
 	}
 }
+
+// minutes is evidence as Vercel's own counts are: every request stands in the minute in which it came.
+func minutes(ev Evidence) Evidence {
+	ev = widened(ev, 60, 0, 0)
+	ev.OneClock = true
+	for _, list := range [][]metric.Bucket{ev.Canary, ev.Stable} {
+		for i := range list {
+			list[i].Units, list[i].Slices, list[i].Latency = list[i].Errors, nil, judge.Sketch{}
+		}
+	}
+	return ev
+}
+
+func byMinutes() Rules {
+	r := elsewhere()
+	r.Source, r.Fallback, r.LatencyP95 = metric.Drain, metric.Observability, Limits{}
+	return r
+}
+
+// What one clock counts smears nothing, so nobody waits for the minute after: and what hits both versions, at whatever
+// moment of a minute, is still held against neither.
+//
+// req: RB-20 CD-03
+func TestMinutesOfOneClockHoldNothingSharedAgainstTheCanary(t *testing.T) {
+	t.Parallel()
+	for name, ill := range map[string]func(s int64) bool{
+		"twenty seconds every three minutes": func(s int64) bool { return s%180 >= 100 && s%180 < 120 },
+		"across the end of a minute":         func(s int64) bool { return s%120 >= 57 && s%120 < 63 },
+		"a second now and then":              func(s int64) bool { return s%47 == 3 },
+	} {
+		for seed := range uint64(3) {
+			w := newWorld(seed)
+			w.fails = func(s int64) (float64, float64) {
+				if ill(s) {
+					return 0.8, 0.8
+				}
+				return 0.01, 0.01
+			}
+			ev := w.evidence(1800)
+			var p Pass
+			for n := int64(60); n <= 1800; n += 30 {
+				now := ev
+				w.at(&now, n)
+				v := p.Evaluate(byMinutes(), minutes(now))
+				if v.Action == Undo {
+					t.Fatalf("%s, seed %d, after %d s: %s", name, seed, n, v.Sentence)
+				}
+				if v.Report != nil && v.Report.MaxLogE > math.Log(20) {
+					t.Errorf("%s, seed %d, after %d s: ln e reaches %.1f", name, seed, n, v.Report.MaxLogE)
+				}
+			}
+		}
+	}
+}
+
+// A fault that fills a part of a minute is found when the minute is told; what may have come in one second or two is
+// not.
+//
+// req: RB-03 RB-15
+func TestAFaultIsFoundInTheFirstMinutesOfOneClock(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		fails func(s int64) float64
+		found int64 // the second at which the minute that shows it ends; 0: never
+	}{
+		{"46 % from the first visitor on", func(int64) float64 { return 0.46 }, 120},
+		{"46 % from the middle of a minute on", func(s int64) float64 { return step(s >= 330, 0.46) }, 420},
+		{"12 % from the beginning of a minute on", func(s int64) float64 { return step(s >= 300, 0.12) }, 420},
+		{"one second", func(s int64) float64 { return step(s == 330, 1) }, 0},
+		{"two seconds", func(s int64) float64 { return step(s == 330 || s == 333, 1) }, 0},
+	} {
+		w := newWorld(5)
+		w.fails = func(s int64) (float64, float64) { return max(tt.fails(s), 0.005), 0.005 }
+		ev := w.evidence(900)
+		var p Pass
+		found, last := int64(0), Verdict{}
+		for n := int64(60); n <= 900 && found == 0; n += 60 {
+			now := ev
+			w.at(&now, n)
+			if last = p.Evaluate(byMinutes(), minutes(now)); last.Action == Undo {
+				found = n
+			}
+		}
+		if found > tt.found || found == 0 != (tt.found == 0) {
+			t.Errorf("%s: found after %d s, want %d: %s", tt.name, found, tt.found, last.Sentence)
+		}
+		t.Logf("%s: found after %d s: %s", tt.name, found, last.Sentence)
+	}
+}
+
+func step(on bool, rate float64) float64 {
+	if on {
+		return rate
+	}
+	return 0
+}

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -23,6 +24,7 @@ func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release,
 	before := r.Exposed.Add(-History).Unix()
 	ev.Width = max(tl.Grid(before, final, r.Deployment, r.Previous), at.known.Width)
 	ev.Complete = max(final/ev.Width*ev.Width, at.known.Complete)
+	ev.OneClock = ev.Width > 1 && counted(cmp.Or(by.From, rules.Source))
 	if r.Flag == nil {
 		stable, err := w.DB.Deployment(ctx, r.Previous)
 		if err != nil {
@@ -68,6 +70,10 @@ func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release,
 	}
 	return ev, err
 }
+
+// counted says whether a kind of sources tells when each request came, so that no bucket holds anything of another: a
+// platform's log of requests, and its own counts. Exporters tell how far their counters were when somebody looked.
+func counted(k metric.Kind) bool { return k == metric.Drain || k == metric.Observability }
 
 // aside counts the requests of the last minute that are not compared, where there was none that is.
 func aside(tl *metric.Timeline, r release.Release, complete int64) uint64 {

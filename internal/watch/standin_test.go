@@ -137,7 +137,7 @@ func TestAFaultIsFoundWhileTheDrainIsSilent(t *testing.T) {
 	s.stops, s.fault = 317, 600
 	for second := int64(0); second <= 1500; second += 5 {
 		if v := s.at(second); v.Action == guard.Undo {
-			if second < s.fault || v.From != metric.Observability || v.Cause != guard.Proven {
+			if second < s.fault || second > s.fault+240 || v.From != metric.Observability || v.Cause != guard.Proven {
 				t.Errorf("%d: %s (%s)", second, v.Sentence, v.Cause)
 			}
 			return
