@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +56,7 @@ func (c *cli) onVercel(file string) (setup.Options, error) {
 	for _, step := range s.ReleasePlan().Steps {
 		o.Drains = o.Drains || step.Rules.Source == metric.Drain
 		for _, m := range step.Rules.Metrics {
-			o.Vitals = o.Vitals || slices.Contains([]string{"lcp", "inp", "cls", "ttfb"}, m.Name)
+			o.Vitals = o.Vitals || m.Worst
 		}
 	}
 	for _, x := range s.Drain().Sampling {

@@ -254,6 +254,8 @@ func (x *exam) metricCompare(m judge.MetricReport) Finding {
 	}
 	say := func(v float64) string {
 		switch {
+		case rule.Kind == judge.Durations && v <= 0: // nothing takes no time
+			return "not known"
 		case rule.Scale > 0:
 			return trim(fmt.Sprintf("%.3f", v))
 		case rule.Kind == judge.Durations:
@@ -264,8 +266,7 @@ func (x *exam) metricCompare(m judge.MetricReport) Finding {
 		return strings.TrimSpace(number(v) + " " + rule.Unit)
 	}
 	f.Sentence = fmt.Sprintf("%s is %s on %s, %s on %s.", capital(short(m.Name)), say(m.Canary), x.name(canary),
-		say(m.Stable),
-		x.name(stable))
+		say(m.Stable), x.name(stable))
 	return f
 }
 

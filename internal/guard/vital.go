@@ -7,7 +7,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/metric"
 )
 
-// Vital is what browsers measure and an application forwards: lcp, inp, cls or ttfb, in milliseconds, CLS as it is. A
+// Vital is what browsers measure and an application forwards, one of Vitals, in milliseconds, CLS as it is. A
 // visitor's pages within ten seconds count once, by the worst. CLS is multiplied, so that bins that are made for
 // milliseconds tell its values apart: 0.1 is taken for 100. A tolerance of 0 means 10 %.
 func Vital(name string, worseBy, weight float64, signal bool) MetricRule {
@@ -22,6 +22,9 @@ func Vital(name string, worseBy, weight float64, signal bool) MetricRule {
 	}
 	return r
 }
+
+// Vitals lists what browsers measure, by the names that guards have for it.
+func Vitals() []string { return []string{"lcp", "inp", "cls", "fcp", "ttfb"} }
 
 // Weights say how the total evidence is divided, in any unit: only their ratios count. The zero value leaves it to the
 // judge.

@@ -56,6 +56,41 @@ func TestWebVitalsTakeACanaryBack(t *testing.T) {
 	}
 }
 
+// Of few values both versions' own are said, and of a version without any that nothing is known: never 0 ms.
+func TestFewWebVitalsAreSaid(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		lcp   [2]float64 // canary, stable; 0: none came
+		wants string
+	}{
+		{"both", [2]float64{2500, 900}, "lcp is 2,531 ms on v2, 904 ms on v1."},
+		{"no stable value", [2]float64{2500, 0}, "lcp is 2,531 ms on v2, not known on v1."},
+		{"none at all", [2]float64{}, "Nothing is known of lcp yet."},
+	} {
+		w := newWorld(5)
+		ev, r := w.evidence(30), DefaultRules()
+		r.Metrics, r.ColdStart = []MetricRule{Vital("lcp", 0, 0, false)}, 0
+		v := judge.Value{Metric: "lcp", Second: w.t0 + 5, Share: 0.05}
+		for i, sums := range []*judge.Sums{&v.Canary, &v.Stable} {
+			if tt.lcp[i] > 0 {
+				sums.N = 3
+				sums.Hist.AddCount(tt.lcp[i], 3)
+			}
+		}
+		ev.Values = append(ev.Values, v)
+		got := ""
+		for _, f := range Evaluate(r, ev).Findings {
+			if f.Rule == "metric:lcp" {
+				got = f.Sentence
+			}
+		}
+		if got != tt.wants {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.wants)
+		}
+	}
+}
+
 // The strategy's weights divide what custom metrics have of the total; a signal has none of it.
 func TestWeightsOfTheStrategyReachTheJudge(t *testing.T) {
 	t.Parallel()

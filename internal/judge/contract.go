@@ -199,7 +199,7 @@ type MetricReport struct {
 	Units    uint64   `json:"units"`  // failed visitors or slow requests of the changed version
 	Judged   uint64   `json:"judged"` // requests, visitors or values of the changed version that were compared
 	Ratio    Interval `json:"ratio"`  // changed divided by stable
-	Canary   float64  `json:"canary"` // the value itself: a rate, or milliseconds at the 95th percentile, or a mean
+	Canary   float64  `json:"canary"` // the value itself: a rate, a mean, or milliseconds: latency's p95, a custom metric's p75
 	Stable   float64  `json:"stable"`
 	RuledOut float64  `json:"ruled_out"` // latency: so much slower is excluded; 0 none
 }

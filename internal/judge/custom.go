@@ -14,6 +14,8 @@ type customEvidence struct {
 	mean    meanEvidence
 	sums    [2]Sums // canary, stable, since the start; without histograms
 	counts  [2][]uint32
+	seen    [2][]float64 // durations by bin, whether they could be judged yet or not
+	seenN   [2]float64
 	weight  float64 // in the total
 	logE    float64
 	maxLogE float64
@@ -39,6 +41,7 @@ func newCustomEvidence(m Metric, s Settings) *customEvidence {
 		l := newLatencyEvidence(ProductBins(), max(m.WorseBy, 0), 0, Background{})
 		c.lat = &l
 		c.counts[0], c.counts[1] = make([]uint32, foldCount), make([]uint32, foldCount)
+		c.seen[0], c.seen[1] = make([]float64, foldCount), make([]float64, foldCount)
 	case Mean:
 		c.mean.share = math.NaN()
 	default:
@@ -64,6 +67,9 @@ func (c *customEvidence) value(v *Value, warm bool) {
 	c.next = v.Second + int64(width)
 	a, b := v.Canary.sane(), v.Stable.sane()
 	for i, x := range [2]Sums{a, b} {
+		if c.lat != nil && !warm {
+			break
+		}
 		c.sums[i].N += x.N
 		c.sums[i].Bad += x.Bad
 		c.sums[i].Sum += x.Sum
@@ -88,6 +94,7 @@ func (c *customEvidence) value(v *Value, warm bool) {
 		ProductBins().Fold(a.Hist, c.counts[0])
 		ProductBins().Fold(b.Hist, c.counts[1])
 		if warm {
+			c.see()
 			c.lat.tick(v.Second, width, c.counts[0], c.counts[1])
 		}
 		c.lat.learn(c.counts[0], c.counts[1], width)
@@ -97,6 +104,23 @@ func (c *customEvidence) value(v *Value, warm bool) {
 		c.logE = bounded(c.mean.kept + c.mean.now)
 	}
 	c.maxLogE = max(c.maxLogE, c.logE)
+}
+
+// see keeps durations for people: how long they are is known from the first on, how much longer than others is judged
+// only when there are many.
+func (c *customEvidence) see() {
+	for arm, counts := range c.counts {
+		for i, n := range counts {
+			c.seen[arm][i] += float64(n)
+			c.seenN[arm] += float64(n)
+		}
+	}
+	if c.seenN[0] > 5000 { // what begins late must not drown in what was before
+		for i := range c.seen[0] {
+			c.seen[0][i], c.seen[1][i] = float64(c.seen[0][i]/2), float64(c.seen[1][i]/2)
+		}
+		c.seenN[0], c.seenN[1] = float64(c.seenN[0]/2), float64(c.seenN[1]/2)
+	}
 }
 
 func (m *meanEvidence) add(share float64, a, b Sums, metric Metric) {
@@ -157,11 +181,7 @@ func (c *customEvidence) is(arm int) float64 {
 	s := c.sums[arm]
 	switch {
 	case c.lat != nil:
-		counts, n := &c.lat.sumC, c.lat.nC
-		if arm == 1 {
-			counts, n = &c.lat.sumS, c.lat.nS
-		}
-		return c.lat.bins.quantile(counts[:c.lat.bins.Count], n, 0.75)
+		return c.lat.bins.quantile(c.seen[arm], c.seenN[arm], 0.75)
 	case s.N == 0:
 		return 0
 	case c.rate != nil && c.m.Higher:

@@ -1,8 +1,10 @@
 package judge
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
 func TestCustomMetrics(t *testing.T) {
@@ -82,5 +84,34 @@ func mean(rng *rand.Rand, m float64) func(n uint64) Sums {
 			s.SumSq += x * x
 		}
 		return s
+	}
+}
+
+// How long durations are is said from the first values on, when there are far too few to judge; while caches are cold
+// nothing is.
+func TestFewDurationsAreSaid(t *testing.T) {
+	t.Parallel()
+	j := New(Settings{Metrics: []Metric{{Name: "lcp", Kind: Durations}}, ColdStart: 10 * time.Second})
+	report := func() MetricReport {
+		r := j.Report()
+		return r.Metrics[len(r.Metrics)-1]
+	}
+	for i := range int64(30) {
+		v := Value{Metric: "lcp", Second: i, Share: 0.5}
+		v.Canary.N, v.Stable.N = 1, 1
+		v.Canary.Hist.AddCount(float64(1000+10*i), 1)
+		v.Stable.Hist.AddCount(float64(400+10*i), 1)
+		j.Tick(tick(i, 0, 0))
+		j.Value(&v)
+		if m := report(); i < 9 && (m.Judged > 0 || m.Canary != 0 || m.Ratio.Known) {
+			t.Errorf("second %d of a cold version: %+v", i, m)
+		}
+	}
+	m := report()
+	if m.Judged != 20 || m.MaxLogE != 0 || math.Abs(m.Canary/1250-1) > 0.05 || math.Abs(m.Stable/650-1) > 0.05 {
+		t.Errorf("of 20 values each: %+v, want 1250 and 650 ms", m)
+	}
+	if want := m.Canary / m.Stable; m.Ratio.Value != want {
+		t.Errorf("the ratio is %g, want %g", m.Ratio.Value, want)
 	}
 }

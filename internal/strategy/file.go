@@ -139,7 +139,7 @@ type guardSpec struct {
 	BlindUndo  document.Duration     `yaml:"blind_undo" doc:"Blind for this long, a version is taken back; off: it waits."`
 	Prometheus queries               `yaml:"prometheus" doc:"What Prometheus is asked, with source: prometheus."`
 	Metrics    map[string]metricSpec `yaml:"metrics" doc:"Custom metrics that are compared, by their name."`
-	WebVitals  map[string]vital      `yaml:"web_vitals" doc:"What browsers measure: lcp, inp, cls and ttfb."`
+	WebVitals  map[string]vital      `yaml:"web_vitals" doc:"What browsers measure: lcp, inp, cls, fcp and ttfb."`
 	Weights    map[string]float64    `yaml:"weights" doc:"How errors, latency, web_vitals and metrics divide the total."`
 }
 

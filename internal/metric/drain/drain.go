@@ -47,7 +47,7 @@ type Options struct {
 	Late   time.Duration // how long a record may take to arrive; 30 s when 0
 	// Find returns the id of the deployment that the platform names so; empty when nobody knows or judges it.
 	Find func(ctx context.Context, external string) (string, error)
-	// Vital takes what a browser measured of a page (lcp, inp, cls, ttfb); nil: nobody asks for it.
+	// Vital takes what a browser measured of a page (lcp, inp, cls, fcp, ttfb); nil: nobody asks for it.
 	Vital    func(now time.Time, deployment, name, device string, second int64, value float64)
 	Sampling []Rule // of the drain
 }

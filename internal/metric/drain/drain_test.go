@@ -458,15 +458,16 @@ func TestVitalsReachWhoAsksForThem(t *testing.T) {
 			"vercelEnvironment": "production", "attribution": row{"element": "x"},
 		}
 	}
-	take(t, d, in(2), body(insight("LCP", 1800.5), insight("CLS", 0.02), insight("FID", 3), insight("INP", "bad"),
-		insight("TTFB", 90).with(row{"deploymentId": "dpl_none"}),
+	take(t, d, in(2), body(insight("LCP", 1800.5), insight("CLS", 0.02), insight("FID", 3), insight("FCP", 900),
+		insight("INP", "bad"), insight("TTFB", 90).with(row{"deploymentId": "dpl_none"}),
 		row{"schema": "vercel.analytics.v2", "eventType": "pageview", "timestamp": in(1).UnixMilli()}))
-	want := []told{{"dep_2", "lcp", "12345", in(1).Unix(), 1800.5}, {"dep_2", "cls", "12345", in(1).Unix(), 0.02}}
+	want := []told{{"dep_2", "lcp", "12345", in(1).Unix(), 1800.5}, {"dep_2", "cls", "12345", in(1).Unix(), 0.02},
+		{"dep_2", "fcp", "12345", in(1).Unix(), 900}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	c := d.Counters()
-	if c.Vitals != 2 || c.Unknown != 1 || c.Broken != 1 || c.Rows != 6 || !c.Heard.IsZero() {
+	if c.Vitals != 3 || c.Unknown != 1 || c.Broken != 1 || c.Rows != 7 || !c.Heard.IsZero() {
 		t.Errorf("counted %+v; what browsers measured is no sign of life of the log", c)
 	}
 }

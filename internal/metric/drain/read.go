@@ -156,6 +156,8 @@ func (x *reader) measured(out *read, r *record, ms int64) {
 		metric = "inp"
 	case "CLS":
 		metric = "cls"
+	case "FCP":
+		metric = "fcp"
 	case "TTFB":
 		metric = "ttfb"
 	default:

@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -227,7 +228,8 @@ func metricName(m api.MetricEvidence) string {
 
 // measured writes a version's value, where something was measured.
 func measured(m api.MetricEvidence, v float64) string {
-	if m.Judged == 0 || m.Name == "latency" && v <= 0 { // no request takes no time: nothing was measured
+	timed := slices.Contains([]string{"latency", "lcp", "inp", "cls", "fcp", "ttfb"}, m.Name)
+	if m.Judged == 0 || timed && v <= 0 { // no request takes no time: nothing was measured
 		return "–"
 	}
 	return valueOf(v, m.Unit)

@@ -17,6 +17,7 @@ func TestAComparisonInWords(t *testing.T) {
 		{ratioOf(api.Ratio{Known: true, High: 80, Open: true}), "not known"},
 		{ratioOf(api.Ratio{Known: true, Value: 5, Low: 2, High: 80, Open: true}), "5× (2× or more)"},
 		{measured(api.MetricEvidence{Name: "latency", Unit: "ms", Judged: 1}, 0), "–"},
+		{measured(api.MetricEvidence{Name: "cls", Judged: 1}, 0), "–"},
 		{measured(api.MetricEvidence{Unit: "ms"}, 0), "–"}, {measured(api.MetricEvidence{Unit: "ms", Judged: 1}, 0), "0 ms"},
 		{valueOf(0.0044, "fraction"), "0.4 %"}, {valueOf(1840, "ms"), "1.8 s"}, {valueOf(0.34, "ms"), "0.3 ms"},
 		{valueOf(47.94, "€"), "47.9 €"},
