@@ -223,9 +223,6 @@ func (a *App) counted(out []api.MetricSource, now time.Time) []api.MetricSource 
 			}
 			i, out = len(out), append(out, s)
 		}
-		if c.Kind == metric.Observability { // its numbers are minutes, and nobody asks while nothing is watched
-			c.Gap, c.Missing = 0, 0
-		}
 		out[i].Gap, out[i].Missing, out[i].Repeated = c.Gap, c.Missing, c.Duplicates
 	}
 	return out

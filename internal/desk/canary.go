@@ -61,9 +61,13 @@ func (d *Desk) Canary(ctx context.Context, who access.Actor, id string) (api.Can
 	if err := d.weighed(ctx, &out, r, step); err != nil {
 		return out, err
 	}
-	for _, s := range out.StoodIn {
-		stable = d.instead(stable, rules.Fallback, r.Previous, s)
-		canary = d.instead(canary, rules.Fallback, r.Deployment, s)
+	if rules.Fallback != "" {
+		if stable, err = d.instead(ctx, stable, rules.Fallback, r.Previous, out); err == nil {
+			canary, err = d.instead(ctx, canary, rules.Fallback, r.Deployment, out)
+		}
+		if err != nil {
+			return out, err
+		}
 	}
 	for _, b := range slices.Concat(stable, canary) { // what was rolled up is known no finer
 		step = max(step, time.Duration(b.Width)*time.Second)
@@ -154,24 +158,28 @@ func shareRules(r release.Release) (guard.Rules, bool) {
 // measured is what who sees all requests has told: the edge, or a platform's drains.
 func (d *Desk) measured() *metric.Timeline { return d.Timeline.Of(d.Strategy.Measured()) }
 
-// seriesOf reads a deployment's seconds as a kind of sources saw them; only what measured tells is kept beyond memory.
-func (d *Desk) seriesOf(ctx context.Context, kind metric.Kind, deployment string, from, to time.Time,
+// instead puts what another kind of sources told where it was gone by: in the stretches in which it stood in, or, when
+// the verdicts that say which are gone, where there is nothing else.
+func (d *Desk) instead(ctx context.Context, list []metric.Bucket, kind metric.Kind, deployment string, c api.Canary,
 ) ([]metric.Bucket, error) {
-	if kind == "" || kind == d.Strategy.Measured() {
-		return d.series(ctx, deployment, from, to)
+	if len(c.StoodIn) == 0 && len(c.Evidence) > 0 {
+		return list, nil
 	}
-	return d.Timeline.Of(kind).Seconds(deployment, from.Unix(), to.Unix(), metric.Compared()...), nil
-}
-
-// instead adds what another kind of sources told in a stretch in which it was gone by, as far as memory has it.
-func (d *Desk) instead(list []metric.Bucket, kind metric.Kind, deployment string, s api.Stretch) []metric.Bucket {
-	from, to := s.From.Unix(), s.To.Unix()
-	told := d.Timeline.Of(kind).Spans(deployment, from, to, 60, metric.Compared()...)
-	if len(told) == 0 {
-		return list
+	told, err := d.seriesOf(ctx, kind, deployment, c.From, c.To)
+	if err != nil || len(told) == 0 {
+		return list, err
 	}
-	list = slices.DeleteFunc(list, func(b metric.Bucket) bool { return b.Second >= from && b.Second < to })
-	return append(list, told...)
+	overlaps := func(b metric.Bucket, from, to int64) bool { return b.Second+b.Covers() > from && b.Second < to }
+	stood := func(b metric.Bucket) bool {
+		return slices.ContainsFunc(c.StoodIn, func(s api.Stretch) bool { return overlaps(b, s.From.Unix(), s.To.Unix()) })
+	}
+	told = slices.DeleteFunc(told, func(b metric.Bucket) bool {
+		if len(c.StoodIn) > 0 {
+			return !stood(b)
+		}
+		return slices.ContainsFunc(list, func(o metric.Bucket) bool { return overlaps(o, b.Second, b.Second+b.Covers()) })
+	})
+	return append(slices.DeleteFunc(list, stood), told...), nil
 }
 
 // hurtOf says where a release was hurt, where a drain tells that; it reads what was measured since its first visitor.
@@ -193,18 +201,34 @@ func (d *Desk) hurtOf(ctx context.Context, r release.Release) ([]api.HurtPlace, 
 	return verdict.Hurt(canary, stable), err
 }
 
-// series reads a deployment's seconds from memory, and older ones from what was rolled up, with the length of their
-// span as their width: one that overlaps an end is whole. Where a sample reaches into what memory still holds, memory
-// is cut at its end, so that nothing is in both.
+// series reads a deployment's seconds as who sees all requests told them.
 func (d *Desk) series(ctx context.Context, deployment string, from, to time.Time) ([]metric.Bucket, error) {
-	recent := d.measured().Seconds(deployment, from.Unix(), to.Unix(), metric.Compared()...)
+	return d.seriesOf(ctx, "", deployment, from, to)
+}
+
+// seriesOf reads a deployment's seconds as a kind of sources saw them from memory, and older ones from what was rolled
+// up, with the length of their span as their width: one that overlaps an end is whole. Where a sample reaches into what
+// memory still holds, memory is cut at its end, so that nothing is in both.
+func (d *Desk) seriesOf(ctx context.Context, kind metric.Kind, deployment string, from, to time.Time,
+) ([]metric.Bucket, error) {
+	if kind == d.Strategy.Measured() {
+		kind = ""
+	}
+	tl, grid := d.measured(), int64(1)
+	if kind != "" {
+		tl = d.Timeline.Of(kind)
+	}
+	if kind == metric.Observability {
+		grid = 60
+	}
+	recent := tl.Spans(deployment, from.Unix(), to.Unix(), grid, metric.Compared()...)
 	samples, err := d.DB.SamplesOf(ctx, d.Strategy.App, from, to, deployment)
 	if err != nil {
 		return nil, err
 	}
 	compared := map[string]bool{}
 	for _, c := range metric.Compared() {
-		compared[string(c)] = true
+		compared[c.Kept(kind)] = true
 	}
 	samples = slices.DeleteFunc(samples, func(s store.Sample) bool { return !compared[s.Class] })
 	if len(recent) > 0 {

@@ -299,3 +299,45 @@ func TestASeriesCountsNothingTwice(t *testing.T) {
 		}
 	})
 }
+
+// What stood in for a silent source is drawn from what was kept, with nothing in memory; when nobody can say any more
+// where it stood in, it fills what is empty.
+func TestAChartShowsWhatStoodInAfterARestart(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		const zero = 1_800_000_000
+		put := func(class string, second, span int64, requests uint64) {
+			doc, err := json.Marshal(metric.Bucket{Second: second, Requests: requests, Width: span})
+			w.ok(err)
+			w.ok(w.DB.PutSample(w.ctx, store.Sample{App: "shop", Deployment: "dep_x", Class: class, Second: second,
+				Span: span, Doc: doc}))
+		}
+		for s := int64(0); s < 180; s += 10 { // then it fell silent, in the middle of a minute
+			put("document", zero+s, 10, 10)
+		}
+		for s := int64(0); s < 600; s += 60 {
+			put("observability/document", zero+s, 60, 66)
+		}
+		c := api.Canary{From: time.Unix(zero, 0), To: time.Unix(zero+600, 0)}
+		own, err := w.series(w.ctx, "dep_x", c.From, c.To)
+		w.ok(err)
+		drawn := func() (requests uint64) {
+			list, err := w.instead(w.ctx, slices.Clone(own), metric.Observability, "dep_x", c)
+			w.ok(err)
+			for _, b := range list {
+				requests += b.Requests
+			}
+			return requests
+		}
+		if got := drawn(); got != 180+7*66 {
+			t.Errorf("%d requests are drawn where nobody knows what stood in", got)
+		}
+		c.Evidence = []api.EvidencePoint{{}}
+		if got := drawn(); got != 180 {
+			t.Errorf("%d requests are drawn where nothing stood in", got)
+		}
+		c.StoodIn = []api.Stretch{{From: time.Unix(zero+120, 0), To: time.Unix(zero+480, 0)}}
+		if got := drawn(); got != 120+6*66 {
+			t.Errorf("%d requests are drawn where something stood in", got)
+		}
+	})
+}

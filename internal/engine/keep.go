@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -12,8 +13,11 @@ import (
 	"github.com/slipwayhq/slipway/internal/store"
 )
 
-// span is the length of a rolled-up sample in seconds.
-const span = 10
+// span is the length of a rolled-up sample in seconds, and minute that of older ones and of what is known no finer.
+const (
+	span   = 10
+	minute = 60
+)
 
 // keep rolls old batches up into samples and lets go of what is too old.
 func (e *Engine) keep(ctx context.Context, _ string) (time.Time, error) {
@@ -48,9 +52,9 @@ func (e *Engine) keep(ctx context.Context, _ string) (time.Time, error) {
 
 // sampleKey names a sample.
 type sampleKey struct {
-	deployment string
-	class      metric.Class
-	second     int64
+	deployment   string
+	class        string // as it is kept
+	second, span int64
 }
 
 // rolled is how many batches are rolled up in one commit.
@@ -73,6 +77,7 @@ func (e *Engine) roll(ctx context.Context, before time.Time) error {
 // and nothing is lost. What shares an instant is taken together or not at all, because
 // batches are let go of by their time. It says how many it took and whether that was all.
 func (e *Engine) rollSome(ctx context.Context, before time.Time, limit int) (n int, whole bool, err error) {
+	beside := e.Strategy.Beside()
 	err = e.DB.Write(ctx, func(tx *store.Tx) error {
 		batches, err := tx.Batches(ctx, time.Time{}, limit)
 		if err != nil {
@@ -85,7 +90,7 @@ func (e *Engine) rollSome(ctx context.Context, before time.Time, limit int) (n i
 		}
 		sums := map[sampleKey]*metric.Bucket{}
 		for ; n < len(batches) && batches[n].Received.Before(end); n++ {
-			if err := fold(sums, batches[n], e.Strategy.Measured()); err != nil {
+			if err := fold(sums, batches[n], e.Strategy.Measured(), beside); err != nil {
 				return err
 			}
 		}
@@ -103,17 +108,25 @@ func (e *Engine) rollSome(ctx context.Context, before time.Time, limit int) (n i
 	return n, whole, err
 }
 
-// fold adds a batch's buckets to the sums of their spans, of the one kind of sources that sees all requests.
-func fold(sums map[sampleKey]*metric.Bucket, b store.Batch, from metric.Kind) error {
+// fold adds a batch's buckets to the sums of their spans: of the one kind of sources that sees all requests, and apart
+// from it of those beside it that a guard may go by. A wide bucket counts where it ends.
+func fold(sums map[sampleKey]*metric.Bucket, b store.Batch, from metric.Kind, beside []metric.Kind) error {
 	var m metric.Batch
 	if err := json.Unmarshal(b.Body, &m); err != nil {
 		return fmt.Errorf("read batch %s/%d: %w", b.Source, b.Sequence, err)
 	}
-	if cmp.Or(m.Kind, metric.Edge) != from {
-		return nil // another kind saw the same requests
+	kind := cmp.Or(m.Kind, metric.Edge)
+	if kind == from {
+		kind = ""
+	} else if !slices.Contains(beside, kind) {
+		return nil // it saw the same requests, and nobody goes by it
 	}
 	for _, x := range m.Buckets {
-		k := sampleKey{x.Deployment, x.Class, x.Second - x.Second%span}
+		k := sampleKey{x.Deployment, x.Class.Kept(kind), x.Second, span}
+		if x.Width > span {
+			k.second, k.span = x.Second+x.Width-1, minute
+		}
+		k.second -= k.second % k.span
 		if sums[k] == nil {
 			sums[k] = &metric.Bucket{Deployment: x.Deployment, Class: x.Class, Second: k.second}
 		}
@@ -124,7 +137,7 @@ func fold(sums map[sampleKey]*metric.Bucket, b store.Batch, from metric.Kind) er
 
 func (e *Engine) addToSample(ctx context.Context, tx *store.Tx, k sampleKey, s *metric.Bucket) error {
 	return addToSample(ctx, tx, store.Sample{
-		App: e.app(), Deployment: k.deployment, Class: string(k.class), Second: k.second, Span: span,
+		App: e.app(), Deployment: k.deployment, Class: k.class, Second: k.second, Span: k.span,
 	}, s)
 }
 
@@ -162,7 +175,7 @@ type longer struct {
 // rollUps are the roll-ups, and how long the longest samples are kept.
 func (e *Engine) rollUps() (list []longer, kept time.Duration) {
 	const day = 24 * time.Hour
-	return []longer{{span, 60, e.Pace.KeepRows}, {60, 3600, 30 * day}}, 396 * day // thirteen months
+	return []longer{{span, minute, e.Pace.KeepRows}, {minute, 3600, 30 * day}}, 396 * day // thirteen months
 }
 
 // windowsAtOnce is how many windows are rolled up in one keeping of the house; the rest is for the next.

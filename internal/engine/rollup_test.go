@@ -173,7 +173,7 @@ func TestRollingUpFurtherLosesAndDoublesNothing(t *testing.T) {
 			b.Latency.Add(time.Duration(rng.IntN(1e9)))
 			want.add(b)
 			w.ok(w.DB.Write(w.ctx, func(tx *store.Tx) error {
-				return w.addToSample(w.ctx, tx, sampleKey{b.Deployment, b.Class, b.Second}, &b)
+				return w.addToSample(w.ctx, tx, sampleKey{b.Deployment, string(b.Class), b.Second, span}, &b)
 			}))
 		}
 		for range 300 {

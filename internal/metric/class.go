@@ -5,6 +5,16 @@ import (
 	"strings"
 )
 
+// Kept is the name by which sums of a class are kept: for a kind of sources that saw the same requests as the one that
+// sees all with that kind's name before it, so that nobody takes the two together. Nodes of before take it for a class
+// that is not compared.
+func (c Class) Kept(beside Kind) string {
+	if beside == "" {
+		return string(c)
+	}
+	return string(beside) + "/" + string(c)
+}
+
 // PublicFile reports whether a path names a file that applications keep in public/.
 func PublicFile(p string) bool {
 	switch strings.ToLower(path.Ext(p)) {

@@ -52,8 +52,10 @@ func (s *source) accept(n uint64) bool {
 	return true
 }
 
-func (s *source) missing() uint64 {
-	if s.received == 0 {
+// missing is how many numbers of a source never came. Where nobody asks while nothing is watched, a number between two
+// is no delivery that was lost.
+func (t *Timeline) missing(s *source) uint64 {
+	if s.received == 0 || t.asked {
 		return 0
 	}
 	return s.highest - s.first + 1 - s.received
@@ -86,10 +88,13 @@ func (t *Timeline) own(now time.Time, k Kind) []SourceCounters {
 	defer t.mu.Unlock()
 	out := make([]SourceCounters, 0, len(t.sources))
 	for name, s := range t.sources {
-		silent := s.silence(now.Unix(), t.dead)
+		silent, gap := s.silence(now.Unix(), t.dead), s.gap
+		if t.asked {
+			silent, gap = 0, 0
+		}
 		out = append(out, SourceCounters{
 			Name: name, Kind: k, Heard: time.Unix(s.heard, 0).UTC(), Complete: s.complete, Batches: s.received,
-			Duplicates: s.duplicates, Missing: s.missing(), Late: s.late, Gap: s.gap + silent, Silent: silent > 0,
+			Duplicates: s.duplicates, Missing: t.missing(s), Late: s.late, Gap: gap + silent, Silent: silent > 0,
 		})
 	}
 	slices.SortFunc(out, func(a, b SourceCounters) int { return cmp.Compare(a.Name, b.Name) })

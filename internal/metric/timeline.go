@@ -45,6 +45,7 @@ const (
 // concurrent use.
 type Timeline struct {
 	keep, dead int64 // seconds
+	asked      bool  // sources are asked while somebody needs them, and number what they tell by the clock
 
 	mu          sync.Mutex
 	others      map[Kind]*Timeline            // of kinds beside the edge
@@ -106,6 +107,7 @@ func (t *Timeline) Of(k Kind) *Timeline {
 			dead = max(dead, 3*time.Minute)
 		}
 		t.others[k] = NewTimeline(time.Duration(t.keep)*time.Second, dead)
+		t.others[k].asked = k == Observability
 	}
 	return t.others[k]
 }
@@ -187,7 +189,7 @@ func (t *Timeline) source(b Batch, now int64) *source {
 	if len(t.sources) >= maxSources {
 		for name, s := range t.sources {
 			if now-s.heard > t.dead {
-				t.counters.Missing += s.missing()
+				t.counters.Missing += t.missing(s)
 				delete(t.sources, name)
 			}
 		}
@@ -398,7 +400,7 @@ func (t *Timeline) Counters(now time.Time) Counters {
 	defer t.mu.Unlock()
 	c := t.counters
 	for _, s := range t.sources {
-		c.Missing += s.missing()
+		c.Missing += t.missing(s)
 		if now.Unix()-s.heard <= t.dead {
 			c.Sources++
 		} else {

@@ -350,3 +350,25 @@ func TestEverySourceIsCounted(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Who is asked only while something is watched loses nothing between, and is not silent.
+func TestNothingIsMissingOfWhoWasNotAsked(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	all := NewTimeline(time.Hour, 15*time.Second)
+	for _, kind := range []Kind{Observability, Drain} {
+		for _, minute := range []int64{0, 1, 40} {
+			at := now.Add(time.Duration(minute) * time.Minute)
+			all.Add(at, Batch{Source: "x", Kind: kind, Sequence: uint64(100 + minute), Complete: at.Unix()})
+		}
+	}
+	later := now.Add(90 * time.Minute)
+	for _, s := range all.Sources(later) {
+		if asked := s.Kind == Observability; asked != (s.Missing == 0) || asked != (s.Gap == 0) || asked == s.Silent {
+			t.Errorf("%s: %+v", s.Kind, s)
+		}
+	}
+	if n := all.Of(Observability).Counters(later).Missing; n != 0 {
+		t.Errorf("%d are missing of what was not asked for", n)
+	}
+}

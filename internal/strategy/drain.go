@@ -3,6 +3,7 @@ package strategy
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/metric"
@@ -40,6 +41,19 @@ func (s *Strategy) Measured() metric.Kind {
 		return metric.Drain
 	}
 	return metric.Edge
+}
+
+// Beside lists the kinds of sources beside that one by which a guard goes, or may go.
+func (s *Strategy) Beside() []metric.Kind {
+	var out []metric.Kind
+	for _, step := range s.ReleasePlan().Steps {
+		for _, k := range []metric.Kind{step.Rules.Source, step.Rules.Fallback} {
+			if k != "" && k != s.Measured() && !slices.Contains(out, k) {
+				out = append(out, k)
+			}
+		}
+	}
+	return out
 }
 
 // UsualDrainSecret is the environment variable of the secret that drains sign with, where the file names none.
