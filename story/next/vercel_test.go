@@ -4,6 +4,7 @@ package next
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/client"
+	fake "github.com/slipwayhq/slipway/internal/fake/vercel"
 	"github.com/slipwayhq/slipway/internal/vercel"
 )
 
@@ -205,6 +207,7 @@ func (s *shopOnVercel) release(version string) {
 		r := s.slipway.release(version)
 		return slices.ContainsFunc(r.Steps, func(x api.Step) bool { return x.ID == r.Step && x.Kind == "sign_off" })
 	})
+	s.answersItself(d, version)
 	s.must("quinn", "", "release", "sign", version, "--reason", "clicked through the shop")
 	until(s.t, 40*time.Second, version+" has visitors", func() bool {
 		r := s.slipway.release(version)
@@ -213,6 +216,25 @@ func (s *shopOnVercel) release(version string) {
 		}
 		return r.Share > 0
 	})
+}
+
+// answersItself says that whoever asks for a build by its own address, as Slipway's smoke tests do, gets that build and
+// not the one that the table names.
+func (s *shopOnVercel) answersItself(d fake.Deployment, version string) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+d.URL, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("X-Vercel-Protection-Bypass", s.bypass)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if by := res.Header.Get("X-App-Version"); by != version {
+		s.t.Errorf("the smoke test of %s was answered by %s", version, by)
+	}
 }
 
 // good takes v2 all the way. By the proxy, somebody else promotes it in the middle, and takes that back.

@@ -144,12 +144,12 @@ func (w *World) begin(d *deployment) error {
 			d.id = id
 		}
 	}
-	d.env = w.environmentOf(d)
 	address, err := w.listen(w.servesDeployment(d))
 	if err != nil {
 		return err
 	}
 	d.url = address
+	d.env = w.environmentOf(d)
 	w.deployments = append(w.deployments, d)
 	w.registerChecks(d)
 	w.emitDeployment("deployment.created", d, d.by)

@@ -266,7 +266,8 @@ func (c *call) pullEnv(p *project) reply {
 
 // environmentOf is what a build is given: values are bound here, and a later change needs another deployment.
 func (w *World) environmentOf(d *deployment) map[string]string {
-	env := map[string]string{"VERCEL": "1", "VERCEL_ENV": d.environment(), "VERCEL_DEPLOYMENT_ID": d.id}
+	env := map[string]string{"VERCEL": "1", "VERCEL_ENV": d.environment(), "VERCEL_DEPLOYMENT_ID": d.id,
+		"VERCEL_URL": d.url}
 	if d.project.maxAge > 0 {
 		env["VERCEL_SKEW_PROTECTION_ENABLED"] = "1"
 	}

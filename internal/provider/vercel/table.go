@@ -23,6 +23,7 @@ type Table struct {
 	Stable     Side     `json:"stable"`
 	Canary     *Side    `json:"canary,omitempty"`
 	Banned     []string `json:"banned,omitempty"`
+	Kept       []Kept   `json:"kept,omitempty"`
 }
 
 // Side is a deployment of a Table.
@@ -31,8 +32,16 @@ type Side struct {
 	URL string `json:"url"`
 }
 
+// Kept is a deployment that pages may still be open of: until then (ms) the proxy sends there what they ask for, so that
+// open pages keep their build on every plan.
+type Kept struct {
+	ID    string `json:"id"`
+	URL   string `json:"url"`
+	Until int64  `json:"until"`
+}
+
 func tableOf(w wanted) Table {
-	t := Table{V: 1, Generation: w.Generation, App: w.App, Salt: w.Salt, Stable: Side(w.Stable), Banned: w.Banned}
+	t := Table{V: 1, Generation: w.Generation, App: w.App, Salt: w.Salt, Stable: Side(w.Stable), Banned: w.Banned, Kept: w.Kept}
 	if w.canary() != "" {
 		c := Side(*w.Canary)
 		t.Canary, t.Share = &c, w.Share

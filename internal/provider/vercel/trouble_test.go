@@ -377,6 +377,25 @@ func TestTheTableIsOnlyWrittenWhenItChanges(t *testing.T) {
 	}
 }
 
+// TestOpenPagesKeepTheirBuild: where the plan has no skew protection, a page that was loaded right before a promotion
+// asks for its assets right after it. The proxy sends them to the build that was replaced, and never to a banned one.
+func TestOpenPagesKeepTheirBuild(t *testing.T) {
+	t.Parallel()
+	w, s := newTown(), &shelf{}
+	p := w.node(s, ModeProxy)
+	mustRoute(t, p, providertest.Routing(1, "dep_a", "dep_b", 5))
+	mustRoute(t, p, providertest.Routing(2, "dep_a", "dep_b", 100))
+	r := providertest.Routing(3, "dep_b", "", 0)
+	until := time.UnixMilli(1_790_000_000_000)
+	r.Retired = []provider.Arm{{ID: "dep_a", External: "dpl_a", URL: "https://a", Until: until},
+		{ID: "dep_c", External: "dpl_c", URL: "https://c", Until: until, Banned: true}, {ID: "dep_d", URL: "http://d"}}
+	mustRoute(t, p, r)
+	if want := `"kept":[{"id":"dpl_a","until":1790000000000,"url":"https://a"}]`; !strings.Contains(
+		string(w.table), want) {
+		t.Errorf("the table is %s", w.table)
+	}
+}
+
 func TestATableOfAnotherDatabaseIsNamed(t *testing.T) {
 	t.Parallel()
 	w, s := newTown(), &shelf{}

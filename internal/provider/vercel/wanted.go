@@ -25,6 +25,7 @@ type wanted struct {
 	Stable     side      `json:"stable"`
 	Canary     *side     `json:"canary,omitempty"`
 	Banned     []string  `json:"banned,omitempty"` // Vercel's ids, the newest first
+	Kept       []Kept    `json:"kept,omitempty"`   // the newest first
 	Steps      []float64 `json:"steps,omitempty"`
 	Back       bool      `json:"back,omitempty"`
 	Mode       string    `json:"mode,omitempty"` // how the canary gets its visitors: it keeps that until its end
@@ -82,8 +83,12 @@ func (p *Provider) publish(ctx context.Context, r provider.Routing) (wanted, err
 		return w, fault.New(fault.Invalid, "share_impossible", "A share of %g %% is none.", r.Share)
 	}
 	for _, a := range r.Retired {
-		if a.Banned && a.External != "" && len(w.Banned) < 16 {
+		switch {
+		case a.External == "":
+		case a.Banned && len(w.Banned) < 16:
 			w.Banned = append(w.Banned, a.External)
+		case !a.Banned && len(w.Kept) < 4 && !a.Until.IsZero():
+			w.Kept = append(w.Kept, Kept{a.External, a.URL, a.Until.UnixMilli()})
 		}
 	}
 	if err := p.follows(ctx, &w); err != nil {

@@ -9,6 +9,8 @@ export type CanaryOptions = {
   connection?: string;
   /** Vercel's id of this build; VERCEL_DEPLOYMENT_ID where nothing is said. */
   deployment?: string;
+  /** This deployment's own host name; VERCEL_URL where nothing is said. Who comes by it gets this build. */
+  address?: string;
   /** The secret that opens protected deployments; VERCEL_AUTOMATION_BYPASS_SECRET where nothing is said. */
   bypass?: string;
   /** How old the table may grow before it is asked for again, in ms. 2,000 where nothing is said. */
@@ -26,6 +28,7 @@ export type Own = (request: NextRequest, headers: Headers) => Response | Promise
 const hopHeader = "x-slipway-hop";
 const forceHeader = "x-slipway-force";
 const servedHeader = "x-slipway-deployment";
+const bypassHeader = "x-vercel-protection-bypass";
 const crawlers = /bot|crawl|spider|slurp|facebookexternalhit|mediapartners/i; // as at Slipway's own edge
 const pass: Own = (_, headers) => NextResponse.next({ request: { headers } });
 
@@ -40,30 +43,66 @@ export function canaryProxy(own: Own = pass, options: CanaryOptions = {}): (requ
     get: options.fetch ?? native._nextOriginalFetch ?? native,
   });
   const here = options.deployment ?? env.VERCEL_DEPLOYMENT_ID ?? "";
+  const address = options.address ?? env.VERCEL_URL ?? "";
+  const preview = options.deployment === undefined && (env.VERCEL_ENV ?? "production") !== "production";
   const bypass = options.bypass ?? env.VERCEL_AUTOMATION_BYPASS_SECRET ?? "";
   if (reader.connection && here) quiet();
   return async (request) => {
     // Nowhere on Vercel: an edge in front, if there is one, has said who the visitor is.
     if (!reader.connection || !here) return own(request, new Headers(request.headers));
-    const hop = request.headers.get(hopHeader);
+    const claims = taken(request);
+    const hop = claims.get(hopHeader);
     if (hop) {
-      const headers = await arrived(request, hop, bypass);
-      return unshared(request, await own(request, headers)); // another has decided
+      void reader.table(here); // it is known when this build is promoted
+      const headers = told(request, await arrived(request, hop, claims, bypass));
+      return unshared(request, passed(await own(request, headers), headers)); // another has decided
     }
     const who = visitor(request);
     const headers = told(request, who);
-    const table = await reader.table(here);
-    const to = table ? await decide(request, table, who, here, bypass) : { id: here, url: "" };
+    const asked = preview || (address !== "" && address === hostOf(request)); // for this build, by its own address
+    const table = asked ? undefined : await reader.table(here);
+    const to = table ? await decide(request, table, who, here, claims.get(forceHeader), bypass) : { id: here, url: "" };
     if (to === "gone") {
       return new NextResponse(null, { status: 409, headers: { "x-nextjs-action-not-found": "1" } });
     }
-    const res = to.id === here ? await own(request, headers) : await sent(request, to, headers, bypass);
+    const res =
+      to.id === here ? passed(await own(request, headers), headers) : await sent(request, to, headers, bypass);
     const named = unshared(request, res);
     if (!isDocument(request)) return named;
     named.headers.set(servedHeader, to.id);
     if (who.fresh) named.headers.append("set-cookie", cookie(who.id, request));
     return named;
   };
+}
+
+/** taken takes out of a request what only Slipway may say, and the secret: the application never sees them, and what
+ * it shows of a request gives nobody a signature that opens something. They are returned. */
+function taken(request: NextRequest): Headers {
+  const claims = new Headers();
+  for (const [name, value] of [...request.headers]) {
+    if (name.startsWith("x-slipway-")) claims.set(name, value);
+    else if (name !== bypassHeader) continue;
+    request.headers.delete(name);
+  }
+  return claims;
+}
+
+/** passed has the application get the headers that were made for it, also where its own proxy has forgotten them: Next
+ * hands on what the visitor sent then. */
+function passed(res: Response, headers: Headers): Response {
+  const on = res.headers.has("x-middleware-next") || res.headers.has("x-middleware-rewrite");
+  if (!on || res.headers.has("x-middleware-override-headers")) return res;
+  const out = new Response(res.body, res);
+  for (const [name, value] of NextResponse.next({ request: { headers } }).headers) {
+    if (name === "x-middleware-override-headers" || name.startsWith("x-middleware-request-"))
+      out.headers.set(name, value);
+  }
+  return out;
+}
+
+/** hostOf is the host that a request was made to. */
+function hostOf(request: NextRequest): string {
+  return request.headers.get("x-forwarded-host") ?? request.headers.get("host") ?? "";
 }
 
 /** unshared keeps a page from caches that many visitors share, unless the application has said something itself: one
@@ -90,13 +129,15 @@ type Visitor = { id: string; fresh: boolean };
 
 /** visitor is who a request is from: by the cookie, or new with this page. Crawlers, and whatever has no cookie and is
  * no page, are nobody. */
-function visitor(request: NextRequest): Visitor {
+function visitor(request: NextRequest, make = true): Visitor {
   if (crawlers.test(request.headers.get("user-agent") ?? "")) return { id: "", fresh: false };
   const known = request.cookies.get(visitorCookie)?.value;
-  if (known && /^[A-Za-z0-9_-]{1,128}$/.test(known)) return { id: known, fresh: false };
-  if (!isDocument(request)) return { id: "", fresh: false };
+  if (known && isVisitor(known)) return { id: known, fresh: false };
+  if (!make || !isDocument(request)) return { id: "", fresh: false };
   return { id: hex(crypto.getRandomValues(new Uint8Array(16))), fresh: true };
 }
+
+const isVisitor = (id: string) => /^[A-Za-z0-9_-]{1,128}$/.test(id);
 
 /** isDocument says whether a page is asked for. Next takes its own headers out before a proxy sees the request, so this
  * is told by what the browser says of the request. */
@@ -114,15 +155,16 @@ async function decide(
   table: Table,
   who: Visitor,
   here: string,
+  order: string | null,
   bypass: string,
 ): Promise<Arm | "gone"> {
   const arms = table.canary ? [table.stable, table.canary] : [table.stable];
-  const forced = await force(request.headers.get(forceHeader), arms, bypass);
+  const forced = await force(order, arms, bypass);
   if (forced) return forced;
   const page = isDocument(request);
   const pinned = request.headers.get("x-deployment-id") ?? (page ? null : request.nextUrl.searchParams.get("dpl"));
   if (pinned) {
-    const arm = arms.find((a) => a.id === pinned);
+    const arm = arms.find((a) => a.id === pinned) ?? table.kept.find((a) => a.id === pinned && Date.now() < a.until);
     const banned = table.banned.includes(pinned);
     if (arm && !banned) return arm;
     if (!banned && pinned === here) return { id: here, url: "" }; // a page of an older build, kept by skew protection
@@ -140,17 +182,16 @@ async function force(value: string | null, arms: Arm[], bypass: string): Promise
 /** told are the headers as the application gets them: with the visitor's id, and nobody else's word for it. The request
  * itself says the same, for what reads it by next/headers in the proxy. */
 function told(request: NextRequest, who: Visitor): Headers {
-  request.headers.delete(visitorHeader);
   if (who.id) request.headers.set(visitorHeader, who.id);
   return new Headers(request.headers);
 }
 
 /** sent has another deployment serve the request. Address, host and everything that Next says of it stay. */
 async function sent(request: NextRequest, to: Arm, headers: Headers, bypass: string): Promise<NextResponse> {
-  const host = request.headers.get("x-forwarded-host") ?? request.headers.get("host") ?? "";
+  const host = hostOf(request);
   headers.set(hopHeader, bypass ? await sign("hop", host, bypass) : "1");
   headers.set("x-forwarded-host", host);
-  if (bypass) headers.set("x-vercel-protection-bypass", bypass);
+  if (bypass) headers.set(bypassHeader, bypass);
   const address = new URL(to.url); // not resolved against it: a path such as //evil.example would name another host
   const asked = new URL(request.url);
   address.pathname = asked.pathname;
@@ -158,15 +199,16 @@ async function sent(request: NextRequest, to: Arm, headers: Headers, bypass: str
   return NextResponse.rewrite(address, { request: { headers } });
 }
 
-/** arrived are the headers of a request that another deployment has sent here. What stands between the two names this
+/** arrived is the visitor of a request that another deployment has sent here. What stands between the two names this
  * deployment's own host, and a server action is refused whose page has another: the visitor's host is put back, if the
- * other deployment has signed it. The secret goes no further. */
-async function arrived(request: NextRequest, hop: string, bypass: string): Promise<Headers> {
-  const headers = new Headers(request.headers);
-  headers.delete("x-vercel-protection-bypass");
+ * other deployment has signed it. Who the visitor is it has said as well; without a secret anybody can say so, and gets
+ * no further than with a cookie. Where there is a secret and the hop is not signed by it, only the cookie counts. */
+async function arrived(request: NextRequest, hop: string, claims: Headers, bypass: string): Promise<Visitor> {
   const host = await signed("hop", hop, bypass);
-  if (host) headers.set("x-forwarded-host", host);
-  return headers;
+  if (host) request.headers.set("x-forwarded-host", host);
+  if (!host && bypass) return visitor(request, false);
+  const id = claims.get(visitorHeader) ?? "";
+  return { id: isVisitor(id) ? id : "", fresh: false };
 }
 
 const text = new TextEncoder();

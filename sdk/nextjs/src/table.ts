@@ -11,6 +11,8 @@ export type Table = {
   stable: Arm;
   canary?: Arm;
   banned: string[];
+  /** builds that pages may still be open of, and until when (ms) they keep them */
+  kept: (Arm & { until: number })[];
 };
 
 const size = 10000;
@@ -61,7 +63,12 @@ export function parse(raw: unknown): Table | undefined {
     return undefined;
   }
   const banned = Array.isArray(t.banned) ? t.banned.filter((id): id is string => typeof id === "string") : [];
-  return { generation: generation as number, salt, share, stable, canary, banned };
+  const kept = (Array.isArray(t.kept) ? t.kept : []).flatMap((raw) => {
+    const a = arm(raw);
+    const until = (raw as { until?: unknown } | null)?.until;
+    return a && typeof until === "number" ? [{ ...a, until }] : [];
+  });
+  return { generation: generation as number, salt, share, stable, canary, banned, kept };
 }
 
 function arm(raw: unknown): Arm | undefined {

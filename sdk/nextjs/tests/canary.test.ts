@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { createServer, IncomingMessage, ServerResponse } from "node:http";
 import { type AddressInfo, Socket } from "node:net";
 import { after, test } from "node:test";
-import { NextRequest } from "next/server.js";
+import { NextRequest, NextResponse } from "next/server.js";
 import { canaryProxy, type Own } from "../src/canary.js";
 import { bucket, chosen, parse, Reader } from "../src/table.js";
 
@@ -250,6 +250,141 @@ test("the visitor's host arrives with the hop, if it is signed", async () => {
   const force = header(named, "x-slipway-hop") ?? ""; // what is signed for one use is good for no other
   assert.ok(to(await on("dpl_base", "s")(ask("/", { ...page, "x-slipway-force": force }))));
   store.close();
+});
+
+test("nobody's word but a proven deployment's arrives with a hop", async () => {
+  const store = await Store.open(table());
+  type Seen = { visitor: string | null; host: string | null; rest: string[]; told: string[] };
+  const arrives = async (bypass: string, headers: Record<string, string>): Promise<Seen> => {
+    let seen: Seen | undefined;
+    const names = (h: Headers) => [...h.keys()].filter((n) => /^x-slipway-|bypass/.test(n)).sort();
+    const own: Own = (request, h) => {
+      const visitor = h.get("x-slipway-visitor");
+      assert.equal(request.headers.get("x-slipway-visitor"), visitor, "what next/headers reads differs");
+      seen = { visitor, host: h.get("x-forwarded-host"), rest: names(h), told: names(request.headers) };
+      return new Response();
+    };
+    await canaryProxy(own, { connection: store.connection, deployment: "dpl_can", bypass })(
+      ask("/cart", { ...page, host: "can.example", "x-forwarded-host": "can.example", ...headers }),
+    );
+    assert.ok(seen);
+    return seen;
+  };
+  const v = visitorOf("dpl_can");
+  const cookie = `slipway_id=${v}`;
+  const on = canaryProxy(undefined, { connection: store.connection, deployment: "dpl_base", bypass: "s" });
+  const first = await on(ask("/cart", { ...page, cookie }));
+  const hop = header(first, "x-slipway-hop") ?? "";
+  const forged = { "x-slipway-visitor": "forged", "x-slipway-flags": "a=b", "x-slipway-force": "dpl_can.0" };
+  const proven = { "x-slipway-hop": hop, "x-slipway-visitor": v, "x-vercel-protection-bypass": "s" };
+  const only = ["x-slipway-visitor"];
+  // Proven: the visitor is who the other deployment says, and neither its signature nor the secret goes any further.
+  assert.deepEqual(await arrives("s", proven), { visitor: v, host: "shop.example", rest: only, told: only });
+  for (const bad of ["1", `${hop}0`, hop.replace("shop", "evil"), "shop.example."]) {
+    const got = await arrives("s", { ...forged, cookie, "x-slipway-hop": bad });
+    assert.deepEqual(got, { visitor: v, host: "can.example", rest: only, told: only }, bad);
+    const nobody = await arrives("s", { ...forged, "x-slipway-hop": bad });
+    assert.deepEqual(nobody, { visitor: null, host: "can.example", rest: [], told: [] }, bad);
+  }
+  // Without a secret nothing can be proven: an id is one, or it is dropped.
+  assert.equal((await arrives("", { "x-slipway-hop": "1", "x-slipway-visitor": "v1" })).visitor, "v1");
+  for (const id of ["a b", "x".repeat(129), '{"admin":true}', "é"]) {
+    const got = await arrives("", { ...forged, "x-slipway-visitor": id, "x-slipway-hop": "1" });
+    assert.deepEqual(got, { visitor: null, host: "can.example", rest: [], told: [] }, id);
+  }
+  store.close();
+});
+
+test("an own proxy that forgets the headers passes on nothing forged", async () => {
+  const store = await Store.open(table({ share: 0 }));
+  const forged = { "x-slipway-visitor": "forged", "x-slipway-anything": "1", "x-vercel-protection-bypass": "s" };
+  for (const own of [
+    () => NextResponse.next(),
+    () => NextResponse.rewrite("http://shop.example/other"),
+  ] satisfies Own[]) {
+    for (const hop of [{}, { "x-slipway-hop": "1" }] as Record<string, string>[]) {
+      const proxy = canaryProxy(own, { connection: store.connection, deployment: "dpl_base", bypass: "s" });
+      const res = await proxy(ask("/", { ...page, ...forged, ...hop, cookie: "slipway_id=v1", "x-kept": "1" }));
+      assert.equal(header(res, "x-slipway-visitor"), "v1");
+      const names = res.headers.get("x-middleware-override-headers")?.split(",") ?? [];
+      assert.ok(names.includes("x-kept"), "what the visitor sent is lost");
+      assert.deepEqual(
+        names.filter((n) => /^x-slipway-|bypass/.test(n)),
+        ["x-slipway-visitor"],
+      );
+    }
+  }
+  store.close();
+});
+
+test("who asks for a build by its own address, or in a preview, gets that build", async () => {
+  const store = await Store.open(table({ share: 100 }));
+  const o = { connection: store.connection, bypass: "s" };
+  const at = (host: string) => ask("/api/health", { host, "x-forwarded-host": host, "sec-fetch-dest": "empty" });
+  const staged = canaryProxy(undefined, { ...o, deployment: "dpl_new", address: "new.example" });
+  assert.equal(to(await staged(at("new.example"))), null, "a probe of a build was answered by another");
+  assert.equal(to(await staged(ask("/", { ...page, host: "new.example" }))), null);
+  assert.equal(to(await staged(at("shop.example"))), "https://base.example/api/health");
+  assert.equal(
+    to(await canaryProxy(undefined, { ...o, deployment: "dpl_new" })(at(""))),
+    "https://base.example/api/health",
+  );
+  process.env.VERCEL_DEPLOYMENT_ID = "dpl_new";
+  after(() => {
+    delete process.env.VERCEL_DEPLOYMENT_ID;
+    delete process.env.VERCEL_ENV;
+  });
+  for (const [env, want] of [
+    ["preview", null],
+    ["production", "https://can.example/"],
+  ] as const) {
+    process.env.VERCEL_ENV = env;
+    const cookie = `slipway_id=${visitorOf("dpl_can")}`;
+    assert.equal(to(await canaryProxy(undefined, o)(ask("/", { ...page, cookie }))), want, env);
+  }
+  store.close();
+});
+
+test("pages that are open of a build that was replaced keep it for a while", async () => {
+  const old = { id: "dpl_old", url: "https://old.example", until: Date.now() + 60_000 };
+  const store = await Store.open(
+    table({
+      stable: { id: "dpl_new", url: "https://new.example" },
+      canary: undefined,
+      share: 0,
+      kept: [old, { ...old, id: "dpl_gone", until: Date.now() - 1 }, { ...old, id: "dpl_bad" }, null, { id: "dpl_x" }],
+    }),
+  );
+  const proxy = canaryProxy(undefined, { connection: store.connection, deployment: "dpl_new", bypass: "s" });
+  const data = { "sec-fetch-dest": "empty" };
+  assert.equal(to(await proxy(ask("/a.js?dpl=dpl_old", data))), "https://old.example/a.js?dpl=dpl_old");
+  const action = { ...data, "x-deployment-id": "dpl_old", "next-action": "a1" };
+  assert.equal(to(await proxy(ask("/x", action, { method: "POST" }))), "https://old.example/x");
+  assert.equal(to(await proxy(ask("/x?dpl=dpl_old", page))), null, "a new page came from the old build");
+  for (const id of ["dpl_gone", "dpl_bad", "dpl_x"])
+    assert.equal(to(await proxy(ask(`/a.js?dpl=${id}`, data))), null, id);
+  store.close();
+});
+
+test("a build that served as canary knows the table when it is promoted", async () => {
+  let asked = 0;
+  let silent = false;
+  const proxy = canaryProxy(undefined, {
+    connection: "https://config.example/ecfg_1?token=t",
+    deployment: "dpl_can",
+    bypass: "s",
+    timeout: 1,
+    fetch: async () => {
+      asked++;
+      return silent ? new Promise<Response>(() => {}) : answers(table());
+    },
+  });
+  await proxy(ask("/", { ...page, "x-slipway-hop": "1" }));
+  await settled();
+  assert.equal(asked, 1);
+  silent = true;
+  const res = await proxy(ask("/a.js?dpl=dpl_base", { "sec-fetch-dest": "script" }));
+  assert.equal(to(res), "https://base.example/a.js?dpl=dpl_base", "an asset of the other build was looked for here");
 });
 
 test("flags in the proxy hear of nobody but the visitor", async () => {
