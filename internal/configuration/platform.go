@@ -112,6 +112,8 @@ type Live struct {
 	Shared []Shared        `json:"shared,omitempty"`
 	Taken  map[string]Mark `json:"taken"`
 	Unread string          `json:"unread,omitempty"` // why shared ones can't be read
+	// Split are the marks, as they were before, of variables that Slipway itself takes away from another place.
+	Split map[string]Mark `json:"split,omitempty"`
 	Row    int64           `json:"-"`
 }
 

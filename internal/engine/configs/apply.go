@@ -77,6 +77,9 @@ func (w *Writer) write(ctx context.Context, r configuration.Revision) (string, e
 		return "", fault.New(fault.Invalid, "config_value_lost", "Slipway never had the value of %s, and the platform has "+
 			"another now: push a value for it.", strings.Join(lost, ", "))
 	}
+	if err := w.splitting(ctx, r, found, steps); err != nil {
+		return "", err
+	}
 	if err := w.carry(ctx, r, holder, place, steps); err != nil {
 		return "", err
 	}
@@ -221,6 +224,9 @@ func (w *Writer) wrote(ctx context.Context, r configuration.Revision, marks map[
 		live.Revision, live.ID, live.Marks, live.Drift, live.Since = r.Number, r.ID, marks, nil, time.Time{}
 		live.Seen, live.Silent, live.Why = now, time.Time{}, ""
 		if err := tx.PutConfigLive(ctx, live); err != nil {
+			return err
+		}
+		if err := w.joined(ctx, tx, r, found); err != nil {
 			return err
 		}
 		r.State, r.Written = configuration.Applied, now

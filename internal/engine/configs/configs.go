@@ -190,13 +190,17 @@ func (w *Writer) Look(ctx context.Context, _ string) (time.Time, error) {
 		return time.Time{}, err
 	}
 	next := now.Add(lookCalm)
+	writing, err := w.writing(ctx) // known before what is there is: see [unsplit]
+	if err != nil {
+		return next, err
+	}
 	found, failed := w.found(ctx, true)
 	for _, environment := range w.Environments() {
 		if failed != nil {
 			err = w.silent(ctx, environment, failed, now)
 		} else {
 			var soon bool
-			if soon, err = w.lookAt(ctx, environment, found, now); soon {
+			if soon, err = w.lookAt(ctx, environment, found, writing, now); soon {
 				next = now.Add(lookSoon)
 			}
 		}
@@ -208,8 +212,8 @@ func (w *Writer) Look(ctx context.Context, _ string) (time.Time, error) {
 }
 
 // lookAt looks at one environment. It reports true while something is under way.
-func (w *Writer) lookAt(ctx context.Context, environment string, found onPlatform, now time.Time) (bool,
-	error) {
+func (w *Writer) lookAt(ctx context.Context, environment string, found onPlatform, writing bool,
+	now time.Time) (bool, error) {
 	live, err := w.DB.ConfigLive(ctx, w.Strategy.App, environment)
 	if err != nil {
 		return false, err
@@ -235,9 +239,10 @@ func (w *Writer) lookAt(ctx context.Context, environment string, found onPlatfor
 	case newest.State == configuration.Failed:
 		return false, nil // it has a part of it, perhaps: that is nobody's drift
 	}
+	live, moved := unsplit(live, found, place, writing)
 	drift := configuration.Drift(newest, live.Marks, found.list, place, w.alike(environment))
 	next := shares(live, found, place)
-	if next.Unread != live.Unread || live.Taken == nil {
+	if moved || next.Unread != live.Unread || live.Taken == nil {
 		next.Seen = time.Time{} // that is written down now
 	}
 	return false, w.seen(ctx, next, append(drift, configuration.SharedDrift(next.Taken, next.Shared)...), now)
