@@ -271,6 +271,7 @@ func TestArchitecture(t *testing.T) {
 		{"tests", holdTests},
 		{"dependencies", holdDependencies},
 		{"text", holdText},
+		{"surfaces", holdSurfaces},
 		{"links", holdLinks},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.hold(t, h) })

@@ -108,6 +108,28 @@ func holdText(t *testing.T, _ *house) {
 	}
 }
 
+// holdSurfaces keeps flags of the command line out of what pages and programs are told: there they are of no use. A whole
+// command may be named anywhere, and a sentence for the command line says that it is one: see fault.Error.At.
+func holdSurfaces(t *testing.T, _ *house) {
+	named := regexp.MustCompile(`"[^"]*(?:^|[ (])--[a-z][^"]*"`)
+	drawn := regexp.MustCompile(`var\(--`)
+	for name, lines := range textFiles(t) {
+		told := strings.HasPrefix(name, "internal/engine/") || strings.HasPrefix(name, "internal/desk/") ||
+			strings.HasPrefix(name, "internal/flag/mirror/") || strings.HasPrefix(name, "internal/web/") ||
+			strings.HasPrefix(name, "internal/people/") || strings.HasPrefix(name, "internal/store/") ||
+			regexp.MustCompile(`^internal/(?:access|approval|configuration|flag|incident|release|rollback|verdict)/`).MatchString(name)
+		if !told || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || strings.HasSuffix(name, "_templ.go") {
+			continue
+		}
+		for i, line := range lines {
+			if named.MatchString(line) && !drawn.MatchString(line) && !strings.Contains(line, "slipway ") &&
+				!strings.Contains(line, "fault.Command") {
+				t.Errorf("%s:%d: a flag of the command line without its command: %s", name, i+1, strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
 // holdLinks follows every link of every page inside the tree, to its heading.
 func holdLinks(t *testing.T, _ *house) {
 	files := textFiles(t)

@@ -6,6 +6,7 @@ type Problem struct {
 	Title    string         `json:"title" doc:"The kind in words."`
 	Status   int            `json:"status" doc:"HTTP status."`
 	Detail   string         `json:"detail" doc:"What is wrong and how to mend it, for people."`
+	Command  string         `json:"command,omitempty" doc:"The detail in the words of the command line, where they differ."`
 	Instance string         `json:"instance" doc:"Id of the request, also in X-Request-Id and in Slipway's log."`
 	Kind     string         `json:"kind" doc:"What the caller can do about it: invalid, not_found, conflict, denied …"`
 	Reason   string         `json:"reason" doc:"Stable word for the cause."`

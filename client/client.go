@@ -87,6 +87,7 @@ type Problem struct {
 	Kind     string
 	Reason   string // stable word for the cause
 	Message  string // for people
+	Command  string // for people at a command line, where that differs; else empty
 	Remedy   string // what to do about this kind of problem; may be empty
 	Request  string // id of the request in Slipway's log; empty when it was not reached
 	Status   int    // HTTP status; 0 when there was no answer
@@ -271,7 +272,7 @@ func problemOf(resp *http.Response) *Problem {
 	}
 	var p api.Problem
 	if err := json.Unmarshal(raw, &p); err == nil && p.Kind != "" {
-		out.Kind, out.Reason, out.Message = p.Kind, p.Reason, p.Detail
+		out.Kind, out.Reason, out.Message, out.Command = p.Kind, p.Reason, p.Detail, p.Command
 		out.Remedy, out.ExitCode, out.Fields = p.Remedy, p.ExitCode, p.Errors
 		return out
 	}

@@ -11,6 +11,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -155,7 +156,7 @@ func Run(ctx context.Context, o Options, args []string) int {
 // Report writes an error for people and returns its exit code.
 func Report(w io.Writer, err error) int {
 	if p, ok := errors.AsType[*client.Problem](err); ok {
-		say(w, "slipway: %s\n", p.Message)
+		say(w, "slipway: %s\n", cmp.Or(p.Command, p.Message))
 		for _, f := range p.Fields {
 			say(w, "  %s: %s\n", f.Location, f.Message)
 		}
@@ -172,7 +173,7 @@ func Report(w io.Writer, err error) int {
 		return 130
 	}
 	if f, ok := errors.AsType[*fault.Error](err); ok {
-		say(w, "slipway: %s\n", f.Message)
+		say(w, "slipway: %s\n", fault.MessageAt(f, fault.Command))
 		return fault.RowOf(f.Kind).Exit
 	}
 	say(w, "slipway: %s\n", err.Error())

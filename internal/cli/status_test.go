@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
+	"github.com/slipwayhq/slipway/client"
+	"github.com/slipwayhq/slipway/internal/fault"
 )
 
 // What is wrong with a platform is said with since when, what it was last seen to serve, and what to do.
@@ -32,5 +34,26 @@ func TestStatusSaysWhatAPlatformServed(t *testing.T) {
 	c.showStatus(api.Status{Target: &x})
 	if strings.Contains(out.String(), "Since") {
 		t.Errorf("nothing is wrong:\n%s", out.String())
+	}
+}
+
+// TestARefusalFitsTheCommandLine: what is typed is said in the words of the command line, where the server has some.
+func TestARefusalFitsTheCommandLine(t *testing.T) {
+	t.Parallel()
+	refused := fault.New(fault.Refused, "config_drifted", "It drifted.").At(fault.Page, "Tick it.").
+		At(fault.Command, "Go over it (--over).")
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{&client.Problem{Message: "It drifted. Say over.", Command: "It drifted. Go over it (--over)."},
+			"slipway: It drifted. Go over it (--over).\n"},
+		{&client.Problem{Message: "No."}, "slipway: No.\n"},
+		{refused, "slipway: It drifted. Go over it (--over).\n"},
+	} {
+		var out bytes.Buffer
+		if Report(&out, test.err); out.String() != test.want {
+			t.Errorf("%q, want %q", out.String(), test.want)
+		}
 	}
 }

@@ -38,6 +38,8 @@ type Variable struct {
 	Sum    string    `json:"sum,omitempty"`    // by which its value is compared; empty where it was never told
 	Since  time.Time `json:"since"`            // when it got this value, as far as is known
 	By     string    `json:"by"`               // who gave it
+	// Forgotten says that its value was here, and was deleted since no revision needed it any more.
+	Forgotten bool `json:"forgotten,omitempty"`
 }
 
 // Held reports whether the value is here, so that it can be written again.

@@ -114,7 +114,7 @@ type Live struct {
 	Unread string          `json:"unread,omitempty"` // why shared ones can't be read
 	// Split are the marks, as they were before, of variables that Slipway itself takes away from another place.
 	Split map[string]Mark `json:"split,omitempty"`
-	Row    int64           `json:"-"`
+	Row   int64           `json:"-"`
 }
 
 // Difference is a variable that is not on the platform as the newest revision says.

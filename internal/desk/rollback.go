@@ -255,7 +255,7 @@ func (d *Desk) aid(p rollback.Plan) []api.Evidence {
 		{Name: "Impact", Says: impact},
 		{Name: "Time to roll back", Says: fmt.Sprintf("seconds to move traffic, then %s of verification", p.Watch)},
 		{Name: "Hotfix instead",
-			Says: "possible as a new release; it takes the stages of the strategy, or release start --urgent with a reason"},
+			Says: "possible as a new release; it takes the stages of the strategy, or is started as urgent, with a reason"},
 		{Name: "Data", Says: goesBack(p)},
 	}
 }

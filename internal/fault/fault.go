@@ -72,7 +72,8 @@ type Error struct {
 	Reason  string // stable snake_case word, the last part of the problem type
 	Message string // a sentence for people: what, where and how to mend it
 	Fields  []Field
-	Err     error // the cause, for the log only; may be nil
+	Ways    map[Surface]string // what to do about it where it is read, beside the message: see [Error.At]
+	Err     error              // the cause, for the log only; may be nil
 }
 
 // Field is a complaint about one place of the input.
@@ -102,6 +103,35 @@ func Wrap(err error, k Kind, reason, format string, args ...any) *Error {
 	e := New(k, reason, format, args...)
 	e.Err = err
 	return e
+}
+
+// Surface is where a fault is read. What mends it has another name on each.
+type Surface string
+
+// The surfaces.
+const (
+	Page    Surface = "page"
+	Command Surface = "command" // the command line
+	API     Surface = "api"
+)
+
+// At adds a sentence that says what to do at one surface, in its own words: a flag of a command is of no use on a page.
+func (e *Error) At(s Surface, format string, args ...any) *Error {
+	if e.Ways == nil {
+		e.Ways = map[Surface]string{}
+	}
+	e.Ways[s] = fmt.Sprintf(format, args...)
+	return e
+}
+
+// MessageAt is MessageOf with what is to be done at a surface. It is the message alone where nothing more was said for
+// that surface.
+func MessageAt(err error, s Surface) string {
+	message := MessageOf(err)
+	if f, ok := errors.AsType[*Error](err); ok && f.Ways[s] != "" {
+		message += " " + f.Ways[s]
+	}
+	return message
 }
 
 // KindOf returns the kind of the first fault in err's chain, Internal for any

@@ -170,6 +170,7 @@ func TestProblemsOfEveryKind(t *testing.T) {
 	for _, row := range fault.Table() {
 		f := fault.New(row.Kind, "some_reason", "A sentence.")
 		f.Fields = []fault.Field{{Path: "body.x", Message: "is wrong"}}
+		f = f.At(fault.Page, "Tick it.").At(fault.Command, "Use --it.")
 		p := problemOf(ctx, fmt.Errorf("do it: %w", f))
 		if p.Status != row.Status || p.ExitCode != row.Exit || p.Kind != string(row.Kind) || p.Instance != "req_1" ||
 			p.Remedy != row.Remedy {
@@ -178,6 +179,9 @@ func TestProblemsOfEveryKind(t *testing.T) {
 		internal := row.Kind == fault.Internal
 		if (p.Detail == "A sentence.") == internal || (len(p.Errors) == 1) == internal {
 			t.Errorf("%s: %+v", row.Kind, p)
+		}
+		if want := "A sentence. Use --it."; (p.Command == want) == internal || strings.Contains(p.Detail, "it.") {
+			t.Errorf("%s: at the command line: %+v", row.Kind, p)
 		}
 		if (p.GetHeaders().Get("WWW-Authenticate") != "") != (row.Status == 401) {
 			t.Errorf("%s: %v", row.Kind, p.GetHeaders())

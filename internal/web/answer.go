@@ -49,7 +49,7 @@ func (v *visit) done(path, code string) error {
 // renders with the status that is returned. Of an internal error only an id is shown.
 func (v *visit) refused(err error) int {
 	status := fault.RowOf(fault.KindOf(err)).Status
-	p := &page.Problem{Title: refusal(fault.KindOf(err)), Message: fault.MessageOf(err)}
+	p := &page.Problem{Title: refusal(fault.KindOf(err)), Message: fault.MessageAt(err, fault.Page)}
 	if fault.Is(err, fault.Internal) {
 		p.Message += " Its id is " + v.record(err) + "."
 	}
@@ -82,13 +82,13 @@ func (v *visit) fail(err error) {
 	if kind == fault.Internal {
 		id = v.record(err)
 	}
-	message := fault.MessageOf(err)
+	message := fault.MessageAt(err, fault.Page)
 	if kind == fault.Denied && len(v.frame.Me.Roles) > 0 {
 		message += " Your roles: " + strings.Join(v.frame.Me.Roles, ", ") + ". An admin can give another."
 	}
 	if e := v.render(fault.RowOf(kind).Status, page.Failure(v.frame, refusal(kind), message, id)); e != nil {
 		_ = v.record(e)
-		http.Error(v.w, fault.MessageOf(e), http.StatusInternalServerError)
+		http.Error(v.w, fault.MessageAt(e, fault.Page), http.StatusInternalServerError)
 	}
 }
 

@@ -67,7 +67,9 @@ func (p *planner) revives() error {
 	}
 	return fault.New(fault.Refused, "turned_off",
 		"Nothing was done: the file turns on what somebody turned off: %s. Leave “on” out of the file, or say that it is "+
-			"meant, and why (turn_on; at the command line --turn-on).", strings.Join(names, ", "))
+			"meant, and why.", strings.Join(names, ", ")).
+		At(fault.API, "That is turn_on, with a reason.").
+		At(fault.Command, "That is --turn-on, with --reason.")
 }
 
 // step is a part of a plan, and how it is done; nil when there is nothing to do.

@@ -189,9 +189,9 @@ func (w *Writer) Back(ctx context.Context, who access.Actor, o Order, to int64) 
 	return out, with, err
 }
 
-// revive takes the variables of an old revision. One whose value Slipway never had can only stay as it is.
+// revive takes the variables of an old revision. One whose value is not here can only stay as it is.
 func (w *Writer) revive(d *draft, old configuration.Revision, live configuration.Live) error {
-	var lost []string
+	var never, forgotten []string
 	for _, v := range old.Variables {
 		now, ok := d.base.Get(v.Key)
 		drifted := false
@@ -203,18 +203,31 @@ func (w *Writer) revive(d *draft, old configuration.Revision, live configuration
 		case v.Held():
 		case same && !drifted:
 			v = now
+		case v.Forgotten:
+			forgotten = append(forgotten, v.Key)
 		default:
-			lost = append(lost, v.Key)
+			never = append(never, v.Key)
 		}
 		d.vars = append(d.vars, v)
 	}
 	configuration.Sort(d.vars)
-	if len(lost) == 0 {
+	var why []string
+	if len(never) > 0 {
+		why = append(why, fmt.Sprintf("Slipway never had the value of %s.", strings.Join(never, ", ")))
+	}
+	if len(forgotten) > 0 {
+		why = append(why, fmt.Sprintf("The value of %s was deleted when no revision had needed it for %d days.",
+			strings.Join(forgotten, ", "), int(Retention.Hours()/24)))
+	}
+	if len(why) == 0 {
 		return nil
 	}
-	return fault.New(fault.Refused, "config_value_lost",
-		"Revision %d can't be written again: Slipway never had the value of %s. Push the values, or give production back to "+
-			"a deployment that was built with them.", old.Number, strings.Join(lost, ", "))
+	return fault.New(fault.Refused, "config_value_lost", "Revision %d can't be written again: %s", old.Number,
+		strings.Join(why, " ")).
+		At(fault.Page, "Give them values in the draft, or give production back to a deployment that was built with them.").
+		At(fault.API, "Push values for them, or give production back to a deployment that was built with them.").
+		At(fault.Command, "Push values for them (slipway config push), or give production back to a deployment that was "+
+			"built with them (slipway rollback request).")
 }
 
 // builtWith returns the newest deployment that is known good and has a revision's variables, whichever revision it was

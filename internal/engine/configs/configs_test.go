@@ -360,6 +360,12 @@ func TestAnotherHandIsNoticedAndNotGoneOver(t *testing.T) {
 	if fault.ReasonOf(err) != "config_drifted" {
 		t.Fatalf("a push over it: %v", err)
 	}
+	for at, want := range map[fault.Surface]string{fault.Page: "tick “Write it all the same”.",
+		fault.Command: "(slipway config pull -e production), or go over it (--over).", fault.API: "or go over it (over)."} {
+		if got := fault.MessageAt(err, at); !strings.HasSuffix(got, want) || strings.Contains(got, "--") != (at == fault.Command) {
+			t.Errorf("at the %s it says: %s", at, got)
+		}
+	}
 	if _, _, err := x.Back(t.Context(), ada(), Order{Environment: "production", Reason: "eve"}, 2); err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,7 @@ func (w *Writer) forget(ctx context.Context, newest *configuration.Revision, old
 			if _, ok := needed[v.Sealed]; v.Sealed == "" || ok {
 				continue
 			}
-			gone[v.Sealed], vars[j].Sealed, had = v.Key, "", true
+			gone[v.Sealed], vars[j].Sealed, vars[j].Forgotten, had = v.Key, "", true, true
 		}
 		if old[i].Variables = vars; had {
 			n++

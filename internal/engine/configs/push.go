@@ -69,7 +69,10 @@ func (w *Writer) pushed(ctx context.Context, who access.Actor, o Order, d *draft
 	error) {
 	if len(live.Drift) > 0 && !o.Over && !o.Dry {
 		return Outcome{}, fault.New(fault.Refused, "config_drifted",
-			"%s Take that over first (slipway config pull -e %s), or go over it (--over).", live.Sentence(), o.Environment)
+			"%s", live.Sentence()).
+			At(fault.Page, "Take that over first, or tick “Write it all the same”.").
+			At(fault.API, "Take that over first (pull), or go over it (over).").
+			At(fault.Command, "Take that over first (slipway config pull -e %s), or go over it (--over).", o.Environment)
 	}
 	base, out := d.base, Outcome{Changes: configuration.Diff(d.base.Variables, d.vars)}
 	var err error
@@ -233,8 +236,10 @@ func (w *Writer) valid(ctx context.Context, o Order, base configuration.Revision
 	if len(words) == 0 {
 		return nil
 	}
-	return fault.New(fault.Refused, "config_invalid", "Nothing was written: %s Correct it, or go over it (--over).",
-		strings.Join(words, " "))
+	return fault.New(fault.Refused, "config_invalid", "Nothing was written: %s", strings.Join(words, " ")).
+		At(fault.Page, "Correct it, or tick “Write it all the same”.").
+		At(fault.API, "Correct it, or go over it (over).").
+		At(fault.Command, "Correct it, or go over it (--over).")
 }
 
 // effectKey is the key of the effect that writes a revision.

@@ -106,8 +106,10 @@ func (m *Mirror) Plan(ctx context.Context, o Order) (Plan, error) {
 	}
 	if !slices.Contains(kept.Environments, o.There) {
 		return Plan{}, fault.New(fault.Invalid, "vercel_environment",
-			"Vercel has no environment %.64q for flags: it has %s. Say which with --as, or target.vercel.sync_flags.", o.There,
-			strings.Join(kept.Environments, ", "))
+			"Vercel has no environment %.64q for flags: it has %s.", o.There, strings.Join(kept.Environments, ", ")).
+			At(fault.Page, "Say which in the strategy, as target.vercel.sync_flags.").
+			At(fault.API, "Say which (as), or in the strategy, as target.vercel.sync_flags.").
+			At(fault.Command, "Say which with --as, or in the strategy, as target.vercel.sync_flags.")
 	}
 	small := func(g *flag.Segment) bool { return g.Listed <= mostListed }
 	set, err := m.DB.FlagSet(ctx, m.Strategy.App, o.Environment, small)

@@ -251,7 +251,7 @@ func (t *teller) outcome(s *Said, c *flag.Config, serve flag.Serve) (Outcome, *r
 		return variant(serve.Variant), nil
 	}
 	if !t.o.Splits {
-		return Outcome{}, refuse("have the same shares written, with other users in them: --splits",
+		return Outcome{}, refuse("have the same shares written, with other users in them (splits)",
 			"it has percentages, and Vercel would choose other users for them")
 	}
 	by := serve.By

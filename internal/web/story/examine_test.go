@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 )
+
+// bareFlag is a flag of the command line in a sentence.
+var bareFlag = regexp.MustCompile(`(?:^|[\s(“])--[a-z]`)
 
 // examiner reads a page and notes what no page may have.
 type examiner struct {
@@ -20,6 +24,7 @@ type examiner struct {
 	heading  int // level of the last one
 	inLabel  int
 	form     *form
+	code     int              // elements that are open which show what is typed
 	button   *strings.Builder // text of the button that is open
 }
 
@@ -53,6 +58,7 @@ func examine(html []byte) []string {
 		case xml.EndElement:
 			e.end(x.Name.Local)
 		case xml.CharData:
+			e.text(string(x))
 			if e.button != nil {
 				e.button.Write(x)
 			}
@@ -73,6 +79,8 @@ func (e *examiner) start(x xml.StartElement) {
 		e.attribute(x.Name.Local, a.Name.Local, a.Value)
 	}
 	switch x.Name.Local {
+	case "code", "pre", "kbd":
+		e.code++
 	case "script":
 		if attrs["src"] == "" {
 			e.note("a script stands in the page")
@@ -130,8 +138,17 @@ func (e *examiner) head(level int) {
 	e.heading = level
 }
 
+// text refuses flags of the command line where nothing is typed, without the command that they are of.
+func (e *examiner) text(s string) {
+	if e.code == 0 && bareFlag.MatchString(s) && !strings.Contains(s, "slipway ") {
+		e.note("a page names a flag of the command line: %s", strings.TrimSpace(s))
+	}
+}
+
 func (e *examiner) end(name string) {
 	switch name {
+	case "code", "pre", "kbd":
+		e.code--
 	case "form":
 		if e.form != nil && e.form.post && !e.form.token {
 			e.note("the form to %s has no _csrf", e.form.action)

@@ -90,6 +90,7 @@ func TestExamine(t *testing.T) {
 		{"skipped heading", `<h1>a</h1><h3>b</h3>`, "h3"},
 		{"script link", `<h1>a</h1><a href="javascript:alert(1)">x</a>`, "javascript"},
 		{"dangling reference", `<h1>a</h1><p aria-labelledby="b">x</p>`, `"b"`},
+		{"flag of a command", `<h1>a</h1><p>Go over it (--over).</p>`, "--over"},
 		{"mute button", `<h1>a</h1><button></button>`, "button"},
 	}
 	for _, test := range tests {
