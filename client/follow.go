@@ -145,7 +145,8 @@ func streamProblem(data []byte) error {
 		return fmt.Errorf("unmarshal the stream's problem: %w", err)
 	}
 	return &Problem{
-		Kind: p.Kind, Reason: p.Reason, Message: p.Detail, Command: p.Command, Remedy: p.Remedy, Request: p.Instance, Status: p.Status,
+		Kind: p.Kind, Reason: p.Reason, Message: p.Detail, Command: p.Command, Remedy: p.Remedy,
+		Request: p.Instance, Status: p.Status,
 		ExitCode: p.ExitCode,
 		Fields:   p.Errors,
 	}

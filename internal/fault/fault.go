@@ -134,6 +134,14 @@ func MessageAt(err error, s Surface) string {
 	return message
 }
 
+// Command is the whole in the words of the command line; empty where they are those of everybody.
+func (e *Error) Command() string {
+	if e.Ways[Command] == "" {
+		return ""
+	}
+	return MessageAt(e, Command)
+}
+
 // KindOf returns the kind of the first fault in err's chain, Internal for any
 // other error and the empty kind for nil.
 func KindOf(err error) Kind {

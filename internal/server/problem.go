@@ -78,17 +78,15 @@ func problemOf(ctx context.Context, err error) *problem {
 	}
 	row := fault.RowOf(fault.KindOf(err))
 	p := &problem{Problem: api.Problem{
-		Type: "/problems/" + fault.ReasonOf(err), Title: title(row.Kind), Status: row.Status, Detail: fault.MessageAt(err, fault.API),
-		Instance: telemetry.ID(ctx, telemetry.Request), Kind: string(row.Kind), Reason: fault.ReasonOf(err),
-		Remedy: row.Remedy, ExitCode: row.Exit, Errors: []api.ProblemError{},
+		Type: "/problems/" + fault.ReasonOf(err), Title: title(row.Kind), Status: row.Status,
+		Detail: fault.MessageAt(err, fault.API), Instance: telemetry.ID(ctx, telemetry.Request), Kind: string(row.Kind),
+		Reason: fault.ReasonOf(err), Remedy: row.Remedy, ExitCode: row.Exit, Errors: []api.ProblemError{},
 	}}
 	if row.Kind == fault.Internal {
 		p.Type, p.Reason = "/problems/internal", "internal"
 		p.Detail = "Something went wrong inside Slipway. Its log says what, under " + p.Instance + "."
 	} else if f, ok := errors.AsType[*fault.Error](err); ok {
-		if f.Ways[fault.Command] != "" {
-			p.Command = fault.MessageAt(err, fault.Command)
-		}
+		p.Command = f.Command()
 		for _, field := range f.Fields {
 			p.Errors = append(p.Errors, api.ProblemError{Location: field.Path, Message: field.Message})
 		}

@@ -115,8 +115,8 @@ func (d *Desk) Back(ctx context.Context, who access.Actor, environment string, i
 	case !production:
 		return out, nil
 	case with == nil && way == "flip":
-		out.Sentence += fmt.Sprintf(" No deployment is known good and built with revision %d: have it built again instead (the way "+
-			"rebuild).", in.To)
+		out.Sentence += fmt.Sprintf(" No deployment is known good and built with revision %d: have it built again "+
+			"instead (the way rebuild).", in.To)
 		return out, nil
 	case with == nil || way == "rebuild":
 		out.Sentence += " What production runs is built again with it; release that build to have it served."

@@ -362,7 +362,8 @@ func TestAnotherHandIsNoticedAndNotGoneOver(t *testing.T) {
 	}
 	for at, want := range map[fault.Surface]string{fault.Page: "tick “Write it all the same”.",
 		fault.Command: "(slipway config pull -e production), or go over it (--over).", fault.API: "or go over it (over)."} {
-		if got := fault.MessageAt(err, at); !strings.HasSuffix(got, want) || strings.Contains(got, "--") != (at == fault.Command) {
+		got := fault.MessageAt(err, at)
+		if !strings.HasSuffix(got, want) || strings.Contains(got, "--") != (at == fault.Command) {
 			t.Errorf("at the %s it says: %s", at, got)
 		}
 	}

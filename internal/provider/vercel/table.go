@@ -32,8 +32,8 @@ type Side struct {
 	URL string `json:"url"`
 }
 
-// Kept is a deployment that pages may still be open of: until then (ms) the proxy sends there what they ask for, so that
-// open pages keep their build on every plan.
+// Kept is a deployment that pages may still be open of: until then (ms) the proxy sends there what they ask for, so
+// that open pages keep their build on every plan.
 type Kept struct {
 	ID    string `json:"id"`
 	URL   string `json:"url"`
@@ -41,7 +41,8 @@ type Kept struct {
 }
 
 func tableOf(w wanted) Table {
-	t := Table{V: 1, Generation: w.Generation, App: w.App, Salt: w.Salt, Stable: Side(w.Stable), Banned: w.Banned, Kept: w.Kept}
+	t := Table{V: 1, Generation: w.Generation, App: w.App, Salt: w.Salt, Stable: Side(w.Stable), Banned: w.Banned,
+		Kept: w.Kept}
 	if w.canary() != "" {
 		c := Side(*w.Canary)
 		t.Canary, t.Share = &c, w.Share
