@@ -222,8 +222,8 @@ var table = map[string]rule{
 	"story/next": {may: []string{"api", "app", "client", "edge", "edge/follow", "fake/vercel", "fault", "store",
 		"strategy", "vercel"}},
 	"story": {
-		may: []string{"api", "app", "client", "edge", "edge/follow", "event", "fault", "fake/vercel", "sim", "store",
-			"strategy", "vercel"},
+		may: []string{"api", "app", "client", "edge", "edge/follow", "event", "fault", "fake/github", "fake/vercel", "sim",
+			"store", "strategy", "vercel"},
 	},
 	"cli": {
 		may: []string{"access", "api", "app", "client", "configuration", "edge", "edge/follow", "fault", "flag",

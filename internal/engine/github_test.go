@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/checklist"
 	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/engine/forge"
 	fake "github.com/slipwayhq/slipway/internal/fake/github"
 	"github.com/slipwayhq/slipway/internal/github"
 	"github.com/slipwayhq/slipway/internal/release"
@@ -189,6 +191,48 @@ func TestGitHubAwayStopsNoRelease(t *testing.T) {
 		if x := w.effects(r.ID, effect.Show)[0]; x.State != effect.Pending ||
 			!strings.Contains(x.Result.Sentence, "Checks: write") && !strings.Contains(x.Result.Sentence, "not accessible") {
 			t.Errorf("without the permission: %+v", x.Result)
+		}
+	}, old, section)
+}
+
+// A limit is waited for as long as GitHub says, by everything that is shown there and by no release.
+func TestGitHubsLimitsStopNoRelease(t *testing.T) {
+	old, section, _, _ := atGitHub()
+	each(t, func(t *testing.T, w *world) {
+		g := w.gitHub()
+		var ahead atomic.Int64
+		now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		g.Clock(now)
+		w.Forge.Client = github.New(github.Options{API: g.URL, App: g.App, Repository: "acme/shop", Now: now,
+			Key: func(context.Context) (string, error) { return g.Key(), nil }})
+		r := w.exposed("version2")
+		w.act()
+		do := []release.CommandKind{release.Pause, release.Resume}
+		for i, limit := range []struct {
+			how  fake.Limit
+			wait time.Duration
+		}{{fake.Reset, 30 * time.Minute}, {fake.Silent, time.Minute}} {
+			shown := ran(g)
+			g.Limit(1, limit.how)
+			w.ok(w.Command(w.ctx, r.ID, release.Command{Kind: do[i], Actor: "user:bo", Name: "bo", Reason: "x"}, 0))
+			next, err := w.Forge.Look(w.ctx, forge.Work+"/"+r.ID)
+			w.ok(err)
+			if wait := next.Sub(now()); wait > limit.wait || wait < limit.wait-10*time.Second {
+				t.Errorf("after limit %d it is tried again in %s, want %s", limit.how, wait, limit.wait)
+			}
+			calls := len(g.Calls())
+			w.act()
+			if n := len(g.Calls()) - calls; n != 0 || ran(g) != shown {
+				t.Errorf("while limit %d lasts GitHub was asked %d times", limit.how, n)
+			}
+			if got := w.release(r.ID).Phase; (got == release.Paused) != (do[i] == release.Pause) {
+				t.Errorf("while limit %d lasts the release is %s", limit.how, got)
+			}
+			ahead.Add(int64(limit.wait))
+			w.act()
+			if ran(g) == shown {
+				t.Errorf("after limit %d it is still shown as %q", limit.how, shown)
+			}
 		}
 	}, old, section)
 }

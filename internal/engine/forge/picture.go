@@ -78,7 +78,7 @@ func check(r release.Release) github.Run {
 // summary says in plain words what is.
 func summary(r release.Release) string {
 	lines := []string{plain(r.Sentence)}
-	if r.Reason != "" && r.Reason != r.Sentence {
+	if !strings.Contains(r.Sentence, r.Reason) {
 		lines = append(lines, plain(r.Reason))
 	}
 	if r.Share > 0 && !r.Phase.Final() {

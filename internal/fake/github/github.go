@@ -38,6 +38,7 @@ type Call struct {
 	Body    string
 	Version string // of the API that was asked for
 	Accept  string
+	Token   string // or proof, that it was made with
 }
 
 // Limit is how GitHub refuses a call for a limit.
@@ -75,7 +76,9 @@ type GitHub struct {
 	hook        string
 	serial      int64
 	events      []string
+	newest      string // of the tokens
 	suspended   bool
+	after       func(Call)
 	former      string // name of the repository
 	outage      int    // status of every answer; 0: none
 	limited     int    // calls that are refused for the limit
@@ -147,6 +150,27 @@ func (g *GitHub) Lose(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.lost = n
+}
+
+// Clock sets what time it is at GitHub.
+func (g *GitHub) Clock(now func() time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.now = now
+}
+
+// Token is the newest one that was bought.
+func (g *GitHub) Token() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.newest
+}
+
+// After has a function called when something was changed, before that is answered; nil ends it.
+func (g *GitHub) After(f func(Call)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.after = f
 }
 
 // Suspend has the installation suspended by its account.

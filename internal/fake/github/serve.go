@@ -62,17 +62,24 @@ func (g *GitHub) serve(w http.ResponseWriter, r *http.Request, right string, do 
 	text, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	g.mu.Lock()
 	a := g.judge(r, text, right, do)
-	lose := g.lost > 0 && a.status < 300 && r.Method != http.MethodGet && right != ""
+	changed := a.status < 300 && r.Method != http.MethodGet && right != ""
+	lose := g.lost > 0 && changed
 	if lose {
 		g.lost--
 	}
-	g.calls = append(g.calls, Call{r.Method, r.URL.RequestURI(), a.status, string(text),
-		r.Header.Get("X-GitHub-Api-Version"), r.Header.Get("Accept")})
+	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	c := Call{r.Method, r.URL.RequestURI(), a.status, string(text), r.Header.Get("X-GitHub-Api-Version"),
+		r.Header.Get("Accept"), token}
+	g.calls = append(g.calls, c)
+	after, reset := g.after, g.now().Add(time.Hour).Unix()
 	var body bytes.Buffer // written while nothing changes
 	if a.body != nil {
 		_ = json.NewEncoder(&body).Encode(a.body)
 	}
 	g.mu.Unlock()
+	if changed && after != nil {
+		after(c)
+	}
 	if lose {
 		panic(http.ErrAbortHandler) // it ends the connection without an answer
 	}
@@ -80,7 +87,7 @@ func (g *GitHub) serve(w http.ResponseWriter, r *http.Request, right string, do 
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("X-RateLimit-Limit", "5000")
 	h.Set("X-RateLimit-Remaining", "4999")
-	h.Set("X-RateLimit-Reset", strconv.FormatInt(g.now().Add(time.Hour).Unix(), 10))
+	h.Set("X-RateLimit-Reset", strconv.FormatInt(reset, 10))
 	for name, v := range a.header {
 		h.Set(name, v)
 	}
@@ -174,7 +181,7 @@ func (g *GitHub) newToken(q request) answer {
 		return no(http.StatusUnprocessableEntity, "A repository does not exist or is not accessible.")
 	}
 	token, ends := fmt.Sprintf("ghs_%d", g.next()), g.now().Add(time.Hour).Truncate(time.Second)
-	g.tokens[token] = ends
+	g.tokens[token], g.newest = ends, token
 	out := Object{"token": token, "expires_at": stamp(ends), "permissions": g.granted(),
 		"repository_selection": "selected"}
 	if q.in["repositories"] != nil {
