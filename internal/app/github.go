@@ -9,6 +9,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/engine/secrets"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/github"
+	"github.com/slipwayhq/slipway/internal/hook"
 	"github.com/slipwayhq/slipway/internal/remote"
 	"github.com/slipwayhq/slipway/internal/strategy"
 )
@@ -24,6 +25,9 @@ func (a *App) openGitHub() forge.Options {
 		Signed: func(ctx context.Context) bool {
 			list, err := a.gitHubSecrets(ctx)
 			return err == nil && len(list) > 0
+		}, Came: func() (taken, refused uint64) {
+			s := a.hooks.Status(hook.Code)
+			return s.Deliveries, s.Refused
 		}}
 	if a.opts.Public != "" {
 		o.Hook = a.opts.Public + github.HookPath

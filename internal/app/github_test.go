@@ -185,6 +185,23 @@ func TestGitHubIsConnectedByItsKey(t *testing.T) {
 	if out, lacks := look(); !out.Connected || lacks != "" || out.Missing != 0 {
 		t.Errorf("with everything it lacks %s: %+v", lacks, out)
 	}
+	// Somebody has given another secret: it is seen by what is refused, until one is taken.
+	g.Hook(a.URL() + github.HookPath)
+	defer g.Hook("https://slipway.example.com" + github.HookPath)
+	right := g.Secret
+	g.Secret = "another"
+	for _, want := range []string{"webhook, secret of the webhook", "webhook"} {
+		if _, err := g.Deliver(ctx, want, "ping", fake.Object{"zen": "Keep it logically awesome."}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.SetTargetSecret(ctx, "github_key", g.Key()); err != nil {
+			t.Fatal(err)
+		}
+		if out, lacks := look(); lacks != want || !strings.Contains(out.Sentence, "First: webhook.") {
+			t.Errorf("signed by %s it lacks %s, want %s: %s", g.Secret, lacks, want, out.Sentence)
+		}
+		g.Secret = right
+	}
 	if s, err := to.Status(ctx); err != nil || s.GitHub == nil || s.GitHub.Repository != "acme/shop" || s.GitHub.Trouble {
 		t.Errorf("the status says %+v (%v)", s.GitHub, err)
 	}

@@ -24,7 +24,9 @@ func Command(out, errs io.Writer, version string) *cobra.Command {
 		Long: "Starts Slipway with a fresh database, its own edge, two versions of a sample\napplication and simulated " +
 			"visitors, and takes v2 from staging through a canary\ninto production. Nothing outside this process is " +
 			"touched.\n\nWith --target vercel the versions run on a simulated Vercel: by its own rolling\nreleases, and " +
-			"judged by what its drain delivers alone. It shows good, errors,\ncrash and hand.\n\n" + scenarios(),
+			"judged by what its drain delivers alone. It shows good, errors,\ncrash and hand.\n\n" +
+			"With --github the release is also shown at a simulated GitHub: as a check run,\nas deployments, and as the " +
+			"answer to a job that waits.\n\n" + scenarios(),
 		Example: "  slipway demo\n  slipway demo --scenario errors\n  slipway demo --target vercel --scenario hand\n" +
 			"  slipway demo --scenario outage --auto-approve --exit --json",
 		Args: cobra.NoArgs,
@@ -53,6 +55,7 @@ func Command(out, errs io.Writer, version string) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&opts.Scenario, "scenario", "good", "what happens: good, errors, latency, crash, outage, flag or hand")
 	f.StringVar(&opts.Target, "target", ourEdge, "where the versions run: selfhost or vercel")
+	f.BoolVar(&opts.GitHub, "github", false, "show the release at a simulated GitHub, where a job waits for it")
 	f.BoolVar(&opts.AutoApprove, "auto-approve", false, "let the demo's people sign off and approve by themselves")
 	f.BoolVar(&opts.Exit, "exit", false, "end when the release has ended; exit code 0 when it ended as it should")
 	f.StringVar(&opts.Listen, "listen", "127.0.0.1:4400",

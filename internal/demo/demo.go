@@ -33,6 +33,7 @@ import (
 type Options struct {
 	Scenario    string // good, errors, latency, crash, outage, flag or hand
 	Target      string // where the versions run: selfhost, also when empty, or vercel
+	GitHub      bool   // the release is shown at a GitHub
 	AutoApprove bool   // the demo's people decide by themselves
 	Exit        bool   // end when the release has ended
 	JSON        bool   // end with one object on Out; progress goes to Err
@@ -93,6 +94,7 @@ type world struct {
 	v1, v2   *sim.Shop
 	crowd    *sim.Crowd
 	town     *town // nil behind our own edge
+	hub      *hub  // nil: nothing is shown at a GitHub
 	password string
 	as       map[string]*client.Client // by user name
 	flags    *openfeature.Provider     // of the shop; nil in other scenarios
@@ -177,6 +179,9 @@ func (w *world) open(ctx context.Context, dir string) error {
 	if w.app, err = app.Open(ctx, o); err != nil {
 		return err
 	}
+	if w.hub != nil {
+		w.hub.Hook(w.app.URL() + "/hooks/github")
+	}
 	shop, _ := w.shop()
 	w.crowd = sim.NewCrowd(shop, 4000, w.opts.Rate, 1)
 	return nil
@@ -191,6 +196,13 @@ func (w *world) strategy(ctx context.Context) (*strategy.Strategy, error) {
 		}
 		text, at = vercelStrategy().Replace(text), w.town.URL()
 	}
+	if w.opts.GitHub {
+		section, err := w.openHub()
+		if err != nil {
+			return nil, err
+		}
+		text += section
+	}
 	return strategy.Parse("demo.yaml", fmt.Appendf(nil, text, at))
 }
 
@@ -198,6 +210,9 @@ func (w *world) strategy(ctx context.Context) (*strategy.Strategy, error) {
 func (w *world) leave() {
 	if w.town != nil {
 		w.town.Close()
+	}
+	if w.hub != nil {
+		w.hub.Close()
 	}
 }
 
@@ -232,6 +247,11 @@ func (w *world) play(ctx context.Context, parts *sync.WaitGroup) (Summary, error
 	if err != nil {
 		return Summary{}, err
 	}
+	if w.hub != nil {
+		if err := w.job(ctx); err != nil {
+			return Summary{}, err
+		}
+	}
 	r, err = w.follow(ctx, r)
 	if err != nil {
 		return w.summary(r), err
@@ -258,7 +278,7 @@ func (w *world) begin(ctx context.Context) (api.Release, error) {
 		return w.released(ctx)
 	}
 	return w.as["ada"].StartRelease(ctx, api.StartRelease{
-		Version: "v2", Commit: "5e1f00d", Deployment: w.v2.URL(), Note: "New product page",
+		Version: "v2", Commit: commitV2[:7], Deployment: w.v2.URL(), Note: "New product page",
 		Unscheduled: "to show how a release goes",
 	})
 }

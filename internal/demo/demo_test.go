@@ -71,14 +71,14 @@ func TestTheSummaryIsOneObject(t *testing.T) {
 	}
 }
 
-// The shortest way through the whole: a version whose process dies is taken back, and
-// the script that asked gets its object.
+// The shortest way through the whole: a version whose process dies is taken back, which GitHub shows, and the script
+// that asked gets its object.
 func TestADemoEndsByItself(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer
 	o := Options{
 		Scenario: "crash", AutoApprove: true, Exit: true, JSON: true, Listen: "127.0.0.1:0", Rate: 150, Out: &out, Err: &errs,
-		Version: "test",
+		Version: "test", GitHub: true,
 	}
 	s, err := Run(t.Context(), o)
 	if err != nil {
@@ -89,6 +89,12 @@ func TestADemoEndsByItself(t *testing.T) {
 	}
 	if out.Len() > 0 || !strings.Contains(errs.String(), "fault") {
 		t.Errorf("progress goes to the wrong place: %s", &out)
+	}
+	for _, line := range []string{"check run: in_progress", "check run: completed failure", "deployment to production: ",
+		"production: waiting", "production: rejected"} {
+		if !strings.Contains(errs.String(), line) {
+			t.Errorf("GitHub does not show %q:\n%s", line, &errs)
+		}
 	}
 }
 
@@ -125,5 +131,9 @@ func TestADemoIsShownWhereItMakesSense(t *testing.T) {
 		if _, err := Run(t.Context(), Options{Scenario: c[0], Target: c[1]}); fault.ReasonOf(err) != c[2] {
 			t.Errorf("%s on %q: %v, want %s", c[0], c[1], err, c[2])
 		}
+	}
+	_, err := Run(t.Context(), Options{Scenario: "flag", GitHub: true})
+	if fault.ReasonOf(err) != "scenario_elsewhere" {
+		t.Errorf("a flag at GitHub: %v", err)
 	}
 }

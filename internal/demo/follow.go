@@ -28,7 +28,8 @@ func (w *world) follow(ctx context.Context, r api.Release) (api.Release, error) 
 			said, at = s, time.Now()
 			w.progress(r)
 		}
-		if r.Ended != nil {
+		w.seen()
+		if r.Ended != nil && w.shown() {
 			return r, nil
 		}
 		if err := w.act(ctx, r, done); err != nil {
@@ -94,6 +95,10 @@ func (w *world) welcome() {
 	shop, through := w.shop()
 	_, _ = fmt.Fprintf(out, "  dashboard  %s\n  the shop   %s  (through %s)\n", w.app.URL(), shop, through)
 	_, _ = fmt.Fprintf(out, "  sign in    as you, ada, quinn, pia or inez; password %s\n", w.password)
+	if w.hub != nil {
+		_, _ = fmt.Fprintf(out, "  GitHub     %s/repos/acme/harbor-shop  (simulated; Authorization: Bearer %s)\n", w.hub.URL,
+			w.hub.Grant())
+	}
 	if !w.opts.AutoApprove && w.scenario.Name != flagScenario {
 		_, _ = fmt.Fprintf(out,
 			"  terminal   slipway login --url %s   (as quinn: slipway release sign v2; later as pia: slipway release "+

@@ -92,6 +92,9 @@ func (w *world) openTown(ctx context.Context) error {
 
 // env is the environment in which Slipway finds its secrets.
 func (w *world) env(name string) (string, bool) {
+	if s, ok := w.hub.secret(name); ok {
+		return s, true
+	}
 	if w.town != nil {
 		w.town.mu.Lock()
 		defer w.town.mu.Unlock()

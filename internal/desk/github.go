@@ -24,6 +24,9 @@ func (d *Desk) GitHub(ctx context.Context, who access.Actor) (api.GitHubAccess, 
 		return out, fault.New(fault.NotFound, "github_none", "The strategy has no section github: nothing is shown there.")
 	}
 	out.GitHub, out.Installation, out.Missing, out.Connected = *known, r.Installation, r.Missing, r.Err() == nil
+	if err := r.Err(); err != nil && !out.Trouble {
+		out.Sentence = fault.MessageOf(err)
+	}
 	for _, f := range r.Findings {
 		out.Findings = append(out.Findings, api.GitHubFinding{State: f.State, What: f.What, For: f.For, Found: f.Found,
 			Remedy: f.Remedy})

@@ -262,10 +262,15 @@ func TestWaitingJobIsAnswered(t *testing.T) {
 			t.Errorf("in the canary: production %s, staging %s", p, s)
 		}
 		r, q := w.asked2(r)
+		w.dueAtGitHub()
 		_, err := w.Vote(w.ctx, person("pia", "product"), q.ID, true, q.Hash, "")
 		w.ok(err)
 		g.Lose(1) // the answer is given, and nobody learns of it
 		w.settle(r.ID)
+		// The release has the commit's short name, as people give it, and the job the whole one.
+		if due := w.dueAtGitHub(); !slices.Contains(due, forge.Work+"/job/1/production") {
+			t.Errorf("the approval wakes %q, and not the job", due)
+		}
 		w.act()
 		if got := g.Job(1, "production"); got != "approved" {
 			t.Errorf("past the approval the job is %s", got)
@@ -277,6 +282,21 @@ func TestWaitingJobIsAnswered(t *testing.T) {
 			t.Errorf("a job of another environment is %s, and people were told %d times", got, n)
 		}
 	}, old, section)
+}
+
+// dueAtGitHub takes away what is to be looked at now, and returns its keys.
+func (w *world) dueAtGitHub() []string {
+	w.t.Helper()
+	now, err := w.now(w.ctx)
+	w.ok(err)
+	list, err := w.DB.Claim(w.ctx, "n", []string{forge.Work}, 50, time.Minute, now)
+	w.ok(err)
+	var keys []string
+	for _, x := range list {
+		w.ok(w.DB.GiveBack(w.ctx, x, time.Time{}))
+		keys = append(keys, x.ID)
+	}
+	return keys
 }
 
 // asked2 takes a release that is in the canary to its approval.

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -15,6 +16,8 @@ type Use struct {
 	Protection  bool
 	Hook        string // where deliveries must go; empty: it is not known, and must end in HookPath
 	Signed      bool   // what deliveries are signed with is known
+	Taken       uint64 // deliveries, lately
+	Refused     uint64 // of them, for their signature
 }
 
 // HookPath is where deliveries go at Slipway.
@@ -152,9 +155,15 @@ func (c *Client) lookAtHook(ctx context.Context, u Use, r *Report) {
 		r.add(f)
 	}
 	signed := Finding{State: There, What: "secret of the webhook", For: "taking deliveries", Found: "Slipway has one."}
-	if !u.Signed {
+	switch {
+	case !u.Signed:
 		signed.State, signed.Found = Missing, "Slipway has none, and refuses every delivery."
-		signed.Remedy = "Give it the one of the app's settings: slipway github webhook set"
+	case u.Refused > 0 && u.Taken == 0: // strangers can bring that about, too
+		signed.State = Unseen
+		signed.Found = fmt.Sprintf("Refused for their signature: %d. Taken: none. It may be another at GitHub.", u.Refused)
+	}
+	if signed.State != There {
+		signed.Remedy = "Give Slipway the one of the app's settings: slipway github webhook set"
 	}
 	r.add(signed)
 }

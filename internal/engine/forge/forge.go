@@ -46,10 +46,11 @@ const (
 type Options struct {
 	DB       *store.DB
 	Strategy *strategy.Strategy
-	Client   *github.Client // nil: nothing is shown
-	Address  string         // of the pages that are linked to
-	Hook     string         // where GitHub's deliveries come in; empty: nobody said
-	Signed   func(ctx context.Context) bool
+	Client   *github.Client                 // nil: nothing is shown
+	Address  string                         // of the pages that are linked to
+	Hook     string                         // where GitHub's deliveries come in; empty: nobody said
+	Signed   func(ctx context.Context) bool // by something that is known
+	Came     func() (taken, refused uint64) // of GitHub's deliveries, to this node
 	Write    func(ctx context.Context, f func(*store.Tx) error) error
 	Append   func(ctx context.Context, tx *store.Tx, d event.Draft) (event.Event, error)
 	Stable   func(ctx context.Context, tx *store.Tx) (string, error) // deployment that production runs
@@ -143,14 +144,14 @@ func (t *Teller) renew(ctx context.Context, tx *store.Tx, r release.Release, sta
 	return tx.Schedule(ctx, x.Key, Work, at)
 }
 
-// wake has the jobs looked at that wait for a commit.
+// wake has the jobs looked at that wait for a commit, by its name or the beginning of it.
 func (t *Teller) wake(ctx context.Context, tx *store.Tx, commit string) error {
-	list, err := tx.EffectsOf(ctx, "commit:"+commit)
+	list, err := tx.EffectsPending(ctx)
 	if err != nil {
 		return err
 	}
 	for _, x := range list {
-		if x.Kind == effect.Answer && x.State == effect.Pending {
+		if x.Kind == effect.Answer && strings.HasPrefix(x.Subject, "commit:"+commit) {
 			if err := tx.Schedule(ctx, x.Key, Work, tx.Now()); err != nil {
 				return err
 			}

@@ -89,6 +89,9 @@ func (t *Teller) Access(ctx context.Context) github.Report {
 	if t.Signed != nil {
 		u.Signed = t.Signed(ctx)
 	}
+	if t.Came != nil {
+		u.Taken, u.Refused = t.Came()
+	}
 	t.last = t.Client.Look(ctx, u)
 	t.looked = time.Now()
 	return t.last

@@ -152,6 +152,21 @@ func (g *GitHub) Lose(n int) {
 	g.lost = n
 }
 
+// Grant is a token of the installation, for somebody who wants to look by hand.
+func (g *GitHub) Grant() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	token, _ := g.issue()
+	return token
+}
+
+// issue makes a token of an hour.
+func (g *GitHub) issue() (token string, ends time.Time) {
+	token, ends = fmt.Sprintf("ghs_%d", g.next()), g.now().Add(time.Hour).Truncate(time.Second)
+	g.tokens[token], g.newest = ends, token
+	return token, ends
+}
+
 // Clock sets what time it is at GitHub.
 func (g *GitHub) Clock(now func() time.Time) {
 	g.mu.Lock()

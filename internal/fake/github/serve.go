@@ -180,8 +180,7 @@ func (g *GitHub) newToken(q request) answer {
 	if list, ok := q.in["repositories"].([]any); ok && (len(list) != 1 || !strings.EqualFold(fmt.Sprint(list[0]), name)) {
 		return no(http.StatusUnprocessableEntity, "A repository does not exist or is not accessible.")
 	}
-	token, ends := fmt.Sprintf("ghs_%d", g.next()), g.now().Add(time.Hour).Truncate(time.Second)
-	g.tokens[token], g.newest = ends, token
+	token, ends := g.issue()
 	out := Object{"token": token, "expires_at": stamp(ends), "permissions": g.granted(),
 		"repository_selection": "selected"}
 	if q.in["repositories"] != nil {
