@@ -25,6 +25,7 @@ type Flag struct {
 	Stale        string        `json:"stale" doc:"Why its code may go; empty when it is in use."`
 	Revision     int64         `json:"revision" doc:"Of the flag itself; send it back to change what you saw."`
 	Environments []FlagConfig  `json:"environments"`
+	Synced       []FlagSynced  `json:"synced" doc:"How it stands at the platform's own flags; where one flag is asked for."`
 	Actions      []Action      `json:"actions"`
 }
 
@@ -394,19 +395,34 @@ type FlagCount struct {
 
 // SyncedFlags is how an environment's flags stand at the system of flags that the platform has.
 type SyncedFlags struct {
+	Environment string            `json:"environment"`
+	As          string            `json:"as" doc:"What it is called there."`
+	Follows     bool              `json:"follows" doc:"They are written by themselves, as the strategy says."`
+	Generation  int64             `json:"generation" doc:"Of the flags here that were compared last."`
+	Same        int               `json:"same" doc:"How many decide alike."`
+	Behind      int               `json:"behind" doc:"How many are to be written still, those of others included."`
+	Unsaid      []string          `json:"unsaid" doc:"Flags that cannot be said alike there."`
+	Stuck       []string          `json:"stuck" doc:"Those of them that stand there all the same, as they were."`
+	Foreign     []string          `json:"foreign" doc:"Flags that somebody else changed or made there: they stay."`
+	Hands       map[string]string `json:"hands" doc:"Who did, by flag, where Vercel says it."`
+	Written     *time.Time        `json:"written,omitempty" doc:"When one was written last."`
+	Seen        *time.Time        `json:"seen,omitempty" doc:"When they were read back last."`
+	Trouble     bool              `json:"trouble" doc:"Something decides otherwise there, and does not change by itself."`
+	Since       *time.Time        `json:"since,omitempty"`
+	Sentence    string            `json:"sentence"`
+}
+
+// FlagSynced is how one flag of an environment stands at the platform's own system of flags, such as Vercel Flags.
+type FlagSynced struct {
 	Environment string     `json:"environment"`
-	As          string     `json:"as" doc:"What it is called there."`
-	Follows     bool       `json:"follows" doc:"They are written by themselves, as the strategy says."`
-	Generation  int64      `json:"generation" doc:"Of the flags here that were compared last."`
-	Same        int        `json:"same" doc:"How many decide alike."`
-	Behind      int        `json:"behind" doc:"How many are to be written still, those of others included."`
-	Unsaid      []string   `json:"unsaid" doc:"Flags that cannot be said alike there."`
-	Stuck       []string   `json:"stuck" doc:"Those of them that stand there all the same, as they were."`
-	Foreign     []string   `json:"foreign" doc:"Flags that somebody else changed or made there: they stay."`
-	Written     *time.Time `json:"written,omitempty" doc:"When one was written last."`
+	As          string     `json:"as" doc:"What the environment is called there."`
+	Follows     bool       `json:"follows" doc:"It is written by itself, as the strategy says."`
+	State       string     `json:"state" enum:"unknown,same,behind,writing,changed,stuck,unsaid,absent" doc:"changed: by another hand there. stuck: it cannot be said there as it is here and stands as it was. unsaid: likewise, and it is not there. absent: nothing there and the program's own fallback here, which is the same."`
+	Revision    int64      `json:"revision" doc:"Of the flag there that decides as here; 0: none."`
+	By          string     `json:"by" doc:"Who changed it there, where Vercel says it."`
+	Written     *time.Time `json:"written,omitempty" doc:"When flags of the environment were written last."`
 	Seen        *time.Time `json:"seen,omitempty" doc:"When they were read back last."`
-	Trouble     bool       `json:"trouble" doc:"Something decides otherwise there, and does not change by itself."`
-	Since       *time.Time `json:"since,omitempty"`
+	Trouble     bool       `json:"trouble" doc:"It decides otherwise there, or nobody knows, and that does not change by itself."`
 	Sentence    string     `json:"sentence"`
 }
 

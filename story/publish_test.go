@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,11 +27,14 @@ type nearby struct {
 	config fake.GlobalConfig
 	url    string // where visitors' requests read the item
 	token  string
+	hand   string                 // whose token changes flags there
+	secret atomic.Pointer[string] // of webhooks
 }
 
 func publishes(t *testing.T, plan string, more ...string) *nearby {
 	t.Helper()
-	n := &nearby{World: fake.New(fake.Options{Plan: plan, Propagation: 300 * time.Millisecond, Log: t.Logf})}
+	n := &nearby{World: fake.New(fake.Options{Plan: plan, Propagation: 300 * time.Millisecond, Log: t.Logf}),
+		hand: "token"}
 	if err := n.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +49,13 @@ func publishes(t *testing.T, plan string, more ...string) *nearby {
 	at, token, _ := strings.Cut(n.config.Connection, "?token=")
 	n.url, n.token = at+"/item/slipway-flags-production?version=1", token
 	n.w = begin(t, store.SQLite, options{
-		noEdge: true, idle: true,
+		noEdge: true, idle: true, asks: func(name string) (string, bool) {
+			s := n.secret.Load()
+			if name != "VERCEL_WEBHOOK_SECRET" || s == nil {
+				return "", false
+			}
+			return *s, true
+		},
 		edit: slices.Concat(drained[:4], []string{"rollback: {", "sources: {drain: {late: 5s}}\nrollback: {"}),
 		env:  map[string]string{"VERCEL_TOKEN": "token", "GLOBAL_CONFIG": n.config.Connection},
 		target: "{vercel: {project: shop, team: " + fake.TeamSlug + ", canary: proxy, global_config: " + n.config.ID +

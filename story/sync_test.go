@@ -2,6 +2,7 @@ package story
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/client"
 	fake "github.com/slipwayhq/slipway/internal/fake/vercel"
+	"github.com/slipwayhq/slipway/internal/vercel"
 )
 
 // theirs asks Vercel's API for a flag, or changes it as another hand does.
@@ -23,7 +25,7 @@ func (n *nearby) theirs(method, path string, body any) (flag struct {
 	q, err := http.NewRequestWithContext(n.w.ctx, method, n.URL()+"/v1/projects/shop/feature-flags/flags"+path,
 		bytes.NewReader(text))
 	n.w.ok(err)
-	q.Header.Set("Authorization", "Bearer token")
+	q.Header.Set("Authorization", "Bearer "+n.hand)
 	a, err := http.DefaultClient.Do(q)
 	n.w.ok(err)
 	defer func() { _ = a.Body.Close() }()
@@ -151,16 +153,44 @@ func TestFlagsFollowToVercelFlags(t *testing.T) {
 	w.ok(err)
 	w.until("it is off at Vercel", func() bool { return !on() })
 	w.until("the row says so", func() bool { s := n.synced(); return s.Same == 1 && s.Follows && !s.Trouble })
-	before := n.theirs(http.MethodPatch, "/checkout", map[string]any{"description": "another hand"})
-	_, err = robin.TurnFlagOn(w.ctx, "checkout", "production", api.SwitchFlag{Reason: "again"})
+	n.hooked()
+	n.AddToken(fake.Token{Secret: "grace", User: "grace"})
+	n.hand = "grace"
+	before := n.theirs(http.MethodPatch, "/checkout", map[string]any{"environments": map[string]any{
+		"production": map[string]any{"active": true, "rules": []any{}, "pausedOutcome": outcome("off"),
+			"fallthrough": outcome("on")}}})
+	w.until("another hand is told at once", func() bool { // it looks by itself every five minutes
+		s := n.synced()
+		return s.Trouble && len(s.Foreign) == 1 && s.Hands["checkout"] == "grace"
+	})
+	told := w.events("flags.unsynced")
+	if len(told) != 1 || !strings.HasPrefix(told[0].Sentence, "grace changed") {
+		t.Errorf("the log has %+v", told)
+	}
+	_, err = robin.TurnFlagOff(w.ctx, "checkout", "production", api.SwitchFlag{Reason: "again"})
 	w.ok(err)
-	w.until("another hand is told", func() bool { s := n.synced(); return s.Trouble && len(s.Foreign) == 1 })
 	if now := n.theirs(http.MethodGet, "/checkout", nil); now.Revision != before.Revision {
 		t.Errorf("it was written over: revision %d after %d", now.Revision, before.Revision)
 	}
+	_, err = robin.TurnFlagOn(w.ctx, "checkout", "production", api.SwitchFlag{Reason: "again"})
+	w.ok(err)
 	_, err = robin.SyncFlags(w.ctx, api.SyncFlags{Environment: "production"})
 	w.ok(err)
 	w.until("it is taken over", func() bool { return on() && !n.synced().Trouble })
+}
+
+func outcome(variant string) map[string]any {
+	return map[string]any{"type": "variant", "variantId": variant}
+}
+
+// hooked has Vercel tell of its flags from now on.
+func (n *nearby) hooked() {
+	n.w.t.Helper()
+	c := vercel.New(vercel.Options{API: n.URL(), Token: func(context.Context) (string, error) { return "token", nil }})
+	h, err := c.CreateHook(n.w.ctx, vercel.Hook{URL: n.w.url + "/hooks/vercel/webhooks",
+		Events: []string{"flag.created", "flag.updated", "flag.deleted"}})
+	n.w.ok(err)
+	n.secret.Store(&h.Secret)
 }
 
 func (n *nearby) synced() api.SyncedFlags {

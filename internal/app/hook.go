@@ -120,10 +120,26 @@ func (a *App) heard(ctx context.Context, ev vercel.Event) error {
 		build = ev.Deployment
 	case strings.HasPrefix(ev.Type, "project.env-variable."):
 		return a.Engine.Configs.Heard(ctx, ev.User, ev.Variable)
+	case strings.HasPrefix(ev.Type, "flag."):
+		return a.heardFlag(ctx, v, ev)
 	default:
 		return nil
 	}
 	return a.Engine.Target.Heard(ctx, h, build)
+}
+
+// heardFlag has the flags looked at that follow to Vercel's own.
+func (a *App) heardFlag(ctx context.Context, v strategy.Vercel, ev vercel.Event) error {
+	now, err := a.DB.Now(ctx)
+	if err != nil {
+		return err
+	}
+	dropped := ""
+	old := !ev.Created.IsZero() && now.Sub(ev.Created) > attributable
+	if ev.Type == "flag.deleted" && !old && (ev.Sure(v.Project) || a.surely(ctx, v, ev)) {
+		dropped = ev.Flag
+	}
+	return a.Engine.Mirror.Heard(ctx, dropped, ev.User)
 }
 
 // handOf is what an event says that somebody made of production, and whether it says so: builds that have no visitors

@@ -182,6 +182,10 @@ func (c *cli) showFlag(f api.Flag) {
 		map[bool]string{true: "may evaluate it"}[f.Client], "meant", life, "bucketing", bucketing, "stale", f.Stale,
 		"archived",
 		whenPtr(f.Archived), "revision", fmt.Sprint(f.Revision))
+	if len(f.Synced) > 0 {
+		c.say("\n")
+		c.showFlagSynced(f)
+	}
 	c.say("\nVariants\n")
 	for _, v := range f.Variants {
 		c.say("  %s = %s  %s\n", v.Name, string(v.Value), v.Description)

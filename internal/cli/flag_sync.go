@@ -20,20 +20,26 @@ its writing, here or there, is refused by its name.
 The application at Vercel tells the user's id as user.id, where it tells Slipway the targetingKey; an attribute
 plan as user.plan, and one of two parts, such as cart.total, as that.
 
-With target.vercel.sync_flags in the strategy they follow by themselves.`
+With target.vercel.sync_flags in the strategy they follow by themselves. "sync status" says how they stand there,
+and "sync status KEY" how one does: who changed it there, and when it was read back.`
 
 func (c *cli) flagSync() *cobra.Command {
 	var in api.SyncFlags
 	var sure, all bool
 	cmd := &cobra.Command{
-		Use: "sync vercel", Short: "Write flags, one way, to Vercel Flags, and say what cannot be said there", Long: syncHelp,
+		Use: "sync vercel|status [KEY]", Long: syncHelp,
+		Short: "Write flags, one way, to Vercel Flags, and say what cannot be said there",
 		Example: "  slipway flag sync vercel --dry-run\n" +
 			"  slipway flag sync vercel -e staging --as preview\n" +
-			"  slipway flag sync vercel -e production --splits --yes --json",
-		Args: cobra.ExactArgs(1), ValidArgs: []string{"vercel"},
+			"  slipway flag sync vercel -e production --splits --yes --json\n" +
+			"  slipway flag sync status new-checkout",
+		Args: cobra.RangeArgs(1, 2), ValidArgs: []string{"vercel", "status"},
 		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
-			if args[0] != "vercel" {
-				return usage(cmd, fmt.Errorf("%.40q keeps no flags that Slipway writes: it writes to vercel", args[0]))
+			if args[0] == "status" {
+				return c.syncStatus(cmd, to, args[1:])
+			}
+			if args[0] != "vercel" || len(args) > 1 {
+				return usage(cmd, fmt.Errorf("%.40q keeps no flags that Slipway writes: it writes to vercel", args[len(args)-1]))
 			}
 			var err error
 			if in.DryRun {
@@ -83,6 +89,42 @@ func (c *cli) flagSync() *cobra.Command {
 	f.BoolVar(&all, "all", false, "also show flags that are the same there")
 	f.BoolVar(&sure, "yes", false, "do not ask")
 	return cmd
+}
+
+// syncStatus says how flags stand there, or one of them.
+func (c *cli) syncStatus(cmd *cobra.Command, to *client.Client, keys []string) error {
+	const none = "No flags are written to Vercel Flags: slipway flag sync vercel, or target.vercel.sync_flags."
+	if len(keys) > 0 {
+		x, err := to.Flag(cmd.Context(), keys[0])
+		if err != nil {
+			return err
+		}
+		return c.print(x.Synced, func() {
+			if len(x.Synced) == 0 {
+				c.say("%s\n", none)
+			}
+			c.showFlagSynced(x)
+		})
+	}
+	list, err := to.Flags(cmd.Context(), client.FlagQuery{Limit: 1})
+	if err != nil {
+		return err
+	}
+	rows := [][]string{}
+	if list.Synced == nil {
+		list.Synced = []api.SyncedFlags{}
+	}
+	for _, s := range list.Synced {
+		rows = append(rows, []string{s.Environment, s.As, whenPtr(s.Seen), s.Sentence})
+	}
+	return c.print(list.Synced, func() { c.table(none, []string{"ENVIRONMENT", "THERE", "READ BACK", ""}, rows) })
+}
+
+func (c *cli) showFlagSynced(x api.Flag) {
+	for _, s := range x.Synced {
+		c.say("%s at Vercel Flags: %s\n", s.Environment, s.Sentence)
+		c.facts("written", whenPtr(s.Written), "read back", whenPtr(s.Seen))
+	}
 }
 
 func (c *cli) showSync(in api.FlagSync, all bool) {

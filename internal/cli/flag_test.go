@@ -70,6 +70,12 @@ func TestAFlagAtTheCommandLine(t *testing.T) {
 	if r := ada.run("", "flag", "sync", "vercel", "--dry-run"); r.code == 0 || !strings.Contains(r.err, "target.vercel") {
 		t.Errorf("flags go to a Vercel that is not there: %+v", r)
 	}
+	if r := ada.must("", "flag", "sync", "status", "checkout"); !strings.Contains(r.out, "No flags are written") {
+		t.Errorf("nothing stands there: %+v", r)
+	}
+	if r := ada.must("", "flag", "sync", "status", "--json"); strings.TrimSpace(r.out) != "[]" {
+		t.Errorf("nothing stands there: %+v", r)
+	}
 	if r := ada.run("", "flag", "sync", "unleash", "--dry-run"); r.code != 2 || !strings.Contains(r.err, "vercel") {
 		t.Errorf("flags go to another system: %+v", r)
 	}

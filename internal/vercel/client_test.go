@@ -318,6 +318,8 @@ func TestEventsSayWhereToLook(t *testing.T) {
 		`{"id":"e2","type":"project.rolling-release.started","payload":{"projectId":"prj_1","rollingRelease":{"default":
 			{"targetDeploymentId":"dpl_c"}}}}`: {ID: "e2", Type: "project.rolling-release.started", Project: "prj_1",
 			Canary: "dpl_c"},
+		`{"id":"e3","type":"flag.deleted","payload":{"project":{"id":"prj_1"},"flag":{"id":"flg_1","slug":"checkout"},
+			"user":{"id":"usr_1"}}}`: {ID: "e3", Type: "flag.deleted", Project: "prj_1", Flag: "checkout", User: "usr_1"},
 	} {
 		if got, err := DecodeEvent([]byte(body)); err != nil || got != want {
 			t.Errorf("%+v, %v", got, err)

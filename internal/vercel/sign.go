@@ -51,6 +51,7 @@ type Event struct {
 	Canary     string  // of a rolling release
 	Share      float64 // of the canary, in percent
 	Variable   string  // key of an environment variable
+	Flag       string  // slug of a flag
 	Target     string  // production, staging or empty
 }
 
@@ -99,6 +100,9 @@ func DecodeEvent(body []byte) (Event, error) {
 			Variable struct {
 				Key string `json:"key"`
 			} `json:"environmentVariable"`
+			Flag struct {
+				Slug string `json:"slug"`
+			} `json:"flag"`
 		} `json:"payload"`
 	}
 	if err := json.Unmarshal(body, &w); err != nil || w.ID == "" || w.Type == "" || len(w.ID) > longestID ||
@@ -110,7 +114,7 @@ func DecodeEvent(body []byte) (Event, error) {
 	e := Event{ID: w.ID, Type: w.Type, Created: millis(w.CreatedAt), Project: or(p.Project.ID, p.ProjectID),
 		User: p.User.ID, Team: p.Team.ID, Deployment: or(p.Deployment.ID, p.To), From: p.From,
 		Base: p.RollingRelease.Default.Base, Canary: p.RollingRelease.Default.Canary,
-		Share: p.RollingRelease.Default.Share, Variable: p.Variable.Key,
+		Share: p.RollingRelease.Default.Share, Variable: p.Variable.Key, Flag: p.Flag.Slug,
 		Name: or(p.ProjectName, or(p.Project.Name, or(p.Deployment.Name, p.Name)))}
 	if p.Target != nil {
 		e.Target = *p.Target

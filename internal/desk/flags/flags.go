@@ -188,7 +188,12 @@ func (d *Desk) flag(ctx context.Context, who access.Actor, key string) (api.Flag
 		return api.Flag{}, err
 	}
 	k, err := d.seen(ctx, key)
-	return d.wire(who, f, configs, k), err
+	if err != nil {
+		return api.Flag{}, err
+	}
+	out := d.wire(who, f, configs, k)
+	out.Synced, err = d.flagSynced(ctx, who, f)
+	return out, err
 }
 
 // Config returns what a flag does in an environment.

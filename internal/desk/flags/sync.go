@@ -1,6 +1,7 @@
 package flags
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -96,27 +97,108 @@ func number(n int, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// Synced is how the flags of environments stand at the platform's own system of flags, as far as the caller may see it.
-func (d *Desk) Synced(ctx context.Context, who access.Actor, now time.Time) ([]api.SyncedFlags, error) {
-	out := []api.SyncedFlags{}
-	follow := d.Engine.Mirror.Followed()
-	list, err := d.DB.Followers(ctx, d.Strategy.App)
+// followers are what is known of environments at the platform's own system of flags, as far as the caller may see them,
+// those that follow and were never looked at included.
+func (d *Desk) followers(ctx context.Context, who access.Actor) (list []flag.Follower, follow []string, err error) {
+	follow = d.Engine.Mirror.Followed()
+	list, err = d.DB.Followers(ctx, d.Strategy.App)
+	for _, environment := range follow {
+		if !slices.ContainsFunc(list, func(f flag.Follower) bool { return f.Environment == environment }) {
+			list = append(list, flag.Follower{Environment: environment, There: d.Engine.Mirror.Place(environment)})
+		}
+	}
+	return slices.DeleteFunc(list, func(f flag.Follower) bool { return !who.May(access.ViewEnvironment, f.Environment) }),
+		follow, err
+}
+
+// flagSynced is how one flag stands there.
+func (d *Desk) flagSynced(ctx context.Context, who access.Actor, x flag.Flag) ([]api.FlagSynced, error) {
+	out := []api.FlagSynced{}
+	if !x.Archived.IsZero() {
+		return out, nil
+	}
+	list, follow, err := d.followers(ctx, who)
+	if err != nil || len(list) == 0 {
+		return out, err
+	}
+	now, err := d.DB.Now(ctx)
 	if err != nil {
 		return out, err
 	}
-	for _, environment := range follow {
-		if !slices.ContainsFunc(list, func(f flag.Follower) bool { return f.Environment == environment }) {
-			list = append(list, flag.Follower{Environment: environment})
+	for _, f := range list {
+		newest, err := d.DB.FlagGeneration(ctx, d.Strategy.App, f.Environment)
+		if err != nil {
+			return out, err
 		}
+		s := api.FlagSynced{Environment: f.Environment, As: f.There, Follows: slices.Contains(follow, f.Environment),
+			Revision: f.Known[x.Key], By: f.Hands[x.Key], Written: instant(f.Written), Seen: instant(f.Seen)}
+		s.State, s.Sentence = flagState(x.Key, f, s.Follows, newest)
+		s.Trouble = s.State == "changed" || s.State == "stuck"
+		if trouble, say := lost(f, s.Follows, now); trouble {
+			s.Trouble, s.Sentence = true, say+" Before that: "+strings.ToLower(s.Sentence[:1])+s.Sentence[1:]
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// flagState says of one flag what the last comparison found.
+func flagState(key string, f flag.Follower, follows bool, newest int64) (state, say string) {
+	switch {
+	case f.Row == 0 || f.Seen.IsZero():
+		return "unknown", "Not looked at there yet."
+	case slices.Contains(f.Writing, key):
+		return "writing", "It is being written there."
+	case slices.Contains(f.Foreign, key):
+		did := "changed"
+		if f.Dropped[key] != "" {
+			did = "dropped"
+		}
+		return "changed", fmt.Sprintf("%s %s it there, and it stays so until a person runs: slipway flag sync vercel.",
+			cmp.Or(f.Hands[key], "Somebody else"), did)
+	case slices.Contains(f.Stuck, key):
+		return "stuck", "It cannot be said there as it is here, and stands there as it was. Why: slipway flag sync vercel " +
+			"--dry-run."
+	case slices.Contains(f.Unsaid, key):
+		return "unsaid", "It is not there: it cannot be said there as it is here. Why: slipway flag sync vercel --dry-run."
+	case follows && newest > f.Generation:
+		return "behind", "A change of flags is about to be written there."
+	case newest > f.Generation:
+		return "behind", "Flags have changed here since it was looked at: slipway flag sync vercel."
+	case f.Known[key] > 0:
+		return "same", fmt.Sprintf("It decides there as here, as revision %d of %s.", f.Known[key], f.There)
+	case f.Behind > len(f.Foreign):
+		return "behind", "It differed, or was not there, when it was looked at last: slipway flag sync vercel --dry-run."
+	}
+	return "absent", "It is not there: programs use their own fallback, there as here."
+}
+
+// lost says why what stands there is not known.
+func lost(f flag.Follower, follows bool, now time.Time) (trouble bool, say string) {
+	switch {
+	case f.Trouble != "":
+		return true, "It does not follow. " + f.Trouble
+	case f.Row > 0 && follows && now.Sub(f.Seen) > unread:
+		return true, "What stands there was not read for a while: does the engine run?"
+	}
+	return false, ""
+}
+
+// Synced is how the flags of environments stand at the platform's own system of flags, as far as the caller may see it.
+func (d *Desk) Synced(ctx context.Context, who access.Actor, now time.Time) ([]api.SyncedFlags, error) {
+	out := []api.SyncedFlags{}
+	list, follow, err := d.followers(ctx, who)
+	if err != nil {
+		return out, err
 	}
 	for _, f := range list {
-		if !who.May(access.ViewEnvironment, f.Environment) {
-			continue
-		}
 		x := api.SyncedFlags{
 			Environment: f.Environment, As: f.There, Follows: slices.Contains(follow, f.Environment), Generation: f.Generation,
 			Same: f.Same, Behind: f.Behind, Unsaid: some(f.Unsaid), Stuck: some(f.Stuck), Foreign: some(f.Foreign),
-			Written: instant(f.Written), Seen: instant(f.Seen),
+			Hands: f.Hands, Written: instant(f.Written), Seen: instant(f.Seen),
+		}
+		if x.Hands == nil {
+			x.Hands = map[string]string{}
 		}
 		newest, err := d.DB.FlagGeneration(ctx, d.Strategy.App, f.Environment)
 		if err != nil {
@@ -147,7 +229,11 @@ func synced(f flag.Follower, follows bool, newest int64, now time.Time) (trouble
 			parts = append(parts, fmt.Sprintf(format, strings.Join(names[:min(5, len(names))], ", ")+more(len(names)-5)))
 		}
 	}
-	add(f.Foreign, "Changed or made there by somebody else, and left so: %s.")
+	by := mirror.Hand(&f)
+	if len(f.Hands) == 0 {
+		by = "somebody else"
+	}
+	add(f.Foreign, "Changed there by "+by+", and left so: %s.")
 	add(f.Stuck, "Cannot be said as they are here, and stand there as they were: %s.")
 	if rest := len(f.Unsaid) - len(f.Stuck); rest > 0 {
 		parts = append(parts, "Not there, where it cannot be said: "+number(rest, "flag")+".")

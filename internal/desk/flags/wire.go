@@ -19,7 +19,7 @@ func (d *Desk) wire(who access.Actor, f flag.Flag, configs []flag.Config, k seen
 		Variants: convert[[]api.FlagVariant](f.Variants), Client: f.Client, Permanent: f.Permanent,
 		Expires: instant(f.Expires), Bucketing: f.Bucketing, Created: f.Created.UTC(), CreatedBy: f.CreatedBy,
 		Updated: f.Updated.UTC(), Archived: instant(f.Archived), Revision: f.Row, Environments: []api.FlagConfig{},
-		Actions: []api.Action{}, Stale: k.stale(f, configs),
+		Actions: []api.Action{}, Stale: k.stale(f, configs), Synced: []api.FlagSynced{},
 	}
 	var on []string
 	for _, environment := range d.visible(who) {

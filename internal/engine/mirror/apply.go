@@ -167,6 +167,8 @@ func settle(row *flag.Follower, p Plan, now time.Time) {
 	open := row.Writing
 	row.There, row.Generation, row.Seen, row.Writing = p.There, p.Generation, now, nil
 	row.Unsaid, row.Stuck, row.Foreign, row.Same, row.Behind = nil, nil, nil, 0, 0
+	dropped := row.Dropped
+	row.Hands, row.Dropped = map[string]string{}, map[string]string{}
 	if row.Known = maps.Clone(row.Known); row.Known == nil {
 		row.Known = map[string]int64{}
 	}
@@ -190,6 +192,14 @@ func settle(row *flag.Follower, p Plan, now time.Time) {
 			mine := known == s.Revision || known+1 == s.Revision && slices.Contains(open, s.Flag)
 			if s.Action == mirror.Create && ours || s.Action == mirror.Change && !mine {
 				row.Foreign = append(row.Foreign, s.Flag)
+				by := s.By
+				if by == "" && dropped[s.Flag] != "" {
+					by = dropped[s.Flag]
+					row.Dropped[s.Flag] = by
+				}
+				if by != "" {
+					row.Hands[s.Flag] = by
+				}
 			}
 		}
 	}

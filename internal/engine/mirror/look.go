@@ -76,13 +76,19 @@ func sameRow(a, b flag.Follower) bool {
 	return a.Row > 0 && a.Generation == b.Generation && a.There == b.There && a.Same == b.Same &&
 		a.Behind == b.Behind && a.Trouble == b.Trouble && slices.Equal(a.Foreign, b.Foreign) &&
 		slices.Equal(a.Unsaid, b.Unsaid) && slices.Equal(a.Stuck, b.Stuck) && len(a.Writing) == 0 &&
-		maps.Equal(a.Known, b.Known)
+		maps.Equal(a.Known, b.Known) && maps.Equal(a.Hands, b.Hands) && maps.Equal(a.Dropped, b.Dropped)
 }
 
-// strangers tells of flags that differ there and stay so, whenever they are others: what somebody else changed, and
-// what cannot be said there any more.
+// strangers tells of flags that differ there and stay so, whenever they are others or changed once more: what somebody
+// else changed, and what cannot be said there any more.
 func (m *Mirror) strangers(p Plan, row *flag.Follower) *event.Draft {
-	sum := sha256.Sum256(fmt.Append(nil, row.Foreign, row.Stuck))
+	var revisions []int64
+	for _, s := range p.Steps {
+		if slices.Contains(row.Foreign, s.Flag) {
+			revisions = append(revisions, s.Revision)
+		}
+	}
+	sum := sha256.Sum256(fmt.Append(nil, row.Foreign, revisions, row.Stuck))
 	told := hex.EncodeToString(sum[:8])
 	if row.Told == told || row.Told == "" && len(row.Foreign)+len(row.Stuck) == 0 {
 		return nil
@@ -90,8 +96,8 @@ func (m *Mirror) strangers(p Plan, row *flag.Follower) *event.Draft {
 	row.Told = told
 	say := ""
 	if len(row.Foreign) > 0 {
-		say = fmt.Sprintf("Somebody else changed or made %s of %s at Vercel Flags: %s. They stay as they are there until a "+
-			"person has them written. ", count(len(row.Foreign), "flag"), p.There, listed(row.Foreign))
+		say = fmt.Sprintf("%s changed, made or dropped %s of %s at Vercel Flags: %s. They stay as they are there until a "+
+			"person has them written. ", Hand(row), count(len(row.Foreign), "flag"), p.There, listed(row.Foreign))
 	}
 	if len(row.Stuck) > 0 {
 		say += fmt.Sprintf("%s cannot be said at Vercel Flags as it is here, and stays as it was there: %s.",
@@ -101,7 +107,7 @@ func (m *Mirror) strangers(p Plan, row *flag.Follower) *event.Draft {
 		return m.event(engine, p, "flags.synced", "No flag of "+p.Environment+" differs at Vercel Flags any more.")
 	}
 	tell := m.event(engine, p, "flags.unsynced", strings.TrimSpace(say))
-	tell.Data = map[string]any{"foreign": row.Foreign, "stuck": row.Stuck}
+	tell.Data = map[string]any{"foreign": row.Foreign, "stuck": row.Stuck, "by": row.Hands}
 	return tell
 }
 
@@ -130,4 +136,27 @@ func (m *Mirror) trouble(ctx context.Context, p Plan, row flag.Follower, cause e
 		return next, nil
 	}
 	return next, m.put(ctx, &row, tell)
+}
+
+// Hand names who changed the flags that somebody else changed there, as far as Vercel says it.
+func Hand(f *flag.Follower) string {
+	var names []string
+	unnamed := false
+	for _, key := range f.Foreign {
+		by := f.Hands[key]
+		if unnamed = unnamed || by == ""; by != "" && !slices.Contains(names, by) {
+			names = append(names, by)
+		}
+	}
+	switch {
+	case len(names) == 0:
+		return "Somebody else"
+	case unnamed:
+		names = append(names, "somebody else")
+	}
+	slices.Sort(names)
+	if n := len(names); n > 1 {
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+	return names[0]
 }

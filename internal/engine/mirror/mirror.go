@@ -161,6 +161,33 @@ func (m *Mirror) Changed(ctx context.Context, tx *store.Tx, environment string, 
 	return tx.Schedule(ctx, Work+"/"+environment, Work, at)
 }
 
+// Heard has the environments looked at now, because Vercel says that somebody changed a flag there, or a segment. Who
+// it was stands beside the flag itself; of one that was dropped only this tells it. Slipway drops none.
+func (m *Mirror) Heard(ctx context.Context, dropped, by string) error {
+	if len(m.Followed()) == 0 {
+		return nil
+	}
+	return m.Write(ctx, func(tx *store.Tx) error {
+		for _, e := range m.Followed() {
+			row, err := tx.Follower(ctx, m.Strategy.App, e)
+			if err != nil {
+				return err
+			}
+			if _, known := row.Known[dropped]; known && by != "" {
+				row.Dropped = maps.Clone(row.Dropped)
+				if row.Dropped == nil {
+					row.Dropped = map[string]string{}
+				}
+				row.Dropped[dropped] = by
+				if err := tx.PutFollower(ctx, &row); err != nil {
+					return err
+				}
+			}
+		}
+		return m.Begin(ctx, tx)
+	})
+}
+
 // Its times.
 const (
 	batch   = 2 * time.Second // in which changes are written together

@@ -260,13 +260,69 @@ func TestAnotherHandIsNeverWrittenOver(t *testing.T) {
 		config, err := w.DB.FlagConfig(w.ctx, "shop", "production", "checkout")
 		w.ok(err)
 		config.On, config.Off = false, ""
+		before := w.told("flags.unsynced") // it is looked at at once
 		_, err = w.Flags.Do(w.ctx, ada(), flags.Order{Kind: flags.Put, Flag: "checkout", Environment: "production",
 			Config: config, Reason: "a test"}, flags.How{})
 		w.ok(err)
-		before := w.told("flags.unsynced")
 		w.pass(time.Hour)
 		if f := w.row(); len(f.Stuck) != 1 || w.told("flags.unsynced") != before+1 {
 			t.Errorf("off without a variant was told %d times: %+v", w.told("flags.unsynced")-before, f)
+		}
+	})
+}
+
+// A word of Vercel's that somebody changed a flag there has it looked at now. Who it was stands beside the flag, or in
+// that word when the flag is gone; what Slipway wrote itself is nobody else's.
+func TestAnotherHandIsNoticedAtOnce(t *testing.T) {
+	play(t, func(w *world) {
+		w.create("checkout")
+		w.create("banner")
+		w.do("checkout", flags.On)
+		w.pass(10 * time.Second)
+		w.ok(w.Mirror.Heard(w.ctx, "", "user_token")) // of what Slipway wrote
+		w.pass(time.Second)
+		if f := w.row(); len(f.Foreign) > 0 || w.told("flags.unsynced") != 0 {
+			t.Fatalf("its own change is taken for another's: %+v", f)
+		}
+		last := func() string {
+			p, err := w.DB.Events(w.ctx, store.EventFilter{Kind: "flags.unsynced"})
+			w.ok(err)
+			if len(p) == 0 {
+				return ""
+			}
+			newest := p[0]
+			for _, e := range p {
+				if e.Seq > newest.Seq {
+					newest = e
+				}
+			}
+			return newest.Sentence
+		}
+		by := func(slug, who string, revision int64) {
+			w.there.set(func(x *theirs) {
+				x.flags[slug]["revision"], x.flags[slug]["updatedBy"] = revision, who
+				x.flags[slug]["environments"].(map[string]any)["production"].(map[string]any)["active"] = slug != "checkout"
+			})
+			w.ok(w.Mirror.Heard(w.ctx, "", who))
+			w.pass(time.Second)
+		}
+		by("checkout", "grace", 7)
+		if say := last(); !strings.HasPrefix(say, "grace changed, made or dropped 1 flag of production") {
+			t.Errorf("a second after: %q", say)
+		}
+		by("checkout", "eve", 8) // once more
+		if say := last(); !strings.HasPrefix(say, "eve changed") || w.told("flags.unsynced") != 2 {
+			t.Errorf("told %d times, at last %q", w.told("flags.unsynced"), say)
+		}
+		w.there.set(func(x *theirs) { delete(x.flags, "banner") })
+		w.ok(w.Mirror.Heard(w.ctx, "banner", "grace"))
+		w.pass(time.Second)
+		if say := last(); !strings.HasPrefix(say, "eve and grace changed") {
+			t.Errorf("a flag was dropped: %q", say)
+		}
+		w.pass(time.Hour)
+		if f := w.row(); w.told("flags.unsynced") != 3 || f.Hands["banner"] != "grace" || f.Hands["checkout"] != "eve" {
+			t.Errorf("an hour later, told %d times: %+v", w.told("flags.unsynced"), f)
 		}
 	})
 }

@@ -184,7 +184,7 @@ func (c *call) keepFlag(p *project, f *flag, in object, kind string) {
 	if e, is := in["environments"].(map[string]any); is {
 		changed = slices.Sorted(maps.Keys(e))
 	}
-	f.body["revision"], f.body["updatedAt"], f.body["updatedBy"] = f.revision, c.w.stamp(), UserID
+	f.body["revision"], f.body["updatedAt"], f.body["updatedBy"] = f.revision, c.w.stamp(), c.token.user()
 	data := object{}
 	for _, k := range []string{"description", "environments", "seed", "state", "variants", "tags", "permanent"} {
 		if v, found := f.body[k]; found {

@@ -30,6 +30,7 @@ type Step struct {
 	Flag     string          `json:"flag"`
 	Action   Action          `json:"action"`
 	Revision int64           `json:"revision,omitempty"` // of the flag there, 0 where it is not
+	By       string          `json:"by,omitempty"`       // who made that revision, where Vercel says it
 	Differs  []string        `json:"differs,omitempty"`  // what a change changes
 	Stands   string          `json:"stands,omitempty"`   // what it does there now
 	Static   bool            `json:"static,omitempty"`   // one variant for everybody, although it has more to say here
@@ -92,7 +93,7 @@ func (at There) step(key string, s Said, have *Flag) (Step, error) {
 		}
 		return step, nil
 	}
-	step.Revision, step.Stands = have.Revision, stands(have.Environments[at.Environment])
+	step.Revision, step.By, step.Stands = have.Revision, have.UpdatedBy, stands(have.Environments[at.Environment])
 	switch {
 	case s.Config == nil:
 		step.Action = Unsaid

@@ -25,6 +25,7 @@ type Flag struct {
 	Variants     []json.RawMessage          `json:"variants"`
 	Environments map[string]json.RawMessage `json:"environments"`
 	Revision     int64                      `json:"revision,omitempty"`
+	UpdatedBy    string                     `json:"updatedBy,omitempty"` // who made that revision, where Vercel says it
 }
 
 // Variant is one of a flag's values. What else stands beside it there is kept as it is.

@@ -115,6 +115,19 @@ func syncedMark(p api.SyncedFlags) mark {
 	return mark{"done", "good", "As here"}
 }
 
+// flagSyncedMark says how one flag stands at the platform's own flags.
+func flagSyncedMark(s api.FlagSynced) mark {
+	switch {
+	case s.Trouble:
+		return mark{"alert", "bad", "Otherwise there"}
+	case s.State == "same" || s.State == "absent":
+		return mark{"done", "good", "As here"}
+	case s.State == "behind" || s.State == "writing":
+		return mark{"wait", "wait", "To be written"}
+	}
+	return mark{"none", "quiet", "Not there"}
+}
+
 // left says what of a source did not count.
 func left(s api.MetricSource) string {
 	if s.Late+s.Dropped == 0 {

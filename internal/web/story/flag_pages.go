@@ -91,6 +91,8 @@ func flagStories() []Story {
 		flagAt("flag/ramping", path, show(ramping(), ramp)),
 		flagAt("flag/last-ramp", path, show(checkout(), last)),
 		flagAt("flag/killed", path, show(killed(), parts())),
+		flagAt("flag/synced", path, show(syncedFlag(false), parts())),
+		flagAt("flag/changed-at-vercel", path, show(syncedFlag(true), parts())),
 		flagAt("flag/stale", path, show(staleFlag(), parts())),
 		flagAt("flag/five-variants", "/flags/search-ranking", show(palette(), five)),
 		flagAt("flag/archived", path, show(archived(), page.FlagParts{})),
@@ -167,6 +169,25 @@ func syncedFlags() []api.SyncedFlags {
 			Sentence: "11 flags decide alike. Changed or made there by somebody else, and left so: checkout."},
 		{Environment: hostile, Follows: true, Sentence: "Not written yet."},
 	}
+}
+
+// syncedFlag is a flag that stands at a platform's own system as well: as here, or not any more.
+func syncedFlag(trouble bool) api.Flag {
+	x := checkout()
+	seen, written := ptr(before(3*time.Minute)), ptr(before(26*time.Hour))
+	x.Synced = []api.FlagSynced{
+		{Environment: "staging", As: "preview", State: "unsaid", Seen: seen, Written: written,
+			Sentence: "It is not there: it cannot be said there as it is here. Why: slipway flag sync vercel --dry-run."},
+		{Environment: "production", As: "production", Follows: true, State: "same", Revision: 7, Seen: seen, Written: written,
+			Sentence: "It decides there as here, as revision 7 of production."},
+	}
+	if trouble {
+		x.Synced[0] = api.FlagSynced{Environment: hostile, As: hostile, State: "unknown", Trouble: true,
+			Sentence: "It does not follow. Vercel does not answer. Before that: not looked at there yet."}
+		x.Synced[1].State, x.Synced[1].Trouble, x.Synced[1].By = "changed", true, "lin"
+		x.Synced[1].Sentence = "lin changed it there, and it stays so until a person runs: slipway flag sync vercel."
+	}
+	return x
 }
 
 // publishedFlags are flags at a platform's edge: the newest, old ones, and none yet.

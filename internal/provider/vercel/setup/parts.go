@@ -145,9 +145,9 @@ func (s *survey) webhook() {
 	case mine == nil:
 		f.State, f.Found = Missing, "There is no webhook to Slipway."
 		f.Found += s.elsewhere(hookPath)
-	case len(lacking(mine.Events)) > 0:
+	case len(s.o.lacking(mine.Events)) > 0:
 		f.State, f.Found = Missing, fmt.Sprintf("%s delivers to %s and leaves out %s.", mine.ID, mine.URL,
-			strings.Join(lacking(mine.Events), ", "))
+			strings.Join(s.o.lacking(mine.Events), ", "))
 	case !s.o.signed(ofHooks):
 		f.State, f.Found = Missing, fmt.Sprintf("%s delivers to %s, and its secret is neither in %s here nor kept.",
 			mine.ID, mine.URL, s.o.Names.Webhook)
@@ -159,9 +159,9 @@ func (s *survey) webhook() {
 }
 
 // lacking are the events that a webhook does not deliver and Slipway wants.
-func lacking(events []string) []string {
+func (o Options) lacking(events []string) []string {
 	var out []string
-	for _, e := range wanted() {
+	for _, e := range o.wanted() {
 		if !slices.Contains(events, e) {
 			out = append(out, e)
 		}

@@ -213,7 +213,7 @@ func (c *connection) hook() {
 		return
 	}
 	have, keeps := c.o.secrets(c.o.Names.Webhook), c.o.Keep != nil
-	good := slices.IndexFunc(c.hooks, func(h api.Hook) bool { return len(lacking(h.Events)) == 0 })
+	good := slices.IndexFunc(c.hooks, func(h api.Hook) bool { return len(c.o.lacking(h.Events)) == 0 })
 	if good < 0 || c.rotate && (keeps || len(c.hooks) == 1) {
 		why := "Slipway hears at once of what others change."
 		if len(c.hooks) > 0 {
@@ -244,8 +244,8 @@ func (c *connection) hook() {
 
 func (c *connection) makeHook(have []string) func(context.Context, *Step, *made) error {
 	return func(ctx context.Context, s *Step, m *made) error {
-		h, err := c.o.Client.CreateHook(ctx, api.Hook{URL: strings.TrimRight(c.o.Slipway, "/") + hookPath, Events: wanted(),
-			Projects: []string{c.project}})
+		h, err := c.o.Client.CreateHook(ctx, api.Hook{URL: strings.TrimRight(c.o.Slipway, "/") + hookPath,
+			Events: c.o.wanted(), Projects: []string{c.project}})
 		if err != nil {
 			return err
 		}

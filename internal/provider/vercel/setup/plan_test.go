@@ -170,6 +170,9 @@ func TestAWebhookThatLeavesSomethingOutIsReplaced(t *testing.T) {
 	if did := a.connect(false); !slices.Equal(did, []string{"drop webhook"}) || strings.Contains(a.env["HOOK"], ",") {
 		t.Errorf("then %v, %v", did, a.env["HOOK"])
 	}
+	if a.flags = true; !slices.Contains(a.connect(false), "make webhook") {
+		t.Error("flags follow now, and nobody tells of theirs")
+	}
 }
 
 // TestWhatOthersHaveStays when Slipway goes.

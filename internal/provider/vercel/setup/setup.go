@@ -114,9 +114,9 @@ const (
 	vitalsDrain = "slipway-speed-insights"
 )
 
-// wanted are the events that Slipway does something at.
-func wanted() []string {
-	return []string{
+// wanted are the events that Slipway does something at; of flags only where they follow to Vercel.
+func (o Options) wanted() []string {
+	list := []string{
 		"deployment.created", "deployment.ready", "deployment.error", "deployment.canceled", "deployment.blocked",
 		"deployment.promoted", "deployment.rollback", "deployment.cleanup", "deployment.checks.failed",
 		"deployment.checks.succeeded", "deployment.checkrun.start", "deployment.checkrun.cancel",
@@ -124,6 +124,11 @@ func wanted() []string {
 		"project.rolling-release.aborted", "project.env-variable.created", "project.env-variable.updated",
 		"project.env-variable.deleted", "edge-config.items.updated",
 	}
+	if o.Flags {
+		list = append(list, "flag.created", "flag.updated", "flag.deleted", "flag.segment.created", "flag.segment.updated",
+			"flag.segment.deleted")
+	}
+	return list
 }
 
 // secrets are those of an environment variable: several, parted by commas, while one is being changed.

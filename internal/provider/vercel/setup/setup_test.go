@@ -25,6 +25,7 @@ type account struct {
 	config fake.GlobalConfig
 	env    map[string]string
 	token  string
+	flags  bool // they follow
 
 	mu        sync.Mutex
 	delivered []delivery
@@ -97,7 +98,7 @@ func (a *account) options(edit ...func(*Options)) Options {
 	}
 	out := Options{Client: api.New(o), API: a.URL(), Project: "shop", Team: fake.TeamSlug, Mode: "auto",
 		Slipway: a.slipway,
-		Names:   Names{"VERCEL_TOKEN", "GLOBAL_CONFIG", "BYPASS", "DRAIN", "HOOK"}, Drains: true,
+		Names:   Names{"VERCEL_TOKEN", "GLOBAL_CONFIG", "BYPASS", "DRAIN", "HOOK"}, Drains: true, Flags: a.flags,
 		Secret: func(name string) string { return a.env[name] }}
 	for _, e := range edit {
 		e(&out)
@@ -154,6 +155,7 @@ func (a *account) carryOut(p *Plan) (did []string) {
 func TestATokenWithTooFewRightsIsFound(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
+	a.flags = true
 	a.connect(false)
 	a.env["GLOBAL_CONFIG"] = a.config.Connection
 	named := func(o *Options) {
