@@ -28,7 +28,7 @@ func (e *Engine) mindDisk(ctx context.Context) error {
 // lookAtDisk tells that the disk is full, or has room again, and returns which of them people know. That is recorded
 // too: on the reserve, and when not even that is left, as soon as there is room for it.
 func (e *Engine) lookAtDisk(ctx context.Context, told bool) bool {
-	if err := e.DB.Refill(); err != nil {
+	if err := e.DB.Refill(ctx); err != nil {
 		e.complain(ctx, slog.LevelWarn, "fill the reserve", "", err)
 	}
 	room := e.DB.Room()
@@ -37,7 +37,7 @@ func (e *Engine) lookAtDisk(ctx context.Context, told bool) bool {
 	}
 	d := e.system("disk.full", "", "disk", room.Sentence(), room)
 	if !room.Full() {
-		d = e.system("disk.roomy", "", "disk", "The disk has room again, and the reserve is whole.", room)
+		d = e.system("disk.roomy", "", "disk", room.Again(), room)
 	}
 	err := e.DB.Write(ctx, func(tx *store.Tx) error {
 		_, err := e.append(ctx, tx, d)

@@ -51,3 +51,68 @@ func TestOnAFullDiskNothingBeginsAndACanaryIsTakenBack(t *testing.T) {
 	}
 	w.start("v3")
 }
+
+// A release that is under way goes no further on the reserve, and goes on by itself when it is whole.
+func TestOnAFullDiskAReleaseWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.Open(t, store.SQLite))
+	r := w.exposed("v2")
+	w.ok(w.DB.KeepReserve(1 << 50))
+	on := release.Command{Kind: release.Promote, Actor: "user:bo", Name: "bo", Reason: "a test", Bypass: true}
+	if err := w.Command(w.ctx, r.ID, on, 0); fault.ReasonOf(err) != "disk_full" {
+		t.Errorf("it is promoted: %v", err)
+	}
+	if r = w.settle(r.ID); r.Share != 50 || !strings.Contains(r.Sentence, "The disk is full. It goes on by itself") {
+		t.Errorf("at %g %%: %s", r.Share, r.Sentence)
+	}
+	w.ok(w.DB.KeepReserve(1 << 20))
+	if r = w.settle(r.ID); strings.Contains(r.Sentence, "disk") {
+		t.Errorf("with room again: %s", r.Sentence)
+	}
+	w.ok(w.Command(w.ctx, r.ID, on, 0))
+}
+
+// Where PostgreSQL has no room nothing can be recorded, so nothing is done: a release keeps its share, whoever asks is
+// told why, and what was decided meanwhile is decided again when there is room. Nothing is lost.
+func TestWithoutRoomInPostgreSQLAReleaseWaits(t *testing.T) {
+	t.Parallel()
+	if len(storetest.Engines(t)) < 2 {
+		return
+	}
+	address := storetest.Address(t, store.PostgreSQL)
+	w := newWorld(t, storetest.OpenAt(t, address))
+	r := w.exposed("v2")
+	before, err := w.DB.Head(w.ctx)
+	w.ok(err)
+	fit := storetest.Crowd(t, address)
+	undo := release.Command{Kind: release.Abort, Actor: "user:bo", Name: "bo", Reason: "a test"}
+	if err := w.Command(w.ctx, r.ID, undo, 0); fault.ReasonOf(err) != "store_unavailable" ||
+		!strings.Contains(fault.MessageOf(err), storetest.NoRoom) {
+		t.Errorf("without room: %v", err)
+	}
+	if _, err := w.tryStart("v3"); fault.ReasonOf(err) != "disk_full" {
+		t.Errorf("a release starts: %v", err)
+	}
+	if told := w.lookAtDisk(w.ctx, false); told || !w.DB.Room().Full() {
+		t.Errorf("told %t, %+v", told, w.DB.Room())
+	}
+	now, err := w.DB.Release(w.ctx, r.ID)
+	w.ok(err)
+	if head, err := w.DB.Head(w.ctx); err != nil || head != before || now.Share != 50 || now.Row != r.Row {
+		t.Errorf("the log's head is %+v, was %+v, %v; the release %+v", head, before, err, now)
+	}
+	fit()
+	if r = w.settle(r.ID); r.Share != 50 || !strings.Contains(r.Sentence, "PostgreSQL has no room. It goes on by itself") {
+		t.Errorf("before the trial, at %g %%: %s", r.Share, r.Sentence)
+	}
+	if w.lookAtDisk(w.ctx, true); w.DB.Room().Full() {
+		t.Errorf("after it: %+v", w.DB.Room())
+	}
+	if r = w.settle(r.ID); strings.Contains(r.Sentence, "room") {
+		t.Errorf("with room again: %s", r.Sentence)
+	}
+	w.ok(w.Command(w.ctx, r.ID, undo, 0))
+	if r = w.settle(r.ID); r.Share != 0 || !r.Phase.Final() {
+		t.Errorf("it has %g %% and is %s", r.Share, r.Phase)
+	}
+}

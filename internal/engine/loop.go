@@ -73,7 +73,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		g.Go(func() error { return e.serve(ctx, p, wakes[i]) })
 	}
 	g.Go(func() error { return e.spread(ctx, wakes) })
-	if e.DB.Room().Reserve > 0 {
+	if e.DB.Room().Reserve > 0 || e.DB.Dialect() == store.PostgreSQL {
 		g.Go(func() error { return e.mindDisk(ctx) })
 	}
 	if e.DB.Dialect() == "postgres" {

@@ -132,6 +132,9 @@ func (e *Engine) releaseFacts(ctx context.Context, r release.Release, look bool)
 		f.Busy = r.Version + " is in production already, and not through this release: somebody else put it there. " +
 			"It waits until production runs something else; abort ends it."
 	}
+	if room := e.DB.Room(); room.Full() {
+		f.Disk = room.Cause()
+	}
 	if f.Enable, err = e.Flags.Enabling(ctx, r); err != nil {
 		return f, err
 	}

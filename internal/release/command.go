@@ -44,6 +44,9 @@ func (x *decider) command(c Command) {
 		x.refuse("release_undoing", "%s is being taken back already.", x.r.Version)
 		return
 	}
+	if !x.roomFor(c) {
+		return
+	}
 	switch c.Kind {
 	case Pause:
 		x.pause(c)

@@ -37,6 +37,7 @@ func Decide(r Release, f Facts) Decision {
 	case x.displaced():
 	case r.Phase == Paused:
 		x.paused()
+	case x.short():
 	default:
 		x.step()
 	}
@@ -305,13 +306,7 @@ func (x *decider) giveBack() {
 }
 
 // paused keeps looking, nothing more: effects that were under way are taken note of.
-func (x *decider) paused() {
-	if e, ok := x.f.Effects[x.r.Effect]; ok && e.Kind == effect.Route && e.State == effect.Done {
-		if a, ok := routeArgs(e); ok && a.Share != x.r.Share {
-			x.setShare(a.Share, e.Ended, engineActor)
-		}
-	}
-}
+func (x *decider) paused() { x.confirmed() }
 
 // setShare takes note of a share that the edge confirmed.
 func (x *decider) setShare(share float64, at time.Time, by string) {

@@ -27,6 +27,7 @@ type Facts struct {
 	Rollback bool                        // a production rollback of this release is under way
 	Foreign  string                      // what somebody else has production serve; empty while it is what was routed
 	Lost     bool                        // Foreign is that what everybody gets was deleted
+	Disk     string                      // that the database's disk is full; empty while there is room
 	Switched string                      // of a ramp: why its flag serves nobody any more; empty while it does
 	Enable   map[string]string           // flags of the step that exist: why their ramps cannot begin; empty: they can
 	Command  *Command                    // a person's command; nil when the clock asks

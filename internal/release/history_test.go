@@ -51,6 +51,9 @@ func hostile(t *testing.T, seed uint64) (Release, int) {
 			w.act(true)
 		}
 		w.look()
+		if rng.IntN(8) == 0 {
+			w.f.Disk = []string{"", "The disk is full."}[rng.IntN(2)]
+		}
 		before := w.r
 		d := w.decide()
 		decisions++
@@ -79,6 +82,14 @@ func invariants(t *testing.T, before Release, w *world, d Decision, undoSeen boo
 		if s := r.States[i]; s.Status == StepSkipped && (s.Actor == "" || !strings.Contains(s.Sentence, "skipped by")) {
 			t.Fatalf("%s was skipped by nobody: %+v", p.ID, s)
 		}
+	}
+	for _, e := range d.Effects { // a full disk is no place to take more risks
+		if a, ok := routeArgs(e); w.f.Disk != "" && ok && (a.Share > before.Share || a.Stable == before.Deployment) {
+			t.Fatalf("on a full disk it was routed to %+v from %g %%", a, before.Share)
+		}
+	}
+	if w.f.Disk != "" && before.Promoted.IsZero() && r.Cursor > before.Cursor {
+		t.Fatalf("on a full disk it went on from %s", before.Step().ID)
 	}
 	if before.Phase.Final() && d.Changed {
 		t.Fatalf("a release that is %s changed", before.Phase)

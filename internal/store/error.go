@@ -36,6 +36,9 @@ func troubleOf(err error) trouble {
 		return troubleOfSQLite(e.Code())
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if full(err) {
+			return unreached
+		}
 		return troubleOfPostgres(e.Code)
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
@@ -94,13 +97,14 @@ func troubleOfPostgres(code string) trouble {
 	return other
 }
 
-// full reports whether the database has no room left.
+// full reports whether the database has no room left: on its disk, in its memory, or by a quota, which PostgreSQL knows
+// no code for but fails at the same place.
 func full(err error) bool {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code()&0xff == 13 || e.Code() == 4874 // the index of the write-ahead log can't grow
 	}
 	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && e.Code == "53100"
+	return ok && (e.Code == "53100" || e.Code == "53200" || e.Routine == "mdextend" || e.Routine == "mdzeroextend")
 }
 
 // translate turns a driver's error into a fault where a caller can act upon it.
@@ -121,8 +125,8 @@ func translate(err error) error {
 		return fault.Wrap(err, fault.Unavailable, "store_busy", "The database is busy. Try again.")
 	case unreached:
 		if e, ok := errors.AsType[*pgconn.PgError](err); ok && full(err) {
-			return fault.Wrap(err, fault.Unavailable, "store_unavailable", "PostgreSQL says that its disk is full (%s). "+
-				"Nothing can be recorded, or done, until there is room.", e.Message)
+			return fault.Wrap(err, fault.Unavailable, "store_unavailable", "PostgreSQL says that it has no room, or "+
+				"that its disk is full (%s). Nothing can be recorded, or done, until there is room.", e.Message)
 		}
 		if full(err) {
 			return fault.Wrap(err, fault.Unavailable, "store_unavailable",

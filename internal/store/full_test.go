@@ -113,7 +113,7 @@ func TestTheReserveIsForWhatMustBeRecorded(t *testing.T) {
 			if done < 4 || fault.ReasonOf(err) != "store_unavailable" || !db.Room().Spent || db.Room().Left != 0 {
 				t.Fatalf("%d writes of 1 MB on a reserve of %d MB, then %v and %+v", done, size>>20, err, db.Room())
 			}
-			if err := db.Refill(); err != nil || db.Room().Full() || db.Room().Spent {
+			if err := db.Refill(t.Context()); err != nil || db.Room().Full() || db.Room().Spent {
 				t.Errorf("with room again: %v, %+v", err, db.Room())
 			}
 		})

@@ -125,6 +125,7 @@ type Room struct {
 	Left    int64  // that it has
 	Free    int64  // beside it
 	Spent   bool   // something was not written although the reserve gave all it had
+	Server  string // what a PostgreSQL says that has no room for what was to be written; no reserve is kept for it
 }
 
 // KeepReserve makes this process look after a reserve of so many bytes. PostgreSQL has none: its disk is not ours.
@@ -138,10 +139,11 @@ func (db *DB) KeepReserve(size int64) error {
 	return db.reserve.refill()
 }
 
-// Refill takes up again what was spent of the reserve, as far as there is room.
-func (db *DB) Refill() error {
+// Refill takes up again what was spent of the reserve, as far as there is room. A PostgreSQL that had none is asked
+// whether it has some again.
+func (db *DB) Refill(ctx context.Context) error {
 	if db.reserve == nil {
-		return nil
+		return db.tryRoom(ctx)
 	}
 	return db.reserve.refill()
 }
@@ -149,7 +151,7 @@ func (db *DB) Refill() error {
 // Room returns what room there is.
 func (db *DB) Room() Room {
 	if db.reserve == nil {
-		return Room{}
+		return db.short.room()
 	}
 	r := db.reserve
 	r.mu.Lock()
@@ -163,11 +165,31 @@ func (db *DB) Room() Room {
 }
 
 // Full reports whether the reserve had to be touched, and is not whole again.
-func (r Room) Full() bool { return r.Left < r.Reserve }
+func (r Room) Full() bool { return r.Left < r.Reserve || r.Server != "" }
+
+// Cause says so in words that do not move while it lasts.
+func (r Room) Cause() string {
+	if r.Server != "" {
+		return "PostgreSQL has no room."
+	}
+	return "The disk is full."
+}
+
+// Again says that there is room again.
+func (r Room) Again() string {
+	if r.Reserve == 0 {
+		return "PostgreSQL has room again."
+	}
+	return "The disk has room again, and the reserve is whole."
+}
 
 // Sentence says so, and what to do.
 func (r Room) Sentence() string {
 	const mega = 1 << 20
+	if r.Server != "" {
+		return fmt.Sprintf("PostgreSQL says that it has no room (%s): nothing can be recorded, or done. Releases stay "+
+			"where they are and go on by themselves when it has room.", r.Server)
+	}
 	if r.Spent {
 		return fmt.Sprintf("The disk is full and the reserve is used up: nothing can be recorded, or done. "+
 			"Make room on the disk of %s.", r.Folder)

@@ -52,6 +52,7 @@ type DB struct {
 	write   *sql.DB  // transactions; SQLite: one connection, for notes too
 	read    *sql.DB  // reads; PostgreSQL: notes too
 	reserve *reserve // SQLite only
+	short   *short   // PostgreSQL only
 
 	mu       sync.Mutex
 	hooks    []func(event.Head)
@@ -101,7 +102,8 @@ func connectPostgres(address string) (*DB, error) {
 	write.SetMaxOpenConns(postgresWriters)
 	read.SetMaxOpenConns(postgresReaders)
 	read.SetMaxIdleConns(postgresReaders / 2)
-	return &DB{dialect: PostgreSQL, write: write, read: read, notes: notes{runner{read}}}, nil
+	room := &short{}
+	return &DB{dialect: PostgreSQL, write: write, read: read, notes: notes{runner{watched{read, room}}}, short: room}, nil
 }
 
 // connectSQLite opens the file, which only its owner may read: it holds password

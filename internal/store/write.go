@@ -118,6 +118,9 @@ func (db *DB) retry(ctx context.Context, try func() error) error {
 		for full(err) && db.reserve.spend() {
 			err = try()
 		}
+		if full(err) && db.short != nil {
+			db.short.note(err)
+		}
 		if err == nil || n == writeTries || troubleOf(err) != collided {
 			return translate(err)
 		}

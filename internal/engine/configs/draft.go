@@ -21,6 +21,9 @@ type EditOrder struct {
 
 // Edit changes the draft of an environment. Values are sealed at once; nothing is written to the platform.
 func (w *Writer) Edit(ctx context.Context, who access.Actor, o EditOrder) (configuration.Draft, error) {
+	if err := w.DB.Room().Err(); err != nil && len(o.Set) > 0 {
+		return configuration.Draft{}, err
+	}
 	base, _, err := w.base(ctx, o.Environment, 0)
 	if err != nil {
 		return configuration.Draft{}, err

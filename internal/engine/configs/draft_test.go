@@ -171,3 +171,31 @@ func TestCallsOfTwoNodesNeverMix(t *testing.T) {
 		})
 	}
 }
+
+// On a full disk no new values are written; an older revision is brought back.
+func TestOnAFullDiskVariablesOnlyGoBack(t *testing.T) {
+	t.Parallel()
+	x := open(t, storetest.Open(t, store.SQLite))
+	x.start()
+	if err := x.carry(x.push(Order{Set: []Set{{Key: "NEW_TOKEN", Value: "tok"}}}).Revision); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.DB.KeepReserve(1 << 50); err != nil {
+		t.Fatal(err)
+	}
+	o := Order{Environment: "production", Reason: "a test", Set: []Set{{Key: "NEW_TOKEN", Value: "tok2"}}}
+	if _, err := x.Push(t.Context(), ada(), o); fault.ReasonOf(err) != "disk_full" {
+		t.Errorf("pushed: %v", err)
+	}
+	if _, err := x.Edit(t.Context(), ada(), EditOrder{Environment: "production", Set: o.Set}); fault.ReasonOf(err) !=
+		"disk_full" {
+		t.Errorf("drafted: %v", err)
+	}
+	out, _, err := x.Back(t.Context(), ada(), Order{Environment: "production", Reason: "a test", Over: true}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := x.carry(out.Revision); err != nil {
+		t.Error(err)
+	}
+}

@@ -82,6 +82,9 @@ func (w *Writer) pushed(ctx context.Context, who access.Actor, o Order, d *draft
 	if o.Dry {
 		return out, nil
 	}
+	if err := w.DB.Room().Err(); err != nil {
+		return out, err // going back is recorded on what is left: see [Writer.Back]
+	}
 	if err := w.valid(ctx, o, base, out.Problems); err != nil {
 		return out, err
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/store/storetest"
 )
 
 // What somebody turned off and said why comes on again only with a reason, whatever turns it on; what was merely off
@@ -45,4 +47,27 @@ func TestAKilledFlagComesOnOnlyWithAReason(t *testing.T) {
 			t.Error("revision 1 was off")
 		}
 	})
+}
+
+// On a full disk a flag is turned off, and nothing is turned on or changed while it is on.
+func TestOnAFullDiskAFlagIsOnlyTurnedOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.Open(t, store.SQLite), plain)
+	at := func(k flags.Kind) flags.Order {
+		return flags.Order{Kind: k, Flag: "checkout", Environment: "production", Share: 50, Reason: "orders fail"}
+	}
+	w.create("checkout")
+	w.done(at(flags.On))
+	w.ok(w.DB.KeepReserve(1 << 50))
+	_, err := w.do(at(flags.Rollout))
+	w.refused(err, fault.Unavailable, "disk_full")
+	if c := w.done(at(flags.Off)); c.On {
+		t.Errorf("it is %+v", c)
+	}
+	_, err = w.do(at(flags.On))
+	w.refused(err, fault.Unavailable, "disk_full")
+	w.ok(w.DB.KeepReserve(1 << 20))
+	if c := w.done(at(flags.On)); !c.On {
+		t.Errorf("with room again: %+v", c)
+	}
 }

@@ -117,6 +117,11 @@ func (w *Writer) carryOut(ctx context.Context, tx *store.Tx, who access.Actor, o
 	if out.Done = true; !out.Changed {
 		return nil
 	}
+	if room := w.DB.Room(); room.Full() && out.After.On && o.release == "" { // a release's share: see release.Facts.Disk
+		out.Done = false
+		return fault.New(fault.Unavailable, "disk_full", "%s Until there is room a flag can only be turned off.",
+			room.Cause())
+	}
 	c := &out.After
 	c.Revision, c.Updated, c.By = out.Before.Revision+1, tx.Now(), who.ID
 	if c.On != out.Before.On {
