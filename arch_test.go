@@ -121,7 +121,7 @@ var table = map[string]rule{
 	// The machinery.
 	"credential":      {may: []string{"fault"}},
 	"vault":           {may: []string{"fault"}},
-	"store":           {may: nouns, lines: 4700}, // the only SQL of the house, and its disk: not to be divided among rooms
+	"store":           {may: nouns, lines: 4850}, // the only SQL of the house, and its disk: not to be divided among rooms
 	"store/storetest": {may: append(slices.Clone(nouns), "store")},
 	"engine": {
 		may: append(slices.Clone(nouns), "credential", "engine/configs", "engine/flags", "engine/forge",

@@ -53,8 +53,8 @@ func (x *decider) roomFor(c Command) bool {
 	if x.f.Disk == "" || c.Kind == Pause || c.Kind == Abort || c.Kind == SetTo {
 		return true
 	}
-	x.d.Err = fault.New(fault.Unavailable, "disk_full", "%s Until there is room a release can be paused, lowered and taken "+
-		"back, and can't go on.", x.f.Disk)
+	x.d.Err = fault.New(fault.Unavailable, "disk_full", "%s Until there is room a release can be paused, lowered and "+
+		"taken back, and can't go on.", x.f.Disk)
 	return false
 }
 

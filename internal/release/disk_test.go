@@ -30,7 +30,8 @@ func TestAFullDiskHoldsARelease(t *testing.T) {
 			w.r.Sentence)
 	}
 	for _, kind := range []CommandKind{Promote, Resume, Skip, Retry} {
-		d := Decide(w.r, with(w.f, Command{Kind: kind, Actor: "user:bo", User: "bo", Name: "Bo", Reason: "r", Bypass: true}))
+		c := Command{Kind: kind, Actor: "user:bo", User: "bo", Name: "Bo", Reason: "r", Bypass: true}
+		d := Decide(w.r, with(w.f, c))
 		if fault.ReasonOf(d.Err) != "disk_full" || d.Changed {
 			t.Errorf("%s: %v", kind, d.Err)
 		}
@@ -99,8 +100,8 @@ func TestAPauseDuringThePromotion(t *testing.T) {
 	}
 	w.apply(Decide(w.r, with(w.f, Command{Kind: Pause, Actor: "user:bo", Name: "Bo"})))
 	w.settle(t)
-	if _, watched := w.r.Rules(); w.routed.Stable != "dep_2" || w.r.Share == 0 || !watched || !strings.Contains(w.r.Sentence,
-		"Paused") {
+	if _, watched := w.r.Rules(); w.routed.Stable != "dep_2" || w.r.Share == 0 || !watched ||
+		!strings.Contains(w.r.Sentence, "Paused") {
 		t.Errorf("routed %+v, %g %%, watched %t: %s", w.routed, w.r.Share, watched, w.r.Sentence)
 	}
 }

@@ -31,8 +31,8 @@ func TestAPostgreSQLWithoutRoomIsNamed(t *testing.T) {
 	fit := storetest.Crowd(t, address)
 	err := write()
 	room := db.Room()
-	if fault.ReasonOf(err) != "store_unavailable" || !strings.Contains(fault.MessageOf(err), storetest.NoRoom) || !room.Full() ||
-		!room.Spent || !strings.Contains(room.Sentence(), storetest.NoRoom) || fault.ReasonOf(room.Err()) != "disk_full" {
+	if fault.ReasonOf(err) != "store_unavailable" || !strings.Contains(fault.MessageOf(err), storetest.NoRoom) ||
+		!room.Full() || !room.Spent || !strings.Contains(room.Sentence(), storetest.NoRoom) || fault.ReasonOf(room.Err()) != "disk_full" {
 		t.Errorf("without room: %v, %+v", err, room)
 	}
 	if err := db.Refill(ctx); err != nil || !db.Room().Full() {
