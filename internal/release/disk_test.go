@@ -37,7 +37,8 @@ func TestAFullDiskHoldsARelease(t *testing.T) {
 		}
 	}
 	for _, kind := range []CommandKind{Pause, Abort, SetTo} {
-		if d := Decide(w.r, with(w.f, Command{Kind: kind, Actor: "user:bo", Name: "Bo", Reason: "r", Share: 1})); d.Err != nil {
+		c := Command{Kind: kind, Actor: "user:bo", Name: "Bo", Reason: "r", Share: 1}
+		if d := Decide(w.r, with(w.f, c)); d.Err != nil {
 			t.Errorf("%s: %v", kind, d.Err)
 		}
 	}

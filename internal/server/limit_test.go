@@ -317,6 +317,13 @@ func TestHealthReadinessAndMetrics(t *testing.T) {
 	if r := closed.do(t, http.MethodGet, "/metrics", "", as("sesame")); r.StatusCode != http.StatusOK {
 		t.Errorf("metrics with their token: %d", r.StatusCode)
 	}
+	if err := w.db.KeepReserve(1 << 50); err != nil { // which no disk holds
+		t.Fatal(err)
+	}
+	r = w.do(t, http.MethodGet, "/readyz", "")
+	if r.StatusCode != http.StatusOK || !strings.Contains(r.body, "disk full, on the reserve") {
+		t.Errorf("on the reserve: %d %s", r.StatusCode, r.body)
+	}
 	if err := w.db.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,8 @@ func TestAPostgreSQLWithoutRoomIsNamed(t *testing.T) {
 	err := write()
 	room := db.Room()
 	if fault.ReasonOf(err) != "store_unavailable" || !strings.Contains(fault.MessageOf(err), storetest.NoRoom) ||
-		!room.Full() || !room.Spent || !strings.Contains(room.Sentence(), storetest.NoRoom) || fault.ReasonOf(room.Err()) != "disk_full" {
+		!room.Full() || !room.Spent || !strings.Contains(room.Sentence(), storetest.NoRoom) ||
+		fault.ReasonOf(room.Err()) != "disk_full" {
 		t.Errorf("without room: %v, %+v", err, room)
 	}
 	if err := db.Refill(ctx); err != nil || !db.Room().Full() {
