@@ -110,16 +110,20 @@ func (f *frame) shadeLabels(shades []Shade) {
 		if s.From.After(f.to) || !s.To.IsZero() && s.To.Before(f.from) {
 			continue
 		}
-		// Beyond the middle the label ends where the stretch begins, so that it stays inside.
-		x, dx, anchor := f.x(s.From), 5.0, "start"
-		if x > 0.5 {
-			dx, anchor = -5, "end"
-		}
 		rows := wrap(clip(s.Label, 60), 20)
 		longest := ""
 		for _, row := range rows {
 			if utf8.RuneCountInString(row) > utf8.RuneCountInString(longest) {
 				longest = row
+			}
+		}
+		// Where there is no room to the right of its begin the label ends where the stretch ends: it stays inside, and
+		// above its stretch.
+		x, dx, anchor := f.x(s.From), 5.0, "start"
+		if x+breadth(longest)/narrow > 1 {
+			x, dx, anchor = 1, -5, "end"
+			if !s.To.IsZero() && s.To.Before(f.to) {
+				x = f.x(s.To)
 			}
 		}
 		class, next := fit("plot-halo plot-small", longest, x, anchor, free)
@@ -168,13 +172,15 @@ func (f *frame) events(events []Event) {
 	}
 }
 
+// breadth is about how wide a label is, with what keeps it from the next.
+func breadth(text string) float64 { return float64(utf8.RuneCountInString(text))*glyph + 8 }
+
 // fit says whether a label at x overlaps what ends at free (both 0 to 1): it returns
 // the class with plot-alt when there is room only on a wide screen, and no class when
 // there is none, and where the label ends on the narrow screen, or on the wide one.
 func fit(class, text string, x float64, anchor string, free float64) (string, float64) {
-	width := float64(utf8.RuneCountInString(text))*glyph + 8
 	span := func(plane float64) (float64, float64) {
-		w := width / plane
+		w := breadth(text) / plane
 		switch anchor {
 		case "middle":
 			return x - w/2, x + w/2

@@ -405,3 +405,34 @@ func TestLabelsOfCloseLimitsKeepApart(t *testing.T) {
 		}
 	}
 }
+
+// TestTheLabelOfAStretchStandsAboveIt: wherever a stretch begins and ends, its label begins or ends with it, and stays
+// inside the plane.
+func TestTheLabelOfAStretchStandsAboveIt(t *testing.T) {
+	label := regexp.MustCompile(`<text class="plot-halo plot-small[^"]*" x="([0-9.]+)%" dx="(-?5)"[^>]*?( text-anchor="end")?` +
+		`[^>]*>(?:<[^>]*>)*drain`)
+	at := time.Date(2026, 11, 27, 10, 0, 0, 0, time.UTC)
+	for from := 0; from <= 95; from += 5 {
+		for _, long := range []int{5, 20, 100} {
+			to := min(from+long, 100)
+			c := Chart{Unit: Percent, From: at, To: at.Add(100 * time.Minute),
+				Series: []Series{{Name: "stable", Points: []Point{{At: at}, {At: at.Add(100 * time.Minute), Value: 1}}}},
+				Shades: []Shade{{at.Add(time.Duration(from) * time.Minute), at.Add(time.Duration(to) * time.Minute),
+					"drain is silent"}},
+			}
+			out := string(draw(t, c))
+			m := label.FindStringSubmatch(out)
+			if m == nil {
+				t.Fatalf("no label from %d to %d: %s", from, to, out)
+			}
+			x, err := strconv.ParseFloat(m[1], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			begins, ends := m[2] == "5" && x == float64(from), m[2] == "-5" && x == float64(to)
+			if !begins && !ends || begins && x > 62 {
+				t.Errorf("from %d to %d the label is at %v by %s", from, to, x, m[2])
+			}
+		}
+	}
+}
