@@ -277,6 +277,40 @@ func TestAnotherHandTakesACanaryBack(t *testing.T) {
 	}
 }
 
+// TestWhoeverWasTakenBackForIsNamed when the platform tells only later who it was, and nobody else is.
+func TestWhoeverWasTakenBackForIsNamed(t *testing.T) {
+	t.Parallel()
+	w, p := onPlatform(t, "project: shop", "project: shop, drift: undo")
+	r := w.shown(p, "v2")
+	raised := time.Now()
+	p.hand(func(s *provider.Serving) { s.Stable, s.Canary, s.Share = "dpl_v2", "", 0 })
+	w.lookOut()
+	w.lookOut()
+	r = w.settle(r.ID)
+	const was, is = "Somebody gave everybody v2, and not through Slipway.", "Grace gave everybody v2, and not through Slipway."
+	if r.Phase != release.Aborted || r.Reason != was {
+		t.Fatalf("%s: %s", r.Phase, r.Reason)
+	}
+	for _, h := range []deployment.Hand{
+		{By: "Owner", Stable: "dpl_1", At: time.Now()},                // ours, which took it back
+		{By: "Owner", Stable: "dpl_v2", At: time.Now()},               // after it was taken back
+		{By: "Owner", Stable: "dpl_v2", At: raised.Add(-time.Minute)}, // before anybody had it
+		{By: "Owner", Stable: "dpl_v3", At: raised},                   // of another build
+	} {
+		w.ok(w.Target.Heard(w.ctx, h, ""))
+		if got := w.release(r.ID); got.Reason != was {
+			t.Errorf("by %+v it is named %s", h, got.Reason)
+		}
+	}
+	w.ok(w.Target.Heard(w.ctx, deployment.Hand{By: "Grace", Stable: "dpl_v2", At: raised}, ""))
+	w.ok(w.Target.Heard(w.ctx, deployment.Hand{By: "Eve", Stable: "dpl_v2", At: raised}, ""))
+	got := w.release(r.ID)
+	if list := w.events("target.named"); got.Reason != is || !strings.Contains(got.Sentence, is) || len(list) != 1 ||
+		list[0].Subject != r.ID {
+		t.Errorf("named: %s: %s: %+v", got.Reason, got.Sentence, list)
+	}
+}
+
 // TestAGateOfThePlatformsOwnIsNobodys doing, and what it holds goes on when it is let go on there.
 func TestAGateOfThePlatformsOwnIsNobodys(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,8 @@ package release
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -48,6 +50,19 @@ func (x *decider) replaced() {
 	x.r.Phase, x.r.Reason, x.r.Ended = RolledBack, x.f.Foreign, x.f.Now
 	x.r.Sentence = x.r.Version + " is not in production any more. " + x.f.Foreign
 	x.event("release.rolled_back", engineActor, x.r.Sentence, map[string]any{"by": "another hand"})
+}
+
+// Named replaces what a release was taken back for by the same with who did it, which was not known then. It reports
+// false where it was taken back for something else.
+func (r Release) Named(was, is string) (Release, bool) {
+	if r.Reason != was {
+		return r, false
+	}
+	r.States = slices.Clone(r.States)
+	s := &r.States[r.Cursor]
+	r.Reason, r.Sentence = is, strings.Replace(r.Sentence, was, is, 1)
+	s.Sentence = strings.Replace(s.Sentence, was, is, 1)
+	return r, true
 }
 
 // Routing reports whether a routing of this release is under way: what is served is not what was asked for yet.

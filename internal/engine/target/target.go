@@ -476,6 +476,9 @@ func (w *Watcher) Heard(ctx context.Context, h deployment.Hand, build string) er
 					return err
 				}
 			}
+			if err := w.name(ctx, tx, h); err != nil {
+				return err
+			}
 		}
 		if build != "" {
 			if err := tx.Schedule(ctx, BuildPrefix+build, WorkBuild, now); err != nil {
