@@ -20,19 +20,24 @@ func (a *App) openGitHub() forge.Options {
 	if !ok {
 		return forge.Options{}
 	}
-	o := forge.Options{Address: a.PublicURL(), Client: GitHubClient(g, a.opts.Env,
+	return forge.Options{Address: a.PublicURL(), Client: GitHubClient(g, a.opts.Env,
 		func(ctx context.Context) (string, error) { return a.kept(ctx, secrets.GitHubKey) }, limits{a.DB}),
-		Signed: func(ctx context.Context) bool {
+		Use: func(ctx context.Context) github.Use {
+			u, came := useOf(g, a.opts.Public), a.hooks.Status(hook.Code)
+			u.Taken, u.Refused = came.Deliveries, came.Refused
 			list, err := a.gitHubSecrets(ctx)
-			return err == nil && len(list) > 0
-		}, Came: func() (taken, refused uint64) {
-			s := a.hooks.Status(hook.Code)
-			return s.Deliveries, s.Refused
+			u.Signed = err == nil && len(list) > 0
+			return u
 		}}
-	if a.opts.Public != "" {
-		o.Hook = a.opts.Public + github.HookPath
+}
+
+// useOf is what the strategy wants the app for. Deliveries should go to Slipway's own address; empty: nobody said.
+func useOf(g strategy.GitHub, own string) github.Use {
+	u := github.Use{Check: g.Check, Deployments: g.Deployments, Protection: len(g.Protection) > 0}
+	if own != "" {
+		u.Hook = own + github.HookPath
 	}
-	return o
+	return u
 }
 
 // GitHubClient returns a client of GitHub's API as the strategy names it. The key is read when it is needed, so that it
@@ -55,14 +60,10 @@ func GitHubClient(g strategy.GitHub, env func(string) (string, bool), kept func(
 }
 
 // LookAtGitHub says what is there of what the strategy needs at GitHub, by the secrets of the environment.
-// Deliveries should go to Slipway's own address; empty: nobody said.
 func LookAtGitHub(ctx context.Context, g strategy.GitHub, env func(string) (string, bool), own string) github.Report {
 	secret, _ := env(g.WebhookEnv)
-	u := github.Use{Check: g.Check, Deployments: g.Deployments, Protection: len(g.Protection) > 0,
-		Signed: strings.TrimSpace(secret) != ""}
-	if own != "" {
-		u.Hook = own + github.HookPath
-	}
+	u := useOf(g, own)
+	u.Signed = strings.TrimSpace(secret) != ""
 	return GitHubClient(g, env, nil, nil).Look(ctx, u)
 }
 

@@ -176,8 +176,7 @@ func (c *cli) checkGitHub(ctx context.Context, file string) (*checked, error) {
 	r := app.LookAtGitHub(ctx, g, func(k string) (string, bool) { s := c.Env(k); return s, s != "" }, c.address())
 	out := &checked{r.App, r.Repository, r.Installation, r.Missing, []api.GitHubFinding{}, r.Err()}
 	for _, f := range r.Findings {
-		out.Findings = append(out.Findings, api.GitHubFinding{State: f.State, What: f.What, For: f.For, Found: f.Found,
-			Remedy: f.Remedy})
+		out.Findings = append(out.Findings, api.GitHubFinding(f))
 	}
 	return out, nil
 }

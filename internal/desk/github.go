@@ -28,8 +28,7 @@ func (d *Desk) GitHub(ctx context.Context, who access.Actor) (api.GitHubAccess, 
 		out.Sentence = fault.MessageOf(err)
 	}
 	for _, f := range r.Findings {
-		out.Findings = append(out.Findings, api.GitHubFinding{State: f.State, What: f.What, For: f.For, Found: f.Found,
-			Remedy: f.Remedy})
+		out.Findings = append(out.Findings, api.GitHubFinding(f))
 	}
 	return out, nil
 }

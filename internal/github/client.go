@@ -124,7 +124,7 @@ func (c *Client) do(ctx context.Context, k call, out any) error {
 	for try := 1; ; try++ {
 		err := c.once(ctx, k, body, out)
 		r, refused := RefusalOf(err)
-		if refused && r.Status == http.StatusUnauthorized && !r.app && !renewed { // nothing was done: a new token may do
+		if refused && r.Status == http.StatusUnauthorized && !r.App && !renewed { // nothing was done: a new token may do
 			renewed = true
 			c.forget()
 			continue
@@ -276,7 +276,7 @@ type Refusal struct {
 	Status  int
 	Message string
 	Until   time.Time // when to ask again; zero where it does not say
-	app     bool      // it is the app that was refused, and not its token
+	App     bool      // it is the app that was refused, and not its installation
 }
 
 // Error implements error.
@@ -306,7 +306,7 @@ func message(text []byte, secret string) string {
 
 // refusal makes a fault of an answer that is none.
 func refusal(k call, status int, reached bool, until time.Time, said string) error {
-	r := &Refusal{Status: status, Message: said, Until: until, app: k.app}
+	r := &Refusal{Status: status, Message: said, Until: until, App: k.app}
 	if said = strings.TrimRight(said, ". "); said == "" {
 		said = http.StatusText(status)
 	}

@@ -37,8 +37,6 @@ type Finding struct {
 	For    string `json:"for"`
 	Found  string `json:"found,omitempty"`
 	Remedy string `json:"remedy,omitempty"`
-
-	kind fault.Kind
 }
 
 // Report is all that was found.
@@ -48,22 +46,19 @@ type Report struct {
 	Installation int64     `json:"installation,omitempty"`
 	Missing      int       `json:"missing"`
 	Findings     []Finding `json:"findings"`
+
+	first int        // of those that are not there
+	kind  fault.Kind // of what stands in the way there; empty: all is there
 }
 
 // Err is nil where nothing is missing and GitHub answered. Its kind is that of what stands in the way first.
 func (r Report) Err() error {
-	for _, f := range r.Findings {
-		if f.State == There {
-			continue
-		}
-		kind := f.kind
-		if kind == "" {
-			kind = fault.Refused
-		}
-		return fault.New(kind, "github_incomplete", "%d of %d things are missing at GitHub. First: %s. %s%s", r.Missing,
-			len(r.Findings), f.What, f.Found, strings.TrimRight(" "+f.Remedy, " "))
+	if r.kind == "" {
+		return nil
 	}
-	return nil
+	f := r.Findings[r.first]
+	return fault.New(r.kind, "github_incomplete", "%d of %d things are missing at GitHub. First: %s. %s%s", r.Missing,
+		len(r.Findings), f.What, f.Found, strings.TrimRight(" "+f.Remedy, " "))
 }
 
 // right is a permission of the app.
@@ -97,20 +92,20 @@ func (c *Client) Look(ctx context.Context, u Use) Report {
 	r := Report{App: c.o.App, Repository: c.o.Repository, Findings: []Finding{}}
 	id, granted, err := c.Installed(ctx)
 	if r.Installation = id; err != nil {
-		r.add(broken("app "+c.o.Repository, "everything", err))
+		r.broken("app "+c.o.Repository, "everything", err)
 		return r
 	}
-	r.add(Finding{State: There, What: "app " + c.o.Repository, For: "everything", Found: "It is installed."})
+	r.add(Finding{State: There, What: "app " + c.o.Repository, For: "everything", Found: "It is installed."}, "")
 	for _, n := range u.rights() {
 		f := Finding{State: There, What: n.title + ": " + n.level, For: n.use, Found: granted[n.name]}
 		if f.Found != "write" && f.Found != n.level {
-			f.State, f.kind = Missing, fault.Denied
+			f.State = Missing
 			f.Remedy = "Grant it in the app's settings (Permissions), and accept it where the app is installed."
 			if f.Found == "" {
 				f.Found = "not granted"
 			}
 		}
-		r.add(f)
+		r.add(f, fault.Denied)
 	}
 	c.lookAtHook(ctx, u, &r)
 	return r
@@ -122,7 +117,7 @@ func (c *Client) lookAtHook(ctx context.Context, u Use, r *Report) {
 	}
 	address, events, err := c.Hook(ctx)
 	if err != nil {
-		r.add(broken("webhook", "hearing of GitHub", err))
+		r.broken("webhook", "hearing of GitHub", err)
 		return
 	}
 	want := u.Hook
@@ -136,7 +131,7 @@ func (c *Client) lookAtHook(ctx context.Context, u Use, r *Report) {
 			hook.Found = "It has no address."
 		}
 	}
-	r.add(hook)
+	r.add(hook, fault.Refused)
 	for _, e := range []struct {
 		wanted           bool
 		event, name, use string
@@ -152,7 +147,7 @@ func (c *Client) lookAtHook(ctx context.Context, u Use, r *Report) {
 			f.State, f.Found = Missing, "It is not sent."
 			f.Remedy = "Subscribe to it in the app's settings (Permissions & events)."
 		}
-		r.add(f)
+		r.add(f, fault.Refused)
 	}
 	signed := Finding{State: There, What: "secret of the webhook", For: "taking deliveries", Found: "Slipway has one."}
 	switch {
@@ -165,21 +160,25 @@ func (c *Client) lookAtHook(ctx context.Context, u Use, r *Report) {
 	if signed.State != There {
 		signed.Remedy = "Give Slipway the one of the app's settings: slipway github webhook set"
 	}
-	r.add(signed)
+	r.add(signed, fault.Refused)
 }
 
-func (r *Report) add(f Finding) {
+// add adds what was found, and the kind of what stands in its way if it is not there.
+func (r *Report) add(f Finding, kind fault.Kind) {
 	if f.State == Missing {
 		r.Missing++
+	}
+	if f.State != There && r.kind == "" {
+		r.first, r.kind = len(r.Findings), kind
 	}
 	r.Findings = append(r.Findings, f)
 }
 
-// broken is the finding of an answer that did not come: what is wrong here is missing, what is wrong at GitHub unseen.
-func broken(what, use string, err error) Finding {
-	f := Finding{State: Missing, What: what, For: use, Found: fault.MessageOf(err), kind: fault.KindOf(err)}
-	if f.kind == fault.Unavailable || f.kind == fault.Limited || f.kind == fault.Internal {
+// broken adds an answer that did not come: what is wrong here is missing, what is wrong at GitHub unseen.
+func (r *Report) broken(what, use string, err error) {
+	f, kind := Finding{State: Missing, What: what, For: use, Found: fault.MessageOf(err)}, fault.KindOf(err)
+	if kind == fault.Unavailable || kind == fault.Limited || kind == fault.Internal {
 		f.State = Unseen
 	}
-	return f
+	r.add(f, kind)
 }

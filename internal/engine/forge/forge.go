@@ -13,6 +13,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -46,11 +47,9 @@ const (
 type Options struct {
 	DB       *store.DB
 	Strategy *strategy.Strategy
-	Client   *github.Client                 // nil: nothing is shown
-	Address  string                         // of the pages that are linked to
-	Hook     string                         // where GitHub's deliveries come in; empty: nobody said
-	Signed   func(ctx context.Context) bool // by something that is known
-	Came     func() (taken, refused uint64) // of GitHub's deliveries, to this node
+	Client   *github.Client                       // nil: nothing is shown
+	Address  string                               // of the pages that are linked to
+	Use      func(ctx context.Context) github.Use // what the app is wanted for, and what came of its deliveries
 	Write    func(ctx context.Context, f func(*store.Tx) error) error
 	Append   func(ctx context.Context, tx *store.Tx, d event.Draft) (event.Event, error)
 	Stable   func(ctx context.Context, tx *store.Tx) (string, error) // deployment that production runs
@@ -436,8 +435,9 @@ func (t *Teller) answer(ctx context.Context, x effect.Effect) (string, error) {
 	did := map[answer]string{approve: "lets", reject: "does not let"}[verdict]
 	said := fmt.Sprintf("Slipway %s the job deploy %.7s to %s. %s", did, j.Commit, j.Environment, why)
 	err = t.Client.Review(ctx, j.Run, j.Environment, verdict == approve, why)
-	if r, ok := github.RefusalOf(err); ok && r.Status == 422 && strings.Contains(strings.ToLower(r.Message), "pending") {
-		return said + " The job had been answered already.", nil
+	if r, ok := github.RefusalOf(err); ok && !r.App && (r.Status == http.StatusNotFound ||
+		r.Status == http.StatusUnprocessableEntity && strings.Contains(strings.ToLower(r.Message), "pending")) {
+		return said + " The job waits no longer: it was canceled, or had its answer already.", nil
 	}
 	return said, err
 }

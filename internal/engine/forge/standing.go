@@ -81,18 +81,10 @@ const once = 10 * time.Second
 func (t *Teller) Access(ctx context.Context) github.Report {
 	t.looking.Lock()
 	defer t.looking.Unlock()
-	g, ok := t.Strategy.GitHub()
-	if t.Client == nil || !ok || time.Since(t.looked) < once {
+	if t.Client == nil || t.Use == nil || time.Since(t.looked) < once {
 		return t.last
 	}
-	u := github.Use{Check: g.Check, Deployments: g.Deployments, Protection: len(g.Protection) > 0, Hook: t.Hook}
-	if t.Signed != nil {
-		u.Signed = t.Signed(ctx)
-	}
-	if t.Came != nil {
-		u.Taken, u.Refused = t.Came()
-	}
-	t.last = t.Client.Look(ctx, u)
+	t.last = t.Client.Look(ctx, t.Use(ctx))
 	t.looked = time.Now()
 	return t.last
 }

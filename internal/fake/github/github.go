@@ -255,6 +255,13 @@ func (g *GitHub) Calls() []Call {
 	return append([]Call{}, g.calls...)
 }
 
+// Cancel has a job wait no longer.
+func (g *GitHub) Cancel(run int64, environment string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.waiting, fmt.Sprintf("%d/%s", run, environment))
+}
+
 // Job says what became of a job that waits: waiting, approved or rejected.
 func (g *GitHub) Job(run int64, environment string) string {
 	g.mu.Lock()
