@@ -287,7 +287,8 @@ func TestWhoeverWasTakenBackForIsNamed(t *testing.T) {
 	w.lookOut()
 	w.lookOut()
 	r = w.settle(r.ID)
-	const was, is = "Somebody gave everybody v2, and not through Slipway.", "Grace gave everybody v2, and not through Slipway."
+	const was = "Somebody gave everybody v2, and not through Slipway."
+	const is = "Grace gave everybody v2, and not through Slipway."
 	if r.Phase != release.Aborted || r.Reason != was {
 		t.Fatalf("%s: %s", r.Phase, r.Reason)
 	}
