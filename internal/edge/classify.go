@@ -102,18 +102,6 @@ func queryValue(raw, name string) string {
 	return ""
 }
 
-// withoutQuery removes every pair of name from a raw query and leaves the rest,
-// byte by byte, as it was.
-func withoutQuery(raw, name string) string {
-	var kept []string
-	for pair := range strings.SplitSeq(raw, "&") {
-		if k, _, _ := strings.Cut(pair, "="); k != name {
-			kept = append(kept, pair)
-		}
-	}
-	return strings.Join(kept, "&")
-}
-
 // cookieValue returns the first cookie called name without parsing the others.
 func cookieValue(h http.Header, name string) string {
 	for _, line := range h["Cookie"] {

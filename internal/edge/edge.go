@@ -38,8 +38,6 @@ const flagsHeader = "X-Slipway-Flags"
 // Options set up an Edge. The zero value is usable.
 type Options struct {
 	Source                string         // names this process in batches; made up when empty
-	ForceKey              []byte         // signs force tokens; none are accepted without it
-	HealthToken           string         // lets others than loopback read the health page
 	TrustedProxies        []netip.Prefix // whose X-Forwarded-* are believed and kept; none by default
 	DialTimeout           time.Duration  // to reach a deployment; 3 s by default
 	ResponseHeaderTimeout time.Duration  // from the end of the request to the answer's header; 30 s by default
@@ -47,7 +45,6 @@ type Options struct {
 	MaxHeaderBytes        int            // of a request; 64 KiB by default
 	RetainSeconds         int            // of observations that nobody collects; 300 by default
 	Drain                 time.Duration  // how long a stop waits for running requests; 30 s by default
-	HideDeployment        bool           // leaves DeploymentHeader out of the answers
 	Log                   *slog.Logger   // discards by default
 }
 
@@ -113,9 +110,6 @@ type Stats struct {
 // New returns an edge without a table: it answers 503 until Apply.
 func New(opts Options) (*Edge, error) {
 	opts = opts.withDefaults()
-	if n := len(opts.ForceKey); n > 0 && n < 16 {
-		return nil, fault.New(fault.Invalid, "force_key_short", "the force key needs at least 16 bytes, not %d", n)
-	}
 	if opts.DialTimeout < 0 || opts.ResponseHeaderTimeout < 0 || opts.RetainSeconds < 1 || opts.MaxHeaderBytes < 4096 {
 		return nil, fault.New(fault.Invalid, "edge_options", "the edge's timeouts and limits must be positive")
 	}

@@ -23,7 +23,7 @@ func (f *fetcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	e := (*Edge)(f)
 	x := exchangeOf(r.Context())
 	resp, err := e.transport.RoundTrip(r)
-	again := !x.forced && (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Body == nil
+	again := (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Body == nil
 	switch {
 	case err != nil && again && isDial(err) && x.arm != x.routes.stable && r.Context().Err() == nil:
 		x.count(sample{failure: notReached, retried: true})
@@ -78,7 +78,7 @@ func (e *Edge) take(x *exchange, resp *http.Response, skew bool) *http.Response 
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		if conn, ok := resp.Body.(io.ReadWriteCloser); ok {
 			resp.Body = e.tunnels.open(x.arm.ID, conn)
-			if now := e.routes.Load().arm(x.arm.ID); now != nil && now.Banned && !x.forced {
+			if now := e.routes.Load().arm(x.arm.ID); now != nil && now.Banned {
 				_ = conn.Close() // the abort came between the question and the answer
 			}
 		}
@@ -190,9 +190,7 @@ func (e *Edge) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p = brokenAnswer()
 	}
 	e.opts.Log.DebugContext(r.Context(), "deployment failed", "deployment", x.arm.ID, "reason", p.reason, "err", err)
-	if !e.opts.HideDeployment {
-		w.Header().Set(DeploymentHeader, x.arm.ID)
-	}
+	w.Header().Set(DeploymentHeader, x.arm.ID)
 	writePage(w, r, p)
 }
 

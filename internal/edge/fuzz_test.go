@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/slipwayhq/slipway/internal/metric"
 )
@@ -41,25 +40,6 @@ func FuzzDecodeTable(f *testing.F) {
 	})
 }
 
-// Only what SignForce made with the key, for this deployment, is a token.
-func FuzzParseForce(f *testing.F) {
-	key, now := []byte("0123456789abcdef"), time.Unix(1000, 0)
-	good := SignForce(key, "dep_a", now.Add(time.Minute))
-	f.Add(good)
-	f.Add(good + "0")
-	f.Add("dep_a;1060;")
-	f.Add(";;")
-	f.Fuzz(func(t *testing.T, token string) {
-		id, ok := parseForce(key, token, now)
-		if !ok {
-			return
-		}
-		if len(token) != len(good) || id != "dep_a" {
-			t.Fatalf("%q is taken for %q", token, id)
-		}
-	})
-}
-
 // Every request has one class, a pin is always a safe word, and a document is
 // never pinned by its address.
 func FuzzClassify(f *testing.F) {
@@ -77,9 +57,6 @@ func FuzzClassify(f *testing.F) {
 		}
 		if pin := pinOf(r, class); pin != "" && (!isWord(pin) || class == metric.Document) {
 			t.Fatalf("%s is pinned to %q", class, pin)
-		}
-		if got := withoutQuery(query, ForceQuery); queryValue(got, ForceQuery) != "" {
-			t.Fatalf("%q still carries a token", got)
 		}
 		_ = cookieValue(r.Header, path)
 		_ = metric.Crawler(r.UserAgent())

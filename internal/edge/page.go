@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"html"
 	"net/http"
-	"strings"
 
 	"github.com/slipwayhq/slipway/internal/metric"
 )
@@ -46,13 +45,6 @@ func badRequest() page {
 	return page{
 		status: http.StatusBadRequest, title: "Bad request", reason: "request_broken",
 		detail: "The request ended before its body was complete.",
-	}
-}
-
-func unknownDeployment(id string) *page {
-	return &page{
-		status: http.StatusNotFound, title: "Unknown deployment", reason: "deployment_unknown",
-		detail: "The table in force has no deployment " + id + ".",
 	}
 }
 
@@ -122,13 +114,4 @@ func writeJSON(w http.ResponseWriter, contentType string, status int, v any) {
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
 	_, _ = w.Write(append(b, '\n'))
-}
-
-// trimBearer returns the token of an Authorization header.
-func trimBearer(v string) string {
-	token, ok := strings.CutPrefix(v, "Bearer ")
-	if !ok {
-		return ""
-	}
-	return token
 }

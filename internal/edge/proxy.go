@@ -28,7 +28,6 @@ type exchange struct {
 
 	rampRisks uint32 // a bit for each of ramps that is a variant which not everybody gets
 	start     time.Time
-	forced    bool // by a signed token: no other arm may answer
 	excluded  bool // from the comparison
 	secure    bool
 	body      *clientBody // of the request, nil when it has none
@@ -125,14 +124,6 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // assign chooses the arm for r, or returns the page that the edge answers with.
 func (e *Edge) assign(x *exchange, r *http.Request) *page {
-	if id, ok := e.forced(r, x.start); ok {
-		x.forced, x.excluded = true, true
-		if x.arm = x.routes.arm(id); x.arm == nil {
-			e.stats.refused.Add(1)
-			return unknownDeployment(id)
-		}
-		return nil
-	}
 	crawler := metric.Crawler(r.UserAgent())
 	x.excluded = crawler || isPrefetch(r.Header)
 	a, f := x.routes.pin(pinOf(r, x.class), x.class, x.start)
@@ -161,9 +152,6 @@ func (e *Edge) rewrite(pr *httputil.ProxyRequest) {
 	x := exchangeOf(pr.In.Context())
 	out := pr.Out
 	out.URL.RawQuery = pr.In.URL.RawQuery // ReverseProxy drops pairs that it cannot parse; Next.js shall see them
-	if strings.Contains(out.URL.RawQuery, ForceQuery) {
-		out.URL.RawQuery = withoutQuery(out.URL.RawQuery, ForceQuery)
-	}
 	out.Host = pr.In.Host
 	for name := range out.Header {
 		// The second kind Next.js sends to itself. Versions before 15.2.3 believe a
@@ -218,11 +206,7 @@ func (e *Edge) forward(pr *httputil.ProxyRequest) {
 // finish completes an answer on its way to the client.
 func (e *Edge) finish(resp *http.Response) error {
 	x := exchangeOf(resp.Request.Context())
-	if e.opts.HideDeployment {
-		resp.Header.Del(DeploymentHeader)
-	} else {
-		resp.Header[DeploymentHeader] = []string{x.arm.ID}
-	}
+	resp.Header[DeploymentHeader] = []string{x.arm.ID}
 	resp.Header.Del(flagsHeader)
 	if x.visitor.fresh && resp.StatusCode != http.StatusSwitchingProtocols {
 		resp.Header.Add("Set-Cookie", stickyCookie(x.routes.cookie, x.visitor.id, x.secure))

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // setCookie returns the sticky cookie of an answer, or nil.
@@ -171,40 +170,5 @@ func TestTrustedProxies(t *testing.T) {
 	r.Header.Set("X-Forwarded-For", "nonsense")
 	if ip := w.edge.clientIP(r); ip != "127.0.0.1" {
 		t.Errorf("client is %s, want the peer", ip)
-	}
-}
-
-func TestForce(t *testing.T) {
-	t.Parallel()
-	key := []byte("0123456789abcdef")
-	w := newWorld(t, Options{ForceKey: key}, nil, func(rw http.ResponseWriter, r *http.Request) {
-		_, _ = rw.Write([]byte(r.Header.Get(ForceHeader) + "?" + r.URL.RawQuery))
-	}, 0)
-	good := SignForce(key, "dep_b", time.Now().Add(time.Minute))
-	a := w.get("/", "Accept", "text/html", ForceHeader, good)
-	if a.arm != "dep_b" || a.body != "?" || setCookie(a, DefaultCookie) != nil {
-		t.Errorf("forced by header: from %q, the application sees %q", a.arm, a.body)
-	}
-	if a := w.get("/?a=1;x&slipway_force="+good+"&b=%zz", "Accept", "text/html"); a.arm != "dep_b" ||
-		a.body != "?a=1;x&b=%zz" {
-		t.Errorf("forced by query: from %q, the application sees %q", a.arm, a.body)
-	}
-	bad := map[string]string{
-		"expired":   SignForce(key, "dep_b", time.Now().Add(-time.Second)),
-		"other key": SignForce([]byte("fedcba9876543210"), "dep_b", time.Now().Add(time.Minute)),
-		"altered":   strings.Replace(SignForce(key, "dep_a", time.Now().Add(time.Minute)), "dep_a", "dep_b", 1),
-		"unsigned":  "dep_b;9999999999;",
-		"bare":      "dep_b",
-	}
-	for name, token := range bad {
-		if a := w.get("/", ForceHeader, token); a.arm != "dep_a" {
-			t.Errorf("%s token is taken: from %q", name, a.arm)
-		}
-	}
-	if a := w.get("/", ForceHeader, SignForce(key, "dep_z", time.Now().Add(time.Minute))); a.status != 404 || a.arm != "" {
-		t.Errorf("a deployment that is not there: %d from %q", a.status, a.arm)
-	}
-	if b := w.totals()["dep_b"]; b.Excluded != 2 || b.Requests != 0 || b.Bytes != 0 {
-		t.Errorf("forced requests count as %d excluded, %d requests, %d bytes", b.Excluded, b.Requests, b.Bytes)
 	}
 }
