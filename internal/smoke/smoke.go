@@ -22,8 +22,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/probe"
 )
@@ -42,9 +40,7 @@ const (
 
 // Options say how a suite is run. The zero value is good.
 type Options struct {
-	Headers   map[string]string           // sent with every check, e.g. to reach one version behind the edge
 	Timeout   time.Duration               // of one check; 30 s when zero
-	Parallel  int                         // checks at the same time; 1 when zero: in order, as a sign-in needs
 	UserAgent string                      // UserAgent when empty
 	Lookup    func(string) (string, bool) // of ${env:NAME}; os.LookupEnv when nil
 }
@@ -62,15 +58,9 @@ func Run(ctx context.Context, client *http.Client, base string, suite probe.Suit
 		return probe.Conclude(suite.Name, results, time.Since(start))
 	}
 	results := make([]probe.Result, len(suite.Checks))
-	var g errgroup.Group
-	g.SetLimit(max(1, opts.Parallel))
-	for i, c := range suite.Checks {
-		g.Go(func() error {
-			results[i] = r.check(ctx, c)
-			return nil
-		})
+	for i, c := range suite.Checks { // in order, as a sign-in needs
+		results[i] = r.check(ctx, c)
 	}
-	_ = g.Wait() // no check returns an error: its result carries what went wrong
 	return probe.Conclude(suite.Name, results, time.Since(start))
 }
 
@@ -235,14 +225,12 @@ func (r *runner) request(ctx context.Context, c probe.Check) (*http.Request, err
 	}
 	req.Header.Set("User-Agent", r.opts.UserAgent)
 	req.Header.Set("Accept", "*/*")
-	for _, all := range []map[string]string{r.opts.Headers, c.Headers} {
-		for k, v := range all {
-			if strings.EqualFold(k, "host") {
-				req.Host = v
-				continue
-			}
-			req.Header.Set(k, v)
+	for k, v := range c.Headers {
+		if strings.EqualFold(k, "host") {
+			req.Host = v
+			continue
 		}
+		req.Header.Set(k, v)
 	}
 	return req, nil
 }
