@@ -42,11 +42,7 @@ type line struct {
 func (c Chart) draw(p *pen) {
 	f := c.frame(p)
 	title := cmp.Or(c.Title, "Chart")
-	desc := c.Desc
-	if desc == "" {
-		desc = f.describe(c)
-	}
-	f.open(c.ID, "plot", title, c.Note, desc, f.top+f.h+footRoom)
+	f.open(c.ID, "plot", title, c.Note, f.describe(c), f.top+f.h+footRoom)
 	if f.alone {
 		f.timeAxis()
 		f.empty(cmp.Or(c.Empty, "No data in this time."))

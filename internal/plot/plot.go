@@ -119,7 +119,6 @@ type Chart struct {
 	Events    []Event        //
 	Shades    []Shade        //
 	Empty     string         // shown when there is nothing to draw: why, and what fills it
-	Desc      string         // for people who do not see the picture; empty is made from the data
 }
 
 // Render writes the chart.
@@ -151,7 +150,6 @@ type Strip struct {
 	Location *time.Location
 	Rows     []StripRow
 	Empty    string
-	Desc     string
 }
 
 // Render writes the strip.

@@ -80,7 +80,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	long := evil + strings.Repeat("𓂀 very long name ", 5000)
 	for _, s := range []string{evil, long, "", "مرحبا", " "} {
 		c := Chart{
-			ID: s, Title: s, Note: s, Desc: "", Empty: s, From: minute(0), To: minute(9),
+			ID: s, Title: s, Note: s, Empty: s, From: minute(0), To: minute(9),
 			Series: []Series{{Name: s, Tone: Tone(s), Points: steps(0, 1, 4, 3)}},
 			Limits: []Limit{{2, s, true}}, Events: []Event{{minute(1), s}}, Shades: []Shade{{minute(3), minute(4), s}},
 		}
@@ -100,8 +100,8 @@ func TestHostileTextStaysText(t *testing.T) {
 			ID: s, Title: s, Note: s, Empty: s, From: minute(0), To: minute(9),
 			Rows: []StripRow{{s, Stable, []Mark{{minute(1), false, s}}}},
 		})
-		sound(t, Rungs{ID: s, Title: s, Note: s, Name: s, Desc: s, Known: true, Value: 1, Low: 0.5, High: 2})
-		sound(t, Meter{ID: s, Title: s, Note: s, Says: s, Marked: s, Desc: s, Value: 1, Mark: 2})
+		sound(t, Rungs{ID: s, Title: s, Note: s, Name: s, Known: true, Value: 1, Low: 0.5, High: 2})
+		sound(t, Meter{ID: s, Title: s, Note: s, Says: s, Marked: s, Value: 1, Mark: 2})
 	}
 }
 

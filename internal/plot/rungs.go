@@ -28,7 +28,6 @@ type Rungs struct {
 	Open            bool    // there is no upper limit
 	Tolerated       float64 // ratio up to which nothing is held against it; 0 none
 	Rungs           []Rung
-	Desc            string
 }
 
 // Render writes the picture.
@@ -48,7 +47,7 @@ func (r Rungs) draw(p *pen) {
 	slices.SortStableFunc(r.Rungs, func(a, b Rung) int { return cmp.Compare(a.Times, b.Times) })
 	r.Known = r.Known && finite(r.Value) && finite(r.Low) && finite(r.High)
 	s := r.scale()
-	p.open(r.ID, "plot plot-rungs", cmp.Or(r.Title, "Ruled out"), r.Note, cmp.Or(r.Desc, r.describe()), rungsHeight)
+	p.open(r.ID, "plot plot-rungs", cmp.Or(r.Title, "Ruled out"), r.Note, r.describe(), rungsHeight)
 	r.excluded(p, s)
 	r.axis(p, s)
 	r.interval(p, s)
@@ -225,7 +224,6 @@ type Meter struct {
 	Says            string  // of the value, at the right
 	Mark            float64 // 0 none
 	Marked          string  // of the mark, above it
-	Desc            string
 }
 
 // Render writes the bar.
@@ -239,7 +237,7 @@ func (m Meter) draw(p *pen) {
 	if !finite(mark) {
 		mark = 0
 	}
-	desc := cmp.Or(m.Desc, strings.TrimSpace(m.Says+" "+m.Marked))
+	desc := strings.TrimSpace(m.Says + " " + m.Marked)
 	p.open(m.ID, "plot plot-meter", cmp.Or(m.Title, "Amount"), m.Note, desc, 38)
 	most := max(value, mark) * 1.25
 	if most == 0 {

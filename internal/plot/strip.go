@@ -19,7 +19,6 @@ func (s Strip) draw(p *pen) {
 	if !f.ok() {
 		f.from, f.to = stripExtent(rows)
 	}
-	desc := s.Desc
 	total := 0
 	var words []string
 	for _, r := range rows {
@@ -28,7 +27,7 @@ func (s Strip) draw(p *pen) {
 		words = append(words, fmt.Sprintf("%s: %d checks, %d failed.", clip(r.Name, 40), passed+failed, failed))
 	}
 	f.open(s.ID, "plot plot-strip", cmp.Or(s.Title, "Health checks"), s.Note,
-		cmp.Or(desc, strings.Join(words, " ")+" "+s.Empty), f.top+f.h+footRoom)
+		strings.Join(words, " ")+" "+s.Empty, f.top+f.h+footRoom)
 	if total == 0 {
 		f.timeAxis()
 		f.empty(cmp.Or(s.Empty, "No checks in this time."))
