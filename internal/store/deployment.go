@@ -33,8 +33,6 @@ func deployments() noun[deployment.Deployment] {
 type DeploymentFilter struct {
 	Version     string
 	Environment string // where it was last put
-	Verdict     string
-	Promoted    bool   // only those that once became stable
 	Before      string // cursor of the page, from the page before
 	Limit       int    // 50 when 0, at most 1,000
 }
@@ -67,10 +65,6 @@ func (f DeploymentFilter) clause(app string) clause {
 	c.is("app", app)
 	c.is("label", f.Version)
 	c.is("environment", f.Environment)
-	c.is("verdict", f.Verdict)
-	if f.Promoted {
-		c.and("promoted > 0")
-	}
 	return c
 }
 

@@ -160,15 +160,6 @@ func (tx *Tx) RemoveMembers(ctx context.Context, s flag.Segment, members []strin
 	return tx.eachMembers(ctx, s, members, removeMembersQuery)
 }
 
-// ClearMembers removes all members of a segment.
-func (tx *Tx) ClearMembers(ctx context.Context, s flag.Segment) error {
-	row, err := tx.segment(ctx, s.App, s.Environment, s.Key)
-	if err == nil {
-		_, err = tx.run.exec(ctx, sqlDeleteMembers, row.number)
-	}
-	return err
-}
-
 func (tx *Tx) eachMembers(ctx context.Context, s flag.Segment, members []string, query func(int) string) (int, error) {
 	row, err := tx.segment(ctx, s.App, s.Environment, s.Key)
 	if err != nil {

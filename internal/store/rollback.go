@@ -29,11 +29,9 @@ func rollbacks() noun[rollback.Rollback] {
 
 // RollbackFilter says which rollbacks are asked for. Empty fields ask for all.
 type RollbackFilter struct {
-	App     string
-	Phase   []string // any of these
-	Release string   // id of the release they take back
-	Before  string   // cursor of the page, from the page before
-	Limit   int      // 50 when 0, at most 1,000
+	App    string
+	Before string // cursor of the page, from the page before
+	Limit  int    // 50 when 0, at most 1,000
 }
 
 // InsertRollback records a new rollback.
@@ -59,8 +57,6 @@ func (r reads) Rollbacks(ctx context.Context, f RollbackFilter) ([]rollback.Roll
 func (f RollbackFilter) clause() clause {
 	var c clause
 	c.is("app", f.App)
-	c.is("release_id", f.Release)
-	c.in("phase", f.Phase)
 	return c
 }
 

@@ -100,10 +100,10 @@ func built(t *testing.T) map[string]string {
 	}
 	for table, c := range map[string]clause{
 		"releases":    ReleaseFilter{App: "a", Version: "v", Phase: []string{"x", "y"}}.clause(),
-		"rollbacks":   RollbackFilter{App: "a", Release: "r", Phase: []string{"x"}}.clause(),
+		"rollbacks":   RollbackFilter{App: "a"}.clause(),
 		"incidents":   IncidentFilter{App: "a", State: "open"}.clause(),
 		"flag_drafts": DraftFilter{App: "a", Environment: "e", Flag: "f", State: []string{"x", "y"}}.clause(),
-		"deployments": DeploymentFilter{Version: "v", Environment: "e", Verdict: "good", Promoted: true}.clause("a"),
+		"deployments": DeploymentFilter{Version: "v", Environment: "e"}.clause("a"),
 	} {
 		for _, cl := range []clause{{}, c} {
 			for _, before := range []string{"", "a.b"} {
