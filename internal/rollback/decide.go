@@ -70,8 +70,7 @@ type Decision struct {
 	Events   []event.Draft
 	Effects  []effect.Effect
 	Request  *approval.Request
-	Switched bool   // traffic is confirmed on the target: production runs it now, the other is bad
-	Incident string // open or update an incident with this title
+	Switched bool // traffic is confirmed on the target: production runs it now, the other is bad
 	Next     time.Time
 	Err      error
 }
@@ -189,7 +188,6 @@ func (x *decider) requested() {
 		last := q.Votes[len(q.Votes)-1]
 		x.r.Phase, x.r.Request, x.r.Ended = Rejected, "", x.f.Now
 		x.r.Sentence = fmt.Sprintf("Rejected by %s: %s. It is tracked as an incident.", last.Name, last.Reason)
-		x.d.Incident = "A rollback of " + x.r.Environment + " was rejected"
 		x.event("rollback.rejected", last.Actor, x.r.Sentence, map[string]any{"request": q.ID})
 	case q.State != approval.Open:
 		x.ask(q.Why)
@@ -336,7 +334,6 @@ func (x *decider) done(said string) {
 // failed is a state with next actions: see Next.
 func (x *decider) failed(why string) {
 	x.r.Phase, x.r.Sentence = Failed, why+" Waits for a person."
-	x.d.Incident = "The rollback of " + x.r.Environment + " failed"
 	x.event("rollback.failed", engineActor, x.r.Sentence, map[string]any{"next": x.r.Next()})
 }
 

@@ -151,8 +151,9 @@ func TestRejectedBecomesTrackedIncident(t *testing.T) {
 	w.settle(t)
 	w.vote(t, false)
 	d := w.decide()
-	if d.Rollback.Phase != Rejected || d.Incident == "" || w.routes != 0 {
-		t.Fatalf("phase %s, incident %q", d.Rollback.Phase, d.Incident)
+	if d.Rollback.Phase != Rejected || w.routes != 0 ||
+		!strings.Contains(d.Rollback.Sentence, "tracked as an incident") {
+		t.Fatalf("phase %s: %s", d.Rollback.Phase, d.Rollback.Sentence)
 	}
 }
 
