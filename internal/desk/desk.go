@@ -27,14 +27,13 @@ import (
 
 // Options are what the desk stands on.
 type Options struct {
-	DB        *store.DB
-	Engine    *engine.Engine
-	People    *people.People
-	Strategy  *strategy.Strategy
-	Timeline  *metric.Timeline
-	Key       ed25519.PublicKey                       // that votes are signed with
-	Version   string                                  // of Slipway
-	LocalEdge func() (name string, generation uint64) // of the edge in this process; nil for none
+	DB       *store.DB
+	Engine   *engine.Engine
+	People   *people.People
+	Strategy *strategy.Strategy
+	Timeline *metric.Timeline
+	Key      ed25519.PublicKey // that votes are signed with
+	Version  string            // of Slipway
 
 	Intake  *intake.Intake            // of custom metrics; nil takes none
 	OTLP    *otlp.Receiver            // of telemetry; nil takes none

@@ -320,11 +320,6 @@ func (d *Desk) edges(ctx context.Context) ([]api.EdgeStatus, error) {
 		return nil, err
 	}
 	out := []api.EdgeStatus{}
-	if d.LocalEdge != nil {
-		name, g := d.LocalEdge()
-		list = append(slices.DeleteFunc(list, func(e store.EdgeSeen) bool { return e.Name == name }),
-			store.EdgeSeen{Name: name, Generation: g, Seen: now})
-	}
 	for _, e := range list {
 		x := api.EdgeStatus{Name: e.Name, Generation: e.Generation, Wanted: wanted, Seen: e.Seen.UTC(),
 			Sentence: "Serves the routing that it should."}
