@@ -34,7 +34,7 @@ func team() []Role {
 // req: RO-16
 func TestRolesAreBundlesAndChecksAreByPermission(t *testing.T) {
 	t.Parallel()
-	got := Matrix(team(), environments())
+	got := matrix(team(), environments())
 	path := filepath.Join("testdata", "matrix.txt")
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
@@ -195,4 +195,34 @@ func ExampleNarrow() {
 	scopes, _ := ParseScopes([]string{"release:start@staging release:approve@staging"})
 	fmt.Println(Narrow(owner, scopes), FormatScopes(Idle(owner, scopes)))
 	// Output: [{release:start staging}] [release:approve@staging]
+}
+
+// matrix writes who may do what as a text table for a golden file: a line
+// for each permission and environment, a column for each role. The line whose
+// environment is "-" is for what belongs to none.
+func matrix(roles []Role, environments []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-18s %-12s", "permission", "environment")
+	for _, r := range roles {
+		fmt.Fprintf(&b, " %s", r.Name)
+	}
+	b.WriteByte('\n')
+	for _, p := range All() {
+		for _, env := range append([]string{""}, environments...) {
+			named := env
+			if env == "" {
+				named = "-"
+			}
+			fmt.Fprintf(&b, "%-18s %-12s", p, named)
+			for _, r := range roles {
+				mark := "."
+				if (Actor{Grants: Resolve(roles, []string{r.Name})}).May(p, env) {
+					mark = "x"
+				}
+				fmt.Fprintf(&b, " %*s", len(r.Name), mark)
+			}
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
 }
