@@ -109,15 +109,6 @@ func (p *People) Users(ctx context.Context, _ access.Actor) ([]api.User, error) 
 	return out, err
 }
 
-// User returns the user with the id or name.
-func (p *People) User(ctx context.Context, _ access.Actor, id string) (api.User, error) {
-	u, err := p.find(ctx, id)
-	if err != nil {
-		return api.User{}, err
-	}
-	return userOf(u), nil
-}
-
 func (p *People) find(ctx context.Context, id string) (store.User, error) {
 	if ident.Valid("usr", id) {
 		return p.DB.User(ctx, id)
