@@ -344,6 +344,9 @@ func TestAnAdaptiveCanaryIsTakenBackWhereItFails(t *testing.T) {
 // req: N-04
 func TestAnOutageHoldsTheClimb(t *testing.T) {
 	t.Parallel()
+	if !long() {
+		return
+	}
 	synctest.Test(t, func(t *testing.T) {
 		c := climbs(t, "steps: adaptive, bake: 1m, max_bake: 1h")
 		id := c.out().ID

@@ -30,6 +30,9 @@ func (c *climb) budgeted(budget string) {
 // req: N-05 N-03
 func TestARampSpendsItsBudget(t *testing.T) {
 	t.Parallel()
+	if !long() {
+		return
+	}
 	synctest.Test(t, func(t *testing.T) {
 		c := flagged(t)
 		c.budgeted("3000")

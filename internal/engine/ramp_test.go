@@ -207,6 +207,9 @@ func TestAVariantThatTurnsBadAfterItsRampIsTakenBack(t *testing.T) {
 // users. Without a measurement it does not go on.
 func TestEdgesCountOnlyWhomTheyCanTellApart(t *testing.T) {
 	t.Parallel()
+	if !long() {
+		return
+	}
 	synctest.Test(t, func(t *testing.T) {
 		c := flagged(t)
 		x := c.config()

@@ -94,7 +94,7 @@ func TestACrashChangesNoReleaseOnVercel(t *testing.T) {
 				}
 				every := 1
 				if testing.Short() {
-					every = 5
+					every = 20
 				}
 				for n := 1; n <= commits; n += every {
 					got, _ := lives(t, mode, end, n)
