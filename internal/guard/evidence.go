@@ -126,13 +126,13 @@ type pair struct {
 	canary, stable *metric.Bucket
 }
 
-// pairsIn puts the recent seconds of both versions together.
+// pairsIn puts the recent seconds of both versions together. They hold until the next question.
 func (x *exam) pairsIn(from, to int64) []pair {
 	return x.pairs(x.canary.between(from, to), x.stable.between(from, to))
 }
 
 func (x *exam) pairs(cs, ss []metric.Bucket) []pair {
-	out := make([]pair, 0, max(len(cs), len(ss)))
+	out := x.pass.pairs[:0]
 	for i, j := 0, 0; i < len(cs) || j < len(ss); {
 		var p pair
 		switch {
@@ -147,24 +147,8 @@ func (x *exam) pairs(cs, ss []metric.Bucket) []pair {
 		p.share = x.shareIn(p.second)
 		out = append(out, p)
 	}
+	x.pass.pairs = out
 	return out
-}
-
-// counts are the pairs of a span as ticks, with what count takes from each version's second: requests, and the bad
-// ones.
-func (x *exam) counts(from, to int64, count func(b *metric.Bucket) (n, bad uint64)) (ticks []judge.Tick, stable bool) {
-	for _, p := range x.pairsIn(from, to) {
-		t := judge.Tick{Second: p.second, Width: x.width, Share: p.share}
-		if p.canary != nil {
-			t.Canary.Requests, t.Canary.Errors = count(p.canary)
-		}
-		if p.stable != nil {
-			t.Stable.Requests, t.Stable.Errors = count(p.stable)
-		}
-		stable = stable || t.Stable.Requests > 0
-		ticks = append(ticks, t)
-	}
-	return ticks, stable
 }
 
 // inOrder returns buckets by second, each second once, without touching bs.

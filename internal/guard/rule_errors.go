@@ -230,24 +230,33 @@ func (x *exam) chanceOfErrors(f Finding) float64 {
 // same moments: what hits both versions may be counted on one of them a bucket earlier. So the difference must stand
 // whichever of the two is taken a bucket later.
 func (x *exam) chance(f Finding, count func(b *metric.Bucket) (n, bad uint64)) float64 {
-	ticks, stable := x.counts(f.From, f.To, count)
-	if !stable {
+	pairs := x.pairsIn(f.From, f.To)
+	of := func(b *metric.Bucket) (out judge.Failures) {
+		if b != nil {
+			out.Of, out.Failed = count(b)
+		}
+		return out
+	}
+	if !slices.ContainsFunc(pairs, func(p pair) bool { return of(p.stable).Of > 0 }) {
 		return 0
 	}
-	c := judge.Chance(ticks)
+	odds := &x.pass.odds
+	chance := func(canary, stable []pair) float64 {
+		odds.Begin()
+		for i, p := range canary {
+			odds.Add(p.share, of(p.canary), of(stable[i].stable))
+		}
+		return odds.Chance()
+	}
+	c := chance(pairs, pairs)
 	if !x.smears {
 		return c
 	}
-	for i := range len(ticks) - 1 {
-		if ticks[i+1].Second != ticks[i].Second+x.width { // something is missing between
+	for i := range len(pairs) - 1 {
+		if pairs[i+1].second != pairs[i].second+x.width { // something is missing between
 			return 1
 		}
 	}
-	earlier, later := make([]judge.Tick, 0, len(ticks)), make([]judge.Tick, 0, len(ticks))
-	for i := range len(ticks) - 1 {
-		a, b := ticks[i], ticks[i+1]
-		earlier = append(earlier, judge.Tick{Second: a.Second, Share: a.Share, Canary: a.Canary, Stable: b.Stable})
-		later = append(later, judge.Tick{Second: b.Second, Share: b.Share, Canary: b.Canary, Stable: a.Stable})
-	}
-	return max(c, judge.Chance(earlier), judge.Chance(later))
+	n := len(pairs) - 1
+	return max(c, chance(pairs[:n], pairs[1:]), chance(pairs[1:], pairs[:n]))
 }

@@ -34,6 +34,8 @@ type Pass struct {
 
 	room   []answer // to be used again at the next look
 	counts [2][]uint32
+	pairs  []pair
+	odds   judge.Odds
 
 	tick func(*judge.Tick) // told of what is judged; nil mostly
 

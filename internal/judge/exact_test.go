@@ -2,6 +2,7 @@ package judge
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -44,38 +45,81 @@ func TestExactTests(t *testing.T) {
 	}
 }
 
+// fallen is what fell on both versions in a span.
+type fallen struct {
+	share          float64
+	canary, stable Failures
+}
+
+func chance(list []fallen) float64 {
+	var o Odds
+	o.Begin()
+	for _, x := range list {
+		o.Add(x.share, x.canary, x.stable)
+	}
+	return o.Chance()
+}
+
 func TestChance(t *testing.T) {
 	t.Parallel()
-	one := func(nc, c, ns, s uint64, share float64) Tick {
-		return Tick{Share: share, Canary: Arm{Requests: nc, Errors: c}, Stable: Arm{Requests: ns, Errors: s}}
+	one := func(nc, c, ns, s uint64, share float64) fallen {
+		return fallen{share, Failures{nc, c}, Failures{ns, s}}
 	}
 	tests := []struct {
 		name     string
-		ticks    []Tick
+		list     []fallen
 		from, to float64
 	}{
 		{"nothing", nil, 1, 1},
-		{"no failure", []Tick{one(10, 0, 90, 0, 0.1)}, 1, 1},
-		{"its part", []Tick{one(10, 1, 90, 9, 0.1)}, 1, 1},
-		{"all ten on a tenth", []Tick{one(10, 10, 90, 0, 0.1)}, 1e-10, 1.01e-10},
-		{"no stable side", []Tick{one(100, 100, 0, 0, 0.1)}, 1, 1},
-		{"some more", []Tick{one(50, 8, 50, 2, 0.5)}, 56.0 / 1024, 0.2}, // the exact binomial tail, and no more than loose
+		{"no failure", []fallen{one(10, 0, 90, 0, 0.1)}, 1, 1},
+		{"its part", []fallen{one(10, 1, 90, 9, 0.1)}, 1, 1},
+		{"all ten on a tenth", []fallen{one(10, 10, 90, 0, 0.1)}, 1e-10, 1.01e-10},
+		{"no stable side", []fallen{one(100, 100, 0, 0, 0.1)}, 1, 1},
+		{"some more", []fallen{one(50, 8, 50, 2, 0.5)}, 56.0 / 1024, 0.2}, // the exact binomial tail, and no more than loose
 	}
 	for _, test := range tests {
-		if got := Chance(test.ticks); got < test.from*(1-1e-9) || got > test.to*(1+1e-9) {
+		if got := chance(test.list); got < test.from*(1-1e-9) || got > test.to*(1+1e-9) {
 			t.Errorf("%s: %g, want %g to %g", test.name, got, test.from, test.to)
 		}
 	}
 	// The share is raised from 5 to 25 % as an outage begins: in sum 250 of 1,300 against 760 of 6,700.
-	var outage []Tick
+	var outage []fallen
 	for range 20 {
 		outage = append(outage, one(5, 0, 95, 1, 0.05))
 	}
 	for range 20 {
 		outage = append(outage, one(25, 10, 75, 30, 0.25))
 	}
-	if got := Chance(outage); got != 1 {
+	if got := chance(outage); got != 1 {
 		t.Errorf("an outage at a change of the share has the chance %g, want 1", got)
+	}
+}
+
+// Where the canary had no more than its part nothing is looked for, and what is looked for would say the same.
+func TestChanceOfNoMoreThanItsPartIsOne(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 4))
+	var o Odds
+	ones := 0
+	for range 1500 {
+		share, fails := []float64{0.01, 0.05, 0.1, 0.5, 0.99}[rng.IntN(5)], math.Pow(10, -4*rng.Float64())
+		worse := 1.2 * rng.Float64()
+		o.Begin()
+		for range 1 + rng.IntN(400) {
+			fall := func(n, p float64) Failures { return Failures{uint64(n), uint64(n*p + rng.Float64())} }
+			n := 400 * rng.Float64()
+			o.Add(share, fall(n*share, min(worse*fails, 1)), fall(n*(1-share), fails))
+		}
+		got, want := o.Chance(), o.least()
+		if got != want {
+			t.Fatalf("%g, want %g: the canary had %g, its part is %g", got, want, o.had, o.due)
+		}
+		if got == 1 {
+			ones++
+		}
+	}
+	if ones < 500 || ones > 1450 {
+		t.Errorf("%d of 1500 are 1: too one-sided a test", ones)
 	}
 }
 
