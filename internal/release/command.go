@@ -88,7 +88,7 @@ func (x *decider) resume(c Command) {
 		return
 	}
 	x.r.Phase = Running
-	s := &x.r.States[x.r.Cursor]
+	s := x.state(x.r.Cursor)
 	if step := x.r.Step(); step.Kind == KindShare && x.r.Share != step.Share {
 		s.Set, x.r.Effect = time.Time{}, ""
 	}
@@ -169,10 +169,10 @@ func (x *decider) lower(c Command) {
 		return
 	}
 	for x.r.Cursor > 0 && (x.r.Step().Kind != KindShare || x.r.Step().Share > c.Share) && x.hasShareBefore() {
-		x.r.States[x.r.Cursor] = State{Status: StepPending}
+		*x.state(x.r.Cursor) = State{Status: StepPending}
 		x.r.Cursor--
 	}
-	s := &x.r.States[x.r.Cursor]
+	s := x.state(x.r.Cursor)
 	s.Status, s.Set, s.Ended = StepRunning, time.Time{}, time.Time{}
 	x.voidRequest("the share was lowered by hand")
 	x.r.Phase = Paused
@@ -231,7 +231,7 @@ func (x *decider) retry(c Command) {
 		x.routeAgain(c)
 		return
 	}
-	s := &x.r.States[x.r.Cursor]
+	s := x.state(x.r.Cursor)
 	if s.Status != StepFailed {
 		x.refuse("nothing_failed", "Nothing failed at this step: %s", x.r.Sentence)
 		return

@@ -3,6 +3,7 @@ package release
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,8 +19,6 @@ const engineActor, guardActor = "system:engine", "system:guard"
 // total: every release, facts and command give a decision. Called again with its
 // own result and the same facts it ends in a decision that changes nothing.
 func Decide(r Release, f Facts) Decision {
-	r.States = slices.Clone(r.States)
-	r.Shares = slices.Clone(r.Shares)
 	x := &decider{r: r, f: f}
 	switch {
 	case len(r.Plan.Steps) == 0 || len(r.States) != len(r.Plan.Steps) || r.Cursor < 0 || r.Cursor >= len(r.States):
@@ -197,7 +196,7 @@ func (x *decider) askRollback(v *guard.Verdict) bool {
 // version, and no way back for sessions that are pinned to this one.
 func (x *decider) undo(actor, reason string, findings []guard.Finding) {
 	x.r.Phase, x.r.Reason, x.r.Detected = Undoing, reason, x.f.Now
-	s := &x.r.States[x.r.Cursor]
+	s := x.state(x.r.Cursor)
 	s.Status, s.Ended, s.Sentence = StepFailed, x.f.Now, reason
 	if actor != guardActor && actor != engineActor {
 		s.Actor = actor
@@ -318,7 +317,7 @@ func (x *decider) setShare(share float64, at time.Time, by string) {
 	}
 	x.r.Share, x.r.ShareSince = share, at
 	x.r.Reached = max(x.r.Reached, share)
-	x.r.Shares = append(x.r.Shares, Shift{At: at, Share: share, By: by})
+	x.r.Shares = append(slices.Clip(x.r.Shares), Shift{At: at, Share: share, By: by})
 	x.event("release.share_set", by, fmt.Sprintf("%s has %s of %s.", x.r.Version, percent(share), x.r.People()),
 		map[string]any{"share": share})
 }
@@ -328,7 +327,7 @@ func (x *decider) pass(actor, sentence string) { x.leave(StepPassed, actor, sent
 
 func (x *decider) leave(status Status, actor, sentence string) {
 	step := x.r.Step()
-	s := &x.r.States[x.r.Cursor]
+	s := x.state(x.r.Cursor)
 	s.Status, s.Ended, s.Sentence, s.Actor = status, x.f.Now, sentence, actor
 	if v := x.f.Verdict; v != nil && step.Kind == KindShare {
 		s.Compared = v.Summary(x.r.Version, "")
@@ -350,17 +349,17 @@ func (x *decider) leave(status Status, actor, sentence string) {
 
 // fail stops at the step: a person retries, skips or aborts.
 func (x *decider) fail(sentence string) {
-	s := &x.r.States[x.r.Cursor]
-	if s.Status == StepFailed && s.Sentence == sentence {
+	if s := x.r.State(); s.Status == StepFailed && s.Sentence == sentence {
 		return
 	}
+	s := x.state(x.r.Cursor)
 	s.Status, s.Ended, s.Sentence = StepFailed, x.f.Now, sentence
 	x.r.Sentence = sentence + " Waits for a person: retry or abort."
 	x.event("release.step_failed", engineActor, x.r.Step().Title+": "+sentence, map[string]any{"step": x.r.Step().ID})
 }
 
 func percent(share float64) string {
-	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.2f", share), "0"), ".") + " %"
+	return strings.TrimSuffix(strings.TrimRight(strconv.FormatFloat(share, 'f', 2, 64), "0"), ".") + " %"
 }
 
 func round(d time.Duration) time.Duration {

@@ -44,7 +44,7 @@ func (x *decider) displaced() bool {
 
 // replaced ends a release that was in production and is so no longer: what is served now was put there by others.
 func (x *decider) replaced() {
-	s := &x.r.States[x.r.Cursor]
+	s := x.state(x.r.Cursor)
 	s.Status, s.Ended, s.Sentence = StepFailed, x.f.Now, x.f.Foreign
 	x.setShare(0, x.f.Now, engineActor)
 	x.r.Phase, x.r.Reason, x.r.Ended = RolledBack, x.f.Foreign, x.f.Now
@@ -74,10 +74,10 @@ func (r Release) Routing() bool {
 // routeAgain goes back to the share that the release had, and has it routed once more.
 func (x *decider) routeAgain(c Command) {
 	for x.r.Cursor > 0 && x.r.Step().Kind != KindShare {
-		x.r.States[x.r.Cursor] = State{Status: StepPending}
+		*x.state(x.r.Cursor) = State{Status: StepPending}
 		x.r.Cursor--
 	}
-	s := &x.r.States[x.r.Cursor]
+	s := x.state(x.r.Cursor)
 	s.Status, s.Set, s.Ended, x.r.Effect, x.r.Displaced = StepRunning, time.Time{}, time.Time{}, "", time.Time{}
 	x.voidRequest("it is routed again")
 	x.r.Sentence = x.r.Step().Title

@@ -2,6 +2,7 @@ package release
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/slipwayhq/slipway/internal/approval"
@@ -133,9 +134,18 @@ type Decision struct {
 
 // decider carries one decision while it is made.
 type decider struct {
-	r Release
-	f Facts
-	d Decision
+	r      Release
+	f      Facts
+	d      Decision
+	states bool // r has States of its own
+}
+
+// state is the one of a step, to be changed. Most looks change none, so they are copied for the first that does.
+func (x *decider) state(step int) *State {
+	if !x.states {
+		x.r.States, x.states = slices.Clone(x.r.States), true
+	}
+	return &x.r.States[step]
 }
 
 func (x *decider) event(kind, actor, sentence string, data any) {
@@ -149,10 +159,11 @@ func (x *decider) event(kind, actor, sentence string, data any) {
 // say sets the release's sentence and its step's, and counts as a change only when
 // it says something new. Sentences must not hold numbers that move with the clock.
 func (x *decider) say(status Status, sentence string) {
-	s := &x.r.States[x.r.Cursor]
-	if s.Status != status || s.Sentence != sentence || x.r.Sentence != sentence {
-		x.d.Changed = true
+	if s := x.r.State(); s.Status == status && s.Sentence == sentence && x.r.Sentence == sentence {
+		return
 	}
+	x.d.Changed = true
+	s := x.state(x.r.Cursor)
 	s.Status, s.Sentence, x.r.Sentence = status, sentence, sentence
 }
 

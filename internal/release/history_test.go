@@ -3,6 +3,7 @@ package release
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,9 +55,12 @@ func hostile(t *testing.T, seed uint64) (Release, int) {
 		if rng.IntN(8) == 0 {
 			w.f.Disk = []string{"", "The disk is full."}[rng.IntN(2)]
 		}
-		before := w.r
+		before, states, shares := w.r, slices.Clone(w.r.States), slices.Clone(w.r.Shares)
 		d := w.decide()
 		decisions++
+		if !slices.Equal(states, before.States) || !slices.Equal(shares, before.Shares) {
+			t.Fatal("a decision has changed the release that it was given")
+		}
 		w.f.Command = nil
 		if d.Err != nil || rng.IntN(6) == 0 { // refused, or lost in a crash before it was recorded
 			continue

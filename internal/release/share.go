@@ -81,9 +81,9 @@ func (x *decider) comparesAgain(v *guard.Verdict) bool {
 		return false
 	}
 	for ; x.r.Cursor > to; x.r.Cursor-- {
-		x.r.States[x.r.Cursor] = State{Status: StepPending}
+		*x.state(x.r.Cursor) = State{Status: StepPending}
 	}
-	s := &x.r.States[to]
+	s := x.state(to)
 	s.Status, s.Set, s.Ended, s.Compared = StepRunning, time.Time{}, time.Time{}, ""
 	x.r.SteppedBack, x.r.Effect = x.f.Now, ""
 	x.voidRequest("everybody had it and a limit was broken")
@@ -124,7 +124,7 @@ func (x *decider) cleared(step Step, v *guard.Verdict, at time.Duration) string 
 	}
 	switch {
 	case !step.Adaptive && !step.Shorten || next == 0:
-		return fmt.Sprintf("Bakes for at least %s.", step.Bake)
+		return bakesFor(step)
 	case !fine(v):
 		return "Nothing rises on such evidence."
 	case at < least:
@@ -141,6 +141,8 @@ func (x *decider) cleared(step Step, v *guard.Verdict, at time.Duration) string 
 	}
 	return ""
 }
+
+func bakesFor(step Step) string { return "Bakes for at least " + step.Bake.String() + "." }
 
 // lacks says what is missing for the next share, without numbers that move from look to look: the log is not written
 // every second.
@@ -264,7 +266,7 @@ func (x *decider) setting(step Step) {
 		x.fail("The share could not be set: " + e.Result.Sentence)
 	case e.State == effect.Done:
 		x.setShare(step.Share, e.Ended, engineActor)
-		x.r.States[x.r.Cursor].Set = x.r.ShareSince
+		x.state(x.r.Cursor).Set = x.r.ShareSince
 		x.r.Effect = ""
 	default:
 		x.sayHeld(sending(x.r, step.Share), e)
@@ -289,21 +291,24 @@ func sending(r Release, share float64) string {
 // baking words the wait; the sentence changes with the verdict's word and with what is missing only, so that the log
 // is not written every second. Numbers that move are in the verdict.
 func (x *decider) baking(step Step, v *guard.Verdict, at time.Duration) {
-	stable := x.r.Stable("the stable version")
-	word := map[guard.Word]string{
-		guard.BetterOrEqual: "So far no worse than " + stable + ".",
-		guard.NotEnough:     "Not enough evidence yet.",
-		guard.Worse:         "It looks worse than " + stable + ".",
-		guard.Broken:        "The measurement is broken: nothing can be said, so nothing advances.",
-	}[v.Word]
-	if x.r.Share >= 100 && v.Word == guard.BetterOrEqual {
+	stable, word := x.r.Stable("the stable version"), ""
+	switch {
+	case v.Word == guard.BetterOrEqual && x.r.Share >= 100:
 		word = "Everybody has it; it is held to its limits and to what " + stable + " did before."
+	case v.Word == guard.BetterOrEqual:
+		word = "So far no worse than " + stable + "."
+	case v.Word == guard.NotEnough:
+		word = "Not enough evidence yet."
+	case v.Word == guard.Worse:
+		word = "It looks worse than " + stable + "."
+	case v.Word == guard.Broken:
+		word = "The measurement is broken: nothing can be said, so nothing advances."
 	}
 	why := x.cleared(step, v, at)
 	if !fine(v) {
-		why = fmt.Sprintf("Bakes for at least %s.", step.Bake)
+		why = bakesFor(step)
 	}
-	x.say(StepRunning, fmt.Sprintf("%s is at %s. %s %s", x.r.Version, percent(x.r.Share), word, why))
+	x.say(StepRunning, x.r.Version+" is at "+percent(x.r.Share)+". "+word+" "+why)
 }
 
 func routeArgs(e effect.Effect) (RouteArgs, bool) {

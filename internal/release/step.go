@@ -43,15 +43,16 @@ func (x *decider) step() {
 // begin takes note of the time the step is first looked at, and waits while another
 // release has the canary.
 func (x *decider) begin() bool {
-	step, s := x.r.Step(), &x.r.States[x.r.Cursor]
+	step := x.r.Step()
 	if x.f.Busy != "" && x.r.Routes == 0 && (step.Stage == "canary" || step.Kind == KindShare ||
 		step.Kind == KindPromote) {
 		x.say(StepWaiting, x.f.Busy)
 		return true
 	}
-	if !s.Started.IsZero() {
+	if !x.r.State().Started.IsZero() {
 		return false
 	}
+	s := x.state(x.r.Cursor)
 	s.Started, s.Status = x.f.Now, StepRunning
 	x.r.Sentence = step.Title
 	if x.r.Cursor == 0 || x.r.Plan.Steps[x.r.Cursor-1].Stage != step.Stage {
