@@ -63,7 +63,7 @@ func (p *Pass) Evaluate(rules Rules, ev Evidence) Verdict {
 		}
 	}
 	v := x.verdict()
-	p.room = x.answers
+	p.answers = x.answers
 	return v
 }
 
@@ -98,7 +98,7 @@ func (x *exam) pair(c, s Finding, chance func(Finding) float64) {
 			if c.Level == Critical {
 				m = doubt // and a broken limit was broken before: nothing to take back, nothing to be glad of
 			}
-			c.Sentence += fmt.Sprintf(" %s was beyond it as well.", capital(x.name(stable)))
+			c.Sentence += fmt.Sprintf(" %s was beyond it as well.", x.capital(stable))
 		}
 		x.say(m, c)
 		return
@@ -121,7 +121,7 @@ func (x *exam) pair(c, s Finding, chance func(Finding) float64) {
 	case c.Level == Critical:
 		m = doubt
 		c.Sentence += fmt.Sprintf(" %s is not clearly better, so it is not held against %s alone.",
-			capital(x.name(stable)), x.name(canary))
+			x.capital(stable), x.name(canary))
 	case s.Level == Critical && x.mode != BrokenStable:
 		ms = lame
 	case c.Level == Warn && s.Level == Info && c.Chance < 0.05:
@@ -184,7 +184,7 @@ func (x *exam) healthRules() {
 		m, ms, c.Arm = shared, shared, "both"
 	case x.stableIll() || x.stableFailedToo(c):
 		m, c.Arm = shared, "both"
-		c.Sentence += fmt.Sprintf(" %s has failures too.", capital(x.name(stable)))
+		c.Sentence += fmt.Sprintf(" %s has failures too.", x.capital(stable))
 	}
 	if c.Level != Critical {
 		m = min(m, doubt)
@@ -227,10 +227,10 @@ func (x *exam) verdict() Verdict {
 	switch {
 	case top.means == worse:
 		v.Word, v.Action = Worse, Undo
-		v.Sentence = fmt.Sprintf("%s is worse. %s", capital(x.name(canary)), top.Sentence)
+		v.Sentence = fmt.Sprintf("%s is worse. %s", x.capital(canary), top.Sentence)
 	case top.means == spent:
 		v.Word, v.Action = NotEnough, Undo
-		v.Sentence = fmt.Sprintf("%s did not prove itself within its budget. %s", capital(x.name(canary)), top.Sentence)
+		v.Sentence = fmt.Sprintf("%s did not prove itself within its budget. %s", x.capital(canary), top.Sentence)
 	case top.means == blindly:
 		x.sayBlind(&v, top)
 	case top.means == shared:
@@ -242,13 +242,13 @@ func (x *exam) verdict() Verdict {
 		if v.MoreRequests > 0 || x.waits() {
 			v.Word = NotEnough
 		}
-		v.Sentence = fmt.Sprintf("%s is broken, %s is not. %s", capital(x.name(stable)), x.name(canary), top.Sentence)
+		v.Sentence = fmt.Sprintf("%s is broken, %s is not. %s", x.capital(stable), x.name(canary), top.Sentence)
 	case top.means == doubt:
 		v.Word, v.Action = NotEnough, Hold
-		v.Sentence = fmt.Sprintf("%s must not go further yet. %s", capital(x.name(canary)), top.Sentence)
+		v.Sentence = x.capital(canary) + " must not go further yet. " + top.Sentence
 	case !(x.ev.Share > 0):
 		v.Word, v.Action = NotEnough, Hold
-		v.Sentence = fmt.Sprintf("%s gets no visitors, so nothing is known of it.", capital(x.name(canary)))
+		v.Sentence = fmt.Sprintf("%s gets no visitors, so nothing is known of it.", x.capital(canary))
 	case v.MoreRequests > 0:
 		v.Word, v.Action = NotEnough, Hold
 		v.Sentence = x.tooFew(v)
@@ -256,11 +256,11 @@ func (x *exam) verdict() Verdict {
 		v.Word, v.Action = NotEnough, Hold
 		v.Sentence = "Not enough is known yet. " + top.Sentence
 	case x.alone():
-		v.Sentence = fmt.Sprintf("%s keeps all its limits after %s.", capital(x.name(canary)), requests(v.Requests))
+		v.Sentence = x.capital(canary) + " keeps all its limits after " + requests(v.Requests) + "."
 	case x.mode == BrokenStable:
-		v.Sentence = fmt.Sprintf("%s is no worse than that. %s", capital(x.name(canary)), x.better())
+		v.Sentence = fmt.Sprintf("%s is no worse than that. %s", x.capital(canary), x.better())
 	default:
-		v.Sentence = fmt.Sprintf("%s is no worse than %s so far.", capital(x.name(canary)), x.name(stable))
+		v.Sentence = x.capital(canary) + " is no worse than " + x.name(stable) + " so far."
 		if x.report != nil {
 			v.Sentence += " " + ruledOut(x.report)
 		}

@@ -78,12 +78,13 @@ func (x *exam) since() int64 {
 
 // history returns the shares in order; the present one is the last.
 func (x *exam) history() []ShareChange {
-	list := slices.Clone(x.ev.Shares)
+	list := append(x.pass.shares[:0], x.ev.Shares...)
 	list = slices.DeleteFunc(list, func(c ShareChange) bool { return c.At.After(x.ev.Now) })
 	slices.SortStableFunc(list, func(a, b ShareChange) int { return a.At.Compare(b.At) })
 	if n := len(list); n == 0 || list[n-1].Share != x.ev.Share || list[n-1].Stable != x.ev.StableShare {
 		list = append(list, ShareChange{At: x.ev.ShareSince, Share: x.ev.Share, Stable: x.ev.StableShare})
 	}
+	x.pass.shares = list
 	return list
 }
 

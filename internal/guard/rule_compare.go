@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/slipwayhq/slipway/internal/judge"
@@ -212,11 +213,10 @@ func (x *exam) errorCompare(r judge.Report, m judge.MetricReport) Finding {
 		Known: m.Ratio.Known, Value: m.Ratio.Value, Requests: r.Canary.Requests, Errors: r.Canary.Errors,
 		From: x.start, To: x.end,
 	}
-	f.Sentence = fmt.Sprintf("%s of %s failed on %s, %s of %s on %s.",
-		thousands(r.Canary.Errors), requests(r.Canary.Requests), x.name(canary),
-		thousands(r.Stable.Errors), thousands(r.Stable.Requests), x.name(stable))
+	f.Sentence = thousands(r.Canary.Errors) + " of " + requests(r.Canary.Requests) + " failed on " + x.name(canary) +
+		", " + thousands(r.Stable.Errors) + " of " + thousands(r.Stable.Requests) + " on " + x.name(stable) + "."
 	if m.Ratio.Known && m.Ratio.Low > 1 {
-		f.Sentence += fmt.Sprintf(" That is at least %s times as often.", times(m.Ratio.Low))
+		f.Sentence += " That is at least " + times(m.Ratio.Low) + " times as often."
 	}
 	return f
 }
@@ -231,8 +231,8 @@ func (x *exam) latencyCompare(r judge.Report, m judge.MetricReport) Finding {
 		return f
 	}
 	f.Known, f.Value = true, r.Canary.P95/r.Stable.P95
-	f.Sentence = fmt.Sprintf("1 in 20 requests takes longer than %s on %s, longer than %s on %s.",
-		millis(r.Canary.P95), x.name(canary), millis(r.Stable.P95), x.name(stable))
+	f.Sentence = "1 in 20 requests takes longer than " + millis(r.Canary.P95) + " on " + x.name(canary) +
+		", longer than " + millis(r.Stable.P95) + " on " + x.name(stable) + "."
 	return f
 }
 
@@ -272,7 +272,7 @@ func (x *exam) metricCompare(m judge.MetricReport) Finding {
 
 func moreErrors(ratio float64) string {
 	if ratio < 2 {
-		return fmt.Sprintf("%.0f %% more", (ratio-1)*100)
+		return strconv.FormatFloat((ratio-1)*100, 'f', 0, 64) + " % more"
 	}
-	return fmt.Sprintf("%s times as many", times(ratio))
+	return times(ratio) + " times as many"
 }

@@ -67,11 +67,11 @@ func (x *exam) warnRate(arm string, bs *side) Finding {
 	f := rateFinding(arm, Info, c, limit)
 	if c.requests < fewestRequests {
 		f.Known, f.Value = false, 0
-		f.Sentence = fmt.Sprintf("%s had %s in the last %s, too few for a rate.",
-			capital(x.name(arm)), requests(c.requests), span(c.to-c.from))
+		f.Sentence = x.capital(arm) + " had " + requests(c.requests) + " in the last " + span(c.to-c.from) +
+			", too few for a rate."
 		return f
 	}
-	f.Sentence = fmt.Sprintf("%s failed on %s in the last %s.", x.percentOf(c), x.name(arm), span(c.to-c.from))
+	f.Sentence = x.percentOf(c) + " failed on " + x.name(arm) + " in the last " + span(c.to-c.from) + "."
 	if limits.Warn > 0 && c.rate() > limits.Warn {
 		f.Level = Warn
 		f.Sentence = fmt.Sprintf("%s failed on %s in the last %s; a warning begins at %s.",
@@ -177,12 +177,12 @@ func (x *exam) errorSpike(arm string, bs *side) Finding {
 	normal, from := x.normal(arm, c)
 	f.Requests, f.Errors, f.From, f.To = c.requests, c.errors, c.from, c.to
 	if from == "" || c.requests < fewestRequests {
-		f.Sentence = fmt.Sprintf("Whether errors of %s rise above normal is not known: too few requests.", x.name(arm))
+		f.Sentence = "Whether errors of " + x.name(arm) + " rise above normal is not known: too few requests."
 		return f
 	}
 	f.Known, f.Value = true, c.rate()/normal
-	f.Sentence = fmt.Sprintf("The error rate of %s is %s; %s is normal (%s).",
-		x.name(arm), percent(c.rate()), percent(normal), from)
+	f.Sentence = "The error rate of " + x.name(arm) + " is " + percent(c.rate()) + "; " + percent(normal) +
+		" is normal (" + from + ")."
 	if f.Value >= limit && x.enough(c) {
 		f.Level = Critical
 		f.Sentence = fmt.Sprintf("%s failed on %s in the last %s: %s times the normal %s (%s).",

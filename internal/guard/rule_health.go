@@ -25,7 +25,7 @@ func (x *exam) health(arm string, probes []Probe) Finding {
 	}
 	f.Known, f.Value = true, float64(run)
 	if run == 0 {
-		f.Sentence = fmt.Sprintf("The health check of %s passes.", x.name(arm))
+		f.Sentence = "The health check of " + x.name(arm) + " passes."
 		return f
 	}
 	f.From = probes[len(probes)-run].At.Unix()

@@ -110,7 +110,7 @@ func (x *exam) againstHistory() {
 		f := Finding{Rule: "stable", Arm: stable, Level: Warn, Unit: "s", Known: true, From: w.Ill, To: x.end,
 			Value: float64(x.end - w.Ill)}
 		f.Sentence = fmt.Sprintf("%s is beyond its limits since %s: nothing is compared and nothing rises meanwhile.",
-			capital(x.name(stable)), clock(w.Ill))
+			x.capital(stable), clock(w.Ill))
 		x.say(doubt, f)
 		x.cleared, x.lacks = 0, f.Sentence
 	}
@@ -188,13 +188,13 @@ func (x *exam) weighPast(p *measure) {
 		f.Level, f.Chance = Critical, p.chance(f)
 		if f.Chance <= blame {
 			p.worse = true
-			f.Sentence += fmt.Sprintf(" %s at the same time does not explain that.", capital(x.name(stable)))
+			f.Sentence += fmt.Sprintf(" %s at the same time does not explain that.", x.capital(stable))
 			x.say(worse, f)
 			return
 		}
 		f.Level = Warn
 		f.Sentence += fmt.Sprintf(" %s is no better at the same time, so it is not held against %s.",
-			capital(x.name(stable)), x.name(canary))
+			x.capital(stable), x.name(canary))
 		x.say(doubt, f)
 		return
 	}

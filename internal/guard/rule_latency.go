@@ -42,15 +42,15 @@ func (x *exam) latencyP95(arm string, bs *side) Finding {
 	f.Requests = s.Count()
 	switch {
 	case arm == canary && x.end <= warm:
-		f.Sentence = fmt.Sprintf("%s is warming up: response times count in %s.", capital(x.name(arm)), span(warm-x.end+1))
+		f.Sentence = fmt.Sprintf("%s is warming up: response times count in %s.", x.capital(arm), span(warm-x.end+1))
 		return f
 	case s.Count() < x.enoughDurations():
 		f.Sentence = fmt.Sprintf("%s had %s in the last %s, too few for response times.",
-			capital(x.name(arm)), requests(s.Count()), span(f.To-f.From))
+			x.capital(arm), requests(s.Count()), span(f.To-f.From))
 		return f
 	}
 	f.Known, f.Value = true, s.Quantile(0.95)
-	f.Sentence = fmt.Sprintf("95 %% of the requests of %s were answered within %s.", x.name(arm), millis(f.Value))
+	f.Sentence = "95 % of the requests of " + x.name(arm) + " were answered within " + millis(f.Value) + "."
 	critical := x.criticalLatency()
 	switch {
 	case critical > 0 && f.Value > critical && x.slowFor(bs, from, critical):
@@ -62,7 +62,7 @@ func (x *exam) latencyP95(arm string, bs *side) Finding {
 	}
 	f.Errors = s.CountAbove(f.Limit)
 	f.Sentence = fmt.Sprintf("%s is slow: 1 in 20 requests takes longer than %s; the limit is %s.",
-		capital(x.name(arm)), millis(f.Value), millis(f.Limit))
+		x.capital(arm), millis(f.Value), millis(f.Limit))
 	return f
 }
 

@@ -60,11 +60,11 @@ func (x *exam) share() (Finding, bool) {
 		}
 		f.Known, f.Value, f.From = true, 100*float64(c.requests)/float64(n), look.from
 		f.Requests, f.Errors = n, 0
-		f.Sentence = fmt.Sprintf("%s gets %s of the requests; %s is intended.",
-			capital(x.name(canary)), percent(f.Value/100), percent(x.part()))
+		f.Sentence = x.capital(canary) + " gets " + percent(f.Value/100) + " of the requests; " + percent(x.part()) +
+			" is intended."
 		if word := x.offShare(c.requests, n, look.low, look.high); word != "" {
 			f.Level = Critical
-			f.Sentence = fmt.Sprintf("%s gets %s: %s of %s in the last %s; %s is intended.", capital(x.name(canary)),
+			f.Sentence = fmt.Sprintf("%s gets %s: %s of %s in the last %s; %s is intended.", x.capital(canary),
 				word, percent(f.Value/100), requests(n), span(x.end-look.from), percent(x.part()))
 			return f, true
 		}
@@ -185,7 +185,7 @@ func (x *exam) unheard(f Finding, limit int64) (Finding, bool) {
 		silent := x.end - x.pass.heard[arm]
 		if silent >= limit && !(x.alone() && name == stable) {
 			f.Level, f.Arm, f.Value = Critical, name, float64(silent)
-			f.Sentence = fmt.Sprintf("%s has sent no measurement for %s.", capital(x.name(name)), span(silent))
+			f.Sentence = fmt.Sprintf("%s has sent no measurement for %s.", x.capital(name), span(silent))
 			return f, true
 		}
 	}

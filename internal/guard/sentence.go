@@ -15,22 +15,37 @@ const (
 	stable = "stable"
 )
 
-// name is what a sentence calls a version.
-func (x *exam) name(arm string) string {
-	switch {
-	case arm == canary && x.ev.Version != "":
-		return short(x.ev.Version)
-	case arm == canary:
-		return "the new version"
-	case x.ev.StableVersion != "":
-		return short(x.ev.StableVersion)
+// call is what sentences call a version, and what the evidence does.
+type call struct{ name, capital, version string }
+
+// set finds the words where the evidence has another name than before; nameless is for one that has none.
+func (c *call) set(version, nameless string) {
+	if c.name != "" && c.version == version {
+		return
 	}
-	return "the stable version"
+	c.version, c.name = version, nameless
+	if version != "" {
+		c.name = short(version)
+	}
+	c.capital = capital(c.name)
 }
+
+// call is what sentences call a version.
+func (x *exam) call(arm string) *call {
+	if arm == canary {
+		return &x.pass.calls[0]
+	}
+	return &x.pass.calls[1]
+}
+
+func (x *exam) name(arm string) string { return x.call(arm).name }
+
+// capital is the name at the beginning of a sentence.
+func (x *exam) capital(arm string) string { return x.call(arm).capital }
 
 // percentOf reads "8.3 % of 1,200 requests".
 func (x *exam) percentOf(c count) string {
-	return fmt.Sprintf("%s of %s", percent(c.rate()), requests(c.requests))
+	return percent(c.rate()) + " of " + requests(c.requests)
 }
 
 // capital writes the first letter of a phrase large, and leaves names alone.

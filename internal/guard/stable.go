@@ -88,7 +88,7 @@ func (x *exam) before() Before {
 // instead says what the changed version is held to while the stable one is broken.
 func (x *exam) instead() string {
 	w := x.pass.stable
-	s := fmt.Sprintf("%s itself is broken since %s: %s is held to the limits", capital(x.name(stable)), clock(w.Ill),
+	s := fmt.Sprintf("%s itself is broken since %s: %s is held to the limits", x.capital(stable), clock(w.Ill),
 		x.name(canary))
 	if w.Healthy.Requests < normalRequests {
 		return s + "."

@@ -134,12 +134,11 @@ func (n names) bounds(r *judge.Report) string {
 func ruledOut(r *judge.Report) string {
 	switch {
 	case r.RuledOut > 0 && r.Open > 0:
-		return fmt.Sprintf("Ruled out: %s errors or more. Not yet ruled out: %s times.", moreErrors(r.RuledOut),
-			times(r.Open))
+		return "Ruled out: " + moreErrors(r.RuledOut) + " errors or more. Not yet ruled out: " + times(r.Open) + " times."
 	case r.RuledOut > 0:
-		return fmt.Sprintf("Ruled out: %s errors or more, all that must be.", moreErrors(r.RuledOut))
+		return "Ruled out: " + moreErrors(r.RuledOut) + " errors or more, all that must be."
 	case r.Open > 0:
-		return fmt.Sprintf("Nothing is ruled out yet, not even %s errors.", moreErrors(r.Open))
+		return "Nothing is ruled out yet, not even " + moreErrors(r.Open) + " errors."
 	}
 	return ""
 }

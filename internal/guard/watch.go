@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"reflect"
 	"slices"
 	"time"
 
@@ -32,10 +31,8 @@ type Pass struct {
 	settings judge.Settings
 	last     int64 // the last second that was judged
 
-	room   []answer // to be used again at the next look
-	counts [2][]uint32
-	pairs  []pair
-	odds   judge.Odds
+	calls [2]call // canary, stable
+	scratch
 
 	tick func(*judge.Tick) // told of what is judged; nil mostly
 
@@ -43,6 +40,16 @@ type Pass struct {
 	normal metric.Bucket // of the stable version before
 	since  pastSums      // of the changed version, while the stable one is ill
 	spoken []spoken      // when values of custom metrics came
+}
+
+// scratch is room that is used again at the next look: a pass is asked every second.
+type scratch struct {
+	look    *exam
+	answers []answer
+	shares  []ShareChange
+	counts  [2][]uint32
+	pairs   []pair
+	odds    judge.Odds
 }
 
 // Seen is what a version did since the pass began.
@@ -85,9 +92,16 @@ func (p *Pass) Ticks(rules Rules, ev Evidence, f func(*judge.Tick)) {
 // Start is the second in which the change's traffic began, 0 before anything was taken.
 func (p *Pass) Start() int64 { return p.start }
 
-// exam puts a look's evidence in order and takes what is new of it. Nothing of ev is changed.
+// exam puts a look's evidence in order and takes what is new of it. Nothing of ev is changed. The exam holds until the
+// next look.
 func (p *Pass) exam(rules Rules, ev Evidence) *exam {
-	x := &exam{rules: rules.sane(), ev: ev, pass: p, answers: p.room[:0]}
+	if p.look == nil {
+		p.look = new(exam)
+	}
+	x := p.look
+	*x = exam{rules: rules.sane(), ev: ev, pass: p, answers: p.answers[:0]}
+	p.calls[0].set(ev.Version, "the new version")
+	p.calls[1].set(ev.StableVersion, "the stable version")
 	x.end = min(ev.Complete, ev.Now.Unix()+1)
 	x.width = min(max(ev.Width, 1), metric.MaxWidth)
 	x.smears, x.exact = x.width > 1 && !ev.OneClock, x.width > 1 && ev.OneClock
@@ -126,6 +140,7 @@ func (p *Pass) begin(ev Evidence, canary []metric.Bucket, end int64) int64 {
 		since := [2]int64{start, start}
 		*p = Pass{
 			tick: p.tick, begun: true, start: start, fed: start, asked: since, heard: since, step: start, last: start - 1,
+			calls: p.calls, scratch: p.scratch,
 		}
 	}
 	return start
@@ -184,7 +199,7 @@ func (p *Pass) judge(x *exam, arms [2][]metric.Bucket) {
 		return
 	}
 	settings := x.rules.Settings(x.ev.Background)
-	if p.j == nil || !reflect.DeepEqual(p.settings, settings) {
+	if p.j == nil || !p.settings.Same(&settings) {
 		p.j, p.settings = judge.New(settings), settings
 	}
 	bins := judge.ProductBins()

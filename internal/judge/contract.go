@@ -1,6 +1,9 @@
 package judge
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Slices is the number of placebo canaries: the stable version's visitors are cut into so many equal parts by the
 // hash of their key. No part can be worse than another, so what they show is chance, bursts included.
@@ -118,6 +121,14 @@ type Settings struct {
 	Metrics      []Metric      `json:"metrics"`
 	Weights      Weights       `json:"weights,omitzero"` // of what is compared in the total [the judge's own]
 	Background   Background    `json:"background"`       // what was learned of the stable version before
+}
+
+// Same says whether two judges with these settings would judge alike.
+func (s *Settings) Same(as *Settings) bool {
+	return s.Alpha == as.Alpha && s.Bins == as.Bins && s.WorseErrors == as.WorseErrors &&
+		s.WorseLatency == as.WorseLatency && s.SlackLatency == as.SlackLatency && s.WorthLatency == as.WorthLatency &&
+		s.Slack == as.Slack && s.ColdStart == as.ColdStart && s.Horizon == as.Horizon &&
+		slices.Equal(s.Metrics, as.Metrics) && s.Weights == as.Weights && s.Background == as.Background
 }
 
 // Climb is what must be excluded before a share may be reached.
