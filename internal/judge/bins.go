@@ -35,31 +35,37 @@ func (b Bins) Fold(s Sketch, into []uint32) []uint32 {
 	if s.n == 0 || b.Count == 0 {
 		return into
 	}
-	product := b == ProductBins()
+	if b == ProductBins() {
+		s.foldProduct(into)
+		return into
+	}
 	for i := s.from; i < len(s.counts); i++ {
-		if s.counts[i] == 0 {
-			continue
+		if n := s.counts[i]; n > 0 {
+			addCount(&into[b.bin(binValue(i))], uint64(n))
 		}
-		at := 0
-		switch {
-		case product:
-			at = (i - foldFrom - 1) / foldWidth // sketch bin foldFrom+1 is the first above Low
-		default:
-			at = b.bin(binValue(i))
-		}
-		at = min(max(at, 0), b.Count-1)
-		into[at] = addCount(into[at], s.counts[i])
 	}
 	return into
 }
 
-// addCount adds without wrapping around.
-func addCount(a, b uint32) uint32 {
-	if a+b < a {
-		return math.MaxUint32
+// foldProduct folds into ProductBins, one of them after the other.
+func (s *Sketch) foldProduct(into []uint32) {
+	for i := s.from; i < len(s.counts); {
+		at := min(max((i-foldFrom-1)/foldWidth, 0), foldCount-1) // sketch bin foldFrom+1 is the first above Low
+		end := len(s.counts)
+		if at < foldCount-1 {
+			end = min(foldFrom+1+(at+1)*foldWidth, end)
+		}
+		n := uint64(0)
+		for _, c := range s.counts[i:end] {
+			n += uint64(c)
+		}
+		addCount(&into[at], n)
+		i = end
 	}
-	return a + b
 }
+
+// addCount adds without wrapping around.
+func addCount(to *uint32, n uint64) { *to = uint32(min(uint64(*to)+n, math.MaxUint32)) }
 
 // bin is the bin of a duration in milliseconds.
 func (b Bins) bin(ms float64) int {

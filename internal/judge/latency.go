@@ -11,15 +11,19 @@ import (
 
 // cells of ranks: durations are put together by their rank in the pooled histogram, finer in the slow tail.
 const (
-	rankCells   = 48
-	tilts       = 10
-	levels      = 4
-	slowBets    = 9
-	refresh     = 60.0  // seconds between two renewals of what the ranks and "slow" refer to
-	memory      = 120.0 // seconds that the pooled histogram remembers
-	slowBlock   = 5     // seconds of a block of the exceedance bets
-	unsureBlock = 30    // likewise where nobody counts slow visitors by slices
-	rankBlock   = 200.0 // durations that a pool needs before anything is judged by it
+	rankCells = 48
+	// The cells from which the slowest tenth and the slowest hundredth of all durations are put together.
+	slowestTenth     = 28
+	slowestHundredth = 40
+	tilts            = 10
+	firstTail        = 6 // the tilts before it are shifts of the normal scores
+	levels           = 4
+	slowBets         = 9
+	refresh          = 60.0  // seconds between two renewals of what the ranks and "slow" refer to
+	memory           = 120.0 // seconds that the pooled histogram remembers
+	slowBlock        = 5     // seconds of a block of the exceedance bets
+	unsureBlock      = 30    // likewise where nobody counts slow visitors by slices
+	rankBlock        = 200.0 // durations that a pool needs before anything is judged by it
 )
 
 // The exceedance bets' effects, beyond the tolerance.
@@ -41,6 +45,7 @@ type latencyEvidence struct {
 	cell     [MaxBins]uint8
 	lnTilt   [tilts][rankCells]float64
 	tilt     [tilts][rankCells]float64
+	lnStake  [tilts]float64 // of tiltStakes
 	rank     [tilts]float64 // ln of the wealth of each tilt
 	rankLog  float64
 	held     float64 // not paid in yet
@@ -74,8 +79,8 @@ func newLatencyEvidence(b Bins, worse, slack float64, bg Background) latencyEvid
 	if bg.SlowSliced { // then it is known whether there are such instances: see below
 		l.spells.rate, l.block = 0, slowBlock
 	}
-	for t := range l.rank {
-		l.rank[t] = num.Log(1 - heldBack)
+	for t, q := range tiltStakes() {
+		l.lnStake[t], l.rank[t] = num.Log(q), num.Log(1-heldBack)
 	}
 	for i := range l.wealth {
 		for j := range l.wealth[i] {
@@ -91,8 +96,18 @@ func newLatencyEvidence(b Bins, worse, slack float64, bg Background) latencyEvid
 	return l
 }
 
-// tiltStakes is what each tilt is given at the start: shifts of the normal scores, then
-// two heights of the slowest tenth and two of the slowest hundredth.
+// tail is a tilt that makes the ranks from a cell on so many times as likely.
+type tail struct {
+	from  int
+	times float64
+}
+
+// tails are two heights of the slowest tenth, and two of the slowest hundredth.
+func tails() [tilts - firstTail]tail {
+	return [tilts - firstTail]tail{{slowestTenth, 1.6}, {slowestTenth, 3}, {slowestHundredth, 3}, {slowestHundredth, 8}}
+}
+
+// tiltStakes is what each tilt is given at the start: the shifts, then the tails.
 func tiltStakes() [tilts]float64 {
 	return [tilts]float64{.03, .35, .16, .10, .05, .03, .08, .07, .07, .06}
 }
@@ -102,22 +117,22 @@ func tiltStakes() [tilts]float64 {
 func cellOf(u float64) int {
 	switch {
 	case u < 0.9:
-		return int(u / 0.9 * 28)
+		return int(u / 0.9 * slowestTenth)
 	case u < 0.99:
-		return 28 + int((u-0.9)/0.09*12)
+		return slowestTenth + int((u-0.9)/0.09*12)
 	}
-	return min(40+int((u-0.99)/0.01*8), rankCells-1)
+	return min(slowestHundredth+int((u-0.99)/0.01*8), rankCells-1)
 }
 
 func cellMiddle(i int) float64 {
 	x := float64(i) + 0.5
 	switch {
-	case i < 28:
-		return x / 28 * 0.9
-	case i < 40:
-		return 0.9 + float64((x-28)/12*0.09)
+	case i < slowestTenth:
+		return x / slowestTenth * 0.9
+	case i < slowestHundredth:
+		return 0.9 + float64((x-slowestTenth)/12*0.09)
 	}
-	return 0.99 + float64((x-40)/8*0.01)
+	return 0.99 + float64((x-slowestHundredth)/8*0.01)
 }
 
 // learn adds a tick to the pool; both versions count, judged or not. The canary's durations count without the
@@ -171,19 +186,19 @@ func (l *latencyEvidence) renew() {
 	if l.lnTilt[0][0] != 0 {
 		return // the tilts themselves never change
 	}
-	shifts := [6]float64{.07, .13, .25, .5, 1, 2.2}
+	shifts := [firstTail]float64{.07, .13, .25, .5, 1, 2.2}
 	for i := range rankCells {
 		u := cellMiddle(i)
 		z := num.Quantile(u)
 		for t, d := range shifts {
 			l.lnTilt[t][i] = float64(d*z) - float64(d*d/2)
 		}
-		for t, tail := range [4][2]float64{{0.9, 1.6}, {0.9, 3}, {0.99, 3}, {0.99, 8}} {
+		for t, tail := range tails() {
 			h := 1.0
-			if u > tail[0] {
-				h = tail[1]
+			if i >= tail.from {
+				h = tail.times
 			}
-			l.lnTilt[6+t][i] = num.Log(h)
+			l.lnTilt[firstTail+t][i] = num.Log(h)
 		}
 	}
 	for t := range tilts {
@@ -252,23 +267,13 @@ func (l *latencyEvidence) tick(second int64, width float64, c, s []uint32) {
 // ranks multiplies each tilt's account by the likelihood of which version the ranks fell on, given the ranks and how
 // many requests each version had in this very tick, beside how likely it was when an instance is slow for a while.
 func (l *latencyEvidence) ranks(c, s *[rankCells]float64, w, width float64) {
-	var gain [tilts]float64
-	for t := range tilts {
-		g := 0.0
-		for i := range rankCells {
-			k := c[i] + s[i]
-			if k == 0 {
-				continue
-			}
-			g += float64(c[i]*l.lnTilt[t][i]) - float64(k*num.Log(1+float64(w*(l.tilt[t][i]-1))))
-		}
-		gain[t] = g
-	}
+	gain := l.gains(c, s, w)
 	part := float64(l.held * min(1, width/max(payIn-l.seconds, width)))
 	if l.seconds += width; part > 0 {
 		l.held -= part
+		in := num.Log(part)
 		for t := range l.rank {
-			l.rank[t] = num.LogAdd(l.rank[t], num.Log(part))
+			l.rank[t] = num.LogAdd(l.rank[t], in)
 		}
 	}
 	if l.seconds == width { // a spell may have begun while durations were not judged
@@ -279,6 +284,26 @@ func (l *latencyEvidence) ranks(c, s *[rankCells]float64, w, width float64) {
 	for t, g := range gain {
 		l.rank[t] = bounded(l.rank[t] + g - null)
 	}
+}
+
+// gains are the logarithms of those likelihoods, beside the one under no tilt.
+func (l *latencyEvidence) gains(c, s *[rankCells]float64, w float64) (gain [tilts]float64) {
+	for i := range rankCells {
+		k := c[i] + s[i]
+		if k == 0 {
+			continue
+		}
+		for t := range firstTail {
+			gain[t] += float64(c[i]*l.lnTilt[t][i]) - float64(k*num.Log(1+float64(w*(l.tilt[t][i]-1))))
+		}
+	}
+	for t, tail := range tails() { // these tilt by one height from a cell on, and nothing below
+		lnTilt, each := l.lnTilt[firstTail+t][rankCells-1], num.Log(1+float64(w*(l.tilt[firstTail+t][rankCells-1]-1)))
+		for i := tail.from; i < rankCells; i++ {
+			gain[firstTail+t] += float64(c[i]*lnTilt) - float64((c[i]+s[i])*each)
+		}
+	}
+	return gain
 }
 
 // A slow instance is in the null hypothesis of the ranks as a burst is in that of failures, where nobody counts slow
@@ -409,8 +434,8 @@ func (l *latencyEvidence) close() {
 // total renews the logarithms of both ways.
 func (l *latencyEvidence) total() {
 	l.rankLog = num.Log(max(l.held, poorest))
-	for t, q := range tiltStakes() {
-		l.rankLog = num.LogAdd(l.rankLog, l.rank[t]+num.Log(q))
+	for t, q := range l.lnStake {
+		l.rankLog = num.LogAdd(l.rankLog, l.rank[t]+q)
 	}
 	sum := 0.0
 	for i := range l.wealth {

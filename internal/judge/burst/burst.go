@@ -94,8 +94,11 @@ func (w *World) Move(p *Pace, seconds float64) {
 	}
 }
 
-// burst is how likely a kind of burst is, of whatever age.
-func (w *World) burst(kind int) float64 {
+// kind is how likely calm is, or a kind of burst, of whatever age.
+func (w *World) kind(kind int) float64 {
+	if kind == 0 {
+		return w.filter[0]
+	}
 	sum := 0.0
 	for i := kind; i < states; i += kinds - 1 {
 		sum += w.filter[i]
@@ -106,19 +109,17 @@ func (w *World) burst(kind int) float64 {
 // answers says how likely c of k failures were in each kind of state: e^top times l, up to what all worlds share; sum
 // is their mean.
 func (w *World) answers(c, k float64, l *[kinds]float64) (top, sum float64) {
-	f := &w.filter
 	top = math.Inf(-1)
+	var likely [kinds]float64
 	for s := range l {
 		l[s] = float64(c*w.up[s]) - float64(k*w.down[s])
-		if s == 0 && f[0] > 0 || s > 0 && w.burst(s) > 0 {
+		if likely[s] = w.kind(s); likely[s] > 0 {
 			top = max(top, l[s])
 		}
 	}
-	l[0] = num.Exp(l[0] - top)
-	sum = float64(f[0] * l[0])
-	for s := 1; s < kinds; s++ {
+	for s := range l {
 		l[s] = num.Exp(l[s] - top)
-		sum += float64(w.burst(s) * l[s])
+		sum += float64(likely[s] * l[s])
 	}
 	return top, sum
 }
