@@ -30,12 +30,16 @@ func (s *side) add(b metric.Bucket) {
 	}
 	x := s.sums[len(s.sums)-1]
 	x.add(b)
+	if len(s.list) == cap(s.list) { // twice as many: append would copy an hour of seconds over and over
+		n := len(s.list) + 64
+		s.list, s.seconds, s.sums = slices.Grow(s.list, n), slices.Grow(s.seconds, n), slices.Grow(s.sums, n)
+	}
 	s.list, s.seconds, s.sums = append(s.list, b), append(s.seconds, b.Second), append(s.sums, x)
 }
 
-// forget lets go of the first n buckets. They are copied, so that their memory goes with them.
+// forget lets go of the first n buckets.
 func (s *side) forget(n int) {
-	s.list, s.seconds, s.sums = slices.Clone(s.list[n:]), slices.Clone(s.seconds[n:]), slices.Clone(s.sums[n:])
+	s.list, s.seconds, s.sums = slices.Delete(s.list, 0, n), slices.Delete(s.seconds, 0, n), slices.Delete(s.sums, 0, n)
 	for k := range s.windows {
 		w := &s.windows[k]
 		if w.i -= n; w.i < 0 {
