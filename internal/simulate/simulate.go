@@ -101,12 +101,13 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
+			room := new(world.Room)
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= len(jobs) {
 					return
 				}
-				outcome := o.once(jobs[i], pasts)
+				outcome := o.once(jobs[i], pasts, room)
 				out[i] = &outcome
 				if n := int(done.Add(1)); o.Progress != nil {
 					told.Lock()
@@ -175,7 +176,7 @@ func (o Options) pasts() func(c Case, run int) past {
 }
 
 // once makes one run.
-func (o Options) once(j job, pasts func(c Case, run int) past) world.Outcome {
+func (o Options) once(j job, pasts func(c Case, run int) past, room *world.Room) world.Outcome {
 	s, c := o.Strategies[j.strategy], o.Cases[j.kase]
 	p := pasts(c, j.run)
 	var source world.Source
@@ -186,7 +187,7 @@ func (o Options) once(j job, pasts func(c Case, run int) past) world.Outcome {
 	}
 	return world.Run(world.Trial{
 		Plan: s.Plan, Items: s.Items, Source: source, Before: p.before[j.strategy], Reaction: o.Reaction,
-		Answer: o.Answer, Lag: o.Lag, Longest: o.Longest,
+		Answer: o.Answer, Lag: o.Lag, Longest: o.Longest, Room: room,
 	})
 }
 

@@ -41,7 +41,6 @@ type run struct {
 	before         guard.Evidence // what does not change
 	pass           guard.Pass
 	tick           judge.Tick
-	counts         []uint32 // room for the durations of the next seconds
 }
 
 // settle looks and acts until neither changes anything.
@@ -256,14 +255,9 @@ func (w *run) rules() guard.Rules {
 	return rules
 }
 
-// bucket is Bucket with room for the durations that is made for many seconds at once.
+// bucket is Bucket in the trial's room.
 func (w *run) bucket(name string, a judge.Arm, units, slow *[judge.Slices]uint32) metric.Bucket {
-	n := used(a.Latency)
-	if len(w.counts) < n {
-		w.counts = make([]uint32, 1<<16)
-	}
-	counts := w.counts[:n:n]
-	w.counts = w.counts[n:]
+	counts := w.Room.take(used(a.Latency))
 	copy(counts, a.Latency)
 	return bucket(name, w.measured, a, counts, units, slow)
 }

@@ -54,6 +54,27 @@ type Trial struct {
 	Answer   time.Duration // until somebody who is asked has answered
 	Lag      time.Duration // until a second's measurements are known
 	Longest  time.Duration // after the first visitor it is given up; 0 means a week
+	Room     *Room         // of an earlier trial that is over; nil makes a new one
+}
+
+// Room is the memory that a trial keeps what was measured in: megabytes, which one trial after the other uses again.
+type Room struct {
+	slabs [][]uint32
+	slab  int // the one in use
+	taken int // of it
+}
+
+// take returns room for n counts, which hold what they held before.
+func (r *Room) take(n int) []uint32 {
+	const size = 1 << 16
+	if r.slab < len(r.slabs) && r.taken+n > size {
+		r.slab, r.taken = r.slab+1, 0
+	}
+	if r.slab == len(r.slabs) {
+		r.slabs = append(r.slabs, make([]uint32, size))
+	}
+	r.taken += n
+	return r.slabs[r.slab][r.taken-n : r.taken : r.taken]
 }
 
 // End is how a trial ended.
@@ -118,7 +139,10 @@ func newRun(t Trial) *run {
 	if t.Longest <= 0 {
 		t.Longest = 7 * 24 * time.Hour
 	}
-	t.Plan = byEdge(t.Plan)
+	if t.Plan = byEdge(t.Plan); t.Room == nil {
+		t.Room = new(Room)
+	}
+	t.Room.slab, t.Room.taken = 0, 0
 	w := &run{Trial: t, now: Epoch(), out: Outcome{Promoted: -1}}
 	w.f = release.Facts{
 		Items: map[string]checklist.Item{}, Results: map[string]checklist.Result{}, Effects: effects{},
