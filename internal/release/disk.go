@@ -68,6 +68,6 @@ func (x *decider) confirmed() {
 	}
 	x.setShare(a.Share, e.Ended, engineActor)
 	if step := x.r.Step(); step.Kind == KindShare && step.Share == a.Share && x.r.Phase == Running {
-		x.r.States[x.r.Cursor].Set, x.r.Effect = x.r.ShareSince, ""
+		x.state(x.r.Cursor).Set, x.r.Effect = x.r.ShareSince, ""
 	}
 }
