@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -40,7 +42,7 @@ func coded(t *testing.T, kind string, nodes int) *forge {
 		"repository: acme/shop, api: %q, deployments: on, protection: [production]}\ntiming:", g.App, g.URL), "bake: 300ms", "bake: 1500ms"}}
 	f := &forge{g, open(t, kind, prepared(t, kind), o, nodes)}
 	for _, n := range f.s.nodes {
-		n.revive = true
+		n.revive, n.Log = true, filepath.Join(t.TempDir(), "log")
 		n.Env = map[string]string{"GITHUB_APP_PRIVATE_KEY": g.Key(), "GITHUB_WEBHOOK_SECRET": g.Secret}
 	}
 	front := httptest.NewServer(&httputil.ReverseProxy{Transport: f.s.http.Transport,
@@ -235,9 +237,29 @@ func TestAReleaseIsShownAtGitHub(t *testing.T) {
 	if again := f.shown("2", "completed success"); again != text {
 		t.Errorf("asked again it says %q, before %q", again, text)
 	}
-	s.sound(t, []string{"release.started", "release.completed", "github.asked", "github.answered"})
+	events, _ := s.sound(t, []string{"release.started", "release.completed", "github.asked", "github.answered"})
+	f.secretsAreKept(t, events)
 	if n := s.failures(); n > 0 {
 		t.Errorf("%d requests of visitors failed", n)
+	}
+}
+
+// secretsAreKept looks for secrets in what the process wrote, to its log and to ours.
+func (f *forge) secretsAreKept(t *testing.T, events []api.Event) {
+	t.Helper()
+	said, err := os.ReadFile(f.s.nodes[0].Log)
+	f.s.ok(err)
+	written, err := json.Marshal(events)
+	f.s.ok(err)
+	all := string(said) + string(written)
+	if !strings.Contains(all, "a delivery has no right signature") {
+		t.Error("the log does not tell of the delivery that was refused")
+	}
+	_, key, _ := strings.Cut(f.Key(), "\n")
+	for _, secret := range []string{"PRIVATE KEY", key[:40], f.Secret, f.Token(), "eyJ"} {
+		if strings.Contains(all, secret) {
+			t.Errorf("%.12s… is told to whoever reads the log", secret)
+		}
 	}
 }
 
