@@ -217,7 +217,7 @@ var table = map[string]rule{
 	"demo": {may: []string{"api", "app", "cli", "client", "edge", "fake/github", "fake/vercel", "fault", "ident",
 		"openfeature", "sim", "strategy", "telemetry", "vercel"}, goes: 1},
 	"story/clients": {may: []string{"api", "app", "client", "credential", "flag", "store", "strategy"}},
-	"story/github":  {may: []string{"fake/github", "github"}},
+	"story/github":  {may: []string{"app", "fake/github", "github", "strategy"}},
 	"story/vercel": {may: []string{"fake/vercel", "provider", "provider/vercel", "provider/vercel/setup", "vercel",
 		"fault"}},
 	"story/next": {may: []string{"api", "app", "client", "edge", "edge/follow", "fake/vercel", "fault", "store",

@@ -86,6 +86,7 @@ type GitHub struct {
 	lost        int // changes that are made and whose answer is lost
 	now         func() time.Time
 	born        time.Time
+	started     map[string]Object // claims of runs, by what they ask with
 }
 
 // New starts a GitHub with a repository OWNER/NAME and its commits. Close ends it.
@@ -99,7 +100,7 @@ func New(repository string, commits ...string) (*GitHub, error) {
 		permissions: map[string]string{"actions": "read", "checks": "write", "contents": "read", "deployments": "write",
 			"metadata": "read"},
 		events: []string{"check_run", "deployment_protection_rule"}, tokens: map[string]time.Time{},
-		statuses: map[int64][]Object{}, waiting: map[string]string{}, serial: 1000}
+		started: map[string]Object{}, statuses: map[int64][]Object{}, waiting: map[string]string{}, serial: 1000}
 	g.server = httptest.NewServer(g.routes())
 	g.URL = g.server.URL
 	return g, nil

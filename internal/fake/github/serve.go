@@ -55,6 +55,7 @@ func (g *GitHub) routes() http.Handler {
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, e.right, e.do) })
 	}
+	g.identities(mux)
 	return mux
 }
 
