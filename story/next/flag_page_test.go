@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // set types into a field as if it had been empty; a page hears of it as of any typing.
@@ -80,4 +82,21 @@ func TestPeopleEditFlagsInABrowser(t *testing.T) {
 	grace.click("#act-off form button")
 	ada.until("the other tab shows it by itself", `document.querySelector("#where").textContent.includes("payments fail")`)
 	ada.quiet()
+	ada.phone(s.url)
+}
+
+// phone looks at pages on a narrow telephone: nothing is wider than it, and each of the main pages can be touched.
+func (p *page) phone(url string) {
+	p.t.Helper()
+	p.do("hold a phone", chromedp.EmulateViewport(360, 740))
+	for _, path := range []string{"/", "/releases", "/flags", "/flags/new-checkout", "/rollbacks", "/incidents", "/log",
+		"/settings"} {
+		p.open(url + path)
+		p.until("it fits", `document.readyState === "complete" && document.documentElement.scrollWidth <= innerWidth`)
+		if cut := p.says(`[...document.querySelectorAll(".top nav a")].filter(a => { const r = a.getBoundingClientRect();
+			return !a.contains(document.elementFromPoint((r.left + r.right) / 2, (r.top + r.bottom) / 2)) })
+			.map(a => a.textContent.trim()).join()`); cut != "" {
+			p.t.Errorf("%s: on a phone %s cannot be touched", path, cut)
+		}
+	}
 }

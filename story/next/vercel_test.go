@@ -34,8 +34,8 @@ guards:
     source: drain
     error_rate: {warn: 5%%, critical: 12%%, for: 1s, spike: 10x, compare: {worse_by: 25%%}}
     health:     {path: /api/health, every: 1s, timeout: 4s, critical: 5 in a row}
-    min_requests: 60 # on a machine that is busy a bake of seconds sees a handful, which proves nothing
-    window: 6s
+    min_requests: 40 # on a machine that is busy a bake of seconds sees a handful, which proves nothing
+    window: 10s
     blind: 20s
     cold_start: 0s
 sources: {drain: {late: 5s}}
