@@ -17,6 +17,7 @@ type input struct {
 	typ, auto                             string
 	rows, most                            int
 	required                              bool
+	first                                 bool // one begins to type there
 }
 
 func (in input) kind() string {
