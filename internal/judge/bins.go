@@ -9,22 +9,21 @@ import (
 // ProductBins is the layout in which Slipway's own sketches are judged: four sketch bins to one, from half a
 // millisecond to about a minute.
 func ProductBins() Bins {
-	return Bins{Low: binValueEdge(foldFrom), Ratio: num.Pow(sketchRatio, foldWidth), Count: foldCount}
+	return Bins{Low: foldLow, Ratio: foldRatio, Count: foldCount}
 }
 
 // The product's layout on top of a Sketch's: where the first bin ends, how many sketch bins make one, and how many
-// there are.
+// there are; and the edge and the ratio that follow from that, which are asked for every second.
 const (
 	foldFrom  = 116
 	foldWidth = 4
 	foldCount = 152
+	foldLow   = 0.49726733147885094
+	foldRatio = 1.08243216
 )
 
 // MaxBins bounds a layout, so that the state of a Judge is bounded.
 const MaxBins = 160
-
-// binValueEdge is the upper edge of a sketch bin in milliseconds.
-func binValueEdge(i int) float64 { return sketchLow * num.Pow(sketchRatio, float64(i)) }
 
 // Fold adds a sketch's counts to into, which has one count for each bin of b, and returns it; a nil into is made.
 // Each sketch bin goes into the bin that holds its middle, so with ProductBins nothing is split.

@@ -25,6 +25,23 @@ func TestASketchFoldsIntoTheBinsOfItsDurations(t *testing.T) {
 	}
 }
 
+// What is known of the layouts beforehand is what would be computed, to the last bit.
+func TestTheLayoutsAreWhatFollowsFromTheirRatio(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		name      string
+		got, want float64
+	}{
+		{"the ratio's logarithm", lnSketchRatio, num.Log(sketchRatio)},
+		{"the first bin's edge", foldLow, binEdge(foldFrom)},
+		{"the product's ratio", foldRatio, num.Pow(sketchRatio, foldWidth)},
+	} {
+		if x.got != x.want {
+			t.Errorf("%s is %v, want %v", x.name, x.got, x.want)
+		}
+	}
+}
+
 // A version that always fails is told of without an exponent.
 func TestAPartIsReadable(t *testing.T) {
 	t.Parallel()

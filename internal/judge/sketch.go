@@ -17,6 +17,8 @@ const (
 	sketchRatio = 1.02 // a quantile is off by less than 1 %
 	sketchBins  = 744
 
+	lnSketchRatio = 0.01980262729617973 // ln of sketchRatio
+
 	mostSum = 1e30 // milliseconds in one sketch, far beyond what durations can add up to
 )
 
@@ -144,7 +146,7 @@ func sketchBin(ms float64) int {
 	if !(ms > sketchLow) { // also NaN
 		return 0
 	}
-	return min(int(math.Ceil(num.Log(ms/sketchLow)/num.Log(sketchRatio))), sketchBins-1)
+	return min(int(math.Ceil(num.Log(ms/sketchLow)/lnSketchRatio)), sketchBins-1)
 }
 
 // binValue is the point of a bin that is off from both edges by the same ratio.
@@ -152,7 +154,12 @@ func binValue(i int) float64 {
 	if i == 0 {
 		return sketchLow
 	}
-	return sketchLow * num.Pow(sketchRatio, float64(i)) * (2 / (1 + sketchRatio))
+	return binEdge(i) * (2 / (1 + sketchRatio))
+}
+
+// binEdge is the upper edge of a bin in milliseconds.
+func binEdge(i int) float64 {
+	return sketchLow * num.Exp(float64(float64(i)*lnSketchRatio))
 }
 
 // sketchWire is a sketch in JSON: the sum in milliseconds and, for each bin in
