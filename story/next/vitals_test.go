@@ -61,8 +61,9 @@ func TestSpansAndBrowsersTellTheVersionsApart(t *testing.T) {
 	s.likeVitals(c)
 	s.likeTheCrowd(c, r)
 	x := s.source("app")
-	if x.Late > 0 || x.Dropped == 0 || !strings.Contains(x.Sentence, `the metric "ttfb"`) {
-		t.Errorf("TTFB, which no guard here compares, is not told apart: %+v", x)
+	if x.Late > 0 || x.Dropped == 0 || !strings.Contains(x.Sentence, `the metric "ttfb"`) &&
+		!strings.Contains(x.Sentence, `the metric "fcp"`) {
+		t.Errorf("TTFB and FCP, which no guard here compares, are not told apart: %+v", x)
 	}
 }
 

@@ -1,7 +1,7 @@
+import { SlipwayVitals } from "@slipwayhq/nextjs/vitals";
 import type { Metadata } from "next";
 import Link from "next/link";
 import type { ReactNode } from "react";
-import { Vitals } from "@/components/vitals";
 import { deployment, second, version } from "@/lib/release";
 import "./style.css";
 
@@ -11,7 +11,7 @@ export default function Layout({ children }: { children: ReactNode }) {
   return (
     <html lang="en" data-version={version} className={second ? "second" : "first"}>
       <body>
-        <Vitals />
+        <SlipwayVitals />
         {second && <p className="banner">Free delivery from €40 on</p>}
         <header>
           <Link href="/" className="name">

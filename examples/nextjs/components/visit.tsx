@@ -1,5 +1,6 @@
 "use client";
 
+import { tell } from "@slipwayhq/nextjs/vitals";
 import { useEffect } from "react";
 
 /** Visit tells the shop, once, whether a look at the cart ended in an order. It names the look, not the visitor. */
@@ -7,15 +8,16 @@ export function Visit({ filled }: { filled: boolean }) {
   useEffect(() => {
     const id = crypto.randomUUID?.() ?? String(Math.random()).slice(2);
     let told = false;
-    const tell = (bought: boolean) => {
+    const end = (bought: boolean) => {
       if (told) return;
       told = true;
-      navigator.sendBeacon("/api/report", JSON.stringify({ id, bought, filled }));
+      tell("conversion", bought ? 1 : 0, { id });
+      if (filled) tell("session_abandonment", bought ? 0 : 1, { id });
     };
     const ordered = (event: SubmitEvent) => {
-      if (event.target instanceof HTMLElement && event.target.id === "order") tell(true);
+      if (event.target instanceof HTMLElement && event.target.id === "order") end(true);
     };
-    const left = () => tell(false);
+    const left = () => end(false);
     document.addEventListener("submit", ordered, true);
     window.addEventListener("pagehide", left);
     return () => {

@@ -4,7 +4,7 @@
 
 const bounds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2.5, 5, 10];
 const pages = /^\/(?:cart|reviews|products\/[a-z]{1,20})?$/;
-const silent = /^\/(?:_next\/|api\/(?:health|metrics|report|vitals)(?:\/|$)|favicon\.ico|icon|robots\.txt|harbor\.png)/;
+const silent = /^\/(?:_next\/|api\/(?:health|metrics|vitals)(?:\/|$)|favicon\.ico|icon|robots\.txt|harbor\.png)/;
 
 /** routeOf names what was asked for, in few words that no visitor can multiply; empty when it does not count. */
 export function routeOf(url: string): string {

@@ -15,6 +15,11 @@ export function faultOf(version: string, env: Record<string, string | undefined>
   };
 }
 
+/** shiftOf is by how many pixels product pages move when they were painted already: SHOP_FAULT_SHIFT_PX. */
+export function shiftOf(env: Record<string, string | undefined>): number {
+  return within(env.SHOP_FAULT_SHIFT_PX, 0, 2000, 0);
+}
+
 /** suffer waits as long as the fault says and tells whether this request is to fail. */
 export async function suffer(fault: Fault, chance: () => number = dice): Promise<boolean> {
   if (fault.delay > 0) await new Promise((done) => setTimeout(done, fault.delay));

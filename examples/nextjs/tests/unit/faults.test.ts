@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { diceOf, type Fault, faultOf, suffer } from "../../lib/faults";
+import { diceOf, type Fault, faultOf, shiftOf, suffer } from "../../lib/faults";
 
 test("only the faulty version has a fault of its own", () => {
   const none: Fault = { rate: 0, delay: 0 };
@@ -25,6 +25,13 @@ test("the environment changes the fault within its limits", () => {
     ],
   ];
   for (const [env, want] of cases) assert.deepEqual(faultOf("v1", env), want, JSON.stringify(env));
+});
+
+test("pages move by so many pixels, and by none where nothing is said", () => {
+  assert.deepEqual(
+    [{}, { SHOP_FAULT_SHIFT_PX: "200" }, { SHOP_FAULT_SHIFT_PX: "-1" }].map((env) => shiftOf(env)),
+    [0, 200, 0],
+  );
 });
 
 test("chance below the rate fails, and every request waits", async () => {
