@@ -9,21 +9,10 @@ import (
 
 // classify says what kind of request r is. Only a Document may draw a version;
 // everything else follows the document that asked for it.
-//
-// Paths of Next.js are looked for anywhere in the path, because an application
-// with a basePath serves them below it.
 func classify(r *http.Request) metric.Class {
 	p := r.URL.Path
-	if _, rest, ok := strings.Cut(p, "/_next/"); ok {
-		switch {
-		case strings.HasPrefix(rest, "static/"):
-			return metric.Asset
-		case strings.HasPrefix(rest, "image"):
-			return metric.Image
-		case strings.HasPrefix(rest, "data/"):
-			return metric.Data
-		}
-		return metric.Other
+	if class, ok := metric.Framework(p); ok {
+		return class
 	}
 	h := r.Header
 	switch {

@@ -39,3 +39,20 @@ func Crawler(agent string) bool {
 	}
 	return false
 }
+
+// Framework returns the class of a path that Next.js serves itself. It is looked for anywhere in the path, because an
+// application with a basePath serves it below that.
+func Framework(p string) (class Class, ok bool) {
+	_, rest, ok := strings.Cut(p, "/_next/")
+	switch {
+	case !ok:
+		return "", false
+	case strings.HasPrefix(rest, "static/"):
+		return Asset, true
+	case strings.HasPrefix(rest, "image"):
+		return Image, true
+	case strings.HasPrefix(rest, "data/"):
+		return Data, true
+	}
+	return Other, true
+}

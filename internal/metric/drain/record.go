@@ -187,16 +187,8 @@ func (r *record) class() metric.Class {
 		return metric.Other
 	}
 	p, query, _ := strings.Cut(string(r.asked()), "?")
-	if _, rest, ok := strings.Cut(p, "/_next/"); ok {
-		switch {
-		case strings.HasPrefix(rest, "static/"):
-			return metric.Asset
-		case strings.HasPrefix(rest, "image"):
-			return metric.Image
-		case strings.HasPrefix(rest, "data/"):
-			return metric.Data
-		}
-		return metric.Other
+	if class, ok := metric.Framework(p); ok {
+		return class
 	}
 	method := string(r.proxy.method)
 	switch {
