@@ -90,6 +90,18 @@ type FlagStep struct {
 	Problem     string   `json:"problem" doc:"Why it could not be done; what follows was not tried."`
 }
 
+// Name says what the step is about.
+func (s FlagStep) Name() string {
+	name := s.Flag
+	if s.Segment != "" {
+		name = "segment " + s.Segment
+	}
+	if s.Environment != "" {
+		name += " in " + s.Environment
+	}
+	return name
+}
+
 // ImportFlags brings in the flags of another system.
 type ImportFlags struct {
 	Source       string            `json:"source,omitempty" doc:"Guessed when it is left out: launchdarkly, unleash, growthbook, flagsmith, vercel or flagd."`

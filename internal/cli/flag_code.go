@@ -89,7 +89,7 @@ func (c *cli) applied(cmd *cobra.Command, to *client.Client, in api.ApplyFlags) 
 func failed(plan api.FlagPlan) error {
 	for _, s := range plan.Steps {
 		if s.Problem != "" {
-			return fault.New(fault.Refused, "flags_not_applied", "%s was not done, nor what follows: %s", stepName(s), s.Problem)
+			return fault.New(fault.Refused, "flags_not_applied", "%s was not done, nor what follows: %s", s.Name(), s.Problem)
 		}
 	}
 	return nil
@@ -128,17 +128,6 @@ func (c *cli) flagDiff() *cobra.Command {
 	return cmd
 }
 
-func stepName(s api.FlagStep) string {
-	name := s.Flag
-	if s.Segment != "" {
-		name = "segment " + s.Segment
-	}
-	if s.Environment != "" {
-		name += " in " + s.Environment
-	}
-	return name
-}
-
 // showPlanOfFlags prints a plan like a diff.
 func (c *cli) showPlanOfFlags(plan api.FlagPlan) {
 	for _, s := range plan.Steps {
@@ -149,7 +138,7 @@ func (c *cli) showPlanOfFlags(plan api.FlagPlan) {
 		if mark == "" {
 			mark = "~"
 		}
-		c.say("%s %s: %s\n", mark, stepName(s), s.Sentence)
+		c.say("%s %s: %s\n", mark, s.Name(), s.Sentence)
 		if len(s.Changes) > 1 { // of one the sentence has said it
 			c.showChanges(s.Changes)
 		}
@@ -162,11 +151,11 @@ func (c *cli) showDone(plan api.FlagPlan) {
 	for _, s := range plan.Steps {
 		switch {
 		case s.Draft != "":
-			c.say("%s waits for approval: slipway approval show %s\n", stepName(s), s.Approval)
+			c.say("%s waits for approval: slipway approval show %s\n", s.Name(), s.Approval)
 		case s.Problem != "":
-			c.say("%s: %s\n", stepName(s), s.Problem)
+			c.say("%s: %s\n", s.Name(), s.Problem)
 		case s.Done && s.What != "unchanged":
-			c.say("%s: %s\n", stepName(s), s.Sentence)
+			c.say("%s: %s\n", s.Name(), s.Sentence)
 		}
 	}
 	c.say("%s\n", plan.Sentence)

@@ -82,7 +82,7 @@ func (s *Web) imported(v *visit, in *page.ImportFields) (*api.FlagImport, error)
 		if step.Problem != "" {
 			in.Seen = "" // look again, before going on
 			return &done, fault.New(fault.Refused, "flags_not_applied", "%s was not done, nor what follows: %s",
-				page.StepName(step), step.Problem)
+				step.Name(), step.Problem)
 		}
 	}
 	return &done, nil

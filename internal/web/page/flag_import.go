@@ -20,18 +20,6 @@ type ScheduleFields struct {
 	Do, Percent, At, Release, Reason string
 }
 
-// StepName says what a step of a plan is about.
-func StepName(s api.FlagStep) string {
-	name := s.Flag
-	if s.Segment != "" {
-		name = "segment " + s.Segment
-	}
-	if s.Environment != "" {
-		name += " in " + s.Environment
-	}
-	return name
-}
-
 // Following is the environment after another in the order of a release's way, or the second one.
 func Following(x api.Flag, from string) string {
 	if next := nextEnvironment(x, from); next != "" || len(x.Environments) < 2 {
@@ -103,7 +91,7 @@ func turnedOn(p api.FlagPlan) string {
 	var names []string
 	for _, s := range p.Steps {
 		if s.TurnsOn {
-			names = append(names, StepName(s))
+			names = append(names, s.Name())
 		}
 	}
 	return strings.Join(names, ", ")
