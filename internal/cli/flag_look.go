@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -156,13 +157,21 @@ func (c *cli) flagTry() *cobra.Command {
 }
 
 func (c *cli) flagHistory() *cobra.Command {
+	cmd := c.revisions((*client.Client).FlagHistory)
+	cmd.Short, cmd.ValidArgsFunction = "Show what was changed, by whom and why, newest first", c.completeFlags
+	return cmd
+}
+
+// revisions shows what was changed of a flag or of a segment.
+func (c *cli) revisions(
+	of func(to *client.Client, ctx context.Context, key, environment, cursor string, limit int) (api.FlagHistory, error),
+) *cobra.Command {
 	var environment, cursor string
 	var limit int
 	cmd := &cobra.Command{
-		Use: "history KEY", Short: "Show what was changed, by whom and why, newest first", Args: cobra.ExactArgs(1),
-		ValidArgsFunction: c.completeFlags,
+		Use: "history KEY", Args: cobra.ExactArgs(1),
 		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
-			page, err := to.FlagHistory(cmd.Context(), args[0], c.reads(environment), cursor, limit)
+			page, err := of(to, cmd.Context(), args[0], c.reads(environment), cursor, limit)
 			if err != nil {
 				return err
 			}

@@ -8,21 +8,8 @@ import (
 )
 
 func (c *cli) segmentHistory() *cobra.Command {
-	var environment, cursor string
-	var limit int
-	cmd := &cobra.Command{
-		Use: "history KEY", Short: "Show what was changed of a segment, by whom and why, newest first",
-		Args: cobra.ExactArgs(1),
-		RunE: c.with(func(cmd *cobra.Command, args []string, to *client.Client) error {
-			page, err := to.SegmentHistory(cmd.Context(), args[0], c.reads(environment), cursor, limit)
-			if err != nil {
-				return err
-			}
-			return c.print(page, func() { c.showHistory(page) })
-		}),
-	}
-	environmentFlag(cmd, &environment, "where (default: SLIPWAY_ENVIRONMENT, or production)")
-	paging(cmd, &cursor, &limit)
+	cmd := c.revisions((*client.Client).SegmentHistory)
+	cmd.Short = "Show what was changed of a segment, by whom and why, newest first"
 	return cmd
 }
 
