@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/checklist"
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/effect"
@@ -195,6 +196,20 @@ func (e *Engine) rollbackUnderWay(ctx context.Context, r release.Release) (bool,
 	return false, err
 }
 
+// recordDecided writes what every decision may bring: events, a request for approval, and effects.
+func (e *Engine) recordDecided(ctx context.Context, tx *store.Tx, events []event.Draft, ask *approval.Request,
+	effects []effect.Effect, environment string) error {
+	for _, ev := range events {
+		if _, err := e.append(ctx, tx, ev); err != nil {
+			return err
+		}
+	}
+	if err := e.recordRequest(ctx, tx, ask); err != nil {
+		return err
+	}
+	return e.recordEffects(ctx, tx, effects, environment)
+}
+
 // recordRelease writes a decision: row, events, effects, requests and what follows
 // from it, in one commit.
 func (e *Engine) recordRelease(ctx context.Context, tx *store.Tx, d *release.Decision, f release.Facts) error {
@@ -205,15 +220,7 @@ func (e *Engine) recordRelease(ctx context.Context, tx *store.Tx, d *release.Dec
 	if err := tx.UpdateRelease(ctx, r); err != nil {
 		return err
 	}
-	for _, ev := range d.Events {
-		if _, err := e.append(ctx, tx, ev); err != nil {
-			return err
-		}
-	}
-	if err := e.recordRequest(ctx, tx, d.Request); err != nil {
-		return err
-	}
-	if err := e.recordEffects(ctx, tx, d.Effects, r.Step().Environment); err != nil {
+	if err := e.recordDecided(ctx, tx, d.Events, d.Request, d.Effects, r.Step().Environment); err != nil {
 		return err
 	}
 	if err := e.recordOutcome(ctx, tx, d, f); err != nil {

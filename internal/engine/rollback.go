@@ -333,15 +333,7 @@ func (e *Engine) recordRollback(ctx context.Context, tx *store.Tx, d *rollback.D
 	if err := tx.UpdateRollback(ctx, b); err != nil {
 		return err
 	}
-	for _, ev := range d.Events {
-		if _, err := e.append(ctx, tx, ev); err != nil {
-			return err
-		}
-	}
-	if err := e.recordRequest(ctx, tx, d.Request); err != nil {
-		return err
-	}
-	if err := e.recordEffects(ctx, tx, d.Effects, b.Environment); err != nil {
+	if err := e.recordDecided(ctx, tx, d.Events, d.Request, d.Effects, b.Environment); err != nil {
 		return err
 	}
 	if b.Phase == rollback.Executing {
