@@ -44,14 +44,7 @@ func (a *App) counter() *observability.Source {
 // crossCheck compares window by window until ctx ends. What can't be compared is said, and is no trouble: nothing rests
 // on it.
 func (a *App) crossCheck(ctx context.Context, from *observability.Source) error {
-	tick := time.NewTicker(checkWindow)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	for range every(ctx, checkWindow) {
 		now, err := a.DB.Now(ctx)
 		if err == nil {
 			end := now.Add(-checkLag).Truncate(checkWindow)
@@ -62,6 +55,7 @@ func (a *App) crossCheck(ctx context.Context, from *observability.Source) error 
 				fault.MessageOf(err)})
 		}
 	}
+	return nil
 }
 
 // compareCounts compares one window.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -36,27 +37,39 @@ func (a *App) followRoute(ctx context.Context) error {
 // collect hands the edge's observations to the engine, and says every few seconds
 // what it serves, for the other nodes.
 func (a *App) collect(ctx context.Context) error {
-	tick := time.NewTicker(250 * time.Millisecond)
-	defer tick.Stop()
 	var told time.Time
 	var serves uint64
 	lost := false // likewise
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case now := <-tick.C:
-			kept, err := a.deliver(ctx, now)
-			if err != nil && !lost {
-				a.opts.Log.Warn("keep observations", "error", err)
+	for now := range every(ctx, 250*time.Millisecond) {
+		kept, err := a.deliver(ctx, now)
+		if err != nil && !lost {
+			a.opts.Log.Warn("keep observations", "error", err)
+		}
+		lost = err != nil || lost && kept == 0 // having had nothing to keep proves nothing
+		if g := a.Edge.Table().Generation; g != serves || now.Sub(told) > 5*time.Second {
+			if err := a.Engine.EdgeSeen(ctx, a.edgeName(), g); err != nil {
+				a.opts.Log.Debug("tell what the edge serves", "error", err)
+				continue
 			}
-			lost = err != nil || lost && kept == 0 // having had nothing to keep proves nothing
-			if g := a.Edge.Table().Generation; g != serves || now.Sub(told) > 5*time.Second {
-				if err := a.Engine.EdgeSeen(ctx, a.edgeName(), g); err != nil {
-					a.opts.Log.Debug("tell what the edge serves", "error", err)
-					continue
+			told, serves = now, g
+		}
+	}
+	return nil
+}
+
+// every yields the time again and again until ctx ends.
+func every(ctx context.Context, pause time.Duration) iter.Seq[time.Time] {
+	return func(yield func(time.Time) bool) {
+		tick := time.NewTicker(pause)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case now := <-tick.C:
+				if !yield(now) {
+					return
 				}
-				told, serves = now, g
 			}
 		}
 	}

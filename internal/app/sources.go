@@ -50,14 +50,7 @@ func (a *App) openSources() error {
 
 // gather hands what was pushed to the engine, once a second.
 func (a *App) gather(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	for range every(ctx, time.Second) {
 		now, err := a.DB.Now(ctx)
 		for _, from := range []*intake.Intake{a.custom, a.spans} {
 			if err != nil {
@@ -76,19 +69,13 @@ func (a *App) gather(ctx context.Context) error {
 			a.opts.Log.Warn("keep what was pushed", "error", err)
 		}
 	}
+	return nil
 }
 
 // askPrometheus asks for the windows that are due, and says once when that fails.
 func (a *App) askPrometheus(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
 	told := false
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	for range every(ctx, time.Second) {
 		now, err := a.DB.Now(ctx)
 		var targets []prometheus.Target
 		if err == nil {
@@ -108,6 +95,7 @@ func (a *App) askPrometheus(ctx context.Context) error {
 		}
 		told = err != nil || told && len(batches) == 0
 	}
+	return nil
 }
 
 // targets returns the versions that Prometheus is asked about: what is stable, so that its normal is known, and

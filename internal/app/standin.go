@@ -30,14 +30,8 @@ type counting struct {
 
 // askCounts asks for what is due until ctx ends, and says once when that fails.
 func (a *App) askCounts(ctx context.Context, from *observability.Source) error {
-	tick := time.NewTicker(countEvery)
-	defer tick.Stop()
-	for told := false; ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	told := false
+	for range every(ctx, countEvery) {
 		now, err := a.DB.Now(ctx)
 		if err == nil {
 			err = a.countDue(ctx, from, now)
@@ -47,6 +41,7 @@ func (a *App) askCounts(ctx context.Context, from *observability.Source) error {
 		}
 		told = err != nil
 	}
+	return nil
 }
 
 // countDue asks for the minutes that are over and that no node has asked for, the oldest first, while a version is
