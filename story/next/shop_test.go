@@ -31,18 +31,7 @@ type shop struct {
 // again.
 func buildShops(t *testing.T, versions ...string) {
 	t.Helper()
-	at := filepath.Join(root, "examples", "nextjs", ".build")
-	if err := os.MkdirAll(at, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	lock, err := os.OpenFile(filepath.Join(at, "shops"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err == nil {
-		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = lock.Close() }()
+	defer building(t, "shops")()
 	for _, v := range versions {
 		begin := time.Now()
 		cmd := exec.Command("bash", "build.sh", v, filepath.Join("out", v))
@@ -52,6 +41,25 @@ func buildShops(t *testing.T, versions ...string) {
 		}
 		t.Logf("built %s in %.1f s", v, time.Since(begin).Seconds())
 	}
+}
+
+// built is where builds are kept.
+const built = root + "/examples/nextjs/.build"
+
+// building waits until no other test builds such a thing, and keeps the others from it.
+func building(t *testing.T, what string) (done func()) {
+	t.Helper()
+	if err := os.MkdirAll(built, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.OpenFile(filepath.Join(built, what), os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = lock.Close() }
 }
 
 // openShop starts a built version on a free port, with what else its environment says, and waits until it is well.

@@ -33,11 +33,15 @@ type slipway struct {
 	viewToken string // may look
 }
 
-// buildSlipway builds the binary.
+// buildSlipway builds the binary, unless another test has.
 func buildSlipway(t *testing.T) *slipway {
 	t.Helper()
-	s := &slipway{t: t, dir: t.TempDir()}
-	s.bin = filepath.Join(s.dir, "slipway")
+	defer building(t, "program")()
+	bin, err := filepath.Abs(filepath.Join(built, "slipway"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &slipway{t: t, dir: t.TempDir(), bin: bin}
 	cmd := exec.Command("go", "build", "-o", s.bin, "./cmd/slipway")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
