@@ -186,13 +186,16 @@ function told(request: NextRequest, who: Visitor): Headers {
   return new Headers(request.headers);
 }
 
-/** sent has another deployment serve the request. Address, host and everything that Next says of it stay. */
+/** sent has another deployment serve the request. Address, host and everything that Next says of it stay. The secret
+ * goes over no line that others can read. */
 async function sent(request: NextRequest, to: Arm, headers: Headers, bypass: string): Promise<NextResponse> {
   const host = hostOf(request);
-  headers.set(hopHeader, bypass ? await sign("hop", host, bypass) : "1");
-  headers.set("x-forwarded-host", host);
-  if (bypass) headers.set(bypassHeader, bypass);
   const address = new URL(to.url); // not resolved against it: a path such as //evil.example would name another host
+  const here = ["127.0.0.1", "[::1]", "localhost"].includes(address.hostname);
+  const secret = address.protocol === "https:" || here ? bypass : "";
+  headers.set(hopHeader, secret ? await sign("hop", host, secret) : "1");
+  headers.set("x-forwarded-host", host);
+  if (secret) headers.set(bypassHeader, secret);
   const asked = new URL(request.url);
   address.pathname = asked.pathname;
   address.search = asked.search;

@@ -125,6 +125,23 @@ test("a visitor of the canary is sent there, whole", async () => {
   store.close();
 });
 
+test("the secret goes over no line that others can read", async () => {
+  for (const [url, goes] of [
+    ["https://can.example", true],
+    ["http://can.example", false],
+    ["http://127.0.0.1:3000", true],
+    ["http://127.0.0.1.evil.example", false],
+  ] as const) {
+    const store = await Store.open(table({ share: 100, canary: { id: "dpl_can", url } }));
+    const proxy = canaryProxy(undefined, { connection: store.connection, deployment: "dpl_base", bypass: "secret" });
+    const res = await proxy(ask("/", page));
+    assert.equal(to(res), `${url}/`);
+    assert.equal(header(res, "x-vercel-protection-bypass"), goes ? "secret" : null, url);
+    assert.equal(header(res, "x-slipway-hop") === "1", !goes, url);
+    store.close();
+  }
+});
+
 test("no path leads to another host, and none is cut short", async () => {
   const store = await Store.open(table({ share: 100 }));
   const proxy = canaryProxy(undefined, { connection: store.connection, deployment: "dpl_base", bypass: "secret" });
