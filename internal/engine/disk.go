@@ -5,6 +5,10 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/ident"
+	"github.com/slipwayhq/slipway/internal/provider"
 	"github.com/slipwayhq/slipway/internal/store"
 )
 
@@ -23,6 +27,21 @@ func (e *Engine) mindDisk(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// roomToRaise keeps what was decided before the disk was full from giving a release more visitors now. It uses up no
+// try.
+func (e *Engine) roomToRaise(ctx context.Context, x effect.Effect, o routeOrder) error {
+	room := e.DB.Room()
+	if !room.Full() || o.Ban != "" || !ident.Valid("rel", x.Subject) {
+		return nil
+	}
+	r, err := e.DB.Release(ctx, x.Subject)
+	if err != nil || o.Share <= r.Share && (o.Stable != r.Deployment || r.Flag != nil) {
+		return err
+	}
+	return fault.New(fault.Unavailable, provider.UnderWay, "%s Nobody gets %s before there is room.", room.Cause(),
+		r.Version)
 }
 
 // lookAtDisk tells that the disk is full, or has room again, and returns which of them people know. That is recorded

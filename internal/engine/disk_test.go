@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/checklist"
+	"github.com/slipwayhq/slipway/internal/effect"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
@@ -70,6 +72,33 @@ func TestOnAFullDiskAReleaseWaits(t *testing.T) {
 		t.Errorf("with room again: %s", r.Sentence)
 	}
 	w.ok(w.Command(w.ctx, r.ID, on, 0))
+}
+
+// What was decided before the disk was full, and not done yet, gives nobody a release more.
+func TestOnAFullDiskNoPendingRaiseIsCarriedOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.Open(t, store.SQLite))
+	r := w.start("v2")
+	w.report("v2", checklist.Passed)
+	routes := func() []effect.Effect { return w.effects(r.ID, effect.Route) }
+	for range 50 {
+		_, err := w.lookAtRelease(w.ctx, r.ID)
+		w.ok(err)
+		if len(routes()) > 0 {
+			break
+		}
+		w.act()
+	}
+	w.ok(w.DB.KeepReserve(1 << 50))
+	w.act()
+	if x := routes()[0]; x.State != effect.Pending || x.Attempts != 0 || !strings.HasPrefix(x.Result.Sentence,
+		"The disk is full.") || w.release(r.ID).Share != 0 {
+		t.Errorf("it is %+v", x)
+	}
+	w.ok(w.DB.KeepReserve(1 << 20))
+	if r = w.settle(r.ID); r.Share != 50 {
+		t.Errorf("with room again it is at %g %%: %s", r.Share, r.Sentence)
+	}
 }
 
 // Where PostgreSQL has no room nothing can be recorded, so nothing is done: a release keeps its share, whoever asks is

@@ -222,6 +222,9 @@ func (e *Engine) tryRoute(ctx context.Context, x effect.Effect) (effect.Result, 
 	if err != nil {
 		return effect.Result{}, err
 	}
+	if err := e.roomToRaise(ctx, x, o); err != nil {
+		return effect.Result{}, err
+	}
 	if o.Flag != nil {
 		return e.tryRamp(ctx, x, o)
 	}
