@@ -120,13 +120,6 @@ func (w *world) approves(who string, q api.Approval) {
 	w.ok(err)
 }
 
-// released takes a version all the way into production.
-func (w *world) released(version string) api.Release {
-	w.t.Helper()
-	r := w.promoted(version)
-	return w.ends(r.ID, "completed")
-}
-
 // promoted takes a version to the watch in production.
 func (w *world) promoted(version string) api.Release {
 	w.t.Helper()

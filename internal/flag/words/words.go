@@ -218,11 +218,7 @@ func Segment(g *flag.Segment) string {
 func needs(all []flag.Prerequisite) string {
 	parts := make([]string, len(all))
 	for i, n := range all {
-		quoted := make([]string, len(n.Variants))
-		for j, v := range n.Variants {
-			quoted[j] = v
-		}
-		parts[i] = n.Flag + " serves " + join(quoted, "or")
+		parts[i] = n.Flag + " serves " + join(n.Variants, "or")
 	}
 	return join(parts, "and")
 }

@@ -279,7 +279,6 @@ func (p *Provider) original(ctx context.Context, id string) (string, error) {
 type high struct {
 	at    map[string]time.Time
 	since map[string]time.Time // when the answers began to be older
-	table uint64
 }
 
 // behind is how long older answers are taken for a part that is behind; after that they are what is.
