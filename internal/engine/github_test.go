@@ -288,6 +288,46 @@ func TestWaitingJobIsAnswered(t *testing.T) {
 	}, old, section)
 }
 
+// GitHub delivers nothing again: a job that began to wait while nobody heard is found, once, and only where it is ours.
+func TestAJobThatNobodyToldOfIsFound(t *testing.T) {
+	old, section, commit, _ := atGitHub()
+	each(t, func(t *testing.T, w *world) {
+		g := w.gitHub()
+		g.Wait(5, "production", commit)
+		g.Wait(6, "preview", commit)
+		g.Away(http.StatusBadGateway)
+		w.ok(w.DB.Write(w.ctx, func(tx *store.Tx) error { return w.Forge.Begin(w.ctx, tx) }))
+		if due := w.dueAtGitHub(); !slices.Equal(due, []string{forge.Work}) {
+			t.Fatalf("at its beginning %q is due", due)
+		}
+		for _, away := range []int{http.StatusBadGateway, 0, 0} {
+			g.Away(away)
+			if away == 0 {
+				w.Forge.Client = clientOf(g)
+			}
+			now, err := w.now(w.ctx)
+			w.ok(err)
+			if next, err := w.Forge.Look(w.ctx, forge.Work); err != nil || next.Sub(now) < time.Minute {
+				t.Errorf("the next round is in %s (%v)", next.Sub(now), err)
+			}
+			want := 1
+			if away != 0 {
+				want = 0
+			}
+			if n := len(w.events("github.asked")); n != want || len(w.effects("commit:"+commit, effect.Answer)) != want {
+				t.Errorf("of %d jobs Slipway knows, want %d", n, want)
+			}
+		}
+		r := w.exposed("version2")
+		w.ok(w.Command(w.ctx, r.ID, release.Command{Kind: release.Abort, Actor: "user:bo", Name: "bo", Reason: "x"}, 0))
+		w.settle(r.ID)
+		w.act()
+		if p, other := g.Job(5, "production"), g.Job(6, "preview"); p != "rejected" || other != "waiting" {
+			t.Errorf("the job is %s, that of another environment %s", p, other)
+		}
+	}, old, section)
+}
+
 // dueAtGitHub takes away what is to be looked at now, and returns its keys.
 func (w *world) dueAtGitHub() []string {
 	w.t.Helper()

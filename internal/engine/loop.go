@@ -107,6 +107,9 @@ func (e *Engine) begin(ctx context.Context) error {
 					}
 				}
 			}
+			if err := e.Forge.Begin(ctx, tx); err != nil {
+				return err
+			}
 			if err := e.Publisher.Begin(ctx, tx); err != nil {
 				return err
 			}

@@ -198,6 +198,38 @@ func (c *Client) Review(ctx context.Context, run int64, environment string, appr
 		body: map[string]string{"environment_name": environment, "state": state, "comment": short(comment, 500)}}, nil)
 }
 
+// WaitingRun is a run of a workflow of which a job waits.
+type WaitingRun struct {
+	ID     int64  `json:"id"`
+	Commit string `json:"head_sha"`
+}
+
+// WaitingRuns lists the newest runs of which a job waits for whatever rule of its environment.
+func (c *Client) WaitingRuns(ctx context.Context) ([]WaitingRun, error) {
+	var out struct {
+		Runs []WaitingRun `json:"workflow_runs"`
+	}
+	err := c.do(ctx, call{do: "list the runs that wait", right: "Actions: read", method: http.MethodGet,
+		path: c.repo("/actions/runs?status=waiting&per_page=100")}, &out)
+	return out.Runs, err
+}
+
+// WaitsFor lists the environments that a run waits for.
+func (c *Client) WaitsFor(ctx context.Context, run int64) ([]string, error) {
+	var list []struct {
+		Environment struct {
+			Name string `json:"name"`
+		} `json:"environment"`
+	}
+	err := c.do(ctx, call{do: "read what a run waits for", right: "Actions: read", method: http.MethodGet,
+		path: c.repo(fmt.Sprintf("/actions/runs/%d/pending_deployments", run))}, &list)
+	var out []string
+	for _, d := range list {
+		out = append(out, d.Environment.Name)
+	}
+	return out, err
+}
+
 // Short is a description as GitHub keeps it.
 func Short(description string) string { return short(description, 140) }
 

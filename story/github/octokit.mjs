@@ -79,6 +79,9 @@ await called(inside, 'repos', 'createDeploymentStatus', {
   log_url: 'https://slipway.example.com/releases/rel_1',
 });
 statuses.push(await called(inside, 'repos', 'listDeploymentStatuses', { ...at, per_page: 1 }));
+const those = { ...here, status: 'waiting', per_page: 100 };
+const waiting = await called(inside, 'actions', 'listWorkflowRunsForRepo', those);
+await called(inside, 'actions', 'getPendingDeploymentsForRun', { ...here, run_id: waiting.workflow_runs[0].id });
 for (const state of ['approved', 'rejected']) {
   await called(inside, 'actions', 'reviewCustomGatesForRun', {
     ...here,

@@ -197,6 +197,15 @@ func same(t *testing.T, g *fake.GitHub) {
 	ok(t, c.AddStatus(ctx, d.ID, api.Status{State: api.Success, Description: "v2 is in production.",
 		URL: "https://shop.example.com", Log: "https://slipway.example.com/releases/rel_1"}))
 	state(api.Success)
+	waiting, err := c.WaitingRuns(ctx)
+	ok(t, err)
+	if len(waiting) != 2 || waiting[0].Commit != commit {
+		t.Fatalf("the runs %+v wait", waiting)
+	}
+	environments, err := c.WaitsFor(ctx, waiting[0].ID)
+	if ok(t, err); !slices.Equal(environments, []string{"production"}) {
+		t.Errorf("a run waits for %q", environments)
+	}
 	ok(t, c.Review(ctx, runs["approved"], "production", true, "v2 has passed."))
 	ok(t, c.Review(ctx, runs["rejected"], "production", false, "v2 has passed."))
 	_, _, err = c.Hook(ctx)

@@ -185,14 +185,14 @@ func (t *Teller) asked(ctx context.Context, tx *store.Tx, ev github.Event, ours 
 	if err != nil {
 		return fmt.Errorf("write down a job: %w", err)
 	}
-	x := effect.Effect{Key: fmt.Sprintf("%s/job/%d/%s", Work, ev.Run, ev.Environment), Subject: "commit:" + ev.Commit,
+	x := effect.Effect{Key: keyOf(ev.Run, ev.Environment), Subject: "commit:" + ev.Commit,
 		Lane: Work, Kind: effect.Answer, Args: args, State: effect.Pending, Retry: time.Second, Created: tx.Now()}
 	fresh, err := tx.InsertEffect(ctx, &x)
 	if err != nil {
 		return err
 	}
 	if !fresh { // the run was started again: it waits again
-		if x, err = tx.Effect(ctx, x.Key); err != nil {
+		if x, err = tx.Effect(ctx, x.Key); err != nil || x.State == effect.Pending {
 			return err
 		}
 		x.State, x.Ended, x.Attempts, x.Created = effect.Pending, time.Time{}, 0, tx.Now()
@@ -232,6 +232,9 @@ func (t *Teller) tell(ctx context.Context, tx *store.Tx, kind, subject, sentence
 
 // Look tries an effect and records what came of it.
 func (t *Teller) Look(ctx context.Context, key string) (time.Time, error) {
+	if key == Work {
+		return t.goRound(ctx)
+	}
 	x, err := t.DB.Effect(ctx, key)
 	if err != nil || x.State != effect.Pending || t.Client == nil {
 		return time.Time{}, err

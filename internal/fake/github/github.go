@@ -41,6 +41,12 @@ type Call struct {
 	Token   string // or proof, that it was made with
 }
 
+// job is one that began to wait.
+type job struct {
+	run                 int64
+	environment, commit string
+}
+
 // Limit is how GitHub refuses a call for a limit.
 type Limit int
 
@@ -72,6 +78,7 @@ type GitHub struct {
 	deployments []Object
 	statuses    map[int64][]Object // newest first
 	waiting     map[string]string  // run/environment → state
+	waits       []job
 	calls       []Call
 	hook        string
 	serial      int64

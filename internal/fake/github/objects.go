@@ -113,11 +113,24 @@ func (g *GitHub) Wait(run int64, environment, commit string) Object {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.waiting[fmt.Sprintf("%d/%s", run, environment)] = "waiting"
+	g.waits = append(g.waits, job{run, environment, commit})
 	d := g.deployment(Object{"sha": commit, "ref": "main", "task": "deploy", "environment": environment,
 		"payload": Object{}, "description": nil, "production_environment": environment == "production"})
 	d["creator"] = g.user("ada", "User")
 	return g.event("requested", Object{"environment": environment, "event": "push", "deployment": d,
 		"deployment_callback_url": g.repo("/actions/runs/%d/deployment_protection_rule", run), "pull_requests": []Object{}})
+}
+
+// workflow is a run of a workflow, of which a job waits.
+func (g *GitHub) workflow(j job) Object {
+	at := g.repo("/actions/runs/%d", j.run)
+	return addresses(Object{"id": j.run, "node_id": node("WFR", j.run), "head_branch": "main", "head_sha": j.commit,
+		"path": ".github/workflows/release.yml", "display_title": "Release", "run_number": 1, "event": "push",
+		"status": "waiting", "conclusion": nil, "workflow_id": 3, "url": at, "html_url": g.page("/actions/runs/%d", j.run),
+		"workflow_url": g.repo("/actions/workflows/3"), "previous_attempt_url": nil,
+		"check_suite_url": g.repo("/check-suites/5"),
+		"pull_requests":   []Object{}, "created_at": stamp(g.born), "updated_at": stamp(g.born), "head_commit": nil,
+		"repository": g.theRepository(), "head_repository": g.theRepository()}, at, "jobs logs artifacts cancel rerun")
 }
 
 // Told returns the event that tells of a check run: created, completed, or rerequested by somebody.

@@ -51,6 +51,8 @@ func (g *GitHub) routes() http.Handler {
 		"POST " + in + "/deployments":                                  {"deployments:write", g.createDeployment},
 		"GET " + in + "/deployments/{id}/statuses":                     {"deployments:read", g.listStatuses},
 		"POST " + in + "/deployments/{id}/statuses":                    {"deployments:write", g.addStatus},
+		"GET " + in + "/actions/runs":                                  {"actions:read", g.listWaiting},
+		"GET " + in + "/actions/runs/{id}/pending_deployments":         {"actions:read", g.waitsFor},
 		"POST " + in + "/actions/runs/{id}/deployment_protection_rule": {"deployments:write", g.review},
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, e.right, e.do) })
@@ -407,6 +409,30 @@ func (g *GitHub) addStatus(q request) answer {
 		}
 	}
 	return answer{status: http.StatusCreated, body: s}
+}
+
+func (g *GitHub) listWaiting(q request) answer {
+	list, seen := []Object{}, map[int64]bool{}
+	for _, j := range slices.Backward(g.waits) {
+		if g.waiting[fmt.Sprintf("%d/%s", j.run, j.environment)] == "waiting" && !seen[j.run] {
+			list = append(list, g.workflow(j))
+		}
+		seen[j.run] = true
+	}
+	part, header := paged(q, list)
+	return answer{http.StatusOK, Object{"total_count": len(list), "workflow_runs": part}, header}
+}
+
+func (g *GitHub) waitsFor(q request) answer {
+	list := []Object{}
+	for _, j := range g.waits {
+		if fmt.Sprint(j.run) == q.PathValue("id") && g.waiting[fmt.Sprintf("%d/%s", j.run, j.environment)] == "waiting" {
+			list = append(list, Object{"wait_timer": 0, "wait_timer_started_at": nil, "current_user_can_approve": false,
+				"reviewers": []Object{}, "environment": Object{"id": 8, "node_id": node("EN", 8), "name": j.environment,
+					"url": g.repo("/environments/%s", j.environment), "html_url": g.page("/deployments")}})
+		}
+	}
+	return answer{status: http.StatusOK, body: list}
 }
 
 func (g *GitHub) review(q request) answer {
