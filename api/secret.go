@@ -22,6 +22,14 @@ type Vault struct {
 	Current string     `json:"current" doc:"Id of the key that seals; empty where there is none yet."`
 	Own     bool       `json:"own" doc:"Slipway made its keys itself, in a file beside the database."`
 	Keys    []VaultKey `json:"keys"`
+	Signing SigningKey `json:"signing"`
+}
+
+// SigningKey is the key that votes are signed with. Its secret half is told nobody.
+type SigningKey struct {
+	Kept     string   `json:"kept" enum:"sealed,bare,environment" doc:"bare: in the database as it is, because the vault has no key."`
+	Public   []string `json:"public" doc:"Public keys in hex that a genuine vote may be signed with: those of now and before."`
+	Sentence string   `json:"sentence"`
 }
 
 // VaultKey is a key that has sealed something.

@@ -52,6 +52,11 @@ func (c *Client) RotateVault(ctx context.Context) (api.VaultRotation, error) {
 	return post[api.VaultRotation](ctx, c, "vault/rotate", nil)
 }
 
+// RenewSigning has another key made that votes are signed with; what the ones before signed stays genuine.
+func (c *Client) RenewSigning(ctx context.Context) (api.SigningKey, error) {
+	return post[api.SigningKey](ctx, c, "vault/signing/renew", nil)
+}
+
 // Secrets lists what is sealed: names, ages and uses, and no value.
 func (c *Client) Secrets(ctx context.Context) ([]api.Secret, error) {
 	return get[[]api.Secret](ctx, c, "vault/secrets", nil)

@@ -174,12 +174,14 @@ func prepared(t testing.TB, kind string) string {
 	tpl := made(t, kind)
 	address := storetest.Address(t, kind)
 	if kind == store.SQLite {
-		whole, err := os.ReadFile(tpl.address)
-		if err == nil {
-			err = os.WriteFile(strings.TrimPrefix(address, "sqlite:"), whole, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
+		for _, part := range []string{"", ".key"} { // the key of its vault lies beside it
+			whole, err := os.ReadFile(tpl.address + part)
+			if err == nil {
+				err = os.WriteFile(strings.TrimPrefix(address, "sqlite:")+part, whole, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 		return address
 	}

@@ -9,7 +9,6 @@ package app
 import (
 	"cmp"
 	"context"
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +27,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/edge"
 	"github.com/slipwayhq/slipway/internal/engine"
 	"github.com/slipwayhq/slipway/internal/event"
+	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/flagset"
 	"github.com/slipwayhq/slipway/internal/hook"
 	"github.com/slipwayhq/slipway/internal/live"
@@ -150,11 +150,10 @@ func (a *App) build(ctx context.Context) error {
 		Client: client, Log: o.Log, Pace: o.Pace, Env: o.Env, Serves: a.serving, Vault: a.openVault(),
 		GitHub: a.openGitHub(), Publish: a.publishing(platform), Mirror: a.mirroring(), File: a.file,
 	})
-	key, err := a.signingKey(ctx)
+	streams, err := a.openSigning(ctx)
 	if err != nil {
 		return err
 	}
-	a.Engine.Key = key
 	a.People = people.New(people.Options{DB: a.DB, Write: a.Engine.Write, Roles: o.Strategy.Roles, App: o.Strategy.App,
 		Workload: a.workloads(client)})
 	if err := a.openSources(); err != nil {
@@ -163,7 +162,7 @@ func (a *App) build(ctx context.Context) error {
 	a.Desk = desk.New(desk.Options{
 		Intake: a.custom, OTLP: otlp.New(), Spans: a.spans, Sources: a.sources,
 		DB: a.DB, Engine: a.Engine, People: a.People, Strategy: o.Strategy, Timeline: a.timeline,
-		Key: key.Public().(ed25519.PublicKey), Version: o.Version, //nolint:forcetypeassert // Ed25519 says so
+		Version: o.Version,
 	})
 	if a.vercel != nil {
 		a.Desk.Flags.Live = a.liveFlags
@@ -171,7 +170,7 @@ func (a *App) build(ctx context.Context) error {
 	a.openDrain()
 	a.live = live.New(a.DB, o.Log)
 	metrics := telemetry.NewMetrics(o.Version)
-	a.openFlags(key, metrics)
+	a.openFlags(streams, metrics)
 	pages, err := web.New(web.Options{
 		Desk: a.Desk, People: a.People, Live: a.live, Log: o.Log, Stop: a.stop, Client: server.Client,
 	})
@@ -193,18 +192,24 @@ func (a *App) build(ctx context.Context) error {
 	return nil
 }
 
-// signingKey returns the key that votes are signed with, made at first start.
-func (a *App) signingKey(ctx context.Context) (ed25519.PrivateKey, error) {
-	var seed []byte
-	err := a.DB.Write(ctx, func(tx *store.Tx) error {
-		var err error
-		seed, err = tx.PutSecretOnce(ctx, "signing-key", credential.NewKey())
-		return err
-	})
+// openSigning makes or seals the key that votes are signed with, and returns what the addresses of event streams are
+// made with, which is the same on all nodes. A key that can't be opened keeps nobody from starting: votes are refused
+// until it can.
+func (a *App) openSigning(ctx context.Context) ([]byte, error) {
+	unsealed, err := a.Engine.Secrets.Begin(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the signing key: %w", err)
 	}
-	return credential.SigningKey(seed)
+	if unsealed != nil {
+		a.opts.Log.Warn("the key that votes are signed with lies in the database as it is", "reason",
+			fault.MessageOf(unsealed))
+	}
+	key, err := a.Engine.Secrets.Signer(ctx)
+	if err != nil {
+		a.opts.Log.Error("votes are refused: the key that they are signed with cannot be opened", "error", err)
+		return credential.NewKey(), nil
+	}
+	return key.Seed(), nil
 }
 
 // publish stores a table for every edge and applies it to the one in this process.

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"crypto/ed25519"
 	"crypto/sha256"
 	"time"
 
@@ -13,9 +12,9 @@ import (
 	"github.com/slipwayhq/slipway/internal/telemetry"
 )
 
-// openFlags makes what programs evaluate flags at. All nodes have the same signing key, so that the address of an
+// openFlags makes what programs evaluate flags at. All nodes have the same seed, so that the address of an
 // event stream holds at each of them.
-func (a *App) openFlags(key ed25519.PrivateKey, m *telemetry.Metrics) {
+func (a *App) openFlags(seed []byte, m *telemetry.Metrics) {
 	var environments []string
 	for _, e := range a.opts.Strategy.Environments() {
 		environments = append(environments, e.Name)
@@ -24,7 +23,7 @@ func (a *App) openFlags(key ed25519.PrivateKey, m *telemetry.Metrics) {
 		DB: a.DB, Live: a.live, App: a.opts.Strategy.App, Environments: environments, Log: a.opts.Log,
 		Write: a.Engine.Flags.AddUsage, Keep: a.Engine.Flags.KeepUsage,
 	})
-	secret := sha256.Sum256(append([]byte("the addresses of event streams of flags\n"), key.Seed()...))
+	secret := sha256.Sum256(append([]byte("the addresses of event streams of flags\n"), seed...))
 	addresses := &server.Addresses{Proxies: a.opts.Proxies, Log: a.opts.Log}
 	m.Counter("slipway_flag_unnamed_proxy_total", "Requests that a proxy passed on which --trusted-proxy does not name.",
 		func() float64 { return float64(addresses.Unnamed()) })

@@ -93,7 +93,7 @@ func TestATokenIsKeptSealedAndChangedWhileItRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := a.Engine.Secrets.Rotate(t.Context(), who)
-	if err != nil || r.Sealed != 1 || r.Key == before.Key {
+	if err != nil || r.Sealed != 2 || r.Key == before.Key {
 		t.Fatalf("rotation: %+v, %v", r, err)
 	}
 	if told = append(told, ask()); there.last() != "Bearer "+second {

@@ -88,6 +88,7 @@ func (c *cli) vault() *cobra.Command {
 					rows = append(rows, []string{k.ID, state, strconv.FormatInt(k.Secrets, 10)})
 				}
 				c.table("Nothing is sealed yet.", []string{"KEY", "STATE", "SECRETS"}, rows)
+				c.say("\n%s\n", v.Signing.Sentence)
 			})
 		}),
 	}, &cobra.Command{
@@ -102,6 +103,20 @@ func (c *cli) vault() *cobra.Command {
 				return err
 			}
 			return c.print(r, func() { c.say("%s\n", r.Sentence) })
+		}),
+	}, &cobra.Command{
+		Use: "renew-signing-key", Short: "Make another key that votes are signed with", Args: cobra.NoArgs,
+		Long: "Make another key that votes are signed with.\n\n" +
+			"It signs at once, on every node; what the ones before signed stays genuine. It is also the way on when the\n" +
+			"vault's key is lost: set another SLIPWAY_VAULT_KEY first. Start every node again afterwards.",
+		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
+			k, err := to.RenewSigning(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return c.print(k, func() {
+				c.say("%s Its public half is %s.\n", k.Sentence, k.Public[len(k.Public)-1])
+			})
 		}),
 	})
 	return cmd

@@ -32,7 +32,7 @@ type Options struct {
 	People   *people.People
 	Strategy *strategy.Strategy
 	Timeline *metric.Timeline
-	Key      ed25519.PublicKey // that votes are signed with
+	Key      ed25519.PublicKey // that votes are signed with; nil: those that the engine knows
 	Version  string            // of Slipway
 
 	Intake  *intake.Intake            // of custom metrics; nil takes none

@@ -80,6 +80,10 @@ func (d *Desk) VerifyLog(ctx context.Context, who access.Actor) (api.LogReport, 
 		return out, err
 	}
 	out.Head = head.Hash
+	signers, err := d.signers(ctx)
+	if err != nil {
+		return out, err
+	}
 	err = d.DB.EachEvent(ctx, func(e event.Event) error {
 		if e.Seq > head.Seq {
 			return nil // came in while the log was walked
@@ -89,7 +93,7 @@ func (d *Desk) VerifyLog(ctx context.Context, who access.Actor) (api.LogReport, 
 			out.OK, out.Problem = false, err.Error()
 		}
 		if e.Kind == "approval.voted" {
-			d.verifyVote(e, &out)
+			verifyVote(e, signers, &out)
 		}
 		return nil
 	})

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/github"
 	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/vault"
 )
 
 // TargetToken says whether Slipway keeps a token of the target's API, and since when.
@@ -49,6 +51,9 @@ func (d *Desk) Secrets(ctx context.Context, who access.Actor) ([]api.Secret, err
 	for last := ""; ; {
 		list, err := d.DB.SealedAfter(ctx, d.Strategy.App, last, 500)
 		if err != nil || len(list) == 0 {
+			if s, missing := d.DB.Sealed(ctx, secrets.Server, secrets.SigningKey); err == nil && missing == nil {
+				out = append(out, told(s))
+			}
 			return out, err
 		}
 		for _, s := range list {
@@ -56,6 +61,37 @@ func (d *Desk) Secrets(ctx context.Context, who access.Actor) ([]api.Secret, err
 		}
 		last = list[len(list)-1].Name
 	}
+}
+
+// RenewSigning has another key made that votes are signed with.
+func (d *Desk) RenewSigning(ctx context.Context, who access.Actor) (api.SigningKey, error) {
+	if err := d.check(ctx, who, access.ManageTokens, ""); err != nil {
+		return api.SigningKey{}, err
+	}
+	if _, err := d.Engine.Secrets.RenewSigning(ctx, who); err != nil {
+		return api.SigningKey{}, err
+	}
+	return d.signing(ctx)
+}
+
+// signing says where the key is that votes are signed with, and which votes are genuine.
+func (d *Desk) signing(ctx context.Context) (api.SigningKey, error) {
+	out := api.SigningKey{Public: []string{}}
+	var err error
+	if out.Kept, err = d.Engine.Secrets.Standing(ctx); err != nil {
+		return out, err
+	}
+	keys, err := d.signers(ctx)
+	for _, k := range keys {
+		out.Public = append(out.Public, hex.EncodeToString(k))
+	}
+	out.Sentence = map[string]string{
+		secrets.Sealed:   "The key that votes are signed with is sealed.",
+		secrets.Environs: "The key that votes are signed with stands in the environment: " + secrets.EnvSigning + ".",
+		secrets.Bare: "The key that votes are signed with lies in the database as it is: give the vault a key (" +
+			vault.EnvKeys + ") and start again.",
+	}[out.Kept]
+	return out, err
 }
 
 // SetTargetToken has a token of the target's API kept, sealed, over the one before. It is used from the next call on.
@@ -155,6 +191,10 @@ func (d *Desk) Vault(ctx context.Context, who access.Actor) (api.Vault, error) {
 	if fault.ReasonOf(err) == "vault_key_missing" && len(keys) == 0 {
 		err = nil // one is made, or asked for, when it is needed
 	}
+	if err != nil {
+		return out, err
+	}
+	out.Signing, err = d.signing(ctx)
 	return out, err
 }
 

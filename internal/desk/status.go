@@ -3,6 +3,7 @@ package desk
 import (
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -359,14 +360,23 @@ func (d *Desk) EdgeObserve(ctx context.Context, who access.Actor, edge string, g
 	return d.Engine.Observe(ctx, b)
 }
 
+// signers are the keys that genuine votes are signed with.
+func (d *Desk) signers(ctx context.Context) ([]ed25519.PublicKey, error) {
+	if d.Key != nil {
+		return []ed25519.PublicKey{d.Key}, nil
+	}
+	return d.Engine.Secrets.Signers(ctx)
+}
+
 // verifyVote checks the signature that a recorded vote carries.
-func (d *Desk) verifyVote(e event.Event, out *api.LogReport) {
+func verifyVote(e event.Event, signers []ed25519.PublicKey, out *api.LogReport) {
 	var data struct {
 		Request string        `json:"request"`
 		Vote    approval.Vote `json:"vote"`
 	}
 	out.Votes++
-	if json.Unmarshal(e.Data, &data) != nil || !data.Vote.Genuine(data.Request, d.Key) {
+	genuine := func(key ed25519.PublicKey) bool { return data.Vote.Genuine(data.Request, key) }
+	if json.Unmarshal(e.Data, &data) != nil || !slices.ContainsFunc(signers, genuine) {
 		out.BadVotes++
 	}
 }

@@ -189,6 +189,13 @@ func (e *Engine) Command(ctx context.Context, id string, c release.Command, revi
 func (e *Engine) Vote(ctx context.Context, who access.Actor, id string, approve bool, hash,
 	reason string) (approval.Request, error) {
 	var out approval.Request
+	key := e.Key
+	if key == nil {
+		var err error
+		if key, err = e.Secrets.Signer(ctx); err != nil {
+			return out, err
+		}
+	}
 	err := e.DB.Write(ctx, func(tx *store.Tx) error {
 		now := tx.Now()
 		q, err := tx.Approval(ctx, id)
@@ -200,7 +207,7 @@ func (e *Engine) Vote(ctx context.Context, who access.Actor, id string, approve 
 		if err != nil {
 			return err
 		}
-		next.Votes[len(next.Votes)-1] = v.Sign(q.ID, e.Key)
+		next.Votes[len(next.Votes)-1] = v.Sign(q.ID, key)
 		if err := tx.UpdateApproval(ctx, &next); err != nil {
 			return err
 		}

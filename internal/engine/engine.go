@@ -46,7 +46,7 @@ type Options struct {
 	Platform provider.Platform // the provider again, where it builds and keeps deployments itself; nil otherwise
 	Timeline *metric.Timeline
 	Client   *http.Client       // for health probes, smoke checks and webhooks
-	Key      ed25519.PrivateKey // signs votes
+	Key      ed25519.PrivateKey // signs votes; nil: the one that Secrets keeps
 	Node     string             // unique per process; made when empty
 	Log      *slog.Logger
 	Pace     Pace
@@ -117,7 +117,7 @@ func New(opts Options) *Engine {
 	}
 	e := &Engine{Options: opts, wake: make(chan struct{}, 1), told: map[string]time.Time{}}
 	e.Secrets = secrets.New(secrets.Options{DB: opts.DB, App: opts.Strategy.App, Vault: opts.Vault, Write: e.Write,
-		Append: e.append})
+		Append: e.append, Signing: func() string { s, _ := opts.Env(secrets.EnvSigning); return s }})
 	opts.Publish.DB, opts.Publish.Strategy, opts.Publish.Write, opts.Publish.Append = opts.DB, opts.Strategy, e.Write,
 		e.append
 	e.Publisher = publish.New(opts.Publish)

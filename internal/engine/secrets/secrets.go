@@ -46,11 +46,13 @@ const Overlap = 24 * time.Hour
 
 // Options are what a Keeper stands on.
 type Options struct {
-	DB     *store.DB
-	App    string
-	Vault  *vault.Vault
-	Write  func(context.Context, func(*store.Tx) error) error
-	Append func(context.Context, *store.Tx, event.Draft) (event.Event, error)
+	DB    *store.DB
+	App   string
+	Vault *vault.Vault
+	// Signing reads EnvSigning; nil: nothing stands there.
+	Signing func() string
+	Write   func(context.Context, func(*store.Tx) error) error
+	Append  func(context.Context, *store.Tx, event.Draft) (event.Event, error)
 }
 
 // Keeper keeps secrets.
@@ -208,9 +210,13 @@ func (k *Keeper) Rotate(ctx context.Context, who access.Actor) (Rotation, error)
 		return out, err
 	}
 	for n := batch; n == batch; out.Sealed += n {
-		if n, err = k.some(ctx, out.Key); err != nil {
+		if n, err = k.some(ctx, k.App, out.Key); err != nil {
 			return out, err
 		}
+	}
+	n, err := k.some(ctx, Server, out.Key)
+	if out.Sealed += n; err != nil {
+		return out, err
 	}
 	keys, err := k.DB.SealedKeys(ctx)
 	if err != nil {
@@ -225,12 +231,12 @@ func (k *Keeper) Rotate(ctx context.Context, who access.Actor) (Rotation, error)
 }
 
 // some seals a number of secrets again, in one commit, and returns how many.
-func (k *Keeper) some(ctx context.Context, key string) (n int, err error) {
+func (k *Keeper) some(ctx context.Context, app, key string) (n int, err error) {
 	err = k.Write(ctx, func(tx *store.Tx) error {
-		list, err := tx.SealedOld(ctx, k.App, key, batch)
+		list, err := tx.SealedOld(ctx, app, key, batch)
 		n = len(list)
 		for _, s := range list {
-			if err := k.again(ctx, tx, s); err != nil {
+			if err := k.again(ctx, tx, app, s); err != nil {
 				return err
 			}
 		}
@@ -240,14 +246,14 @@ func (k *Keeper) some(ctx context.Context, key string) (n int, err error) {
 }
 
 // again seals a secret with the key that is first now.
-func (k *Keeper) again(ctx context.Context, tx *store.Tx, s store.Sealed) error {
-	secret, err := k.Vault.Open(k.App, s.Name, s.Envelope)
+func (k *Keeper) again(ctx context.Context, tx *store.Tx, app string, s store.Sealed) error {
+	secret, err := k.Vault.Open(app, s.Name, s.Envelope)
 	if err != nil {
 		return err
 	}
-	if s.Envelope, err = k.Vault.Seal(k.App, s.Name, secret, false); err != nil {
+	if s.Envelope, err = k.Vault.Seal(app, s.Name, secret, false); err != nil {
 		return err
 	}
 	s.Key = vault.KeyOf(s.Envelope)
-	return tx.PutSealed(ctx, k.App, s)
+	return tx.PutSealed(ctx, app, s)
 }
