@@ -20,6 +20,9 @@ its writing, here or there, is refused by its name.
 The application at Vercel tells the user's id as user.id, where it tells Slipway the targetingKey; an attribute
 plan as user.plan, and one of two parts, such as cart.total, as that.
 
+A variant has one value there for all environments. Where it is another one here, the flag is refused unless
+--shared says that all of them may get it.
+
 With target.vercel.sync_flags in the strategy they follow by themselves. "sync status" says how they stand there,
 and "sync status KEY" how one does: who changed it there, and when it was read back.`
 
@@ -85,6 +88,7 @@ func (c *cli) flagSync() *cobra.Command {
 	environmentFlag(cmd, &in.Environment, "whose flags (default: SLIPWAY_ENVIRONMENT; with --dry-run production)")
 	f.StringVar(&in.As, "as", "", "what the environment is called at Vercel (default: as the strategy says, or the same)")
 	f.BoolVar(&in.Splits, "splits", false, "percentages too: the same shares, with other users in them")
+	f.BoolVar(&in.Shared, "shared", false, "also values of variants that all environments at Vercel share: they change for all")
 	f.BoolVar(&in.DryRun, "dry-run", false, "only show the plan")
 	f.BoolVar(&all, "all", false, "also show flags that are the same there")
 	f.BoolVar(&sure, "yes", false, "do not ask")

@@ -21,15 +21,17 @@ func (d *Desk) Sync(ctx context.Context, who access.Actor, in api.SyncFlags) (ap
 	if err := d.known(in.Environment); err != nil {
 		return api.FlagSync{}, err
 	}
-	// What it is called there may be the place of another environment: whoever writes there changes that one.
+	// What it is called there may be the place of another environment: whoever writes there changes that one, and whoever
+	// writes what they share changes all that stand there.
 	for _, e := range d.Strategy.Environments() {
-		if e.Name == in.Environment || in.As != "" && in.As == d.Engine.Mirror.Place(e.Name) {
+		if e.Name == in.Environment || in.As != "" && in.As == d.Engine.Mirror.Place(e.Name) ||
+			in.Shared && slices.Contains(d.Engine.Mirror.Followed(), e.Name) {
 			if err := d.check(ctx, who, access.EditFlag, e.Name); err != nil {
 				return api.FlagSync{}, err
 			}
 		}
 	}
-	order := mirror.Order{Environment: in.Environment, There: in.As, Splits: in.Splits}
+	order := mirror.Order{Environment: in.Environment, There: in.As, Splits: in.Splits, Shared: in.Shared}
 	if in.DryRun {
 		p, err := d.Engine.Mirror.Plan(ctx, order)
 		return planned(p, nil), err

@@ -60,6 +60,7 @@ type Order struct {
 	Environment string
 	There       string // what it is called there; empty: as the strategy says, or as here
 	Splits      bool   // percentages too
+	Shared      bool   // values too that all environments there share
 }
 
 // Plan is what is to be done.
@@ -116,7 +117,7 @@ func (m *Mirror) Plan(ctx context.Context, o Order) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	there := mirror.There{Environment: o.There, Environments: kept.Environments}
+	there := mirror.There{Environment: o.There, Environments: kept.Environments, Shared: o.Shared}
 	for _, raw := range kept.Flags {
 		var f mirror.Flag
 		if err := json.Unmarshal(raw, &f); err != nil || f.Slug == "" || f.Revision == 0 {

@@ -47,6 +47,7 @@ type There struct {
 	Environments []string // all that the project has
 	Flags        []Flag
 	Archived     []string // slugs of flags that are archived there
+	Shared       bool     // values that all environments there share may be changed
 }
 
 // Compare says for each flag what is to be done, in the order of their keys.
@@ -147,9 +148,15 @@ func (at There) create(step *Step, key string, s Said) error {
 
 // change makes the body that changes a flag, if it decides otherwise.
 func (at There) change(step *Step, s Said, have *Flag) error {
-	ids, variants, differs, err := united(s.Variants, have.Variants)
+	ids, variants, differs, shared, err := united(s.Variants, have.Variants)
 	if err != nil {
 		return err
+	}
+	if len(shared) > 0 && !at.Shared && len(at.Environments) > 1 {
+		step.Action, step.Differs = Unsaid, differs
+		step.Why = fmt.Sprintf("%s has another value there, and all environments at Vercel share it", strings.Join(shared, ", "))
+		step.Remedy = "write it to all of them with --shared, or add a variant of another name here"
+		return nil
 	}
 	next := *s.Config
 	next.renamed(ids)
@@ -185,15 +192,15 @@ func (at There) change(step *Step, s Said, have *Flag) error {
 }
 
 // united are the variants there with ours among them: what has the same name or value is the same, what is only there
-// stays. ids are ours → theirs.
+// stays. ids are ours → theirs, shared the variants of which the value changes, for every environment of the flag.
 func united(ours []Variant, theirs []json.RawMessage) (
-	ids map[string]string, all []json.RawMessage, differs []string, err error,
+	ids map[string]string, all []json.RawMessage, differs, shared []string, err error,
 ) {
 	ids, all = map[string]string{}, slices.Clone(theirs)
 	have := make([]Variant, len(theirs))
 	for i, raw := range theirs {
 		if err = json.Unmarshal(raw, &have[i]); err != nil {
-			return nil, nil, nil, err
+			return nil, nil, nil, nil, err
 		}
 	}
 	for _, v := range ours {
@@ -211,22 +218,23 @@ func united(ours []Variant, theirs []json.RawMessage) (
 		if at < 0 {
 			text, e := json.Marshal(v)
 			if e != nil {
-				return nil, nil, nil, e
+				return nil, nil, nil, nil, e
 			}
 			all, differs = append(all, text), append(differs, "variant "+v.ID+" is new")
 			continue
 		}
 		var whole map[string]json.RawMessage // with its label and description
 		if err = json.Unmarshal(all[at], &whole); err != nil {
-			return nil, nil, nil, err
+			return nil, nil, nil, nil, err
 		}
 		whole["value"] = v.Value
 		if all[at], err = json.Marshal(whole); err != nil {
-			return nil, nil, nil, err
+			return nil, nil, nil, nil, err
 		}
+		shared = append(shared, v.ID)
 		differs = append(differs, fmt.Sprintf("variant %s is %.40s, in all environments of the flag", v.ID, v.Value))
 	}
-	return ids, all, differs, nil
+	return ids, all, differs, shared, nil
 }
 
 // renamed names the variants as they are named there.

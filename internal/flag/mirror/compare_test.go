@@ -220,3 +220,42 @@ func ok(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// What all environments there share is changed only when that is said; a new variant touches nobody.
+func TestASharedValueIsChangedOnlyWhenThatIsSaid(t *testing.T) {
+	t.Parallel()
+	set := checkout(func(s *flag.Set, _ *flag.Config) {
+		s.Flags = s.Flags[:1]
+		s.Flags[0].Kind = flag.String
+		s.Flags[0].Variants = []flag.Variant{{Name: "on", Value: json.RawMessage(`"new"`)},
+			{Name: "off", Value: json.RawMessage(`"none"`)}}
+	})
+	have := mirror.Flag{Slug: "checkout", Kind: "string", Revision: 3, Variants: []json.RawMessage{
+		json.RawMessage(`{"id":"on","value":"old"}`), json.RawMessage(`{"id":"off","value":"none"}`)},
+		Environments: map[string]json.RawMessage{}}
+	both := []string{"production", "preview"}
+	for _, tt := range []struct {
+		name         string
+		value        string // of on, there
+		environments []string
+		shared       bool
+		want         mirror.Action
+	}{
+		{"another value", `{"id":"on","value":"old"}`, both, false, mirror.Unsaid},
+		{"said", `{"id":"on","value":"old"}`, both, true, mirror.Change},
+		{"nobody shares it", `{"id":"on","value":"old"}`, both[:1], false, mirror.Change},
+		{"a new variant", `{"id":"other","value":"old"}`, both, false, mirror.Change},
+	} {
+		have.Variants[0] = json.RawMessage(tt.value)
+		steps, err := mirror.Compare(set, mirror.There{Environment: "production", Environments: tt.environments,
+			Flags: []mirror.Flag{have}, Shared: tt.shared}, mirror.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := steps[0]
+		if refused := s.Action == mirror.Unsaid; s.Action != tt.want || refused != (len(s.Body) == 0) ||
+			refused != strings.Contains(s.Why+s.Remedy, "--shared") {
+			t.Errorf("%s: %+v", tt.name, s)
+		}
+	}
+}
