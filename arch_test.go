@@ -186,7 +186,7 @@ var table = map[string]rule{
 		may: append(slices.Clone(nouns), "api", "desk/configs", "desk/flags", "engine", "engine/incidents",
 			"engine/secrets", "github",
 			"metric/intake", "metric/otlp", "people", "store", "strategy", "verdict", "watch"),
-		fan: 28, lines: 3500, // it puts every noun into wire types, for server and web at once
+		fan: 28, lines: 3550, // it puts every noun into wire types, for server and web at once
 	},
 	"desk/configs": {may: []string{"access", "api", "configuration", "deployment", "engine", "engine/configs", "fault",
 		"store", "strategy"}},
@@ -196,7 +196,7 @@ var table = map[string]rule{
 	"server": {
 		may: []string{"access", "api", "desk", "desk/configs", "desk/flags", "event", "fault", "ident", "live", "metric",
 			"metric/intake", "metric/otlp", "people", "store", "telemetry"},
-		goes: 1, lines: 3500, // beside the API it is the door of OpenTelemetry exporters, which speak another language
+		goes: 1, lines: 3550, // beside the API it is the door of OpenTelemetry exporters, which speak another language
 	},
 	"web": {
 		may: []string{

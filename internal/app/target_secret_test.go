@@ -45,7 +45,8 @@ func TestSecretsOfTheTargetAreKeptAndListed(t *testing.T) {
 		found[s.Name] = s
 	}
 	used := found["target/bypass"]
-	if len(found) != 4 || found["server/signing-key"].Since == nil || used.Used == nil || used.Since == nil || found["target/drain"].Used != nil {
+	if len(found) != 4 || found["server/signing-key"].Since == nil ||
+		used.Used == nil || used.Since == nil || found["target/drain"].Used != nil {
 		t.Errorf("listed: %+v", list)
 	}
 	all, err := json.Marshal(list)

@@ -88,7 +88,8 @@ func (c *cli) flagSync() *cobra.Command {
 	environmentFlag(cmd, &in.Environment, "whose flags (default: SLIPWAY_ENVIRONMENT; with --dry-run production)")
 	f.StringVar(&in.As, "as", "", "what the environment is called at Vercel (default: as the strategy says, or the same)")
 	f.BoolVar(&in.Splits, "splits", false, "percentages too: the same shares, with other users in them")
-	f.BoolVar(&in.Shared, "shared", false, "also values of variants that all environments at Vercel share: they change for all")
+	f.BoolVar(&in.Shared, "shared", false,
+		"also values of variants that all environments at Vercel share: they change for all")
 	f.BoolVar(&in.DryRun, "dry-run", false, "only show the plan")
 	f.BoolVar(&all, "all", false, "also show flags that are the same there")
 	f.BoolVar(&sure, "yes", false, "do not ask")

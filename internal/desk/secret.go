@@ -15,7 +15,6 @@ import (
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/github"
 	"github.com/slipwayhq/slipway/internal/store"
-	"github.com/slipwayhq/slipway/internal/vault"
 )
 
 // TargetToken says whether Slipway keeps a token of the target's API, and since when.
@@ -89,7 +88,7 @@ func (d *Desk) signing(ctx context.Context) (api.SigningKey, error) {
 		secrets.Sealed:   "The key that votes are signed with is sealed.",
 		secrets.Environs: "The key that votes are signed with stands in the environment: " + secrets.EnvSigning + ".",
 		secrets.Bare: "The key that votes are signed with lies in the database as it is: give the vault a key (" +
-			vault.EnvKeys + ") and start again.",
+			secrets.EnvVault + ") and start again.",
 	}[out.Kept]
 	return out, err
 }

@@ -189,14 +189,13 @@ func (e *Engine) Command(ctx context.Context, id string, c release.Command, revi
 func (e *Engine) Vote(ctx context.Context, who access.Actor, id string, approve bool, hash,
 	reason string) (approval.Request, error) {
 	var out approval.Request
-	key := e.Key
+	key, err := e.Key, error(nil)
 	if key == nil {
-		var err error
 		if key, err = e.Secrets.Signer(ctx); err != nil {
 			return out, err
 		}
 	}
-	err := e.DB.Write(ctx, func(tx *store.Tx) error {
+	err = e.DB.Write(ctx, func(tx *store.Tx) error {
 		now := tx.Now()
 		q, err := tx.Approval(ctx, id)
 		if err != nil {

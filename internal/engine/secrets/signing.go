@@ -22,12 +22,15 @@ const Server = "*"
 // SigningKey is the name of the seed of the key that votes are signed with.
 const SigningKey = "server/signing-key"
 
-// EnvSigning is the environment variable that the seed may stand in instead, in base64; several, parted by commas: the
-// first signs, and votes that any of them signed are genuine.
+// EnvSigning is the environment variable that the seed may stand in instead, in base64; several, parted by commas:
+// the first signs, and votes that any of them signed are genuine.
 const EnvSigning = "SLIPWAY_SIGNING_KEY"
 
-// Names in the table of the server's own: the seed as it was kept before it was sealed, and the public keys of all seeds
-// that ever signed.
+// EnvVault is the environment variable that holds the keys of the vault.
+const EnvVault = vault.EnvKeys
+
+// Names in the table of the server's own: the seed as it was kept before it was sealed, and the public keys of all
+// seeds that ever signed.
 const (
 	bareSeed   = "signing-key"
 	publicKeys = "signing-public"
@@ -215,8 +218,8 @@ func publicOf(seed []byte) (ed25519.PublicKey, error) {
 func (k *Keeper) RenewSigning(ctx context.Context, who access.Actor) (ed25519.PublicKey, error) {
 	if at, err := k.Standing(ctx); err != nil || at == Environs {
 		if err == nil {
-			err = fault.New(fault.Refused, "signing_key_given", "The key that signs stands in %s: put a new one before it there "+
-				"(NEW,OLD), and start every node again.", EnvSigning)
+			err = fault.New(fault.Refused, "signing_key_given", "The key that signs stands in %s: put a new one before it "+
+				"there (NEW,OLD), and start every node again.", EnvSigning)
 		}
 		return nil, err
 	}

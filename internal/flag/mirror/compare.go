@@ -154,8 +154,8 @@ func (at There) change(step *Step, s Said, have *Flag) error {
 	}
 	if len(shared) > 0 && !at.Shared && len(at.Environments) > 1 {
 		step.Action, step.Differs = Unsaid, differs
-		step.Why = fmt.Sprintf("%s has another value there, and all environments at Vercel share it", strings.Join(shared, ", "))
-		step.Remedy = "write it to all of them with --shared, or add a variant of another name here"
+		step.Why = strings.Join(shared, ", ") + " has another value there, and all environments at Vercel share it"
+		step.Remedy = "write it to all of them: slipway flag sync vercel --shared, or add a variant of another name here"
 		return nil
 	}
 	next := *s.Config
