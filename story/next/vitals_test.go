@@ -20,7 +20,7 @@ import (
 // vitals, with their part of the team's weights. One version is a second slower and moves after it was painted: of each
 // Slipway says what Chromium itself says of its pages, and nothing that a page says of another version counts.
 //
-// req: CD-03 RB-03 RB-11
+// req: CD-03 RB-03
 func TestSpansAndBrowsersTellTheVersionsApart(t *testing.T) {
 	t.Parallel()
 	buildShops(t, "v1", "v2-faulty")
