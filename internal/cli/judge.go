@@ -42,8 +42,11 @@ The answer is
   {"action":0,"next_weight":0,"reason":"…","e":3.2,"state":"watching"}
 
 action 0 holds, 1 promotes, 2 rolls back; next_weight is the share to go to, 0 keeps the present one. A line that
-can't be read is answered with {"error":…,"remedy":…,"line":…}, and the exit code at the end is 2, as it is when
-no tick came at all. Otherwise it is 0, whatever was answered: what to do stands in action.`
+says what can't all be (more errors than requests, a latency_count that its bins do not come to), or that comes again
+or late, is answered with a "warning" beside it; counters that are not read at one moment say such things now and then,
+so it is judged as far as its requests bear it out. A line that can't be read is answered with
+{"error":…,"remedy":…,"line":…}, and the exit code at the end is 2, as it is when no tick came at all. Otherwise it is
+0, whatever was answered: what to do stands in action.`
 
 func (c *cli) judgeStream() *cobra.Command {
 	var bins, steps, weights string

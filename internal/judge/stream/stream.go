@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,7 @@ type Arm struct {
 	ErrorUnits   *uint64  `json:"error_units"` // visitors with a failure; taken from errors where it is missing
 	New          uint64   `json:"new"`         // visitors assigned for the first time
 	Latency      []uint32 `json:"latency"`     // counts by bin
-	LatencyCount uint64   `json:"latency_count"`
+	LatencyCount *uint64  `json:"latency_count"`
 }
 
 // In is a line of input.
@@ -50,6 +51,7 @@ type Out struct {
 	Reason     string       `json:"reason"`
 	E          float64      `json:"e"` // e-value of the evidence against the canary
 	State      judge.State  `json:"state"`
+	Warning    string       `json:"warning,omitempty"` // what the line says that can't all be; it was judged all the same
 }
 
 // Refused answers a line that can't be read.
@@ -70,6 +72,8 @@ const longest = 600
 
 // regular is how many ticks in a row must have the same distance before each is taken to fill it.
 const regular = 5
+
+var errNoObject = errors.New("it is no object")
 
 // maxLine bounds a line of input in bytes.
 const maxLine = 1 << 20
@@ -134,6 +138,7 @@ type runner struct {
 	w       *bufio.Writer
 	line    int
 	refused int
+	odd     string // what the line says that can't all be
 	came    bool
 	last    int64 // T of the last tick, how far it was from the one before, and how many were so in a row
 	step    int64
@@ -154,9 +159,9 @@ func (r *runner) read(line []byte) error {
 	r.in.Stable.Latency, r.in.Canary.Latency = stable, canary
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
-	err := d.Decode(&r.in)
+	err := inWords(d.Decode(&r.in))
 	if err == nil && !bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")) {
-		err = errors.New("it is no object")
+		err = errNoObject
 	}
 	if err == nil {
 		if _, more := d.Token(); !errors.Is(more, io.EOF) {
@@ -184,6 +189,7 @@ func (r *runner) answer(line []byte) error {
 		}
 		return r.send(b)
 	}
+	r.odd = r.contradictions()
 	return r.send(r.judge())
 }
 
@@ -212,6 +218,68 @@ func (r *runner) check() error {
 		}
 	}
 	return nil
+}
+
+// inWords says a value of the wrong kind in the words of the line, not of the program that reads it.
+func inWords(err error) error {
+	var kind *json.UnmarshalTypeError
+	if !errors.As(err, &kind) {
+		return err
+	}
+	if kind.Field == "" {
+		return errNoObject
+	}
+	want := "a whole number from 0 on"
+	switch kind.Type.Kind() {
+	case reflect.Slice:
+		want = "a list of counts"
+	case reflect.Struct:
+		want = "an object"
+	case reflect.Float64:
+		want = "a number"
+	case reflect.Int64:
+		want = "a whole number"
+	case reflect.Uint32:
+		want = "counts, whole numbers from 0 to 4294967295"
+	}
+	return fmt.Errorf("%s must be %s; this is %s", kind.Field, want, kind.Value)
+}
+
+// contradictions says what a line says that can't all be. Honest pipelines say such things now and then, because their
+// counters are not read at one moment: so the line is judged, as far as its requests bear it out.
+func (r *runner) contradictions() string {
+	var odd []string
+	say := func(format string, args ...any) { odd = append(odd, fmt.Sprintf(format, args...)) }
+	for _, arm := range []struct {
+		name string
+		*Arm
+	}{{"stable", &r.in.Stable}, {"canary", &r.in.Canary}} {
+		if arm.Errors > arm.Requests {
+			say("%s has %d errors of %d requests", arm.name, arm.Errors, arm.Requests)
+		}
+		switch {
+		case arm.ErrorUnits == nil:
+		case *arm.ErrorUnits > arm.Requests:
+			say("%s has %d error_units of %d requests", arm.name, *arm.ErrorUnits, arm.Requests)
+		case arm.Errors > 0 && *arm.ErrorUnits > arm.Errors:
+			say("%s has %d error_units of %d errors", arm.name, *arm.ErrorUnits, arm.Errors)
+		}
+		sum := uint64(0)
+		for _, n := range arm.Latency {
+			sum += uint64(n)
+		}
+		if arm.LatencyCount != nil && len(arm.Latency) > 0 && *arm.LatencyCount != sum {
+			say("%s.latency_count is %d, its counts in latency come to %d", arm.name, *arm.LatencyCount,
+				sum)
+		}
+		if sum > arm.Requests {
+			say("%s has %d durations of %d requests: each is counted in its own bin only", arm.name, sum, arm.Requests)
+		}
+	}
+	if len(odd) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("line %d: %s", r.line, strings.Join(odd, "; "))
 }
 
 // fill makes the judge's tick of the line.
@@ -272,8 +340,13 @@ func (r *runner) judge() []byte {
 	if !r.tick.Visitors && r.in.Canary.Errors+r.in.Stable.Errors > 0 {
 		r.pilot.Judge().Doubt()
 	}
+	late := r.pilot.Judge().Answer().Late
 	m := r.pilot.Tick(&r.tick)
 	a := r.pilot.Judge().Answer()
+	if a.Late > late {
+		const left = "line %d: t is %d, where %d comes next: it was left out, as is what comes again, late or far too early"
+		r.odd = fmt.Sprintf(left, r.line, r.in.T, a.Second)
+	}
 	return r.write(m, a.State, math.Exp(a.LogE))
 }
 
@@ -289,6 +362,10 @@ func (r *runner) write(m judge.Move, state judge.State, e float64) []byte {
 	b = strconv.AppendFloat(b, e, 'g', 6, 64)
 	b = append(b, `,"state":`...)
 	b = strconv.AppendQuoteToASCII(b, string(state))
+	if r.odd != "" {
+		b = append(b, `,"warning":`...)
+		b = strconv.AppendQuoteToASCII(b, r.odd)
+	}
 	r.buf = append(b, '}')
 	return r.buf
 }

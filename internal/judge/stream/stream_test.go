@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -89,7 +90,10 @@ func TestALineThatCannotBeReadIsAnsweredInItsPlace(t *testing.T) {
 		{`{`, "unexpected EOF"},
 		{`{"t":1,"wieght":0.05}`, "wieght"},
 		{`{"t":1,"weight":5}`, "from 0 to 1"},
-		{`{"t":1,"weight":0.05,"stable":{"requests":-1}}`, "requests"},
+		{`{"t":1,"weight":0.05,"stable":{"requests":-1}}`, "stable.requests must be a whole number from 0 on"},
+		{`{"t":1,"canary":{"latency":[1,-1]}}`, "canary.latency must be counts"},
+		{`{"t":1.5}`, "t must be a whole number"},
+		{`[]`, "it is no object"},
 		{`{"t":1,"weight":0.05,"stable":{"latency":[` + strings.Repeat("1,", 88) + `1]}}`, "89 counts"},
 		{`{"t":1,"weight":0.05,"stable_slice_error_units":[1,2]}`, "not 20"},
 	} {
@@ -103,6 +107,50 @@ func TestALineThatCannotBeReadIsAnsweredInItsPlace(t *testing.T) {
 		err = json.Unmarshal([]byte(lines[1]), &r)
 		if err != nil || !strings.Contains(r.Error, test.want) || r.Line != 2 || r.Remedy == "" {
 			t.Errorf("%s: %s", test.line, lines[1])
+		}
+	}
+}
+
+// What a line says that can't all be is said of that line, and it is judged: an honest pipeline reads its counters one
+// after the other.
+func TestALineThatContradictsItselfSaysSo(t *testing.T) {
+	t.Parallel()
+	const good = `{"t":%d,"weight":0.05,"stable":{"requests":95,"errors":1,"error_units":1,"latency":[90,5],` +
+		`"latency_count":95},"canary":{"requests":5,"errors":1,"error_units":1,"latency":[4,1],"latency_count":5}}`
+	for _, test := range []struct{ old, new, want string }{
+		{"", "", ""},
+		{`,"latency":[4,1],"latency_count":5`, "", ""},           // none is measured
+		{`,"latency_count":5}`, "}", ""},                         // the count may be left out
+		{`[4,1],"latency_count":5`, `[1],"latency_count":1`, ""}, // not each request is measured
+		{`"errors":1,"error_units":1,"latency":[4`, `"error_units":1,"latency":[4`, ""},
+		{`"requests":5,"errors":1`, `"requests":5,"errors":9`, "canary has 9 errors of 5 requests"},
+		{`"errors":1,"error_units":1,"latency":[9`, `"errors":1,"error_units":2,"latency":[9`,
+			"stable has 2 error_units of 1"},
+		{`"error_units":1,"latency":[4`, `"error_units":9,"latency":[4`, "canary has 9 error_units of 5 requests"},
+		{`"latency_count":95`, `"latency_count":7`, "stable.latency_count is 7, its counts in latency come to 95"},
+		{`[4,1],"latency_count":5`, `[4,5],"latency_count":9`, "canary has 9 durations of 5 requests"},
+		{`"t":1,`, `"t":0,`, "t is 0, where 1 comes next"},
+	} {
+		second := fmt.Sprintf(good, 1)
+		if test.old != "" {
+			changed := strings.Replace(second, test.old, test.new, 1)
+			if changed == second {
+				t.Fatalf("%s is not in %s", test.old, second)
+			}
+			second = changed
+		}
+		var out bytes.Buffer
+		if err := Run(strings.NewReader(fmt.Sprintf(good, 0)+"\n"+second+"\n"), &out, options()); err != nil {
+			t.Fatal(err)
+		}
+		var first, told Out
+		d := json.NewDecoder(&out)
+		if err := errors.Join(d.Decode(&first), d.Decode(&told)); err != nil || first.Warning != "" || told.State == "" {
+			t.Errorf("%s: %v, %+v, %+v", test.new, err, first, told)
+		}
+		if test.want == "" && told.Warning != "" || !strings.Contains(told.Warning, test.want) ||
+			told.Warning != "" && !strings.HasPrefix(told.Warning, "line 2: ") {
+			t.Errorf("%s: the answer warns of %q, want %q", test.new, told.Warning, test.want)
 		}
 	}
 }
