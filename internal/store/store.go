@@ -117,7 +117,7 @@ func connectSQLite(path string) (*DB, error) {
 		return nil, fmt.Errorf("close database file: %w", err)
 	}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)" +
-		"&_pragma=foreign_keys(1)&_pragma=synchronous(NORMAL)&_txlock=immediate"
+		"&_pragma=foreign_keys(1)&_pragma=synchronous(NORMAL)&_pragma=secure_delete(fast)&_txlock=immediate"
 	write, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -131,6 +131,17 @@ func connectSQLite(path string) (*DB, error) {
 	read.SetMaxIdleConns(sqliteReaders)
 	kept := &reserve{path: path + reserveName, cut: os.Truncate}
 	return &DB{dialect: SQLite, write: write, read: read, notes: notes{runner{relieved{write, kept}}}, reserve: kept}, nil
+}
+
+// Scrub has the files of SQLite no longer hold what was deleted. A server cleans up by itself, in its own time.
+func (db *DB) Scrub(ctx context.Context) error {
+	if db.dialect != SQLite {
+		return nil
+	}
+	if _, err := db.write.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		return fmt.Errorf("empty the log of the database: %w", err)
+	}
+	return nil
 }
 
 // Close closes every connection. What runs ends with an error.

@@ -131,34 +131,33 @@ func (k *Keeper) Begin(ctx context.Context) (unsealed, err error) {
 		return nil, err
 	}
 	seed, err := k.DB.Secret(ctx, bareSeed)
+	none := fault.Is(err, fault.NotFound)
 	switch {
-	case fault.Is(err, fault.NotFound) && known:
+	case none && known:
 		return nil, nil
-	case fault.Is(err, fault.NotFound):
-		err = k.Write(ctx, func(tx *store.Tx) error {
-			var err error
-			if seed, err = tx.PutSecretOnce(ctx, bareSeed, credential.NewKey()); err != nil {
-				return err
-			}
-			return announce(ctx, tx, seed)
-		})
-	}
-	if err != nil {
+	case none: // sealed before it is written anywhere: what a file once held can be read in it for long
+		seed = credential.NewKey()
+	case err != nil:
 		return nil, err
 	}
 	var box store.Sealed
 	if !known {
 		if box, unsealed = k.sealSeed(ctx, access.System("engine"), seed); unsealed != nil {
-			return unsealed, k.Write(ctx, func(tx *store.Tx) error { return announce(ctx, tx, seed) })
+			return unsealed, k.Write(ctx, func(tx *store.Tx) error {
+				if seed, err = tx.PutSecretOnce(ctx, bareSeed, seed); err != nil {
+					return err
+				}
+				return announce(ctx, tx, seed)
+			})
 		}
 	}
-	return nil, k.Write(ctx, func(tx *store.Tx) error { // a node of before may have made one beside the sealed one
+	err = k.Write(ctx, func(tx *store.Tx) error { // a node of before may have made one beside the sealed one
 		if _, err := tx.Sealed(ctx, Server, SigningKey); fault.Is(err, fault.NotFound) {
 			box.Since = tx.Now()
 			if err := tx.PutSealed(ctx, Server, box); err != nil {
 				return err
 			}
-		} else if err != nil {
+		} else if err != nil || none {
 			return err
 		}
 		if err := announce(ctx, tx, seed); err != nil {
@@ -166,6 +165,10 @@ func (k *Keeper) Begin(ctx context.Context) (unsealed, err error) {
 		}
 		return tx.DeleteSecret(ctx, bareSeed)
 	})
+	if err == nil && !none {
+		_ = k.DB.Scrub(ctx) // in vain: then what it was is overwritten by and by
+	}
+	return nil, err
 }
 
 func (k *Keeper) sealSeed(ctx context.Context, who access.Actor, seed []byte) (store.Sealed, error) {
@@ -232,7 +235,7 @@ func (k *Keeper) RenewSigning(ctx context.Context, who access.Actor) (ed25519.Pu
 	if err != nil {
 		return nil, err
 	}
-	return public, k.Write(ctx, func(tx *store.Tx) error {
+	err = k.Write(ctx, func(tx *store.Tx) error {
 		box.Since = tx.Now()
 		if err := tx.PutSealed(ctx, Server, box); err != nil {
 			return err
@@ -246,4 +249,9 @@ func (k *Keeper) RenewSigning(ctx context.Context, who access.Actor) (ed25519.Pu
 		return k.tell(ctx, tx, who, "signing.renewed", "vault", fmt.Sprintf("%s had another key made that votes are signed "+
 			"with. Its public half is %s.", who.Name, hex.EncodeToString(public)))
 	})
+	if err != nil {
+		return nil, err
+	}
+	_ = k.DB.Scrub(ctx) // likewise
+	return public, nil
 }
