@@ -127,7 +127,7 @@ type SyncFlags struct {
 	Environment string     `json:"environment" minLength:"1" maxLength:"64"`
 	As          string     `json:"as,omitempty" maxLength:"64" doc:"What the environment is called there. Left out: as target.vercel.sync_flags says, else as here."`
 	Splits      bool       `json:"splits,omitempty" doc:"Percentages too: the same shares, with other users in them."`
-	Shared      bool       `json:"shared,omitempty" doc:"Values of variants too that all environments of the platform share: they change for all. Needs the right to edit wherever flags stand there."`
+	Shared      bool       `json:"shared,omitempty" doc:"Values of variants too that all environments of the platform share: they change for all. Needs the right to edit flags in every environment."`
 	DryRun      bool       `json:"dry_run,omitempty" doc:"Only the plan."`
 	Shown       *SyncShown `json:"shown,omitempty" doc:"The plan that was looked at: what anybody changed since then is not written."`
 }

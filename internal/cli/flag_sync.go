@@ -21,7 +21,7 @@ The application at Vercel tells the user's id as user.id, where it tells Slipway
 plan as user.plan, and one of two parts, such as cart.total, as that.
 
 A variant has one value there for all environments. Where it is another one here, the flag is refused unless
---shared says that all of them may get it.
+--shared says that all of them may get it: it takes the right to edit flags in every environment.
 
 With target.vercel.sync_flags in the strategy they follow by themselves. "sync status" says how they stand there,
 and "sync status KEY" how one does: who changed it there, and when it was read back.`

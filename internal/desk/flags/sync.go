@@ -22,10 +22,10 @@ func (d *Desk) Sync(ctx context.Context, who access.Actor, in api.SyncFlags) (ap
 		return api.FlagSync{}, err
 	}
 	// What it is called there may be the place of another environment: whoever writes there changes that one, and whoever
-	// writes what they share changes all that stand there.
+	// writes what they share changes all that stand there, also those that do not follow.
 	for _, e := range d.Strategy.Environments() {
 		if e.Name == in.Environment || in.As != "" && in.As == d.Engine.Mirror.Place(e.Name) ||
-			in.Shared && slices.Contains(d.Engine.Mirror.Followed(), e.Name) {
+			in.Shared {
 			if err := d.check(ctx, who, access.EditFlag, e.Name); err != nil {
 				return api.FlagSync{}, err
 			}

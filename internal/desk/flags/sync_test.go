@@ -38,6 +38,23 @@ func TestFlagsAreWrittenOnlyWhereTheyMayBeEdited(t *testing.T) {
 	})
 }
 
+// What environments share there is another value in production too, whether production follows by itself or is written
+// by hand: it takes the right to edit flags in all of them.
+func TestSharedValuesAreWrittenOnlyByWhoMayEditEverywhere(t *testing.T) {
+	const byHand = "app: shop\ntarget: {vercel: {project: shop}}\n" +
+		"roles: {tester: {may: {\"flag:edit\": [staging]}}}\nenvironments: {staging: {roles: [qa, tester]}}\n"
+	each(t, byHand, func(t *testing.T, w *world) {
+		for who, reason := range map[string]string{"tester": "permission_missing", "admin": "no_vercel_flags"} {
+			for _, dry := range []bool{true, false} {
+				_, err := w.Sync(w.ctx, w.as(who), api.SyncFlags{Environment: "staging", Shared: true, DryRun: dry})
+				if fault.ReasonOf(err) != reason {
+					t.Errorf("%s, dry %t: %v, want %s", who, dry, err, reason)
+				}
+			}
+		}
+	})
+}
+
 // What is said of one flag that stands at the platform's own system as well, of each state it may be in.
 func TestWhatIsSaidOfOneFlagAtThePlatform(t *testing.T) {
 	const synced = "app: shop\ntarget: {vercel: {project: shop, sync_flags: {production: live}}}\n"
