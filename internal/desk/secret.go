@@ -49,17 +49,25 @@ func (d *Desk) Secrets(ctx context.Context, who access.Actor) ([]api.Secret, err
 	}
 	for last := ""; ; {
 		list, err := d.DB.SealedAfter(ctx, d.Strategy.App, last, 500)
-		if err != nil || len(list) == 0 {
-			if s, missing := d.DB.Sealed(ctx, secrets.Server, secrets.SigningKey); err == nil && missing == nil {
-				out = append(out, told(s))
-			}
+		if err != nil {
 			return out, err
+		}
+		if len(list) == 0 {
+			break
 		}
 		for _, s := range list {
 			out = append(out, told(s))
 		}
 		last = list[len(list)-1].Name
 	}
+	s, err := d.DB.Sealed(ctx, secrets.Server, secrets.SigningKey)
+	if fault.Is(err, fault.NotFound) {
+		return out, nil // it lies elsewhere: see Vault
+	}
+	if err != nil {
+		return out, err
+	}
+	return append(out, told(s)), nil
 }
 
 // RenewSigning has another key made that votes are signed with.

@@ -10,6 +10,6 @@
 // zero and never a pass.
 //
 // It is pure, its state is bounded, and the same ticks give the same bits on every
-// machine, so that a verdict can be made again from stored evidence. Chance, for
+// machine, so that a verdict can be made again from stored evidence. Odds, for
 // absolute limits, is the one question that is asked without a bound on looks.
 package judge
