@@ -91,7 +91,9 @@ function sameOrigin(headers: Headers): boolean {
  * client. */
 function address(headers: Headers, proxies: number): string {
   const hops = (headers.get("x-forwarded-for") ?? "").split(",").map((hop) => hop.trim());
-  const from = hops[Math.max(hops.length - proxies, 0)] ?? "";
+  const hop = hops[Math.max(hops.length - proxies, 0)] ?? "";
+  // Some proxies write the port behind it, which is another one for each connection.
+  const from = (/^\[([^\]]+)\]/.exec(hop)?.[1] ?? hop.replace(/^([\d.]+):\d+$/, "$1")).slice(0, 45);
   const mapped = /^::ffff:([\d.]+)$/i.exec(from); // an IPv4 address in a socket for both
   return mapped?.[1] ?? (from.includes(":") ? network(from) : from);
 }

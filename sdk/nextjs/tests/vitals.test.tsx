@@ -195,6 +195,8 @@ test("an address may tell only so much, whatever it calls itself", async () => {
   };
   assert.equal(await statuses({}, () => "203.0.113.7"), 10);
   assert.equal(await statuses({}, (n) => `198.51.100.${n}, 203.0.113.7`), 10, "what the client says of itself");
+  assert.equal(await statuses({}, (n) => `203.0.113.7:${4000 + n}`), 10, "one address, with ports");
+  assert.equal(await statuses({}, (n) => `[2001:db8:1:2::1]:${4000 + n}`), 10, "likewise");
   assert.equal(await statuses({}, (n) => `2001:db8:1:2:${n}::1`), 10, "a network");
   assert.equal(await statuses({}, (n) => `2001:db8:${n}::1`), 30, "networks");
   assert.equal(await statuses({}, (n) => `::ffff:203.0.113.${n}`), 30, "addresses of IPv4");
