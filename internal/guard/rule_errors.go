@@ -20,8 +20,12 @@ const (
 	fewestSeconds  = past.FewestSeconds
 )
 
-// crowd is how many times the mean of a wide bucket may have come in one of its seconds.
-const crowd = 4
+// crowd is how many times the mean of a wide bucket may have come in one of its seconds, and oneVisitor how many
+// requests one visitor may bring in a second: where few come, that is far more than crowd.
+const (
+	crowd      = 4
+	oneVisitor = 20
+)
 
 // burstLongest is how many seconds a spike may be taken for a burst: one instance in trouble is noticed, and gets no
 // visitors any more, within half of it.
@@ -110,7 +114,7 @@ func (x *exam) heldAbove(bs *side, length int64, limits Limits) (count, bool) {
 func (x *exam) enough(c count) bool {
 	failing := int64(c.failing)
 	if x.exact && c.requests > 0 {
-		most := crowd * float64(c.requests) / float64(max(c.to-c.from, 1)) // in one second
+		most := max(crowd*float64(c.requests)/float64(max(c.to-c.from, 1)), oneVisitor) // in one second
 		failing = max(failing, int64(math.Ceil(float64(c.errors)/most)))
 	}
 	return c.requests >= fewestRequests && c.errors >= fewestErrors && failing >= fewestSeconds

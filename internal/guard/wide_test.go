@@ -304,6 +304,41 @@ func TestAFaultIsFoundInTheFirstMinutesOfOneClock(t *testing.T) {
 	}
 }
 
+// Where few come, one visitor may bring more in a second than a whole minute's mean says: twenty failures of one second
+// take nothing back, whatever the minute looks like. What goes on failing is found all the same.
+//
+// req: RB-15 CD-03
+func TestAMinuteOfFewHoldsNoSecondAgainstTheCanary(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		burst uint64
+		fails float64
+		found int64
+	}{{10, 0, 0}, {15, 0, 0}, {20, 0, 0}, {0, 0.46, 240}} {
+		for seed := range uint64(5) {
+			w := newWorld(seed)
+			w.rate = 10 // half a request a second for the canary
+			w.fails = func(int64) (float64, float64) { return tt.fails, 0 }
+			ev := w.evidence(600)
+			ev.Canary[330].Requests += tt.burst
+			ev.Canary[330].Errors += tt.burst
+			var p Pass
+			found, last := int64(0), Verdict{}
+			for n := int64(60); n <= 600 && found == 0; n += 60 {
+				now := ev
+				w.at(&now, n)
+				if last = p.Evaluate(byMinutes(), minutes(now)); last.Action == Undo {
+					found = n
+				}
+			}
+			if found > tt.found || found == 0 != (tt.found == 0) {
+				t.Errorf("%d failures in one second and %g of all, seed %d: found after %d s, want %d: %s", tt.burst,
+					tt.fails, seed, found, tt.found, last.Sentence)
+			}
+		}
+	}
+}
+
 func step(on bool, rate float64) float64 {
 	if on {
 		return rate

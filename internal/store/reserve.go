@@ -118,7 +118,8 @@ func (r relieved) ExecContext(ctx context.Context, query string, args ...any) (s
 	}
 }
 
-// Room is the room that a SQLite database has. The zero value is of a database for which no reserve is kept.
+// Room is the room that a database has: of SQLite what its disk says, of PostgreSQL what it says itself. The zero value
+// is of one that is not known to be short of it.
 type Room struct {
 	Folder  string // on whose disk it is
 	Reserve int64  // bytes that the reserve should have
