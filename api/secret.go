@@ -36,6 +36,7 @@ type SigningKey struct {
 type VaultKey struct {
 	ID      string `json:"id"`
 	Secrets int64  `json:"secrets" doc:"How many stand on it."`
+	Missing bool   `json:"missing,omitempty" doc:"The vault has it not: what it sealed can't be opened."`
 }
 
 // VaultRotation is what came of a change of keys.

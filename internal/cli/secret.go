@@ -82,7 +82,10 @@ func (c *cli) vault() *cobra.Command {
 				rows := make([][]string, 0, len(v.Keys))
 				for _, k := range v.Keys {
 					state := "opens"
-					if k.ID == v.Current {
+					switch {
+					case k.Missing:
+						state = "missing"
+					case k.ID == v.Current:
 						state = "seals"
 					}
 					rows = append(rows, []string{k.ID, state, strconv.FormatInt(k.Secrets, 10)})
@@ -115,7 +118,7 @@ func (c *cli) vault() *cobra.Command {
 				return err
 			}
 			return c.print(k, func() {
-				c.say("%s Its public half is %s.\n", k.Sentence, k.Public[len(k.Public)-1])
+				c.say("Another key signs votes from now on. %s Its public half is %s.\n", k.Sentence, k.Public[len(k.Public)-1])
 			})
 		}),
 	})

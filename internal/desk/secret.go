@@ -98,6 +98,10 @@ func (d *Desk) signing(ctx context.Context) (api.SigningKey, error) {
 		secrets.Bare: "The key that votes are signed with lies in the database as it is: give the vault a key (" +
 			secrets.EnvVault + ") and start again.",
 	}[out.Kept]
+	if _, lost := d.Engine.Secrets.Signer(ctx); lost != nil && out.Kept == secrets.Sealed {
+		out.Sentence = "The key that votes are signed with can't be opened, and votes are refused. " + fault.MessageOf(lost) +
+			" If it is lost, give the vault another key, and then: slipway vault renew-signing-key."
+	}
 	return out, err
 }
 
@@ -192,11 +196,12 @@ func (d *Desk) Vault(ctx context.Context, who access.Actor) (api.Vault, error) {
 	}
 	out := api.Vault{Own: d.Engine.Secrets.Vault.Own(), Keys: []api.VaultKey{}}
 	for _, id := range slices.Sorted(maps.Keys(keys)) {
-		out.Keys = append(out.Keys, api.VaultKey{ID: id, Secrets: keys[id]})
+		out.Keys = append(out.Keys, api.VaultKey{ID: id, Secrets: keys[id],
+			Missing: d.Engine.Secrets.Vault.Knows(id) != nil})
 	}
 	out.Current, err = d.Engine.Secrets.Vault.Current(false)
-	if fault.ReasonOf(err) == "vault_key_missing" && len(keys) == 0 {
-		err = nil // one is made, or asked for, when it is needed
+	if fault.ReasonOf(err) == "vault_key_missing" {
+		err = nil // one is made, or asked for, when it is needed; or it is lost, and that is what is to be seen
 	}
 	if err != nil {
 		return out, err

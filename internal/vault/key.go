@@ -29,6 +29,12 @@ func (v *Vault) load(fresh bool) ([]key, error) {
 	return v.keys, asked(err, v.o.File)
 }
 
+// Knows faults where no key with the id is among the vault's: what it sealed can't be opened.
+func (v *Vault) Knows(id string) error {
+	_, err := v.find(id)
+	return err
+}
+
 // find returns the key with the id, once more from where the keys are when it is not known: somebody may have added it.
 func (v *Vault) find(id string) (key, error) {
 	keys, err := v.load(false)
@@ -167,8 +173,9 @@ func decode(s string) ([]byte, error) {
 }
 
 // Renew puts a new key before the others in the file and returns its id. Keys in the environment are changed there:
-// then nothing is made, and the first one is returned.
-func (v *Vault) Renew() (string, error) {
+// then nothing is made, and the first one is returned. A file that is missing is made only when nothing was ever sealed
+// (fresh): else the keys in it, which this process may still know, would be lost for good.
+func (v *Vault) Renew(fresh bool) (string, error) {
 	if strings.TrimSpace(v.o.Keys()) == "" {
 		if v.o.File == "" || !v.o.Make {
 			return "", asked(fs.ErrNotExist, "")
@@ -176,6 +183,9 @@ func (v *Vault) Renew() (string, error) {
 		raw, err := os.ReadFile(v.o.File)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", unreadable(err)
+		}
+		if err != nil && !fresh {
+			return "", asked(fs.ErrNotExist, v.o.File)
 		}
 		if err := add(v.o.File, raw); err != nil {
 			return "", err

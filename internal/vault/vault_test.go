@@ -128,7 +128,7 @@ func TestTheFileIsMadeOnceAndForItsOwnerOnly(t *testing.T) {
 	if got, err := again.Open("shop", "a", box); err != nil || string(got) != "x" {
 		t.Fatalf("after a restart: %q, %v", got, err)
 	}
-	id, err := open(true).Renew()
+	id, err := open(true).Renew(false)
 	if err != nil || id == vault.KeyOf(box) {
 		t.Fatalf("renewed to %s, %v", id, err)
 	}
@@ -139,6 +139,18 @@ func TestTheFileIsMadeOnceAndForItsOwnerOnly(t *testing.T) {
 	}
 	if got, err := again.Open("shop", "b", seal(t, next, "shop", "b", "y")); err != nil || string(got) != "y" {
 		t.Errorf("a process that had read the old file only: %q, %v", got, err)
+	}
+	if err := next.Knows(vault.KeyOf(box)); err != nil || next.Knows("0123456789") == nil {
+		t.Errorf("the old key, and one that is not there: %v", err)
+	}
+	if err := os.Rename(file, file+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := next.Renew(false); fault.ReasonOf(err) != "vault_key_missing" {
+		t.Errorf("the file is gone while what it sealed is there: %v", err)
+	}
+	if err := os.Rename(file+".away", file); err != nil {
+		t.Fatal(err)
 	}
 	if err := os.Chmod(file, 0o640); err != nil {
 		t.Fatal(err)

@@ -202,11 +202,18 @@ type Rotation struct {
 const batch = 200
 
 // Rotate makes a new key where the keys are Slipway's own file, and seals every secret again with the key that is first
-// now. It may be stopped anywhere and called again: old keys still open.
+// now. It may be stopped anywhere and called again: old keys still open. Nothing is made while a secret stands on a key
+// that is lost: another file in the place of the one that is sought would hide it.
 func (k *Keeper) Rotate(ctx context.Context, who access.Actor) (Rotation, error) {
 	out := Rotation{Made: k.Vault.Own()}
-	var err error
-	if out.Key, err = k.Vault.Renew(); err != nil {
+	if err := k.openable(ctx); err != nil {
+		return out, err
+	}
+	fresh, err := k.Fresh(ctx)
+	if err != nil {
+		return out, err
+	}
+	if out.Key, err = k.Vault.Renew(fresh); err != nil {
 		return out, err
 	}
 	for n := batch; n == batch; out.Sealed += n {
@@ -228,6 +235,22 @@ func (k *Keeper) Rotate(ctx context.Context, who access.Actor) (Rotation, error)
 		return k.tell(ctx, tx, who, "vault.rotated", "vault", fmt.Sprintf("%s changed the vault's key: %d secrets are "+
 			"sealed with %s now.", who.Name, out.Sealed, out.Key))
 	})
+}
+
+// openable faults where a secret of this application, or of the server, stands on a key that the vault has not.
+func (k *Keeper) openable(ctx context.Context) error {
+	for _, app := range []string{k.App, Server} {
+		list, err := k.DB.SealedOld(ctx, app, "", batch)
+		if err != nil {
+			return err
+		}
+		for _, s := range list {
+			if err := k.Vault.Knows(s.Key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // some seals a number of secrets again, in one commit, and returns how many.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -151,6 +153,18 @@ func TestALostVaultKeyIsNoEnd(t *testing.T) {
 		k, unsealed := p.node(key(2), "")
 		if _, err := k.Signer(ctx); fault.ReasonOf(err) != "vault_key_unknown" || unsealed != nil {
 			p.t.Errorf("%v, %v", err, unsealed)
+		}
+		if _, err := k.Rotate(ctx, who); fault.ReasonOf(err) != "vault_key_unknown" {
+			p.t.Errorf("rotated while a secret can't be opened: %v", err)
+		}
+		file := filepath.Join(p.t.TempDir(), "slipway.db.key")
+		lost := *k
+		lost.Vault = vault.New(vault.Options{File: file, Make: true})
+		if _, err := lost.Rotate(ctx, who); fault.ReasonOf(err) != "vault_key_missing" {
+			p.t.Errorf("rotated without the file: %v", err)
+		}
+		if _, err := os.Stat(file); err == nil {
+			p.t.Error("another key was made in the place of the lost one")
 		}
 		_, err := k.RenewSigning(ctx, who)
 		p.ok(err)
