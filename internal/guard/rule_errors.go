@@ -217,17 +217,20 @@ func rateFinding(arm string, level Level, c count, limit float64) Finding {
 	}
 }
 
+// visitorMemory is for how many seconds a visitor who failed is not counted again.
+const visitorMemory = 60
+
 // chanceOfErrors bounds how likely equal versions differ as much over the finding's
 // span; 0 when the stable side says nothing to the contrary. Failures are counted in
 // visitors where the source knows them: one who tries ten times in vain is one piece
-// of bad luck, not ten.
+// of bad luck, not ten. Then the span is a minute at least: those who fail in it for
+// the second time were counted before a shorter one began.
 func (x *exam) chanceOfErrors(f Finding) float64 {
-	return x.chance(f, func(b *metric.Bucket) (uint64, uint64) {
-		if x.pass.knows {
-			return b.Requests, min(b.Units, b.Requests)
-		}
-		return b.Requests, b.Errors
-	})
+	if !x.pass.knows {
+		return x.chance(f, func(b *metric.Bucket) (uint64, uint64) { return b.Requests, b.Errors })
+	}
+	f.From = min(f.From, max(f.To-visitorMemory, x.since()))
+	return x.chance(f, func(b *metric.Bucket) (uint64, uint64) { return b.Requests, min(b.Units, b.Requests) })
 }
 
 // chance is how likely equal versions differ as much over the finding's span. Buckets that smear are not filled at the

@@ -51,3 +51,36 @@ func TestOneVisitorWhoTriesAgainTakesNothingBack(t *testing.T) {
 		})
 	}
 }
+
+// TestVisitorsWhoComeAgainAreHeardInEachSpan has two dozen visitors on the canary, who come again and again and fail
+// one time in five. After a minute nearly all have failed and were counted, so that the last ten seconds alone hold
+// nobody new: what they failed in the minute before still counts against the canary.
+func TestVisitorsWhoComeAgainAreHeardInEachSpan(t *testing.T) {
+	t.Parallel()
+	rules := Rules{Source: metric.Drain, ErrorRate: Limits{Spike: 10, WorseBy: 0.25}, MinRequests: 40}
+	for seed := range uint64(20) {
+		w := newWorld(seed)
+		w.rate, w.share = 24, func(int64) float64 { return 25 }
+		w.fails = func(int64) (float64, float64) { return 0, 0 }
+		ev := w.evidence(100)
+		ev.Baseline = metric.Bucket{Requests: 10_000, Errors: 10}
+		counted := map[int]int64{}
+		for i := range ev.Canary {
+			b := &ev.Canary[i]
+			for range b.Requests {
+				who := w.rng.IntN(24)
+				if w.rng.Float64() >= 0.2 {
+					continue
+				}
+				b.Errors++
+				if last, before := counted[who]; !before || b.Second-last >= 60 {
+					counted[who] = b.Second
+					b.Units++
+				}
+			}
+		}
+		if v := Evaluate(rules, ev); v.Action != Undo {
+			t.Errorf("seed %d: %s: %s", seed, v.Action, v.Sentence)
+		}
+	}
+}

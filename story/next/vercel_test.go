@@ -3,6 +3,7 @@
 package next
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -288,7 +289,13 @@ func (s *shopOnVercel) good(way string) {
 func (s *shopOnVercel) ends(version, phase string) api.Release {
 	s.t.Helper()
 	var r api.Release
-	until(s.t, 90*time.Second, version+" ends", func() bool {
+	defer func() {
+		if s.t.Failed() {
+			verdict, _ := json.Marshal(r.Verdict)
+			s.t.Logf("%s at last, at %g %%: %s\n%s", version, r.Share, r.Sentence, verdict)
+		}
+	}()
+	until(s.t, 3*time.Minute, version+" ends", func() bool {
 		r = s.slipway.release(version)
 		return r.Ended != nil
 	})
