@@ -325,6 +325,17 @@ func TestAJobThatNobodyToldOfIsFound(t *testing.T) {
 		if p, other := g.Job(5, "production"), g.Job(6, "preview"); p != "rejected" || other != "waiting" {
 			t.Errorf("the job is %s, that of another environment %s", p, other)
 		}
+		// It waits for somebody else; its run is started again.
+		for _, later := range []time.Duration{-time.Minute, time.Minute} {
+			g.Clock(func() time.Time { return time.Now().Add(later) })
+			g.Wait(5, "production", commit)
+			_, err := w.Forge.Look(w.ctx, forge.Work)
+			w.ok(err)
+			w.act()
+			if got := g.Job(5, "production"); (got == "rejected") != (later > 0) {
+				t.Errorf("of a run that began %s after the answer the job is %s", later, got)
+			}
+		}
 	}, old, section)
 }
 

@@ -200,8 +200,9 @@ func (c *Client) Review(ctx context.Context, run int64, environment string, appr
 
 // WaitingRun is a run of a workflow of which a job waits.
 type WaitingRun struct {
-	ID     int64  `json:"id"`
-	Commit string `json:"head_sha"`
+	ID      int64     `json:"id"`
+	Commit  string    `json:"head_sha"`
+	Started time.Time `json:"run_started_at"` // anew when the run is started again
 }
 
 // WaitingRuns lists the newest runs of which a job waits for whatever rule of its environment.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/effect"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/github"
 	"github.com/slipwayhq/slipway/internal/store"
@@ -41,7 +42,8 @@ func (t *Teller) goRound(ctx context.Context) (time.Time, error) {
 	return now.Add(round), err
 }
 
-// missed are the jobs that wait for an environment of ours and that nobody has written down.
+// missed are the jobs that wait for an environment of ours and that nobody has written down, or not since their run was
+// started again.
 func (t *Teller) missed(ctx context.Context, ours []string) (out []github.Event) {
 	runs, err := t.Client.WaitingRuns(ctx)
 	if err != nil {
@@ -50,8 +52,9 @@ func (t *Teller) missed(ctx context.Context, ours []string) (out []github.Event)
 	g, _ := t.Strategy.GitHub()
 	for _, r := range runs {
 		fresh := slices.DeleteFunc(slices.Clone(ours), func(environment string) bool {
-			_, err := t.DB.Effect(ctx, keyOf(r.ID, environment))
-			return !fault.Is(err, fault.NotFound)
+			x, err := t.DB.Effect(ctx, keyOf(r.ID, environment))
+			before := err == nil && x.State != effect.Pending && x.Ended.Before(r.Started)
+			return !before && !fault.Is(err, fault.NotFound)
 		})
 		if len(fresh) == 0 {
 			continue

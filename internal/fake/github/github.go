@@ -45,6 +45,7 @@ type Call struct {
 type job struct {
 	run                 int64
 	environment, commit string
+	at                  time.Time // of the run's last start
 }
 
 // Limit is how GitHub refuses a call for a limit.

@@ -113,7 +113,7 @@ func (g *GitHub) Wait(run int64, environment, commit string) Object {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.waiting[fmt.Sprintf("%d/%s", run, environment)] = "waiting"
-	g.waits = append(g.waits, job{run, environment, commit})
+	g.waits = append(g.waits, job{run, environment, commit, g.now()})
 	d := g.deployment(Object{"sha": commit, "ref": "main", "task": "deploy", "environment": environment,
 		"payload": Object{}, "description": nil, "production_environment": environment == "production"})
 	d["creator"] = g.user("ada", "User")
@@ -130,6 +130,7 @@ func (g *GitHub) workflow(j job) Object {
 		"workflow_url": g.repo("/actions/workflows/3"), "previous_attempt_url": nil,
 		"check_suite_url": g.repo("/check-suites/5"),
 		"pull_requests":   []Object{}, "created_at": stamp(g.born), "updated_at": stamp(g.born), "head_commit": nil,
+		"run_started_at": stamp(j.at), "run_attempt": 1,
 		"repository": g.theRepository(), "head_repository": g.theRepository()}, at, "jobs logs artifacts cancel rerun")
 }
 
