@@ -29,7 +29,8 @@ type frame struct {
 	unit   Unit
 	top, h float64 // of the plane
 	lines  []line
-	alone  bool // there is nothing to draw
+	alone  bool   // there is nothing to draw
+	taken  []spot // where thresholds have their names
 }
 
 // line is a series cut to what is visible.

@@ -130,12 +130,43 @@ func (f *frame) shadeLabels(shades []Shade) {
 		if class == "" {
 			continue
 		}
+		y := clearOf(f.taken, spotOf(longest, anchor, x, f.top+12), len(rows))
+		if y+float64(len(rows)-1)*lineHeight > f.top+f.h {
+			continue // its title says it
+		}
 		for i, row := range rows {
-			f.label(class, anchor, x, dx, f.top+12+float64(i)*13, row)
+			f.label(class, anchor, x, dx, y+float64(i)*lineHeight, row)
 		}
 		free = next
 	}
 	f.raw(`</g>`)
+}
+
+// lineHeight is from one line of small text to the next.
+const lineHeight = 13
+
+// spot is where a line of text stands: from a to b across the narrow plane (0 to 1), at y.
+type spot struct{ a, b, y float64 }
+
+func spotOf(text, anchor string, x, y float64) spot {
+	w := breadth(text) / narrow
+	if anchor == "end" {
+		return spot{x - w, x, y}
+	}
+	return spot{x, x + w, y}
+}
+
+// clearOf returns where, from a spot down, so many lines of text cover nothing that is taken.
+func clearOf(taken []spot, p spot, rows int) float64 {
+	for moved := true; moved; {
+		moved = false
+		for _, t := range taken {
+			if p.a < t.b && t.a < p.b && t.y+lineHeight > p.y && t.y < p.y+float64(rows)*lineHeight {
+				p.y, moved = t.y+lineHeight, true
+			}
+		}
+	}
+	return p.y
 }
 
 // events draws a line for each moment and its label above the plane where there is

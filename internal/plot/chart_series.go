@@ -46,6 +46,7 @@ func (f *frame) limitLabels(limits []Limit) {
 		f.attr("class", limitClass(l))
 		f.raw(">")
 		f.label("plot-halo plot-small", anchor, x, dx, y+shift, f.limitText(l))
+		f.taken = append(f.taken, spotOf(f.limitText(l), anchor, x, y+shift))
 		f.raw("</g>")
 	}
 	var beyond []string
@@ -56,7 +57,9 @@ func (f *frame) limitLabels(limits []Limit) {
 	}
 	if len(beyond) > 0 {
 		f.raw(`<g class="plot-limit">`)
-		f.label("plot-halo plot-small", "end", 1, -6, f.top+11, "↑ "+strings.Join(beyond, ", "))
+		text := "↑ " + strings.Join(beyond, ", ")
+		f.label("plot-halo plot-small", "end", 1, -6, f.top+11, text)
+		f.taken = append(f.taken, spotOf(text, "end", 1, f.top+11))
 		f.raw("</g>")
 	}
 }

@@ -436,3 +436,37 @@ func TestTheLabelOfAStretchStandsAboveIt(t *testing.T) {
 		}
 	}
 }
+
+// The name of a stretch stands clear of the thresholds' names, of those above the picture too.
+func TestTheLabelOfAStretchCoversNoLimit(t *testing.T) {
+	t.Parallel()
+	from := time.Date(2026, 7, 25, 14, 0, 0, 0, time.UTC)
+	at := func(m int) time.Time { return from.Add(time.Duration(m) * time.Minute) }
+	number := regexp.MustCompile(` y="([0-9.]+)"[^>]*>(?:<[^>]*>)*([^<]*)`)
+	for name, stretch := range map[string]Shade{
+		"at the right, with one above": {From: at(12), To: at(20), Label: "drain is silent"},
+		"at the left, on a line":       {From: at(1), To: at(3), Label: "cold: not judged"},
+	} {
+		c := Chart{From: from, To: at(20), Unit: Milliseconds, High: 600, Shades: []Shade{stretch},
+			Limits: []Limit{{Value: 598, Label: "warn"}, {Value: 5000, Label: "critical"}},
+			Series: []Series{{Name: "canary", Points: []Point{{At: at(1), Value: 200}, {At: at(19), Value: 210}}}}}
+		limits, mine := map[string]float64{}, -1.0
+		for _, m := range number.FindAllStringSubmatch(string(draw(t, c)), -1) {
+			y, _ := strconv.ParseFloat(m[1], 64)
+			switch text := m[2]; {
+			case text == stretch.Label:
+				mine = y
+			case strings.Contains(text, "critical") && stretch.From.Equal(at(12)), strings.HasPrefix(text, "warn"):
+				limits[text] = y
+			}
+		}
+		if mine < 0 || len(limits) == 0 {
+			t.Errorf("%s: the label at %g, limits %v", name, mine, limits)
+		}
+		for text, y := range limits {
+			if right := strings.Contains(text, "critical"); right == stretch.From.Equal(at(12)) && math.Abs(y-mine) < 13 {
+				t.Errorf("%s: %q at %g covers %q at %g", name, stretch.Label, mine, text, y)
+			}
+		}
+	}
+}
