@@ -286,7 +286,19 @@ func (d *Desk) releaseActions(who access.Actor, r release.Release) []api.Action 
 			Effect: "Asks for approval to take production back to the last known good deployment.",
 			Undo:   "Cancel it before it is approved."})
 	}
-	return out
+	return d.withoutRoom(out)
+}
+
+// withoutRoom says of what lets a release go on that it can't be done while there is no room.
+func (d *Desk) withoutRoom(actions []api.Action) []api.Action {
+	room := d.DB.Room()
+	for i, a := range actions {
+		holds := slices.Contains([]string{"pause", "share", "abort", "rollback"}, a.Name)
+		if room.Full() && !holds && a.Disabled == "" {
+			actions[i].Disabled = release.NoRoom(room.Cause())
+		}
+	}
+	return actions
 }
 
 // people says in words who is sent back when a release is aborted.

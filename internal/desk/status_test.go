@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,8 @@ import (
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/store"
+	"github.com/slipwayhq/slipway/internal/store/storetest"
 )
 
 func TestStatusIsQuietOnlyWhenNothingIsWrong(t *testing.T) {
@@ -81,4 +84,29 @@ func TestEnvironmentsShowWhoHasTheVisitors(t *testing.T) {
 			t.Errorf("%d of canary and production are listed", seen)
 		}
 	})
+}
+
+// On a full disk a release's page offers what lowers the risk, and says why nothing else can be done.
+func TestOnAFullDiskWhatLetsAReleaseGoOnIsExplained(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.Open(t, store.SQLite))
+	r := w.release(w.exposed("v2").ID)
+	w.ok(w.DB.KeepReserve(1 << 50)) // which no disk holds
+	off := 0
+	for _, a := range w.releaseActions(w.as("devops"), r) {
+		said := strings.Contains(a.Disabled, "The disk is full. Until there is room a release can be paused")
+		lowers := slices.Contains([]string{"pause", "share", "abort"}, a.Name)
+		if lowers && said || !lowers && a.Disabled == "" {
+			t.Errorf("%s: %q", a.Name, a.Disabled)
+		}
+		if said {
+			off++
+		}
+	}
+	w.ok(w.DB.KeepReserve(1 << 20))
+	for _, a := range w.releaseActions(w.as("devops"), r) {
+		if off == 0 || strings.Contains(a.Disabled, "disk") {
+			t.Errorf("with room again %s: %q; before %d were off", a.Name, a.Disabled, off)
+		}
+	}
 }
