@@ -82,6 +82,9 @@ func (w *Writer) Create(ctx context.Context, who access.Actor, f flag.Flag) (fla
 	if err := f.Validate(); err != nil {
 		return f, err
 	}
+	if err := w.spacious(); err != nil {
+		return f, err
+	}
 	err := w.DB.Write(ctx, func(tx *store.Tx) error {
 		now := tx.Now()
 		f.App, f.Created, f.Updated, f.CreatedBy = w.app(), now, now, who.ID
@@ -204,6 +207,9 @@ func (w *Writer) Change(
 		what := w.differs(before, f)
 		if out = f; what == "" {
 			return nil
+		}
+		if err := w.spacious(); err != nil {
+			return err
 		}
 		if err := w.unasked(ctx, tx, before, f); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/flag"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/store/storetest"
 )
@@ -65,6 +66,13 @@ func TestOnAFullDiskAFlagIsOnlyTurnedOff(t *testing.T) {
 		t.Errorf("it is %+v", c)
 	}
 	_, err = w.do(at(flags.On))
+	w.refused(err, fault.Unavailable, "disk_full")
+	_, err = w.Create(w.ctx, ada(), flag.Flag{Key: "another"})
+	w.refused(err, fault.Unavailable, "disk_full")
+	_, err = w.Change(w.ctx, ada(), "checkout", 0, func(f *flag.Flag) { f.Description = "other words" })
+	w.refused(err, fault.Unavailable, "disk_full")
+	_, err = w.ChangeSegment(w.ctx, ada(), flags.SegmentOrder{Environment: "production", Key: "staff",
+		Put: &flag.Segment{}}, flags.When{})
 	w.refused(err, fault.Unavailable, "disk_full")
 	w.ok(w.DB.KeepReserve(1 << 20))
 	if c := w.done(at(flags.On)); !c.On {

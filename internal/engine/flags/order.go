@@ -112,15 +112,25 @@ func (w *Writer) DoIn(ctx context.Context, tx *store.Tx, who access.Actor, o Ord
 	return out, err
 }
 
+// spacious refuses what may not be recorded while the disk is full.
+func (w *Writer) spacious() error {
+	room := w.DB.Room()
+	if !room.Full() {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "disk_full", "%s Until there is room a flag can only be turned off.", room.Cause())
+}
+
 // carryOut records what was planned.
 func (w *Writer) carryOut(ctx context.Context, tx *store.Tx, who access.Actor, o Order, out *Outcome) error {
 	if out.Done = true; !out.Changed {
 		return nil
 	}
-	if room := w.DB.Room(); room.Full() && out.After.On && o.release == "" { // a release's share: see release.Facts.Disk
-		out.Done = false
-		return fault.New(fault.Unavailable, "disk_full", "%s Until there is room a flag can only be turned off.",
-			room.Cause())
+	if out.After.On && o.release == "" { // a release's share: see release.Facts.Disk
+		if err := w.spacious(); err != nil {
+			out.Done = false
+			return err
+		}
 	}
 	c := &out.After
 	c.Revision, c.Updated, c.By = out.Before.Revision+1, tx.Now(), who.ID

@@ -159,6 +159,9 @@ func (w *Writer) doSegment(
 	if err := current(o.Revision, s.Revision, "The segment "+o.Key+" in "+o.Environment); err != nil {
 		return s, err
 	}
+	if err := w.spacious(); err != nil {
+		return s, err
+	}
 	if o.Put == nil {
 		if s.Revision == 0 {
 			return s, noSegment(o)
