@@ -333,6 +333,8 @@ type Status struct {
 
 	Disk string `json:"disk,omitempty" doc:"Says that the database's disk is full, what the reserve still holds and what to do; absent while there is room."`
 
+	Votes string `json:"votes,omitempty" doc:"Says that votes are refused, because the key that they are signed with can't be opened; absent while they are taken."`
+
 	Published []PublishedFlags `json:"published" doc:"Flags that stand where a platform serves visitors."`
 	Synced    []SyncedFlags    `json:"synced" doc:"Flags that were written to the platform's own system of flags."`
 }

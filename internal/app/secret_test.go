@@ -142,3 +142,47 @@ func vercelOf(t *testing.T, s *strategy.Strategy) strategy.Vercel {
 	}
 	return v
 }
+
+// A database that comes back without the vault's key serves and says at a glance that votes are refused; its vault can
+// be looked at, and no other key is made in the place of the lost one.
+func TestALostVaultKeyIsSeenAtAGlance(t *testing.T) {
+	t.Parallel()
+	plan, err := strategy.Parse("test.yaml", []byte("app: shop\ntarget: {selfhost: {stable: \"http://127.0.0.1:1\"}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "a.db")
+	for _, lost := range []bool{false, true} {
+		ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lost {
+			if err := os.Remove(file + ".key"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a, err := Open(t.Context(), Options{Database: file, Strategy: plan, Control: ln,
+			Log: slog.New(slog.DiscardHandler), Env: func(string) (string, bool) { return "", false }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		who := access.System("test")
+		s, err := a.Desk.Status(t.Context(), who)
+		if err != nil || strings.Contains(s.Sentence, "Votes are refused") != lost || (s.Votes != "") != lost {
+			t.Errorf("lost %v: %q, %v", lost, s.Sentence, err)
+		}
+		v, err := a.Desk.Vault(t.Context(), who)
+		if err != nil || len(v.Keys) != 1 || v.Keys[0].Missing != lost ||
+			strings.Contains(v.Signing.Sentence, "votes are refused") != lost {
+			t.Errorf("lost %v: %+v, %v", lost, v, err)
+		}
+		if _, err = a.Desk.RotateVault(t.Context(), who); lost && fault.ReasonOf(err) != "vault_key_missing" {
+			t.Errorf("rotated: %v", err)
+		}
+		if _, err := os.Stat(file + ".key"); lost && err == nil {
+			t.Error("another key was made")
+		}
+		_, _ = a.DB.Close(), ln.Close()
+	}
+}

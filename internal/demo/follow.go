@@ -96,8 +96,8 @@ func (w *world) welcome() {
 	_, _ = fmt.Fprintf(out, "  dashboard  %s\n  the shop   %s  (through %s)\n", w.app.URL(), shop, through)
 	_, _ = fmt.Fprintf(out, "  sign in    as you, ada, quinn, pia or inez; password %s\n", w.password)
 	if w.hub != nil {
-		_, _ = fmt.Fprintf(out, "  GitHub     %s/repos/acme/harbor-shop  (simulated; Authorization: Bearer %s)\n", w.hub.URL,
-			w.hub.Grant())
+		_, _ = fmt.Fprintf(out, "  GitHub     %s/repos/acme/harbor-shop/deployments  (simulated; Authorization: Bearer %s)\n",
+			w.hub.URL, w.hub.Grant())
 	}
 	if !w.opts.AutoApprove && w.scenario.Name != flagScenario {
 		_, _ = fmt.Fprintf(out,

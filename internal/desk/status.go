@@ -15,6 +15,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/event"
+	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/store"
@@ -97,11 +98,19 @@ func (d *Desk) Status(ctx context.Context, who access.Actor) (api.Status, error)
 	if out.Published, err = d.Flags.Published(ctx, who, out.Now); err != nil {
 		return out, err
 	}
+	d.ills(ctx, &out)
+	out.Sentence = summary(out)
+	return out, nil
+}
+
+// ills says what Slipway itself suffers from.
+func (d *Desk) ills(ctx context.Context, out *api.Status) {
 	if room := d.DB.Room(); room.Full() {
 		out.Disk = room.Sentence()
 	}
-	out.Sentence = summary(out)
-	return out, nil
+	if _, lost := d.Engine.Secrets.Signer(ctx); strings.HasPrefix(fault.ReasonOf(lost), "vault_") {
+		out.Votes = "Votes are refused: the key that they are signed with can't be opened; slipway vault show says why."
+	}
 }
 
 // sources are those beside the edges that are heard, or that a guard goes by.
@@ -128,6 +137,9 @@ func summary(s api.Status) string {
 	var parts []string
 	if s.Disk != "" {
 		parts = append(parts, s.Disk)
+	}
+	if s.Votes != "" {
+		parts = append(parts, s.Votes)
 	}
 	if n := len(s.Incidents); n > 0 {
 		parts = append(parts, fmt.Sprintf("%s open.", count(n, "incident")))
