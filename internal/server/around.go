@@ -92,7 +92,7 @@ func hasOwnLimit(path string) bool {
 	return strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/otlp/") || strings.HasPrefix(path, "/hooks/")
 }
 
-// hooked counts what a client delivers, and what was refused for its signature more.
+// hooked counts what a client delivers, and what was refused for its signature more. It bounds what it takes in memory.
 func (s *Server) hooked(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key := clientKey(clientOf(r.Context()).address)
@@ -100,6 +100,16 @@ func (s *Server) hooked(next http.Handler) http.Handler {
 			s.refuse(w, r, err)
 			return
 		}
+		size := r.ContentLength
+		if size < 0 || size > maxObservation { // it does not say, or is cut off there
+			size = maxObservation
+		}
+		if !s.held.add(key, size) {
+			s.Metrics.Limited("hook")
+			s.refuse(w, r, fault.New(fault.Limited, "too_many_requests", "Too much is delivered at once. Send it again."))
+			return
+		}
+		defer s.held.add(key, -size)
 		out := &answer{ResponseWriter: w}
 		next.ServeHTTP(out, r)
 		if out.code == http.StatusForbidden {

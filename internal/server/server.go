@@ -64,6 +64,7 @@ type Server struct {
 	readers   *limiter // clients too, by the pages that they look at
 	streams   streams
 	exporters chan struct{} // one for each body that is understood now
+	held      held          // bodies of deliveries
 	heartbeat time.Duration
 }
 
@@ -87,6 +88,7 @@ func New(o Options) (*Server, error) {
 		edges:   newLimiter(o.Rate*10, o.Rate*100),
 		clients: newLimiter(o.Rate*4, o.Rate*32),
 		readers: newLimiter(o.Rate*4, o.Rate*32), exporters: make(chan struct{}, otlpAtOnce),
+		held: held{of: map[string]int64{}},
 	}
 	mux := http.NewServeMux()
 	var err error
