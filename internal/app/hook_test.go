@@ -31,7 +31,10 @@ func TestWhomAWebhookNames(t *testing.T) {
 	}
 	a, err := Open(t.Context(), Options{
 		Database: filepath.Join(t.TempDir(), "x.db"), Strategy: plan, Control: anyPort(t), Log: slog.New(slog.DiscardHandler),
-		Env: func(string) (string, bool) { return "token", true },
+		Env: func(name string) (string, bool) {
+			token, ok := map[string]string{"VERCEL_TOKEN": "token"}[name]
+			return token, ok
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
