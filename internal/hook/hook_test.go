@@ -87,7 +87,8 @@ func send(t *testing.T, d http.Handler, x delivery) *httptest.ResponseRecorder {
 func TestOnlyWhoKnowsASecretDelivers(t *testing.T) {
 	t.Parallel()
 	db := database(t)
-	body, packed := record("a"), zipped(record("a"))
+	body := record("a") // it has the time in it: another one has other bytes
+	packed := zipped(body)
 	bomb := zipped(make([]byte, maxDrain+1))
 	none := func(context.Context, Kind) ([]string, error) { return nil, nil }
 	empty := func(context.Context, Kind) ([]string, error) { return []string{""}, nil }
@@ -121,8 +122,7 @@ func TestOnlyWhoKnowsASecretDelivers(t *testing.T) {
 		"no record":            {delivery{body: []byte("x"), signature: sign("new-drains", []byte("x"))}, nil, 400},
 		"nothing":              {delivery{body: nil, signature: sign("new-drains", nil)}, nil, 200},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(name, func(t *testing.T) { // one after another: what is being taken is refused
 			d := node(db, Options{Secrets: tt.secrets})
 			tt.x.path = "drains"
 			w := send(t, d, tt.x)
