@@ -234,12 +234,19 @@ func (s *story) slowDatabase(database string) {
 	slow(s.t, database, 500*time.Millisecond, 550*time.Millisecond)
 	began := time.Now()
 	var held api.Release
+	said := ""
 	until(s.t, 40*time.Second, "v2 is held, and not for its own fault", func() bool {
 		held = s.release("v2")
 		if held.Ended != nil {
 			s.t.Fatalf("v2 ended: %s", held.Reason)
 		}
-		return held.Verdict.Cause == "incident" && strings.HasPrefix(held.Verdict.Sentence, "Both versions are in trouble")
+		if now := string(held.Verdict.Cause) + ": " + held.Verdict.Sentence; now != said {
+			said = now
+			s.t.Logf("%.1f s at %g %%: %s", time.Since(began).Seconds(), held.Share, said)
+		}
+		// Where few came to v2 before, the verdict says first that v1 is broken since then.
+		return held.Verdict.Cause == "incident" &&
+			strings.Contains(held.Verdict.Sentence, "Both versions are in trouble")
 	})
 	s.t.Logf("held after %.1f s: %s", time.Since(began).Seconds(), held.Sentence)
 	if held.Verdict.Action != "hold" || held.Share != 25 || !strings.Contains(held.Sentence, "not held against v2") {
@@ -250,7 +257,8 @@ func (s *story) slowDatabase(database string) {
 		s.t.Errorf("while the database is slow v2 is at %g %%: %s", r.Share, r.Sentence)
 	}
 	slow(s.t, database, 0, 0)
-	well, said := time.Now(), ""
+	well := time.Now()
+	said = ""
 	until(s.t, 60*time.Second, "v2 goes on", func() bool {
 		r := s.release("v2")
 		if now := r.Verdict.Cause + ": " + r.Verdict.Sentence[:min(40, len(r.Verdict.Sentence))]; now != said {
