@@ -22,6 +22,7 @@ export type VitalsOptions = ReportOptions & {
 
 const mostBytes = 4096;
 const mostValues = 20;
+const mostWait = 10_000; // milliseconds for a whole beacon: a page sends it in one piece
 const word = /^[\w-]{8,64}$/;
 const ranges: Record<string, Range> = {
   LCP: [0, 600_000],
@@ -44,6 +45,7 @@ export function vitalsRoute(options: VitalsOptions = {}): (request: Request) => 
     if (!limit.take(address(request.headers, proxies), Date.now())) return status(429, { "retry-after": "60" });
     const text = await read(request);
     if (text === "large") return status(413);
+    if (text === "slow") return status(408);
     const beacon = parse(text?.text, metrics);
     if (!beacon) return status(400);
     if (beacon.deployment !== own) return status(204);
@@ -107,26 +109,37 @@ function network(from: string): string {
   return [...before, ...new Array<string>(zeros).fill("0"), ...behind].slice(0, 4).join(":");
 }
 
-/** read is the body as text, and never more of it than a beacon may have. */
-async function read(request: Request): Promise<{ text: string } | "large" | undefined> {
+/** read is the body as text: never more of it than a beacon may have, nor for longer than a page takes. */
+async function read(request: Request): Promise<{ text: string } | "large" | "slow" | undefined> {
   if (Number(request.headers.get("content-length") ?? 0) > mostBytes) return "large";
   const decoder = new TextDecoder("utf-8", { fatal: true });
+  const reader = request.body?.getReader();
+  const stop = () => reader?.cancel().catch(() => {});
   let text = "";
   let size = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<"late">((done) => {
+    timer = setTimeout(done, mostWait, "late");
+  });
   try {
-    const reader = request.body?.getReader();
     for (;;) {
-      const part = await reader?.read();
+      const part = await Promise.race([reader?.read(), late]);
+      if (part === "late") {
+        stop();
+        return "slow";
+      }
       if (!part || part.done) return { text: text + decoder.decode() };
       size += part.value.byteLength;
       if (size > mostBytes) {
-        reader?.cancel().catch(() => {});
+        stop();
         return "large";
       }
       text += decoder.decode(part.value, { stream: true });
     }
   } catch {
     return undefined; // no UTF-8, or cut off
+  } finally {
+    clearTimeout(timer);
   }
 }
 

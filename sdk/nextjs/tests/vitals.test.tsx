@@ -163,6 +163,32 @@ test("a body without an end is not read to its end", async () => {
   assert.deepEqual(await sent(), []);
 });
 
+test("a body that stops in the middle is given up", async () => {
+  const { post, sent } = door();
+  let released = false;
+  const stuck = new ReadableStream({
+    start(c) {
+      c.enqueue(new TextEncoder().encode('{"id":'));
+    },
+    cancel() {
+      released = true;
+    },
+  });
+  const request = new Request("http://shop.example/api/vitals", {
+    method: "POST",
+    body: stuck,
+    headers: { host: "shop.example" },
+    duplex: "half",
+  } as RequestInit);
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const answer = post(request);
+  mock.timers.tick(10_000);
+  assert.equal((await answer).status, 408);
+  assert.ok(released, "the connection is let go");
+  mock.timers.reset();
+  assert.deepEqual(await sent(), []);
+});
+
 test("another site can't have its visitors speak", async () => {
   const { post, sent } = door();
   const foreign: Record<string, string>[] = [
