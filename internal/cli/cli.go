@@ -11,7 +11,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +19,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/slipwayhq/slipway/client"
 	"github.com/slipwayhq/slipway/internal/fault"
 )
 
@@ -72,7 +70,7 @@ func New(o Options) *cobra.Command {
 	f := root.PersistentFlags()
 	f.StringVar(&c.url, "url", "", "address of Slipway (or SLIPWAY_URL; default "+DefaultURL+")")
 	f.StringVar(&c.token, "token", "", "token to use; others on this machine can see it, SLIPWAY_TOKEN they cannot")
-	f.BoolVar(&c.json, "json", false, "print the API's answer as JSON")
+	f.BoolVar(&c.json, "json", false, "print the API's answer as JSON, and an error as a line of it")
 	root.AddCommand(c.release(), c.rollback(), c.check(), c.approval(), c.deployment(), c.incident(), c.issue(),
 		c.status(),
 		c.logs(), c.user(), c.tokens(), c.login(), c.logout(), c.initialize(), c.metric(), c.judge(), c.simulate(),
@@ -103,11 +101,18 @@ func checkArgs(cmd *cobra.Command) {
 // usage is the error of somebody who used a command wrongly.
 func usage(cmd *cobra.Command, err error) error {
 	if words := cmd.Flags().Args(); cmd.HasAvailableSubCommands() && len(words) > 0 {
-		return fault.Wrap(nil, fault.Invalid, "usage", "%s has no command %q: %s (see %s --help)", cmd.CommandPath(),
-			words[0], has(cmd, words[0]), cmd.CommandPath())
+		return misused(cmd, "%s has no command %q: %s (see %s --help)", cmd.CommandPath(), words[0], has(cmd, words[0]),
+			cmd.CommandPath())
 	}
-	return fault.Wrap(nil, fault.Invalid, "usage", "%s. Use it so: %s (see %s --help)",
+	return misused(cmd, "%s. Use it so: %s (see %s --help)",
 		strings.TrimSuffix(err.Error(), "."), strings.TrimSpace(cmd.UseLine()), cmd.CommandPath())
+}
+
+// misused is a usage error of a command, which is its place.
+func misused(cmd *cobra.Command, format string, args ...any) error {
+	f := fault.New(fault.Invalid, "usage", format, args...)
+	f.Fields = []fault.Field{{Path: cmd.CommandPath(), Message: f.Message}}
+	return f
 }
 
 // has says what a command has instead of one that it has not.
@@ -132,7 +137,11 @@ func exitCodes() string {
 	for _, row := range fault.Table() {
 		fmt.Fprintf(&b, "  %d  %s: %s\n", row.Exit, strings.ReplaceAll(string(row.Kind), "_", " "), row.Remedy)
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	b.WriteString("  130  interrupted\n\n" +
+		"With --json the answer is JSON on standard output. An error is then one line of JSON, the last one of\n" +
+		"standard error: kind and exit_code as above, reason (a stable word), sentence, remedy, and places (place and\n" +
+		"sentence of each complaint); request where Slipway's log has more under it.")
+	return b.String()
 }
 
 // Run runs one command line and returns the exit code. Errors go to o.Err.
@@ -150,32 +159,5 @@ func Run(ctx context.Context, o Options, args []string) int {
 			err = usage(cmd, err)
 		}
 	}
-	return Report(o.Err, err)
-}
-
-// Report writes an error for people and returns its exit code.
-func Report(w io.Writer, err error) int {
-	if p, ok := errors.AsType[*client.Problem](err); ok {
-		say(w, "slipway: %s\n", cmp.Or(p.Command, p.Message))
-		for _, f := range p.Fields {
-			say(w, "  %s: %s\n", f.Location, f.Message)
-		}
-		if p.Remedy != "" {
-			say(w, "What to do: %s.\n", p.Remedy)
-		}
-		if p.Request != "" && (p.Kind == "internal" || p.Kind == "unavailable") {
-			say(w, "Slipway's log has more under %s.\n", p.Request)
-		}
-		return max(p.ExitCode, 1)
-	}
-	if errors.Is(err, context.Canceled) {
-		say(w, "slipway: interrupted\n")
-		return 130
-	}
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		say(w, "slipway: %s\n", fault.MessageAt(f, fault.Command))
-		return fault.RowOf(f.Kind).Exit
-	}
-	say(w, "slipway: %s\n", err.Error())
-	return fault.RowOf(fault.Internal).Exit
+	return Report(o.Err, err, asksJSON(args))
 }

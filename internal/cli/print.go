@@ -166,10 +166,14 @@ func (c *cli) secret(prompt string) (string, error) {
 		s, err = c.line()
 	}
 	if err == nil && s == "" {
-		err = fault.New(fault.Invalid, "input_missing", "Nothing was given for %q: type it, or send it to standard input.",
-			prompt)
+		err = nothingGiven(prompt)
 	}
 	return s, err
+}
+
+func nothingGiven(prompt string) error {
+	return fault.New(fault.Invalid, "input_missing", "Nothing was given for %q: type it, or send it to standard input.",
+		prompt)
 }
 
 // newPassword asks for a new password, twice when a person types it.
@@ -192,7 +196,7 @@ func (c *cli) confirm(sure bool, question string) error {
 	}
 	if !c.Interactive {
 		return fault.New(fault.Refused, "not_confirmed",
-			"This must be confirmed: read what is above, then repeat the command with --yes.")
+			"%s Nobody answers here: when it is what you want, repeat the command with --yes.", strings.TrimSpace(question))
 	}
 	say(c.Err, "%s Type yes: ", question)
 	answer, err := c.line()

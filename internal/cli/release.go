@@ -229,8 +229,8 @@ func (c *cli) releaseAction(a action) *cobra.Command {
 				return err
 			}
 			if a.confirm != "" && !sure {
-				say(c.Err, "%s of %s: %s\n", before.ID, before.Version, before.Sentence)
-				if err := c.confirm(false, a.confirm); err != nil {
+				if err := c.confirm(false, fmt.Sprintf("%s of %s: %s\n%s", before.ID, before.Version, before.Sentence,
+					a.confirm)); err != nil {
 					return err
 				}
 			}

@@ -137,8 +137,7 @@ func (c *cli) login() *cobra.Command {
 			if len(args) == 1 {
 				user = args[0]
 			} else {
-				say(c.Err, "User: ")
-				if user, err = c.line(); err != nil {
+				if user, err = c.name(); err != nil {
 					return err
 				}
 			}
@@ -169,6 +168,18 @@ func (c *cli) login() *cobra.Command {
 	cmd.Flags().IntVar(&days, "days", 30, "how long the token lasts")
 	cmd.Flags().StringVar(&name, "name", "", "name of the token (default: this machine's)")
 	return cmd
+}
+
+// name asks who logs in.
+func (c *cli) name() (string, error) {
+	if c.Interactive {
+		say(c.Err, "User: ")
+	}
+	user, err := c.line()
+	if err == nil && user == "" {
+		err = nothingGiven("User")
+	}
+	return user, err
 }
 
 func (c *cli) logout() *cobra.Command {

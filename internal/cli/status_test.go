@@ -52,7 +52,7 @@ func TestARefusalFitsTheCommandLine(t *testing.T) {
 		{refused, "slipway: It drifted. Go over it (--over).\n"},
 	} {
 		var out bytes.Buffer
-		if Report(&out, test.err); out.String() != test.want {
+		if Report(&out, test.err, false); out.String() != test.want {
 			t.Errorf("%q, want %q", out.String(), test.want)
 		}
 	}

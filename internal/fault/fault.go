@@ -43,15 +43,15 @@ type Row struct {
 // Table returns the rows for every kind, in the order of their exit codes.
 func Table() []Row {
 	return []Row{
-		{Internal, 500, 1, "error", "report it with the id that the message names"},
+		{Internal, 500, 1, "error", "report it, with the id where one is named"},
 		{Invalid, 422, 2, "debug", "correct the request: the message names the place"},
 		{NotFound, 404, 3, "debug", "list what there is and name another"},
 		{Conflict, 409, 4, "info", "read the present state, then decide again"},
 		{Denied, 403, 5, "warn", "ask somebody whose role holds the permission"},
-		{Refused, 412, 6, "info", "satisfy the rule that the message names, or skip it with a named approver"},
+		{Refused, 412, 6, "info", "do what the message asks for; a rule of the strategy may be skipped by a named approver"},
 		{Unavailable, 503, 7, "warn", "try again later"},
 		{Unknown, 401, 8, "info", "sign in, or send a token"},
-		{Limited, 429, 9, "info", "wait for the time that Retry-After names"},
+		{Limited, 429, 9, "info", "wait for the time that the message or Retry-After names"},
 	}
 }
 

@@ -78,7 +78,11 @@ func (p *Problems) Unwrap() error {
 	}
 	f := fault.New(fault.Invalid, reason, "%s", p.Error())
 	for _, one := range p.List {
-		f.Fields = append(f.Fields, fault.Field{Path: one.Path, Message: one.String()})
+		path := one.Path
+		if path == "" { // it is no key: the line is the place
+			path = fmt.Sprintf("%s:%d:%d", one.File, one.Line, one.Column)
+		}
+		f.Fields = append(f.Fields, fault.Field{Path: path, Message: one.String()})
 	}
 	return f
 }

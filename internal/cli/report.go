@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/slipwayhq/slipway/client"
+	"github.com/slipwayhq/slipway/internal/fault"
+)
+
+// failure is an error as a program reads it with --json: one line, the last one of standard error. Standard output
+// holds an answer or nothing, so that what reads it never meets an error there.
+type failure struct {
+	Kind     string  `json:"kind"`     // what the caller can do about it, as in the table of exit codes
+	Reason   string  `json:"reason"`   // stable word for the cause
+	Sentence string  `json:"sentence"` // what people read
+	Remedy   string  `json:"remedy"`   // what to do about this kind of error
+	Places   []place `json:"places"`   // complaints about single places of what was given
+	Request  string  `json:"request,omitempty"`
+	ExitCode int     `json:"exit_code"`
+}
+
+// place is what is wrong at one place: a field of the request, a key of a file, a command.
+type place struct {
+	Place    string `json:"place"`
+	Sentence string `json:"sentence"`
+}
+
+// interrupted is the exit code of a command that was stopped, and the word for it.
+const (
+	interrupted     = 130
+	interruptedWord = "interrupted"
+)
+
+// failureOf reads an error, whoever made it.
+func failureOf(err error) failure {
+	if p, ok := errors.AsType[*client.Problem](err); ok {
+		out := failure{Kind: p.Kind, Reason: p.Reason, Sentence: cmp.Or(p.Command, p.Message), Remedy: p.Remedy,
+			Request: p.Request, ExitCode: max(p.ExitCode, 1), Places: []place{}}
+		for _, f := range p.Fields {
+			out.Places = append(out.Places, place{f.Location, f.Message})
+		}
+		return out
+	}
+	if errors.Is(err, context.Canceled) {
+		return failure{Kind: interruptedWord, Reason: interruptedWord, Sentence: interruptedWord, Places: []place{},
+			Remedy: "run it again", ExitCode: interrupted}
+	}
+	row := fault.RowOf(fault.KindOf(err))
+	out := failure{Kind: string(row.Kind), Reason: fault.ReasonOf(err), Sentence: err.Error(), Remedy: row.Remedy,
+		ExitCode: row.Exit, Places: []place{}}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		out.Sentence = fault.MessageAt(f, fault.Command)
+		for _, x := range f.Fields {
+			out.Places = append(out.Places, place{x.Path, x.Message})
+		}
+	}
+	return out
+}
+
+// Report writes an error, for people or as JSON, and returns its exit code.
+func Report(w io.Writer, err error, asJSON bool) int {
+	f := failureOf(err)
+	if asJSON {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		_ = enc.Encode(f)
+		return f.ExitCode
+	}
+	say(w, "slipway: %s\n", f.Sentence)
+	if _, ok := errors.AsType[*client.Problem](err); !ok {
+		return f.ExitCode // the sentence has the places and the remedy
+	}
+	for _, p := range f.Places {
+		say(w, "  %s: %s\n", p.Place, p.Sentence)
+	}
+	if f.Remedy != "" {
+		say(w, "What to do: %s.\n", f.Remedy)
+	}
+	if f.Request != "" && (f.Kind == string(fault.Internal) || f.Kind == string(fault.Unavailable)) {
+		say(w, "Slipway's log has more under %s.\n", f.Request)
+	}
+	return f.ExitCode
+}
+
+// asksJSON reports whether a command line asks for JSON, also where it can't be read otherwise.
+func asksJSON(args []string) bool {
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
+	return slices.Contains(args, "--json") || slices.Contains(args, "--json=true")
+}
