@@ -16,7 +16,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/vercel"
 )
 
-// town is a Vercel whose project serves the shops of a world: the build of the commit c-v2 is the shop v2.
+// town is a Vercel whose project serves the shops of a world: of the commit c-v2, or sha("2"), the shop v2.
 type town struct {
 	*fake.World
 	w       *world
@@ -39,12 +39,18 @@ func onVercel(t *testing.T, edit ...string) (*world, *town) {
 func onVercelWith(t *testing.T, kind string, edit ...string) (*world, *town) {
 	t.Helper()
 	v := found(t)
+	v.settles(t, kind, edit...)
+	return v.w, v
+}
+
+// settles opens the world whose production this Vercel is.
+func (v *town) settles(t *testing.T, kind string, edit ...string) {
+	t.Helper()
 	v.w = begin(t, kind, options{noEdge: true, asks: v.reads, target: v.target(), edit: v.edits(edit)})
 	v.connect(t, v.w.url)
 	v.w.edge = "http://" + v.project.Domains[0]
 	v.w.until("production is known", func() bool { return v.w.runs("production") != "" })
 	v.w.visitors(options{rate: 60, crowd: 200})
-	return v.w, v
 }
 
 // found opens a Vercel whose project serves v1, and where another person works too.
@@ -111,6 +117,9 @@ func (v *town) build(_ context.Context, d fake.Deployment) (string, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	version := strings.TrimPrefix(d.SHA, "c-")
+	if len(d.SHA) == len(sha("")) {
+		version = "v" + strings.TrimRight(d.SHA, "0")
+	}
 	if v.shops[version] == nil {
 		s, err := sim.OpenShop(version)
 		if err != nil {
@@ -150,11 +159,16 @@ func (v *town) connect(t *testing.T, address string) {
 // push has a commit built by Vercel and its release started by Ada, by the commit alone.
 func (v *town) push(version string) api.Release {
 	v.w.t.Helper()
-	d, err := v.Push(v.project.ID, "c-"+version, "main", "the release "+version)
+	return v.pushes(version, "c-"+version)
+}
+
+func (v *town) pushes(version, commit string) api.Release {
+	v.w.t.Helper()
+	d, err := v.Push(v.project.ID, commit, "main", "the release "+version)
 	v.w.ok(err)
 	_, err = v.Wait(v.w.ctx, d.ID)
 	v.w.ok(err)
-	r, err := v.w.by("ada").StartRelease(v.w.ctx, api.StartRelease{Version: version, Commit: "c-" + version,
+	r, err := v.w.by("ada").StartRelease(v.w.ctx, api.StartRelease{Version: version, Commit: commit,
 		Unscheduled: "a story"})
 	v.w.ok(err)
 	return r
