@@ -29,7 +29,8 @@ func (c *Client) Commit(ctx context.Context, ref string) (string, error) {
 	return out.SHA, err
 }
 
-// The statuses and conclusions of a check run that Slipway gives.
+// The statuses and conclusions of a check run that Slipway gives. Neutral and skipped are not among them: GitHub takes
+// both for passed.
 const (
 	Queued     = "queued"
 	InProgress = "in_progress"
@@ -37,7 +38,6 @@ const (
 	Success    = "success"
 	Failure    = "failure"
 	Canceled   = "cancel" + "led" // GitHub's word, in British spelling
-	Neutral    = "neutral"
 )
 
 // Run is a check run of a commit.

@@ -44,7 +44,9 @@ func draw(r release.Release, stable, address, production string) picture {
 	return p
 }
 
-// check says where the release stands: no success before it is completed.
+// check says where the release stands. A branch that requires the check lets through what was concluded as success,
+// neutral or skipped: so success it is when the release is completed, and the other two it never is. Failure is what
+// was found to be faulty or what visitors lost again; canceled what a person ended before a visitor had it.
 func check(r release.Release) github.Run {
 	c := github.Run{Name: checkName, External: r.ID, Status: github.InProgress, Started: whole(r.Created)}
 	step, state := r.Step(), r.State()
@@ -55,8 +57,10 @@ func check(r release.Release) github.Run {
 		c.Conclusion, c.Output.Title = github.Failure, r.Version+" has failed"
 	case r.Phase == release.RolledBack:
 		c.Conclusion, c.Output.Title = github.Failure, r.Version+" was rolled back"
-	case r.Phase == release.Aborted && !r.Detected.IsZero() && r.Reached > 0: // visitors had it
+	case r.Phase == release.Aborted && r.Reached > 0: // visitors had it
 		c.Conclusion, c.Output.Title = github.Failure, r.Version+" was taken back"
+	case r.Phase == release.Aborted && state.Actor == "": // found by no person: its smoke checks failed, for instance
+		c.Conclusion, c.Output.Title = github.Failure, r.Version+" has failed before a visitor had it"
 	case r.Phase == release.Aborted:
 		c.Conclusion, c.Output.Title = github.Canceled, r.Version+" was aborted"
 	case r.Phase == release.Undoing:
