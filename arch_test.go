@@ -136,7 +136,7 @@ var table = map[string]rule{
 	},
 	"engine/incidents": {
 		may: []string{"access", "calendar", "deployment", "effect", "engine/flags", "event", "fault", "flag", "guard",
-			"incident", "store", "strategy"},
+			"ident", "incident", "store", "strategy"},
 	},
 	"engine/configs": {
 		may: []string{"access", "configuration", "deployment", "effect", "engine/secrets", "event", "fault", "ident",
@@ -186,7 +186,7 @@ var table = map[string]rule{
 		may: append(slices.Clone(nouns), "api", "desk/configs", "desk/flags", "engine", "engine/incidents",
 			"engine/secrets", "github",
 			"metric/intake", "metric/otlp", "people", "store", "strategy", "verdict", "watch"),
-		fan: 28, lines: 3550, // it puts every noun into wire types, for server and web at once
+		fan: 28, lines: 3600, // it puts every noun into wire types, for server and web at once
 	},
 	"desk/configs": {may: []string{"access", "api", "configuration", "deployment", "engine", "engine/configs", "fault",
 		"store", "strategy"}},

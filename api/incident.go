@@ -4,21 +4,24 @@ import "time"
 
 // Incident is a record of something that went wrong.
 type Incident struct {
-	ID          string     `json:"id"`
-	App         string     `json:"app"`
-	Environment string     `json:"environment"`
-	Title       string     `json:"title"`
-	Severity    string     `json:"severity" enum:"SEV1,SEV2,SEV3,SEV4"`
-	Criterion   string     `json:"criterion" doc:"Written criterion that matched."`
-	State       string     `json:"state" enum:"open,resolved"`
-	Opened      time.Time  `json:"opened"`
-	Resolved    *time.Time `json:"resolved,omitempty"`
-	Release     string     `json:"release"`
-	Rollback    string     `json:"rollback"`
-	ReviewDue   *time.Time `json:"review_due,omitempty"`
-	Sentence    string     `json:"sentence"`
-	FlagsOff    []FlagOff  `json:"flags_off" doc:"Flags that were turned off to mend it, in that order."`
-	Timeline    []Event    `json:"timeline"`
+	ID           string     `json:"id"`
+	App          string     `json:"app"`
+	Environment  string     `json:"environment"`
+	Title        string     `json:"title"`
+	Severity     string     `json:"severity" enum:"SEV1,SEV2,SEV3,SEV4"`
+	Criterion    string     `json:"criterion" doc:"Written criterion that matched: why it has this severity."`
+	Happened     string     `json:"happened" doc:"What it was opened for: which version, which rule, its numbers, and what it was taken back to."`
+	Rule         string     `json:"rule" doc:"Rule of the guard that it was opened for, e.g. latency_p95; empty for none."`
+	ResolvedWhen string     `json:"resolved_when" doc:"What must be true for it to be over; empty for old ones."`
+	State        string     `json:"state" enum:"open,resolved"`
+	Opened       time.Time  `json:"opened"`
+	Resolved     *time.Time `json:"resolved,omitempty"`
+	Release      string     `json:"release"`
+	Rollback     string     `json:"rollback"`
+	ReviewDue    *time.Time `json:"review_due,omitempty"`
+	Sentence     string     `json:"sentence"`
+	FlagsOff     []FlagOff  `json:"flags_off" doc:"Flags that were turned off to mend it, in that order."`
+	Timeline     []Event    `json:"timeline"`
 }
 
 // FlagOff is a flag that was turned off to mend an incident, and what came of it.

@@ -43,6 +43,7 @@ func TestBadCanaryIsTakenBack(t *testing.T) {
 				tt.spoil(w.shops["v2"])
 				r = w.ends(r.ID, "aborted")
 				w.takenBack(t, r)
+				w.tellsWhy(t, r, tt.rules)
 				undo := w.events("release.undoing")
 				if len(undo) != 1 || undo[0].Actor != "system:guard" || !mentions(string(undo[0].Data), tt.rules) {
 					t.Errorf("taken back by %+v, want the guard because of %s", undo, tt.rules)
@@ -59,6 +60,31 @@ func mentions(text, words string) bool {
 		}
 	}
 	return false
+}
+
+// tellsWhy looks whether the incident of a canary says what it was taken back for, the same on its page and in the log.
+func (w *world) tellsWhy(t *testing.T, r api.Release, rules string) {
+	t.Helper()
+	page, err := w.admin().Incidents(w.ctx, "", "", 10)
+	w.ok(err)
+	opened := w.events("incident.opened")
+	if len(page.Items) != 1 || len(opened) != 1 {
+		t.Fatalf("%d incidents, %d opened", len(page.Items), len(opened))
+	}
+	i, says := page.Items[0], opened[0].Sentence
+	for _, want := range []string{"v2 reached 20 % of visitors and was taken back to v1 by the guard (" + i.Rule + ")",
+		strings.TrimSuffix(r.Reason, ".")} {
+		if !strings.Contains(i.Happened, want) || i.Rule == "" {
+			t.Errorf("rule %q; %q does not say %q", i.Rule, i.Happened, want)
+		}
+	}
+	if !mentions(`"rule":"`+i.Rule, rules) || !strings.Contains(says, i.Happened) || !strings.Contains(says, i.Criterion) ||
+		!strings.Contains(says, i.ResolvedWhen) || !strings.HasPrefix(i.Sentence, "Open: "+i.Happened) {
+		t.Errorf("the log says %q\nand the incident %+v", says, i)
+	}
+	if slow := strings.HasPrefix(i.Rule, "latency"); slow && strings.Contains(i.Criterion+i.ResolvedWhen, "error") {
+		t.Errorf("%s was taken back for being slow: %s; resolved when %s", r.Version, i.Criterion, i.ResolvedWhen)
+	}
 }
 
 // takenBack looks at what an aborted canary leaves behind.

@@ -56,8 +56,8 @@ func (c *cli) incidentShow() *cobra.Command {
 
 func (c *cli) showIncident(i api.Incident) {
 	c.say("%s: %s\n%s\n\n", i.Severity, i.Title, i.Sentence)
-	c.facts("incident", i.ID, "state", i.State, "severity by", i.Criterion, "opened", when(i.Opened), "resolved",
-		whenPtr(i.Resolved),
+	c.facts("incident", i.ID, "state", i.State, "severity by", i.Criterion, "resolve when", i.ResolvedWhen,
+		"opened", when(i.Opened), "resolved", whenPtr(i.Resolved),
 		"where", i.Environment, "release", i.Release, "rollback", i.Rollback, "review due", whenPtr(i.ReviewDue))
 	c.say("\n")
 	for _, f := range i.FlagsOff {

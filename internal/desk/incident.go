@@ -3,7 +3,6 @@ package desk
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -191,6 +190,7 @@ func flagOff(f incident.FlagOff) api.FlagOff {
 func incidentOf(i incident.Incident) api.Incident {
 	out := api.Incident{
 		ID: i.ID, App: i.App, Title: i.Title, Severity: string(i.Severity), Criterion: i.Criterion, State: string(i.State),
+		Happened: i.Happened, Rule: i.Rule, ResolvedWhen: i.When,
 		Opened:   i.Opened.UTC(),
 		Resolved: instant(i.Resolved), Release: i.Release, Rollback: i.Rollback, ReviewDue: instant(i.ReviewDue),
 		Environment: i.Environment, Timeline: []api.Event{}, FlagsOff: []api.FlagOff{},
@@ -202,9 +202,9 @@ func incidentOf(i incident.Incident) api.Incident {
 	case i.State == incident.Resolved:
 		out.Sentence = "Resolved: " + i.Resolution
 	case i.Rollback != "":
-		out.Sentence = fmt.Sprintf("%s, open: see its rollback.", i.Severity)
+		out.Sentence = "Open: " + i.Why() + " See its rollback for where that stands."
 	default:
-		out.Sentence = fmt.Sprintf("%s, open: %s.", i.Severity, i.Criterion)
+		out.Sentence = "Open: " + i.Why()
 	}
 	return out
 }

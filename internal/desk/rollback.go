@@ -133,6 +133,13 @@ func (d *Desk) rollback(ctx context.Context, who access.Actor, b rollback.Rollba
 	if b.Plan.To != nil {
 		out.To = b.Plan.To.Version
 	}
+	if b.Incident != "" {
+		i, err := d.DB.Incident(ctx, b.Incident)
+		if err != nil {
+			return out, err
+		}
+		out.Plan.Aid[0].Says = fmt.Sprintf("%s: %s", i.Severity, i.Criterion) // as its incident says
+	}
 	if b.Request != "" {
 		q, err := d.DB.Approval(ctx, b.Request)
 		if err != nil {

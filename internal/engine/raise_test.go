@@ -56,8 +56,8 @@ func TestSeverityIsTakenFromTheWorstSeconds(t *testing.T) {
 			{Deployment: d, Class: metric.Document, Second: now.Unix() - 40, Requests: 3000},
 			{Deployment: d, Class: metric.Document, Second: now.Unix() - 2, Requests: 100, Errors: 40},
 		}}))
-		if got := w.signs(now, now, d); got.requests != 100 || got.rate != 0.4 {
-			t.Errorf("%d requests, of which %v fail; 40 of the last 100 do", got.requests, got.rate)
+		if got := w.signs(now, now, d); got.Requests != 100 || got.ErrorRate != 0.4 {
+			t.Errorf("%d requests, of which %v fail; 40 of the last 100 do", got.Requests, got.ErrorRate)
 		}
 	})
 }

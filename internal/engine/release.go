@@ -11,9 +11,11 @@ import (
 	"github.com/slipwayhq/slipway/internal/checklist"
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/engine/incidents"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/ident"
+	"github.com/slipwayhq/slipway/internal/incident"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/rollback"
@@ -314,9 +316,13 @@ func (e *Engine) recordOutcome(ctx context.Context, tx *store.Tx, d *release.Dec
 		}
 	}
 	if d.Incident != nil {
-		_, err := e.openIncident(ctx, tx, openIncident{
-			title: d.Incident.Title, environment: incidentAt(r), release: r.ID, deployment: r.Deployment,
-			signs: e.signs(f.Now, r.Detected, r.Deployment, r.Previous), now: f.Now,
+		cause, err := e.causeOf(ctx, tx, r, *d.Incident)
+		if err != nil {
+			return err
+		}
+		_, err = e.Incidents.Open(ctx, tx, incidents.Opening{
+			Title: d.Incident.Title, Environment: incidentAt(r), Release: r.ID, Deployment: r.Deployment, Cause: cause,
+			Signs: e.signs(f.Now, r.Detected, r.Deployment, r.Previous), Now: f.Now,
 		})
 		return err
 	}
@@ -368,19 +374,19 @@ func (e *Engine) judge(ctx context.Context, tx *store.Tx, j release.Judgement, n
 
 // signs reads how bad it is from the minute before at: of all requests, whichever
 // of the deployments served them.
-func (e *Engine) signs(now, at time.Time, deployments ...string) signsOf {
+func (e *Engine) signs(now, at time.Time, deployments ...string) incident.Signs {
 	if at.IsZero() {
 		at = now
 	}
-	var worst signsOf
+	var worst incident.Signs
 	for _, back := range []time.Duration{time.Minute, 10 * time.Second} {
 		var b metric.Bucket
 		for _, d := range deployments {
 			b.Add(e.Timeline.Of(e.Strategy.Measured()).Sum(d, at.Add(-back).Unix(), now.Unix()+1, metric.Compared()...))
 		}
 		rate, _ := b.ErrorRate()
-		if worst.requests == 0 || b.Requests >= 30 && rate > worst.rate {
-			worst.rate, worst.requests = rate, b.Requests
+		if worst.Requests == 0 || b.Requests >= 30 && rate > worst.ErrorRate {
+			worst.ErrorRate, worst.Requests = rate, b.Requests
 		}
 	}
 	return worst

@@ -9,6 +9,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/engine/incidents"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/ident"
@@ -138,9 +139,13 @@ func (e *Engine) openRollback(ctx context.Context, tx *store.Tx, o openRollback)
 			b.Evidence = append(b.Evidence, rollback.Proof{Name: f.Rule + "/" + f.Arm, Says: f.Sentence})
 		}
 	}
-	b.Incident, err = e.openIncident(ctx, tx, openIncident{
-		title: o.ask.Title, environment: o.environment, release: o.release.ID, rollback: b.ID, deployment: p.From.ID,
-		signs: e.signs(o.now, o.ask.Detected, p.From.ID), now: o.now,
+	cause := incident.Cause{Version: p.From.Version, Asked: true, Why: o.ask.Trigger, Finding: o.ask.Finding}
+	if p.To != nil {
+		cause.Back = p.To.Version
+	}
+	b.Incident, err = e.Incidents.Open(ctx, tx, incidents.Opening{
+		Title: o.ask.Title, Environment: o.environment, Release: o.release.ID, Rollback: b.ID, Deployment: p.From.ID,
+		Cause: cause, Signs: e.signs(o.now, o.ask.Detected, p.From.ID), Now: o.now,
 	})
 	if err != nil {
 		return b, err
@@ -260,7 +265,7 @@ func (e *Engine) stillWorse(ctx context.Context, d rollback.Decision, err error)
 	}
 	now, err := e.now(ctx)
 	if err == nil {
-		err = e.raiseIncident(ctx, b.Incident, e.signs(now, now, b.Plan.From.ID))
+		err = e.Incidents.Raise(ctx, b.Incident, e.signs(now, now, b.Plan.From.ID))
 	}
 	return d.Next, err
 }

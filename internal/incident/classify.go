@@ -13,11 +13,14 @@ type Signs struct {
 	Requests    uint64  // that the rate is taken from; 0: nothing is known
 	Security    bool    // a vulnerability was reported
 	Critical    bool    // a person reported a critical problem
+	Slow        bool    // answers took longer than the limit on response times
+	Slower      bool    // answers took longer than before, within that limit
 }
 
 // Classify returns the severity and the written criterion that matched; the highest
 // match wins. The bands of the error rate follow the decision on E-03: below 1 %
-// SEV4, from 1 % below 10 % SEV3, from 10 % to 50 % SEV2, above 50 % SEV1.
+// SEV4, from 1 % below 10 % SEV3, from 10 % to 50 % SEV2, above 50 % SEV1. A limit on
+// response times that was broken is SEV3: what users notice.
 func Classify(s Signs) (Severity, string) {
 	rate := fmt.Sprintf("%.1f %% of requests fail", 100*s.ErrorRate)
 	switch {
@@ -35,6 +38,10 @@ func Classify(s Signs) (Severity, string) {
 		return SEV3, "error rate from 1 % to 10 %: " + rate
 	case s.Security:
 		return SEV3, "a vulnerability without known exploitation"
+	case s.Slow:
+		return SEV3, "users notice that it is slow: the limit on response times was broken"
+	case s.Slower:
+		return SEV4, "it is slower than before, and keeps the limit on response times"
 	case s.Requests == 0:
 		return SEV4, "no user is known to be affected"
 	}

@@ -32,7 +32,10 @@ type Incident struct {
 	Environment string    `json:"environment"`
 	Title       string    `json:"title"`
 	Severity    Severity  `json:"severity"`
-	Criterion   string    `json:"criterion"` // the one that matched
+	Criterion   string    `json:"criterion"`               // the one that matched
+	Happened    string    `json:"happened,omitempty"`      // what it was opened for, in a sentence
+	Rule        string    `json:"rule,omitempty"`          // of the guard that took something back, where one did
+	When        string    `json:"resolved_when,omitempty"` // what must be true for it to be over
 	State       State     `json:"state"`
 	Release     string    `json:"release,omitempty"`
 	Rollback    string    `json:"rollback,omitempty"`
@@ -43,4 +46,22 @@ type Incident struct {
 	ReviewDue   time.Time `json:"review_due,omitzero"`
 	FlagsOff    []FlagOff `json:"flags_off,omitempty"` // turned off to mend it, in that order
 	Row         int64     `json:"-"`
+}
+
+// Opening says of an incident what people are told first: what happened, why it has its severity and when it is over.
+func (i Incident) Opening() string {
+	says := string(i.Severity) + ": " + i.Title + ". " + i.Why()
+	if i.When != "" {
+		says += " Resolve it when " + i.When + "."
+	}
+	return says
+}
+
+// Why says what happened, and then why that has this severity.
+func (i Incident) Why() string {
+	says := string(i.Severity) + " because " + i.Criterion + "."
+	if i.Happened != "" {
+		says = i.Happened + " " + says
+	}
+	return says
 }

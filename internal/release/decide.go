@@ -187,7 +187,7 @@ func (x *decider) askRollback(v *guard.Verdict) bool {
 		x.r.Detected = x.f.Now
 	}
 	x.d.Rollback = &Ask{Title: "Production is worse with " + x.r.Version, Trigger: v.Sentence, Findings: v.Findings,
-		Detected: x.f.Now}
+		Finding: decisive(v.Sentence, v.Findings), Detected: x.f.Now}
 	x.event("release.suspect", guardActor, "The guard asks for a rollback of production: "+v.Sentence, v)
 	return true
 }
@@ -196,6 +196,7 @@ func (x *decider) askRollback(v *guard.Verdict) bool {
 // version, and no way back for sessions that are pinned to this one.
 func (x *decider) undo(actor, reason string, findings []guard.Finding) {
 	x.r.Phase, x.r.Reason, x.r.Detected = Undoing, reason, x.f.Now
+	x.r.Against = decisive(reason, findings)
 	s := x.state(x.r.Cursor)
 	s.Status, s.Ended, s.Sentence = StepFailed, x.f.Now, reason
 	if actor != guardActor && actor != engineActor {
@@ -209,6 +210,16 @@ func (x *decider) undo(actor, reason string, findings []guard.Finding) {
 		return
 	}
 	x.ended(Aborted)
+}
+
+// decisive returns the finding that a reason tells of: the incident that follows is about the same thing.
+func decisive(reason string, findings []guard.Finding) *guard.Finding {
+	for _, f := range findings {
+		if f.Level != guard.Info && f.Sentence != "" && strings.Contains(reason, f.Sentence) {
+			return &f
+		}
+	}
+	return nil
 }
 
 // exposable reports whether any routing was ever asked for.
@@ -284,7 +295,7 @@ func (x *decider) ended(p Phase) {
 			x.d.Judgements = append(x.d.Judgements, Judgement{Deployment: x.r.Deployment, Verdict: deployment.Bad,
 				Why: x.r.Reason})
 			x.d.Incident = &Ask{Title: "Canary of " + x.r.Version + " was taken back", Trigger: x.r.Reason,
-				Detected: x.r.Detected}
+				Finding: x.r.Against, Detected: x.r.Detected}
 		}
 	}
 	x.event("release."+string(p), engineActor, x.r.Sentence, map[string]any{

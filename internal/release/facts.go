@@ -111,6 +111,7 @@ type Placement struct {
 type Ask struct {
 	Title    string
 	Trigger  string
+	Finding  *guard.Finding // that it rests on; nil: on none of the guard's
 	Findings []guard.Finding
 	Detected time.Time
 }

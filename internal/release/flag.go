@@ -81,7 +81,7 @@ func (x *decider) flagEnded(p Phase) {
 		x.r.Sentence = fmt.Sprintf("The ramp of %s was taken back: %s", f.Key, x.r.Reason)
 		if x.f.Switched == "" {
 			x.d.Incident = &Ask{Title: "The ramp of " + x.r.Version + " was taken back", Trigger: x.r.Reason,
-				Detected: x.r.Detected}
+				Finding: x.r.Against, Detected: x.r.Detected}
 		}
 	}
 }

@@ -193,6 +193,7 @@ type Release struct {
 	Sentence    string            `json:"sentence"`           // the state, for a tired person
 	Reason      string            `json:"reason,omitempty"`   // why it ended
 	Detected    time.Time         `json:"detected,omitzero"`  // when the guard or a person decided to undo
+	Against     *guard.Finding    `json:"against,omitempty"`  // what the guard took it back for
 	Restored    time.Time         `json:"restored,omitzero"`  // when traffic was confirmed back
 	Created     time.Time         `json:"created"`
 	Updated     time.Time         `json:"updated"`

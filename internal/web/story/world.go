@@ -252,10 +252,13 @@ func approval() api.Approval {
 func incident() api.Incident {
 	return api.Incident{
 		ID: "inc_0d6r3k8m2n4p5q7s9tv0", App: "shop", Title: "v2 was taken back from 10 % of visitors", Severity: "SEV2",
-		Criterion: "A canary was rolled back by the guard.", State: "open", Opened: before(12 * time.Minute), Release: longID,
-		Environment: "production",
-		Sentence:    "Open for 12 minutes. Visitors are on v1 since 13:51:09. A review is due by Tuesday.",
-		ReviewDue:   ptr(Now().Add(4 * 24 * time.Hour)), Timeline: events()[:5],
+		Criterion: "error rate from 10 % to 50 %: 12.4 % of requests fail", State: "open", Opened: before(12 * time.Minute),
+		Release: longID, Environment: "production", Rule: "error_rate",
+		Sentence: "Open: v2 reached 10 % of visitors and was taken back to v1 by the guard (error_rate): v2 is worse. " +
+			"12 % of 1,240 requests to v2 failed in the last 60 s; the limit is 5 %. SEV2 because error rate from 10 % to " +
+			"50 %: 12.4 % of requests fail.",
+		ResolvedWhen: "no more than 5 % of the requests to production fail, and it is known what is wrong with v2",
+		ReviewDue:    ptr(Now().Add(4 * 24 * time.Hour)), Timeline: events()[:5],
 	}
 }
 
