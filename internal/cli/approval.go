@@ -61,9 +61,9 @@ func rules(list []api.ApprovalRule) string {
 
 // showApproval prints exactly what a decision is about.
 func (c *cli) showApproval(a api.Approval) {
-	c.say("%s %s in %s\n\n", strings.ToUpper(a.Action[:min(1, len(a.Action))])+a.Action[min(1, len(a.Action)):], a.Version,
-		a.Environment)
-	c.facts("request", a.ID, "application", a.App, "version", a.Version, "commit", a.Commit, "deployment", a.Deployment,
+	c.say("%s\n\n", capital(a.Action)) // it names the version and the environment
+	c.facts("request", a.ID, "application", a.App, "environment", a.Environment,
+		"version", a.Version, "commit", a.Commit, "deployment", a.Deployment,
 		"plan", a.Plan, "asked by", a.Author, "opened", when(a.Opened), "expires", when(a.Expires), "state",
 		strings.TrimSpace(a.State+" "+a.Why),
 		"needed", rules(a.Rules), "missing", rules(a.Missing), "hash", a.Hash)

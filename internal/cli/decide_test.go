@@ -50,7 +50,7 @@ func waiting() api.Release {
 	return api.Release{
 		ID: "rel_1", Version: "v2", Phase: "running", Sentence: "It waits for product.", Share: 50,
 		Approval: &api.Approval{
-			ID: "apr_1", State: "open", Action: "promote", Version: "v2", Environment: "production", Commit: "abc",
+			ID: "apr_1", State: "open", Action: "put v2 into production for everybody", Version: "v2", Environment: "production", Commit: "abc",
 			Hash:     "9f86d081",
 			Evidence: []api.Evidence{{Name: "canary", Says: "no worse\x1b[31m than v1"}},
 			Missing:  []api.ApprovalRule{{Role: "product", Count: 1}},
@@ -109,6 +109,9 @@ func TestApproveShowsBeforeItSends(t *testing.T) {
 				if !strings.Contains(r.out, want) {
 					t.Errorf("it does not show %q:\n%s", want, r.out)
 				}
+			}
+			if line, _, _ := strings.Cut(r.out, "\n"); line != "Put v2 into production for everybody" {
+				t.Errorf("it begins with %q", line)
 			}
 			if strings.ContainsRune(r.out+r.err, '\x1b') {
 				t.Error("the evidence controls the terminal")

@@ -118,6 +118,9 @@ func whenPtr(t *time.Time) string {
 // capital is a clause as a line of its own.
 func capital(clause string) string {
 	first, size := utf8.DecodeRuneInString(clause)
+	if size == 0 {
+		return ""
+	}
 	return string(unicode.ToUpper(first)) + clause[size:]
 }
 
