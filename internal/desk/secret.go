@@ -98,9 +98,9 @@ func (d *Desk) signing(ctx context.Context) (api.SigningKey, error) {
 		secrets.Bare: "The key that votes are signed with lies in the database as it is: give the vault a key (" +
 			secrets.EnvVault + ") and start again.",
 	}[out.Kept]
-	if _, lost := d.Engine.Secrets.Signer(ctx); lost != nil && out.Kept == secrets.Sealed {
+	if lost := d.Engine.Secrets.Lost(ctx); lost != nil && out.Kept == secrets.Sealed {
 		out.Sentence = "The key that votes are signed with can't be opened, and votes are refused. " + fault.MessageOf(lost) +
-			" If it is lost, give the vault another key, and then: slipway vault renew-signing-key."
+			" Once the vault has another key, another one is made with: slipway vault renew-signing-key."
 	}
 	return out, err
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ func (v *Vault) load(fresh bool) ([]key, error) {
 			err = v.read()
 		}
 	}
-	return v.keys, asked(err, v.o.File)
+	return v.keys, v.asked(err, fresh)
 }
 
 // Knows faults where no key with the id is among the vault's: what it sealed can't be opened.
@@ -67,24 +68,40 @@ func (v *Vault) where() string {
 }
 
 // Reload reads the keys again, as after somebody changed them.
-func (v *Vault) Reload() error {
+func (v *Vault) Reload() error { return v.reload(false) }
+
+func (v *Vault) reload(fresh bool) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return asked(v.read(), v.o.File)
+	return v.asked(v.read(), fresh)
 }
 
-// asked tells what to do where there is no key.
-func asked(err error, file string) error {
+// asked tells what to do where there is no key: the same one again, where something was sealed with it.
+func (v *Vault) asked(err error, fresh bool) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	where := ""
-	if file != "" {
-		where = " " + file + ", which was made beside the database, is missing: bring it back from a backup."
+	const made = "32 bytes in base64, such as openssl rand -base64 32 makes"
+	file := v.o.File
+	missing := func(format string, args ...any) error {
+		return fault.New(fault.Refused, "vault_key_missing", format, args...)
 	}
-	return fault.New(fault.Refused, "vault_key_missing",
-		"Slipway has no key to seal secrets with.%s Set %s to 32 bytes in base64 on every node, such as "+
-			"openssl rand -base64 32 makes, or name a file with it in %s.", where, EnvKeys, EnvFile)
+	switch {
+	case fresh && file == "":
+		return missing("Slipway has no key to seal secrets with. Set %s to %s, on every node, or name a file with it in %s.",
+			EnvKeys, made, EnvFile)
+	case fresh:
+		return missing("Slipway has no key to seal secrets with: %s holds none. Write %s into it, on every node.", file, made)
+	}
+	what := fmt.Sprintf("set %s to it, or name a file with it in %s", EnvKeys, EnvFile)
+	switch {
+	case v.o.Make:
+		what = fmt.Sprintf("it was in %s, which was made beside the database: bring that back from a backup", file)
+	case file != "":
+		what = fmt.Sprintf("%s, which %s names, does not hold it: bring it back", file, EnvFile)
+	}
+	return missing("The key that secrets were sealed with is missing: %s. If it is lost, set %s to another one, and set "+
+		"the secrets again.", what, EnvKeys)
 }
 
 // read takes the keys from the environment or the file. The lock is held. What was known stays when it fails.
@@ -172,26 +189,24 @@ func decode(s string) ([]byte, error) {
 		"A key of the vault is 32 bytes in base64, such as openssl rand -base64 32 makes; one of those given is not.")
 }
 
-// Renew puts a new key before the others in the file and returns its id. Keys in the environment are changed there:
-// then nothing is made, and the first one is returned. A file that is missing is made only when nothing was ever sealed
-// (fresh): else the keys in it, which this process may still know, would be lost for good.
+// Renew puts a new key before the others in the file that Slipway made, and returns its id. Keys that were given, in the
+// environment or a file that it names, are changed there: then nothing is made, and the first one is returned. A file
+// that is missing is made only when nothing was ever sealed (fresh): else the keys in it, which this process may still
+// know, would be lost for good.
 func (v *Vault) Renew(fresh bool) (string, error) {
-	if strings.TrimSpace(v.o.Keys()) == "" {
-		if v.o.File == "" || !v.o.Make {
-			return "", asked(fs.ErrNotExist, "")
-		}
+	if v.Own() {
 		raw, err := os.ReadFile(v.o.File)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", unreadable(err)
 		}
 		if err != nil && !fresh {
-			return "", asked(fs.ErrNotExist, v.o.File)
+			return "", v.asked(fs.ErrNotExist, false)
 		}
 		if err := add(v.o.File, raw); err != nil {
 			return "", err
 		}
 	}
-	if err := v.Reload(); err != nil {
+	if err := v.reload(fresh); err != nil {
 		return "", err
 	}
 	return v.Current(false)

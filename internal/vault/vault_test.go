@@ -175,3 +175,55 @@ func TestAKeyThatIsNoneIsRefusedAndNotTold(t *testing.T) {
 		t.Errorf("no key at all: %v", err)
 	}
 }
+
+// TestWhatIsAskedForFitsThePlaceOfTheKey: another key is asked for only where nothing stands on one.
+func TestWhatIsAskedForFitsThePlaceOfTheKey(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "keys")
+	for _, c := range []struct {
+		name  string
+		o     vault.Options
+		fresh bool
+		want  string
+		not   string
+	}{
+		{"nothing is given", vault.Options{}, true, "Set SLIPWAY_VAULT_KEY to 32 bytes", "lost"},
+		{"a file is named", vault.Options{File: file}, true, "keys holds none. Write 32 bytes", "backup"},
+		{"the environment had it", vault.Options{}, false, "is missing: set SLIPWAY_VAULT_KEY to it", "32 bytes"},
+		{"the named file had it", vault.Options{File: file}, false, "which SLIPWAY_VAULT_KEY_FILE names", "beside"},
+		{"the file that was made had it", vault.Options{File: file, Make: true}, false, "from a backup", "32 bytes"},
+	} {
+		_, err := vault.New(c.o).Seal("shop", "a", []byte("x"), c.fresh)
+		if fault.ReasonOf(err) != "vault_key_missing" || !strings.Contains(err.Error(), c.want) ||
+			strings.Contains(err.Error(), c.not) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestKeysInANamedFileAreChangedThere: as those in the environment are.
+func TestKeysInANamedFileAreChangedThere(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "keys")
+	write := func(keys ...byte) string {
+		var text string
+		for _, k := range keys {
+			text += base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{k}, 32)) + "\n"
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	write(1)
+	v := vault.New(vault.Options{File: file})
+	box := seal(t, v, "shop", "a", "x")
+	text := write(2, 1)
+	id, err := v.Renew(false)
+	if err != nil || id == vault.KeyOf(box) || vault.KeyOf(seal(t, v, "shop", "a", "x")) != id {
+		t.Errorf("%q, %v: the first key of the file seals", id, err)
+	}
+	if raw, err := os.ReadFile(file); err != nil || string(raw) != text {
+		t.Errorf("the file was changed: %s, %v", raw, err)
+	}
+}

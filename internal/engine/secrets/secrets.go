@@ -93,16 +93,16 @@ func (k *Keeper) Open(ctx context.Context, name string) (string, error) {
 	}
 	secret, err := k.Vault.Open(k.App, name, s.Envelope)
 	if err == nil {
-		k.used(ctx, s)
+		k.used(ctx, k.App, s)
 	}
 	return string(secret), err
 }
 
 // used notes that a secret was opened, once an hour: who reads the list learns what is still needed. That it can't be
 // noted keeps nobody from the secret.
-func (k *Keeper) used(ctx context.Context, s store.Sealed) {
+func (k *Keeper) used(ctx context.Context, app string, s store.Sealed) {
 	if now, err := k.DB.Now(ctx); err == nil && now.Sub(s.Used) >= time.Hour {
-		_ = k.DB.TouchSealed(ctx, k.App, s.Name, now)
+		_ = k.DB.TouchSealed(ctx, app, s.Name, now)
 	}
 }
 
@@ -164,7 +164,7 @@ func (k *Keeper) Valid(ctx context.Context, name string, now time.Time) ([]strin
 	if err != nil {
 		return nil, err
 	}
-	k.used(ctx, s)
+	k.used(ctx, k.App, s)
 	list := strings.Split(string(text), ",")
 	if now.Sub(s.Since) > Overlap {
 		list = list[:1]

@@ -74,8 +74,19 @@ func (k *Keeper) given() ([][]byte, error) {
 	return out, nil
 }
 
-// Signer returns the key that votes are signed with now. It is read each time: another node may have made a new one.
+// Signer returns the key that votes are signed with now, and notes that it is used. It is read each time: another node
+// may have made a new one.
 func (k *Keeper) Signer(ctx context.Context) (ed25519.PrivateKey, error) {
+	return k.signer(ctx, func(s store.Sealed) { k.used(ctx, Server, s) })
+}
+
+// Lost returns why the key that votes are signed with can't be read, or nil. That it is looked at is no use of it.
+func (k *Keeper) Lost(ctx context.Context) error {
+	_, err := k.signer(ctx, func(store.Sealed) {})
+	return err
+}
+
+func (k *Keeper) signer(ctx context.Context, opened func(store.Sealed)) (ed25519.PrivateKey, error) {
 	seeds, err := k.given()
 	if err != nil {
 		return nil, err
@@ -98,6 +109,7 @@ func (k *Keeper) Signer(ctx context.Context) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	opened(s)
 	return credential.SigningKey(seed)
 }
 

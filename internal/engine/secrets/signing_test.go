@@ -106,6 +106,16 @@ func TestTheSigningKeyIsSealedAndChanged(t *testing.T) {
 		if p.stands(k, secrets.Sealed); unsealed != nil {
 			p.t.Error(unsealed)
 		}
+		for _, used := range []bool{false, true} { // who looks at it does not use it, and who signs does
+			p.ok(k.Lost(ctx))
+			if used {
+				_, err := k.Signer(ctx)
+				p.ok(err)
+			}
+			if s, err := p.db.Sealed(ctx, secrets.Server, secrets.SigningKey); err != nil || s.Used.IsZero() == used {
+				p.t.Errorf("used %v: the list says %v, %v", used, s.Used, err)
+			}
+		}
 		again, _ := p.node(key(1), "")
 		if votes = append(votes, p.vote(again)); votes[0].Signature != votes[1].Signature {
 			p.t.Error("another start has another key")
