@@ -205,7 +205,7 @@ func (d *Desk) DeploymentOf(ctx context.Context, id, version string) (deployment
 
 // Metrics says what arrives from where.
 func (d *Desk) Metrics(ctx context.Context, who access.Actor) (api.Metrics, error) {
-	out := api.Metrics{Sources: []api.MetricSource{}, Metrics: []api.MetricInfo{}}
+	out := api.Metrics{Metrics: []api.MetricInfo{}}
 	if err := d.seeAny(ctx, who); err != nil {
 		return out, err
 	}
@@ -221,8 +221,6 @@ func (d *Desk) Metrics(ctx context.Context, who access.Actor) (api.Metrics, erro
 		}
 		out.Metrics = append(out.Metrics, info)
 	}
-	if d.Sources != nil {
-		out.Sources = append(out.Sources, d.Sources()...)
-	}
+	out.Sources = d.origins()
 	return out, nil
 }

@@ -430,6 +430,9 @@ func (d *Desk) sign(ctx context.Context, who access.Actor, r release.Release, in
 			return api.Release{}, err
 		}
 	}
+	if step.ID == r.Step().ID {
+		d.Engine.Look(ctx, r.ID)
+	}
 	r, err := d.DB.Release(ctx, r.ID)
 	if err != nil {
 		return api.Release{}, err

@@ -16,6 +16,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/store"
@@ -108,27 +109,47 @@ func (d *Desk) ills(ctx context.Context, out *api.Status) {
 	if room := d.DB.Room(); room.Full() {
 		out.Disk = room.Sentence()
 	}
-	if _, lost := d.Engine.Secrets.Signer(ctx); strings.HasPrefix(fault.ReasonOf(lost), "vault_") {
+	if lost := d.Engine.Secrets.Lost(ctx); strings.HasPrefix(fault.ReasonOf(lost), "vault_") {
 		out.Votes = "Votes are refused: the key that they are signed with can't be opened; slipway vault show says why."
 	}
 }
 
 // sources are those beside the edges that are heard, or that a guard goes by.
 func (d *Desk) sources() []api.MetricSource {
+	return slices.DeleteFunc(d.origins(), func(s api.MetricSource) bool {
+		return s.Kind == string(metric.Edge) || s.Heard == nil && !d.relied(s.Kind)
+	})
+}
+
+// origins are all sources. One that no guard goes by is in no trouble while it is silent: nothing rests on it.
+func (d *Desk) origins() []api.MetricSource {
 	out := []api.MetricSource{}
 	if d.Sources == nil {
 		return out
 	}
-	needed := map[string]bool{string(metric.Prometheus): true} // it is there because it is asked
-	for _, step := range d.Strategy.ReleasePlan().Steps {
-		needed[string(step.Rules.Source)], needed[string(step.Rules.Fallback)] = true, true
-	}
 	for _, s := range d.Sources() {
-		if s.Kind != string(metric.Edge) && (s.Heard != nil || needed[s.Kind]) {
-			out = append(out, s)
+		if s.Trouble && !d.relied(s.Kind) {
+			s.Trouble, s.Sentence = false, s.Sentence+" No guard goes by it."
 		}
+		out = append(out, s)
 	}
 	return out
+}
+
+// relied reports whether a guard goes by sources of a kind. Edges serve visitors, and a Prometheus is there because it
+// is asked.
+func (d *Desk) relied(kind string) bool {
+	if kind == string(metric.Edge) || kind == string(metric.Prometheus) {
+		return true
+	}
+	for _, step := range d.Strategy.ReleasePlan().Steps {
+		if string(step.Rules.Source) == kind || string(step.Rules.Fallback) == kind {
+			return true
+		}
+	}
+	return slices.ContainsFunc(d.metricRules(), func(m guard.MetricRule) bool {
+		return string(cmp.Or(m.From, metric.App)) == kind
+	})
 }
 
 // summary says the most pressing thing first. It is quiet only when nothing is under

@@ -8,6 +8,9 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/guard"
+	"github.com/slipwayhq/slipway/internal/judge"
+	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/store/storetest"
@@ -59,8 +62,12 @@ func TestEnvironmentsShowWhoHasTheVisitors(t *testing.T) {
 			Status: "passed"})
 		w.ok(err)
 		w.until("the sign-off of v3", func() bool { return w.release(second.ID).Step().Kind == release.KindSignOff })
-		_, err = w.Act(w.ctx, w.as("qa"), second.ID, "sign", api.ReleaseAction{Passed: true, Reason: "fine"})
+		at := w.release(second.ID).Step().ID
+		signed, err := w.Act(w.ctx, w.as("qa"), second.ID, "sign", api.ReleaseAction{Passed: true, Reason: "fine"})
 		w.ok(err)
+		if signed.Step == at || strings.Contains(signed.Sentence, "nothing reported yet") {
+			t.Errorf("who signs is told: at %s, %q", signed.Step, signed.Sentence)
+		}
 		w.until("v3 to wait for the canary", func() bool { return strings.Contains(w.release(second.ID).Sentence, "v2") })
 		list, err := w.Environments(w.ctx, access.System("test"))
 		w.ok(err)
@@ -109,4 +116,31 @@ func TestOnAFullDiskWhatLetsAReleaseGoOnIsExplained(t *testing.T) {
 			t.Errorf("with room again %s: %q; before %d were off", a.Name, a.Disabled, off)
 		}
 	}
+}
+
+// A source that no guard goes by is in no trouble while it is silent; one that a guard needs is.
+func TestASilentSourceThatNobodyNeedsIsNoTrouble(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for _, needed := range []bool{false, true} {
+			w.Sources = func() []api.MetricSource {
+				return []api.MetricSource{{Name: "edge-1", Kind: "edge", Trouble: true},
+					{Name: "otlp-1", Kind: "otlp", Trouble: true, Sentence: "Nothing has arrived yet."}}
+			}
+			w.Watched = func() []guard.MetricRule {
+				if needed {
+					return []guard.MetricRule{{Metric: judge.Metric{Name: "lcp"}, From: metric.OTLP}}
+				}
+				return nil
+			}
+			got, err := w.Metrics(w.ctx, access.System("test"))
+			w.ok(err)
+			if len(got.Sources) != 2 || !got.Sources[0].Trouble || got.Sources[1].Trouble != needed ||
+				strings.Contains(got.Sources[1].Sentence, "No guard") == needed {
+				t.Errorf("needed %v: %+v", needed, got.Sources)
+			}
+			if shown := w.sources(); (len(shown) == 1) != needed {
+				t.Errorf("needed %v: the status shows %+v", needed, shown)
+			}
+		}
+	})
 }

@@ -185,6 +185,10 @@ func (e *Engine) Command(ctx context.Context, id string, c release.Command, revi
 	})
 }
 
+// Look decides on a release now instead of at its next turn: who just gave what it waits for sees what came of it. What
+// goes wrong is met again, and told, at that turn.
+func (e *Engine) Look(ctx context.Context, id string) { _, _ = e.lookAtRelease(ctx, id) }
+
 // Vote records a person's decision on an approval request, signed.
 func (e *Engine) Vote(ctx context.Context, who access.Actor, id string, approve bool, hash,
 	reason string) (approval.Request, error) {
