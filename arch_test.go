@@ -128,7 +128,7 @@ var table = map[string]rule{
 			"engine/incidents", "engine/mirror",
 			"engine/publish", "engine/secrets", "engine/target", "provider", "smoke", "store", "strategy", "vault", "watch"),
 		goes: 1, fan: 31, // every noun is decided here: the one writer knows them all
-		lines: 3300, // releases (of deployments and of flags' shares), rollbacks, watching and effects
+		lines: 3320, // releases (of deployments and of flags' shares), rollbacks, watching and effects
 	},
 	"engine/flags": {
 		may: []string{"access", "approval", "checklist", "credential", "event", "fault", "flag", "ident", "release",
@@ -196,7 +196,7 @@ var table = map[string]rule{
 	"server": {
 		may: []string{"access", "api", "desk", "desk/configs", "desk/flags", "event", "fault", "ident", "live", "metric",
 			"metric/intake", "metric/otlp", "people", "store", "telemetry"},
-		goes: 1, lines: 3550, // beside the API it is the door of OpenTelemetry exporters, which speak another language
+		goes: 1, lines: 3600, // beside the API it is the door of OpenTelemetry exporters, which speak another language
 	},
 	"web": {
 		may: []string{

@@ -50,8 +50,8 @@ func waiting() api.Release {
 	return api.Release{
 		ID: "rel_1", Version: "v2", Phase: "running", Sentence: "It waits for product.", Share: 50,
 		Approval: &api.Approval{
-			ID: "apr_1", State: "open", Action: "put v2 into production for everybody", Version: "v2", Environment: "production", Commit: "abc",
-			Hash:     "9f86d081",
+			ID: "apr_1", State: "open", Action: "put v2 into production for everybody", Version: "v2",
+			Environment: "production", Commit: "abc", Hash: "9f86d081",
 			Evidence: []api.Evidence{{Name: "canary", Says: "no worse\x1b[31m than v1"}},
 			Missing:  []api.ApprovalRule{{Role: "product", Count: 1}},
 			Changed:  map[string]string{"version": "v1 → v2"},

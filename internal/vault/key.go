@@ -189,10 +189,10 @@ func decode(s string) ([]byte, error) {
 		"A key of the vault is 32 bytes in base64, such as openssl rand -base64 32 makes; one of those given is not.")
 }
 
-// Renew puts a new key before the others in the file that Slipway made, and returns its id. Keys that were given, in the
-// environment or a file that it names, are changed there: then nothing is made, and the first one is returned. A file
-// that is missing is made only when nothing was ever sealed (fresh): else the keys in it, which this process may still
-// know, would be lost for good.
+// Renew puts a new key before the others in the file that Slipway made, and returns its id. Keys that were given, in
+// the environment or a file that it names, are changed there: then nothing is made, and the first one is returned. A
+// file that is missing is made only when nothing was ever sealed (fresh): else the keys in it, which this process may
+// still know, would be lost for good.
 func (v *Vault) Renew(fresh bool) (string, error) {
 	if v.Own() {
 		raw, err := os.ReadFile(v.o.File)
