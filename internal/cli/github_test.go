@@ -29,6 +29,15 @@ func TestGitHubIsCheckedAndGivenItsKey(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	wrong := filepath.Join(ada.home, "wrong.yaml")
+	if err := os.WriteFile(wrong, []byte(strings.Replace(text, fmt.Sprint(g.App), "12", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := ada.run("", "check", "--target", wrong); r.code != fault.RowOf(fault.Refused).Exit ||
+		!strings.Contains(r.out, "GitHub knows no app with the id 12") ||
+		!strings.Contains(r.out, "To do at GitHub:\n  app acme/shop: Set github.app_id") {
+		t.Errorf("another app's id: exit %d\n%s%s", r.code, r.out, r.err)
+	}
 	g.Permit("deployments", "read")
 	r := ada.run("", "check", "--target", file)
 	if r.code != fault.RowOf(fault.Denied).Exit || !strings.Contains(r.out, "MISSING") ||

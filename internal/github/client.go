@@ -12,7 +12,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -204,7 +203,7 @@ func (c *Client) once(ctx context.Context, k call, body []byte, out any) error {
 	}
 	until, limited := c.note(ctx, answer, said)
 	if answer.StatusCode >= 300 {
-		return refusal(k, answer.StatusCode, limited, until, said)
+		return c.refusal(k, answer, limited, until, said)
 	}
 	if out == nil || len(bytes.TrimSpace(text)) == 0 {
 		return nil
@@ -269,70 +268,4 @@ func (c *Client) note(ctx context.Context, a *http.Response, said string) (until
 		_ = c.o.Limits.Hold(ctx, c.kind(), until)
 	}
 	return until, reached
-}
-
-// Refusal is what GitHub says in the place of an answer.
-type Refusal struct {
-	Status  int
-	Message string
-	Until   time.Time // when to ask again; zero where it does not say
-	App     bool      // it is the app that was refused, and not its installation
-}
-
-// Error implements error.
-func (r *Refusal) Error() string { return fmt.Sprintf("HTTP %d: %s", r.Status, r.Message) }
-
-// RefusalOf returns GitHub's own words behind an error.
-func RefusalOf(err error) (Refusal, bool) {
-	if r, ok := errors.AsType[*Refusal](err); ok {
-		return *r, true
-	}
-	return Refusal{}, false
-}
-
-func limited(k call, r *Refusal) error {
-	return fault.Wrap(r, fault.Limited, "github_limited", "GitHub's limit is reached: asked to %s. It goes on at %s UTC.",
-		k.do, r.Until.UTC().Format(time.TimeOnly))
-}
-
-// message is what GitHub says in the place of an answer.
-func message(text []byte, secret string) string {
-	var a struct {
-		Message string `json:"message"`
-	}
-	_ = json.Unmarshal(text, &a) // a page in its place says nothing that the status does not
-	return remote.Clean(a.Message, secret)
-}
-
-// refusal makes a fault of an answer that is none.
-func refusal(k call, status int, reached bool, until time.Time, said string) error {
-	r := &Refusal{Status: status, Message: said, Until: until, App: k.app}
-	if said = strings.TrimRight(said, ". "); said == "" {
-		said = http.StatusText(status)
-	}
-	switch {
-	case reached:
-		return limited(k, r)
-	case status == http.StatusUnauthorized:
-		return fault.Wrap(r, fault.Refused, "github_key",
-			"GitHub does not know the app by its key (needed to %s): %s. Check github.app_id and the private key.", k.do, said)
-	case status == http.StatusForbidden && k.app:
-		return fault.Wrap(r, fault.Denied, "github_right", "GitHub does not let the app %s: %s. Look at the installation in "+
-			"the settings of the account: it may be suspended.", k.do, said)
-	case status == http.StatusForbidden:
-		return fault.Wrap(r, fault.Denied, "github_right",
-			"The GitHub App may not %s: it needs the repository permission %q. Grant it in the app's settings and accept it "+
-				"where the app is installed (%s).", k.do, k.right, said)
-	case status == http.StatusNotFound || status == http.StatusGone:
-		return fault.Wrap(r, fault.NotFound, "github_unknown",
-			"GitHub shows no such thing to the app: asked to %s. Is it installed on the repository, with the permission %q? %s.",
-			k.do, k.right, said)
-	case status < 400:
-		return fault.Wrap(r, fault.Invalid, "github_moved",
-			"The repository has another name by now, or is elsewhere: asked to %s. Set github.repository to it.", k.do)
-	case status >= 500:
-		return fault.Wrap(r, fault.Unavailable, "github_down", "GitHub has a failure of its own (HTTP %d): asked to %s.",
-			status, k.do)
-	}
-	return fault.Wrap(r, fault.Invalid, "github_refused", "GitHub refuses to %s: %s.", k.do, said)
 }

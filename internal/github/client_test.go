@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,7 +94,7 @@ func TestRefusals(t *testing.T) {
 			reason: "github_right", says: "Checks: write"},
 		{name: "away", do: func(g *fake.GitHub) { g.Away(502) }, kind: fault.Unavailable, reason: "github_down"},
 		{name: "nobody there", do: func(g *fake.GitHub) { g.Close() }, kind: fault.Unavailable, reason: "github_unreachable"},
-		{name: "another app", option: func(o *github.Options) { o.App++ }, kind: fault.Refused, reason: "github_key",
+		{name: "another app", option: func(o *github.Options) { o.App++ }, kind: fault.Refused, reason: "github_app",
 			says: "app_id"},
 		{name: "another repository", option: func(o *github.Options) { o.Repository = "acme/other" }, kind: fault.NotFound,
 			reason: "github_unknown", says: "installed"},
@@ -136,6 +137,96 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("what makes something was asked %d times", n)
 			}
 		})
+	}
+}
+
+// What is wrong with an app is looked for by who sets it up. Each is said in a sentence, with what to do about it. The
+// words by which they are told apart are GitHub's own.
+func TestAWrongAppIsLookedAt(t *testing.T) {
+	t.Parallel()
+	other, err := fake.New("acme/shop", commit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Close()
+	now := time.Now().Truncate(time.Second)
+	clock := func(ahead time.Duration) func(*github.Options) {
+		return func(o *github.Options) { o.Now = func() time.Time { return now.Add(ahead) } }
+	}
+	for _, test := range []struct {
+		name          string
+		do            func(*fake.GitHub)
+		option        func(*github.Options)
+		reason        fault.Kind
+		found, remedy string
+	}{
+		{name: "its id", option: func(o *github.Options) { o.App = 12 }, reason: fault.Refused,
+			found: "GitHub knows no app with the id 12 (Integration not found).", remedy: "Set github.app_id"},
+		{name: "its key", option: func(o *github.Options) {
+			o.Key = func(context.Context) (string, error) { return other.Key(), nil }
+		}, reason: fault.Refused,
+			found:  "The private key is none of the GitHub App 4711 (A JSON web token could not be decoded).",
+			remedy: "slipway github key set"},
+		{name: "no key at GitHub", do: func(g *fake.GitHub) { g.Unkey() }, reason: fault.Refused,
+			found:  "The GitHub App 4711 has no key at GitHub (Integration must generate a public key).",
+			remedy: "slipway github key set"},
+		{name: "not installed", option: func(o *github.Options) { o.Repository = "acme/other" }, reason: fault.NotFound,
+			found:  "The GitHub App 4711 is not installed on acme/other, or there is no such repository (Not Found).",
+			remedy: "Install it there"},
+		{name: "suspended", do: func(g *fake.GitHub) { g.Suspend() }, reason: fault.Denied,
+			found: "(This installation has been suspended).", remedy: "Look at the installation"},
+		{name: "a clock that is ahead", option: clock(12 * time.Minute), reason: fault.Refused,
+			found: "clock is 12m0s ahead of GitHub's", remedy: "NTP"},
+		{name: "a clock that is ahead a little", option: clock(90 * time.Second), reason: fault.Refused,
+			found: "clock is 1m30s ahead of GitHub's", remedy: "NTP"},
+		{name: "a clock that is behind", option: clock(-time.Hour), reason: fault.Refused,
+			found: "clock is 1h0m0s behind GitHub's", remedy: "NTP"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			g, c := world(t, clock(0), func(o *github.Options) {
+				if test.option != nil {
+					test.option(o)
+				}
+			})
+			g.Clock(func() time.Time { return now })
+			if test.do != nil {
+				test.do(g)
+			}
+			r := c.Look(t.Context(), github.Use{Check: true})
+			if len(r.Findings) != 1 || r.Missing != 1 || fault.KindOf(r.Err()) != test.reason {
+				t.Fatalf("%d of %+v are missing: %v", r.Missing, r.Findings, r.Err())
+			}
+			f := r.Findings[0]
+			if f.State != github.Missing || !strings.Contains(f.Found, test.found) || !strings.Contains(f.Remedy, test.remedy) ||
+				strings.Contains(f.Found, f.Remedy) {
+				t.Errorf("%s: %q, and to do is %q", f.State, f.Found, f.Remedy)
+			}
+		})
+	}
+}
+
+// What the app asks for and nobody has accepted is told from what it never asked for.
+func TestAPermissionThatIsNotAccepted(t *testing.T) {
+	t.Parallel()
+	g, c := world(t)
+	g.Hook("https://slipway.example.com" + github.HookPath)
+	g.Permit("checks", "read")
+	g.Permit("deployments", "")
+	g.Ask("deployments", "write")
+	r := c.Look(t.Context(), github.Use{Check: true, Deployments: true, Signed: true})
+	var got []string
+	for _, f := range r.Findings {
+		if f.State == github.Missing {
+			got = append(got, f.What+" | "+f.Found+" | "+f.Remedy)
+		}
+	}
+	if want := []string{
+		"Checks: write | read | Grant it in the app's settings (Permissions), and accept it where the app is installed.",
+		"Deployments: write | not granted: the app asks for it | Accept it where the app is installed: an owner does, in " +
+			"the settings of the account, under GitHub Apps.",
+	}; !slices.Equal(got, want) {
+		t.Errorf("missing: %q", got)
 	}
 }
 

@@ -66,6 +66,9 @@ type right struct {
 	name, title, level, use string
 }
 
+// held reports whether what is granted is enough.
+func (r right) held(granted string) bool { return granted == "write" || granted == r.level }
+
 // rights are those that a use needs.
 func (u Use) rights() []right {
 	out := []right{{"metadata", "Metadata", "read", "everything"},
@@ -96,13 +99,21 @@ func (c *Client) Look(ctx context.Context, u Use) Report {
 		return r
 	}
 	r.add(Finding{State: There, What: "app " + c.o.Repository, For: "everything", Found: "It is installed."}, "")
+	var asks map[string]string
 	for _, n := range u.rights() {
 		f := Finding{State: There, What: n.title + ": " + n.level, For: n.use, Found: granted[n.name]}
-		if f.Found != "write" && f.Found != n.level {
+		if !n.held(f.Found) {
 			f.State = Missing
 			f.Remedy = "Grant it in the app's settings (Permissions), and accept it where the app is installed."
 			if f.Found == "" {
 				f.Found = "not granted"
+			}
+			if asks == nil {
+				asks = c.asks(ctx)
+			}
+			if n.held(asks[n.name]) {
+				f.Found += ": the app asks for it"
+				f.Remedy = "Accept it where the app is installed: an owner does, in the settings of the account, under GitHub Apps."
 			}
 		}
 		r.add(f, fault.Denied)
@@ -179,6 +190,10 @@ func (r *Report) broken(what, use string, err error) {
 	f, kind := Finding{State: Missing, What: what, For: use, Found: fault.MessageOf(err)}, fault.KindOf(err)
 	if kind == fault.Unavailable || kind == fault.Limited || kind == fault.Internal {
 		f.State = Unseen
+	}
+	if said, ok := RefusalOf(err); ok {
+		f.Remedy = said.Remedy
+		f.Found = strings.TrimSpace(strings.TrimSuffix(f.Found, f.Remedy))
 	}
 	r.add(f, kind)
 }

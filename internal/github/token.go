@@ -83,6 +83,15 @@ func (c *Client) Installed(ctx context.Context) (id int64, rights map[string]str
 	return c.at, c.rights, nil
 }
 
+// asks are the permissions that the app asks for, whether or not they are granted; empty where GitHub does not say.
+func (c *Client) asks(ctx context.Context) map[string]string {
+	app := struct {
+		Permissions map[string]string `json:"permissions"`
+	}{map[string]string{}}
+	_ = c.do(ctx, call{do: "read the app", right: "none", method: http.MethodGet, path: "/app", app: true}, &app)
+	return app.Permissions
+}
+
 // Hook says what GitHub sends the app: the address and the events.
 func (c *Client) Hook(ctx context.Context) (address string, events []string, err error) {
 	var app struct {

@@ -73,6 +73,7 @@ type GitHub struct {
 	mu          sync.Mutex
 	repository  string
 	permissions map[string]string
+	asked       map[string]string // beside them, by the app
 	tokens      map[string]time.Time
 	commits     []string
 	runs        []Object
@@ -86,6 +87,7 @@ type GitHub struct {
 	events      []string
 	newest      string // of the tokens
 	suspended   bool
+	keyless     bool
 	after       func(Call)
 	former      string // name of the repository
 	outage      int    // status of every answer; 0: none
@@ -108,6 +110,7 @@ func New(repository string, commits ...string) (*GitHub, error) {
 		permissions: map[string]string{"actions": "read", "checks": "write", "contents": "read", "deployments": "write",
 			"metadata": "read"},
 		events: []string{"check_run", "deployment_protection_rule"}, tokens: map[string]time.Time{},
+		asked:   map[string]string{},
 		started: map[string]Object{}, statuses: map[int64][]Object{}, waiting: map[string]string{}, serial: 1000}
 	g.server = httptest.NewServer(g.routes())
 	g.URL = g.server.URL
@@ -131,6 +134,13 @@ func (g *GitHub) Permit(permission, level string) {
 		return
 	}
 	g.permissions[permission] = level
+}
+
+// Ask has the app ask for a permission, which nobody has accepted yet.
+func (g *GitHub) Ask(permission, level string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.asked[permission] = level
 }
 
 // Away has every call answered with a status; 0 ends that.
@@ -202,6 +212,13 @@ func (g *GitHub) Suspend() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.suspended = true
+}
+
+// Unkey has every key of the app deleted.
+func (g *GitHub) Unkey() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.keyless = true
 }
 
 // Rename gives the repository another name; who uses the old one is sent on.
@@ -316,11 +333,12 @@ func (g *GitHub) Deliver(ctx context.Context, id, kind string, event Object) (in
 	return a.StatusCode, nil
 }
 
-// proven reports whether a proof is the app's: signed by its key, and of now.
-func (g *GitHub) proven(proof string) bool {
+// unproven says why a proof is not taken for the app's; 0 where it is: signed by its key, and of now.
+func (g *GitHub) unproven(proof string) (status int, why string) {
+	const none = "A JSON web token could not be decoded"
 	parts := strings.Split(proof, ".")
 	if len(parts) != 3 {
-		return false
+		return http.StatusUnauthorized, none
 	}
 	b := base64.RawURLEncoding
 	head, err1 := b.DecodeString(parts[0])
@@ -334,11 +352,27 @@ func (g *GitHub) proven(proof string) bool {
 		Since  int64 `json:"iat"`
 		Ends   int64 `json:"exp"`
 	}
-	if err1 != nil || err2 != nil || err3 != nil || json.Unmarshal(head, &h) != nil || json.Unmarshal(body, &c) != nil {
-		return false
+	if err1 != nil || err2 != nil || err3 != nil || json.Unmarshal(head, &h) != nil || json.Unmarshal(body, &c) != nil ||
+		h.Alg != "RS256" {
+		return http.StatusUnauthorized, none
 	}
 	now := g.now().Unix()
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
-	return h.Alg == "RS256" && fmt.Sprint(c.Issuer) == strconv.FormatInt(g.App, 10) && c.Since <= now && c.Ends > now &&
-		c.Ends <= now+600 && rsa.VerifyPKCS1v15(&g.key.PublicKey, crypto.SHA256, sum[:], signature) == nil
+	switch {
+	case fmt.Sprint(c.Issuer) != strconv.FormatInt(g.App, 10):
+		return http.StatusNotFound, "Integration not found"
+	case g.keyless:
+		return http.StatusUnauthorized, "Integration must generate a public key"
+	case rsa.VerifyPKCS1v15(&g.key.PublicKey, crypto.SHA256, sum[:], signature) != nil:
+		return http.StatusUnauthorized, none
+	case c.Ends <= now:
+		return http.StatusUnauthorized, "'Expiration time' claim ('exp') must be a numeric value representing the future " +
+			"time at which the assertion expires"
+	case c.Ends > now+600:
+		return http.StatusUnauthorized, "'Expiration time' claim ('exp') is too far in the future"
+	case c.Since > now:
+		return http.StatusUnauthorized, "'Issued at' claim ('iat') must be an Integer representing the time that the " +
+			"assertion was issued"
+	}
+	return 0, ""
 }

@@ -59,10 +59,14 @@ func (g *GitHub) granted() Object {
 // theApp is the app as it stands in answers.
 func (g *GitHub) theApp() Object {
 	owner, _ := g.owner()
+	asks := g.granted()
+	for name, level := range g.asked {
+		asks[name] = level
+	}
 	return Object{"id": g.App, "slug": "slipway", "node_id": node("A", g.App), "owner": g.user(owner, "Organization"),
 		"name": "Slipway", "description": nil, "external_url": "https://slipway.example.com",
 		"html_url": g.URL + "/apps/slipway", "created_at": stamp(g.born), "updated_at": stamp(g.born),
-		"permissions": g.granted(), "events": g.events}
+		"permissions": asks, "events": g.events}
 }
 
 // theInstallation is the app's on the repository.

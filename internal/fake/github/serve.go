@@ -74,7 +74,7 @@ func (g *GitHub) serve(w http.ResponseWriter, r *http.Request, right string, do 
 	c := Call{r.Method, r.URL.RequestURI(), a.status, string(text), r.Header.Get("X-GitHub-Api-Version"),
 		r.Header.Get("Accept"), token}
 	g.calls = append(g.calls, c)
-	after, reset := g.after, g.now().Add(time.Hour).Unix()
+	after, now := g.after, g.now()
 	var body bytes.Buffer // written while nothing changes
 	if a.body != nil {
 		_ = json.NewEncoder(&body).Encode(a.body)
@@ -88,9 +88,10 @@ func (g *GitHub) serve(w http.ResponseWriter, r *http.Request, right string, do 
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Date", now.UTC().Format(http.TimeFormat))
 	h.Set("X-RateLimit-Limit", "5000")
 	h.Set("X-RateLimit-Remaining", "4999")
-	h.Set("X-RateLimit-Reset", strconv.FormatInt(reset, 10))
+	h.Set("X-RateLimit-Reset", strconv.FormatInt(now.Add(time.Hour).Unix(), 10))
 	for name, v := range a.header {
 		h.Set(name, v)
 	}
@@ -130,8 +131,8 @@ func (g *GitHub) judge(r *http.Request, text []byte, right string, do func(reque
 		return no(http.StatusUnauthorized, "Requires authentication")
 	}
 	if right == "" {
-		if !g.proven(proof) {
-			return no(http.StatusUnauthorized, "A JSON web token could not be decoded")
+		if status, why := g.unproven(proof); status != 0 {
+			return no(status, "%s", why)
 		}
 	} else {
 		if ends, ok := g.tokens[proof]; !ok || !g.now().Before(ends) {
@@ -181,7 +182,8 @@ func (g *GitHub) newToken(q request) answer {
 	}
 	_, name := g.owner()
 	if list, ok := q.in["repositories"].([]any); ok && (len(list) != 1 || !strings.EqualFold(fmt.Sprint(list[0]), name)) {
-		return no(http.StatusUnprocessableEntity, "A repository does not exist or is not accessible.")
+		return no(http.StatusUnprocessableEntity, "There is at least one repository that does not exist or is not "+
+			"accessible to the parent installation.")
 	}
 	token, ends := g.issue()
 	out := Object{"token": token, "expires_at": stamp(ends), "permissions": g.granted(),
