@@ -3,11 +3,13 @@
 package next
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,9 +20,11 @@ import (
 // Real browsers look at the real shop while its real exporter sends spans and no metrics: requests and failures of each
 // version are known by its spans alone, and what Chromium measures on each version is compared as the guard's web
 // vitals, with their part of the team's weights. One version is a second slower and moves after it was painted: of each
-// Slipway says what Chromium itself says of its pages, and nothing that a page says of another version counts.
+// Slipway says what Chromium itself says of its pages, and nothing that a page says of another version counts. Then
+// each of these people looks at the cart: most order on v1 and leave on the other version, and Slipway has of each
+// version the conversions and abandoned carts that were counted here.
 //
-// req: CD-03 RB-03
+// req: CD-03 RB-03 RB-11 RB-12
 func TestSpansAndBrowsersTellTheVersionsApart(t *testing.T) {
 	t.Parallel()
 	buildShops(t, "v1", "v2-faulty")
@@ -30,6 +34,8 @@ func TestSpansAndBrowsersTellTheVersionsApart(t *testing.T) {
 		"bake: 6s", "bake: 5m", // it stays until everything has been looked at
 		"warn: 5%, critical: 10%, for: 4s, compare: {worse_by: 25%}", "warn: 98%, critical: 99%, compare: {worse_by: 900%}",
 		"    cold_start: 0s\n", "    cold_start: 0s\n    web_vitals: {lcp: 500%, inp: 500%, cls: 500%}\n"+
+			"    metrics: {conversion: {better: higher, worse_by: 10%, role: signal}, "+
+			"session_abandonment: {worse_by: 10%, role: signal}}\n"+
 			"    weights: {errors: 5, latency: 2, web_vitals: 3}\n",
 	).Replace(fmt.Sprintf(measured, s.stable.url, "otlp", "45s")) + "sources: {app: {late: 20s}, otlp: {late: 5s}}\n")
 	token := s.token("shop", "metric:write")
@@ -49,24 +55,26 @@ func TestSpansAndBrowsersTellTheVersionsApart(t *testing.T) {
 		return v != nil && v.Comparison != nil && v.Comparison.Canary.Requests >= 60
 	})
 
-	b, seen := openBrowser(t), map[string][]look{}
+	b, seen, came := openBrowser(t), map[string][]look{}, time.Now()
 	moved := 0 // a page that failed is one of a few words, and stands still
 	for n := 0; n < 8 || n < 30 && (min(len(seen["v1"]), len(seen["v2-faulty"])) < 4 ||
 		2*moved < len(seen["v2-faulty"])); n++ {
-		x := s.look(b, n)
+		x := s.look(b, n, func(version string) bool { // one of four on the other version, three of four on v1
+			return (len(seen[version])%4 == 0) != (version == "v1")
+		})
 		seen[x.version] = append(seen[x.version], x)
 		if x.cls > 0.05 {
 			moved++
 		}
 	}
-	t.Logf("browsers had %v", seen)
+	t.Logf("browsers had within %.1f s: %+v", time.Since(came).Seconds(), seen)
 	s.skewed()
 	var c *api.Comparison
 	wrong := "nothing is compared"
 	until(t, 3*time.Minute, "what browsers measured of each version is compared", func() bool {
 		if v := s.release("v2-faulty").Verdict; v != nil && v.Comparison != nil {
 			c = v.Comparison
-			wrong = likeBrowsers(c, seen)
+			wrong = cmp.Or(likeBrowsers(c, seen), likeVisits(c, seen))
 		}
 		return wrong == "" || time.Since(began) > 150*time.Second
 	})
@@ -99,7 +107,8 @@ func (s *elsewhere) likeVitals(c *api.Comparison) {
 		weights[m.Name] = math.Round(m.Weight*1000) / 1000
 		s.t.Logf("%s: %g on v2-faulty, %g on v1, %d compared", m.Name, m.Canary, m.Stable, m.Judged)
 	}
-	want := map[string]float64{"errors": 0.5, "latency": 0.2, "lcp": 0.1, "inp": 0.1, "cls": 0.1}
+	want := map[string]float64{"errors": 0.5, "latency": 0.2, "lcp": 0.1, "inp": 0.1, "cls": 0.1,
+		"conversion": 0, "session_abandonment": 0} // signals have no part
 	if !c.Weighed || !maps.Equal(weights, want) {
 		s.t.Errorf("weighed %v: %v, want %v", c.Weighed, weights, want)
 	}
@@ -141,14 +150,16 @@ func (s *elsewhere) refusesStrangers() {
 	}
 }
 
-// look is what a page became, by Chromium's own word.
+// look is what a page became, by Chromium's own word, and what became of the visit to the cart.
 type look struct {
-	version  string
-	lcp, cls float64
+	version        string
+	lcp, cls       float64
+	filled, bought bool
 }
 
-// look lets somebody look at the shop, touch it and go away: a measure is told when its page is left.
-func (s *elsewhere) look(b *browser, n int) (x look) {
+// look lets somebody look at the shop, touch it, go to the cart and away: a measure is told when its page is left. Who
+// met a page that failed finds the cart empty; of the others those order whom buys says.
+func (s *elsewhere) look(b *browser, n int, buys func(version string) bool) (x look) {
 	s.t.Helper()
 	p := b.person(fmt.Sprintf("person %d", n))
 	p.open(s.edge + "/products/mug")
@@ -171,8 +182,57 @@ func (s *elsewhere) look(b *browser, n int) (x look) {
 	if _, err := fmt.Sscan(told, &x.version, &x.lcp, &x.cls); err != nil {
 		s.t.Fatalf("%q: %v", told, err)
 	}
+	if x.filled = p.says(`!!document.querySelector(".product form")`) == "true"; x.filled {
+		p.become(s.edge, &http.Cookie{Name: "cart", Value: "mug:1"})
+	}
+	p.open(s.edge + "/cart")
+	p.until("the cart listens", `(() => {
+		const order = document.getElementById("order");
+		const alive = e => Object.keys(e).some(key => key.startsWith("__reactProps"));
+		if (document.readyState !== "complete" || !alive(document.querySelector("main h1, h1"))) return false;
+		window.drawn ??= requestAnimationFrame(() => requestAnimationFrame(() => { window.rested = true }));
+		return window.rested === true && !!order === `+strconv.FormatBool(x.filled)+`;
+	})()`)
+	if now := p.says(`document.getElementById("version").textContent`); now != x.version {
+		s.t.Errorf("person %d is on %s after %s", n, now, x.version)
+	}
+	if x.bought = x.filled && buys(x.version); x.bought {
+		p.click("#order button")
+		p.until("it is ordered", `location.search.includes("ordered")`)
+	}
 	p.open("about:blank")
 	return x
+}
+
+// likeVisits says what Slipway has otherwise than the visits to the cart that were made here.
+func likeVisits(c *api.Comparison, seen map[string][]look) string {
+	for name, of := range map[string]func(look) (happened, counts bool){
+		"conversion":          func(x look) (bool, bool) { return x.bought, true },
+		"session_abandonment": func(x look) (bool, bool) { return !x.bought, x.filled },
+	} {
+		share, of2 := map[string]float64{}, uint64(0)
+		for version, all := range seen {
+			yes, n := 0, 0
+			for _, x := range all {
+				happened, counts := of(x)
+				if counts {
+					n++
+				}
+				if happened && counts {
+					yes++
+				}
+			}
+			share[version] = float64(yes) / float64(max(n, 1))
+			if version != "v1" {
+				of2 = uint64(n)
+			}
+		}
+		m := evidenceOf(c, name)
+		if m.Judged != of2 || math.Abs(m.Canary-share["v2-faulty"]) > 1e-9 || math.Abs(m.Stable-share["v1"]) > 1e-9 {
+			return fmt.Sprintf("%s: %+v; counted %d on v2-faulty, and by version %v", name, m, of2, share)
+		}
+	}
+	return ""
 }
 
 // likeBrowsers says what Slipway has otherwise than the browsers; nothing when it has each version's numbers.

@@ -3,7 +3,8 @@
 import { tell } from "@slipwayhq/nextjs/vitals";
 import { useEffect } from "react";
 
-/** Visit tells the shop, once, whether a look at the cart ended in an order. It names the look, not the visitor. */
+/** Visit tells the shop, once, whether a look at the cart ended in an order. It names the look, not the visitor. Thanks
+ * for an order are no look at the cart: they would count as one that ended in none. */
 export function Visit({ filled }: { filled: boolean }) {
   useEffect(() => {
     const id = crypto.randomUUID?.() ?? String(Math.random()).slice(2);

@@ -18,7 +18,7 @@ export default async function CartPage({ searchParams }: Query) {
   const { SLIPWAY_FLAGS_URL: url, SLIPWAY_FLAGS_PUBLIC_KEY: publicKey } = process.env;
   return (
     <>
-      <Visit filled={lines.length > 0} />
+      {!ordered && <Visit filled={lines.length > 0} />}
       <h1>{second ? "Your basket" : "Your cart"}</h1>
       {ordered && (
         <p className="note">Thank you. Nothing was charged and nothing will arrive: this shop is an example.</p>
