@@ -10,7 +10,7 @@ type Problem struct {
 	Instance string         `json:"instance" doc:"Id of the request, also in X-Request-Id and in Slipway's log."`
 	Kind     string         `json:"kind" doc:"What the caller can do about it: invalid, not_found, conflict, denied …"`
 	Reason   string         `json:"reason" doc:"Stable word for the cause."`
-	Remedy   string         `json:"remedy" doc:"What to do about this kind of problem."`
+	Remedy   string         `json:"remedy" doc:"What to do about it, or about its kind."`
 	ExitCode int            `json:"exit_code" doc:"Exit code of the command line for this kind."`
 	Errors   []ProblemError `json:"errors" doc:"Complaints about single places of the request."`
 }

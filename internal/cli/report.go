@@ -72,13 +72,14 @@ func Report(w io.Writer, err error, asJSON bool) int {
 		return f.ExitCode
 	}
 	say(w, "slipway: %s\n", f.Sentence)
-	if _, ok := errors.AsType[*client.Problem](err); !ok {
+	p, ok := errors.AsType[*client.Problem](err)
+	if !ok {
 		return f.ExitCode // the sentence has the places and the remedy
 	}
-	for _, p := range f.Places {
-		say(w, "  %s: %s\n", p.Place, p.Sentence)
+	for _, at := range f.Places {
+		say(w, "  %s: %s\n", at.Place, at.Sentence)
 	}
-	if f.Remedy != "" {
+	if f.Remedy != "" && p.Command == "" { // else the sentence says it, in the words of the command line
 		say(w, "What to do: %s.\n", f.Remedy)
 	}
 	if f.Request != "" && (f.Kind == string(fault.Internal) || f.Kind == string(fault.Unavailable)) {

@@ -49,6 +49,10 @@ func TestARefusalFitsTheCommandLine(t *testing.T) {
 		{&client.Problem{Message: "It drifted. Say over.", Command: "It drifted. Go over it (--over)."},
 			"slipway: It drifted. Go over it (--over).\n"},
 		{&client.Problem{Message: "No."}, "slipway: No.\n"},
+		{&client.Problem{Message: "No room.", Remedy: "try again later"},
+			"slipway: No room.\nWhat to do: try again later.\n"},
+		{&client.Problem{Message: "No room.", Command: "No room. Make some.", Remedy: "try again later"},
+			"slipway: No room. Make some.\n"}, // two remedies would contradict each other
 		{refused, "slipway: It drifted. Go over it (--over).\n"},
 	} {
 		var out bytes.Buffer

@@ -295,7 +295,7 @@ func (d *Desk) withoutRoom(actions []api.Action) []api.Action {
 	for i, a := range actions {
 		holds := slices.Contains([]string{"pause", "share", "abort", "rollback"}, a.Name)
 		if room.Full() && !holds && a.Disabled == "" {
-			actions[i].Disabled = release.NoRoom(room.Cause())
+			actions[i].Disabled = room.Cause() + " " + release.NoRoom
 		}
 	}
 	return actions

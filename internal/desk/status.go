@@ -100,7 +100,7 @@ func (d *Desk) Status(ctx context.Context, who access.Actor) (api.Status, error)
 		return out, err
 	}
 	d.ills(ctx, &out)
-	out.Sentence = summary(out)
+	out.Sentence = summary(out, d.DB.Room().Cause())
 	return out, nil
 }
 
@@ -153,8 +153,8 @@ func (d *Desk) relied(kind string) bool {
 }
 
 // summary says the most pressing thing first. It is quiet only when nothing is under
-// way and nothing that Slipway sees is wrong.
-func summary(s api.Status) string {
+// way and nothing that Slipway sees is wrong. That there is no room is said once, and not of each release that waits.
+func summary(s api.Status, cause string) string {
 	var parts []string
 	if s.Disk != "" {
 		parts = append(parts, s.Disk)
@@ -175,6 +175,9 @@ func summary(s api.Status) string {
 	}
 	for _, r := range s.Releases {
 		say := r.Sentence
+		if s.Disk != "" {
+			say = strings.Replace(say, cause+" ", "", 1)
+		}
 		if !strings.Contains(say, r.Version) {
 			say = r.Version + ": " + say
 		}

@@ -41,12 +41,15 @@ func TestStatusIsQuietOnlyWhenNothingIsWrong(t *testing.T) {
 			Sentence: "It failed."}}}, "Rollback from v2 to v1: It failed."},
 		{"who waits is named", api.Status{Releases: []api.Release{{Version: "v4", Sentence: "Waits for the canary."}}},
 			"v4: Waits for the canary."},
+		{"one disk is full once", api.Status{Disk: "The disk is full: make room.", Releases: []api.Release{{Version: "v4",
+			Sentence: "v4 waits. The disk is full. It goes on by itself when there is room."}}},
+			"The disk is full: make room. v4 waits. It goes on by itself when there is room."},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			tt.status.Now = now
-			if got := summary(tt.status); got != tt.want {
+			if got := summary(tt.status, "The disk is full."); got != tt.want {
 				t.Errorf("%q, want %q", got, tt.want)
 			}
 		})

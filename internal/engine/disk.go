@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"time"
 
@@ -19,7 +20,7 @@ const diskEvery = 5 * time.Second
 func (e *Engine) mindDisk(ctx context.Context) error {
 	tick := time.NewTicker(diskEvery)
 	defer tick.Stop()
-	for told := false; ; {
+	for told := e.toldOfDisk(ctx); ; {
 		told = e.lookAtDisk(ctx, told)
 		select {
 		case <-ctx.Done():
@@ -44,6 +45,31 @@ func (e *Engine) roomToRaise(ctx context.Context, x effect.Effect, o routeOrder)
 		r.Version)
 }
 
+// toldOfDisk reports whether people were told last that there is no room, by an earlier process or another node. What
+// a PostgreSQL said then is taken to hold until it has shown room.
+func (e *Engine) toldOfDisk(ctx context.Context) bool {
+	last, err := e.DB.Events(ctx, lastOfDisk())
+	if err != nil || len(last) == 0 || last[0].Kind != diskFull {
+		return false
+	}
+	var room store.Room
+	if json.Unmarshal(last[0].Data, &room) == nil {
+		e.DB.Doubt(room)
+	}
+	return true
+}
+
+// The kinds of event that tell of the disk, and what all of them are about.
+const (
+	diskFull  = "disk.full"
+	diskRoomy = "disk.roomy"
+	disk      = "disk"
+)
+
+func lastOfDisk() store.EventFilter {
+	return store.EventFilter{Subject: disk, Limit: 1, Descending: true}
+}
+
 // lookAtDisk tells that the disk is full, or has room again, and returns which of them people know. That is recorded
 // too: on the reserve, and when not even that is left, as soon as there is room for it.
 func (e *Engine) lookAtDisk(ctx context.Context, told bool) bool {
@@ -54,12 +80,16 @@ func (e *Engine) lookAtDisk(ctx context.Context, told bool) bool {
 	if room.Full() == told {
 		return told
 	}
-	d := e.system("disk.full", "", "disk", room.Sentence(), room)
+	d := e.system(diskFull, "", disk, room.Sentence(), room)
 	if !room.Full() {
-		d = e.system("disk.roomy", "", "disk", room.Again(), room)
+		d = e.system(diskRoomy, "", disk, room.Again(), room)
 	}
 	err := e.DB.Write(ctx, func(tx *store.Tx) error {
-		_, err := e.append(ctx, tx, d)
+		last, err := tx.Events(ctx, lastOfDisk())
+		if err != nil || len(last) > 0 && last[0].Kind == d.Kind {
+			return err // another node has told of the same database
+		}
+		_, err = e.append(ctx, tx, d)
 		return err
 	})
 	if err != nil {

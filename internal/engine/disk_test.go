@@ -25,7 +25,8 @@ func TestOnAFullDiskNothingBeginsAndACanaryIsTakenBack(t *testing.T) {
 	}
 	w.ok(w.DB.KeepReserve(1 << 50))
 	_, err := w.tryStart("v3")
-	if fault.ReasonOf(err) != "disk_full" || !strings.Contains(fault.MessageOf(err), "Make room on the disk of") {
+	if fault.ReasonOf(err) != "disk_full" || !strings.Contains(fault.MessageAt(err, fault.Page),
+		"Make room on the disk of /") {
 		t.Errorf("a release starts: %v", err)
 	}
 	if _, err := w.StartRamp(w.ctx, person("ada"), RampOrder{}); fault.ReasonOf(err) != "disk_full" {
@@ -50,6 +51,18 @@ func TestOnAFullDiskNothingBeginsAndACanaryIsTakenBack(t *testing.T) {
 	told = w.lookAtDisk(w.ctx, told)
 	if full, roomy := w.events("disk.full"), w.events("disk.roomy"); told || len(full) != 1 || len(roomy) != 1 {
 		t.Errorf("told %v, of %v and %v", told, full, roomy)
+	}
+	w.ok(w.DB.KeepReserve(1 << 50))
+	other := w.node(w.DB, w.Strategy) // one database has one disk, whoever looks at it
+	if !w.lookAtDisk(w.ctx, w.toldOfDisk(w.ctx)) || !other.lookAtDisk(w.ctx, false) || !other.toldOfDisk(w.ctx) {
+		t.Error("it is not known that people are told")
+	}
+	w.ok(w.DB.KeepReserve(1 << 20))
+	if other.lookAtDisk(w.ctx, other.toldOfDisk(w.ctx)) || w.lookAtDisk(w.ctx, true) {
+		t.Error("a process that began meanwhile does not know what people were told")
+	}
+	if full, roomy := w.events("disk.full"), w.events("disk.roomy"); len(full) != 2 || len(roomy) != 2 {
+		t.Errorf("two nodes tell it %d and %d times in all, want 2 and 2", len(full), len(roomy))
 	}
 	w.start("v3")
 }

@@ -62,6 +62,9 @@ func (e *Engine) decideRelease(ctx context.Context, id string, c *release.Comman
 		return release.Decision{}, err
 	}
 	d := release.Decide(r, f)
+	if fault.ReasonOf(d.Err) == "disk_full" {
+		return d, e.DB.Room().Refuse(release.NoRoom) // which knows where to make some
+	}
 	if d.Err != nil || !d.Changed {
 		return d, d.Err
 	}

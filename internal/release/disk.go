@@ -53,14 +53,12 @@ func (x *decider) roomFor(c Command) bool {
 	if x.f.Disk == "" || c.Kind == Pause || c.Kind == Abort || c.Kind == SetTo {
 		return true
 	}
-	x.d.Err = fault.New(fault.Unavailable, "disk_full", "%s", NoRoom(x.f.Disk))
+	x.d.Err = fault.New(fault.Unavailable, "disk_full", "%s %s", x.f.Disk, NoRoom)
 	return false
 }
 
-// NoRoom says why a release can't go on while there is no room, for the cause that is named.
-func NoRoom(cause string) string {
-	return cause + " Until there is room a release can be paused, lowered and taken back, and can't go on."
-}
+// NoRoom says what becomes of a release while there is no room.
+const NoRoom = "Until there is room a release can be paused, lowered and taken back, and can't go on."
 
 // confirmed takes note of a share that was asked for before, and is in force by now. A promotion is taken note of by
 // its own step.

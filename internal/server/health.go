@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/store"
 )
 
 func sessionType() reflect.Type { return reflect.TypeFor[api.Session]() }
@@ -55,6 +56,27 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		status = "disk full, on the reserve"
 	}
 	writeJSON(w, code, map[string]string{"status": status})
+}
+
+// diskMetrics tell of the room that the database has. A PostgreSQL's disk is not ours to measure.
+func (s *Server) diskMetrics() {
+	s.Metrics.Gauge("slipway_writes_refused", "0: none; 1: the disk is full, only what lowers the risk is recorded, "+
+		"on the reserve; 2: nothing can be recorded.", func() float64 {
+		switch room := s.DB.Room(); {
+		case room.Spent:
+			return 2
+		case room.Full():
+			return 1
+		}
+		return 0
+	})
+	if s.DB.Dialect() != store.SQLite {
+		return
+	}
+	s.Metrics.Gauge("slipway_disk_free_bytes", "Free bytes on the disk of the database's file, beside the reserve.",
+		func() float64 { return float64(s.DB.Room().Free) })
+	s.Metrics.Gauge("slipway_disk_reserve_bytes", "Bytes that the reserve for a full disk holds; it should be 16777216.",
+		func() float64 { return float64(s.DB.Room().Left) })
 }
 
 // isHere reports whether a request was sent to this machine by a name of this machine:

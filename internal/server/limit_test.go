@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/slipwayhq/slipway/api"
 )
 
 func TestBucketsFillAndAreBounded(t *testing.T) {
@@ -323,6 +326,20 @@ func TestHealthReadinessAndMetrics(t *testing.T) {
 	r = w.do(t, http.MethodGet, "/readyz", "")
 	if r.StatusCode != http.StatusOK || !strings.Contains(r.body, "disk full, on the reserve") {
 		t.Errorf("on the reserve: %d %s", r.StatusCode, r.body)
+	}
+	r = w.do(t, http.MethodGet, "/metrics", "")
+	for _, want := range []string{"slipway_writes_refused 1\n", "\nslipway_disk_free_bytes ",
+		"\nslipway_disk_reserve_bytes "} {
+		if !strings.Contains(r.body, want) {
+			t.Errorf("on the reserve the metrics do not have %q", want)
+		}
+	}
+	r = w.do(t, http.MethodPost, "/api/v1/releases", `{"version":"v9","commit":"c","deployment_url":"http://127.0.0.1:9"}`,
+		as(w.admin))
+	var p api.Problem
+	if err := json.Unmarshal([]byte(r.body), &p); err != nil || p.Reason != "disk_full" ||
+		!strings.Contains(p.Remedy, "Make room on the disk of /") || !strings.Contains(p.Command, "du -xh") {
+		t.Errorf("on the reserve a release is answered with %v %s", err, r.body)
 	}
 	if err := w.db.Close(); err != nil {
 		t.Fatal(err)

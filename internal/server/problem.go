@@ -87,6 +87,9 @@ func problemOf(ctx context.Context, err error) *problem {
 		p.Detail = "Something went wrong inside Slipway. Its log says what, under " + p.Instance + "."
 	} else if f, ok := errors.AsType[*fault.Error](err); ok {
 		p.Command = f.Command()
+		if own := f.Ways[fault.API]; own != "" {
+			p.Remedy = strings.TrimSuffix(own, ".") // it is known better than for its kind
+		}
 		for _, field := range f.Fields {
 			p.Errors = append(p.Errors, api.ProblemError{Location: field.Path, Message: field.Message})
 		}

@@ -98,6 +98,7 @@ func New(o Options) (*Server, error) {
 	s.handler = s.around(mux)
 	s.Metrics.Gauge("slipway_log_sequence", "Number of the newest event that this node knows of.",
 		func() float64 { return float64(s.Live.Head()) })
+	s.diskMetrics()
 	s.Metrics.Gauge("slipway_live_subscriptions", "Who is told when the log moves: streams, pages and edges.",
 		func() float64 { return float64(s.Live.Watchers()) })
 	return s, nil

@@ -157,11 +157,14 @@ func (db *DB) Room() Room {
 	r := db.reserve
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.size == 0 {
-		return Room{}
-	}
 	dir := filepath.Dir(r.path)
+	if whole, err := filepath.Abs(dir); err == nil {
+		dir = whole // who reads it stands in another folder
+	}
 	free, _ := freeOn(dir) // only told
+	if r.size == 0 {
+		return Room{Folder: dir, Free: free}
+	}
 	return Room{Folder: dir, Reserve: r.size, Left: r.left(), Free: free, Spent: r.denied}
 }
 
@@ -184,20 +187,27 @@ func (r Room) Again() string {
 	return "The disk has room again, and the reserve is whole."
 }
 
+// mega is what room is told in.
+const mega = 1 << 20
+
 // Sentence says so, and what to do.
 func (r Room) Sentence() string {
-	const mega = 1 << 20
 	if r.Server != "" {
 		return fmt.Sprintf("PostgreSQL says that it has no room (%s): nothing can be recorded, or done. Releases stay "+
 			"where they are and go on by themselves when it has room.", r.Server)
 	}
 	if r.Spent {
 		return fmt.Sprintf("The disk is full and the reserve is used up: nothing can be recorded, or done. "+
-			"Make room on the disk of %s.", r.Folder)
+			"%s.", r.make())
 	}
 	return fmt.Sprintf("The disk is full: %d of %d MB of the reserve are left for what must be recorded. "+
-		"Make room on the disk of %s (%d MB are free, %d are needed); nothing new starts before that.",
-		r.Left/mega, r.Reserve/mega, r.Folder, r.Free/mega, (2*r.Reserve-r.Left)/mega)
+		"%s; nothing new starts before that.", r.Left/mega, r.Reserve/mega, r.make())
+}
+
+// make says where room is needed, and how much.
+func (r Room) make() string {
+	return fmt.Sprintf("Make room on the disk of %s (%d MB are free, %d are needed)", r.Folder, r.Free/mega,
+		(2*r.Reserve-r.Left)/mega)
 }
 
 // Err refuses what would begin something new while the disk is full.
@@ -205,5 +215,26 @@ func (r Room) Err() error {
 	if !r.Full() {
 		return nil
 	}
-	return fault.New(fault.Unavailable, "disk_full", "%s", r.Sentence())
+	return r.Refuse("Nothing new starts before there is room.")
+}
+
+// Refuse says that something can't be done before there is room, and where to make some, in the words of each surface.
+func (r Room) Refuse(what string) *fault.Error {
+	return r.mend(fault.New(fault.Unavailable, "disk_full", "%s %s", r.Cause(), what))
+}
+
+// mend says of a fault what to free, and where.
+func (r Room) mend(f *fault.Error) *fault.Error {
+	if r.Folder == "" {
+		const where = "Make room on the disk that holds PostgreSQL's data, or raise its quota"
+		return f.At(fault.Page, where+"; what waits goes on by itself then.").At(fault.API, where+".").
+			At(fault.Command, where+" (SHOW data_directory, in psql, names the folder). What waits goes on by itself then: "+
+				"slipway status says so.")
+	}
+	const what = "delete or move what else fills it, such as old logs, builds and backups, and never a file whose name " +
+		"begins like the database's"
+	return f.At(fault.Page, "%s, where Slipway runs: %s. What waits goes on by itself then.", r.make(), what).
+		At(fault.API, "%s: %s.", r.make(), what).
+		At(fault.Command, "%s, where `slipway up` runs: df -h %s names that disk, du -xh -d1 what fills it; %s. What waits "+
+			"goes on by itself then: slipway status says so.", r.make(), r.Folder, what)
 }

@@ -35,6 +35,16 @@ func (s *short) room() Room {
 	return Room{Server: s.says, Spent: s.says != ""}
 }
 
+// Doubt takes what a PostgreSQL said of its room before this process began to hold until there is some.
+func (db *DB) Doubt(last Room) {
+	if db.short == nil || last.Server == "" {
+		return
+	}
+	db.short.mu.Lock()
+	defer db.short.mu.Unlock()
+	db.short.says = last.Server
+}
+
 func (s *short) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -46,6 +46,13 @@ func TestAPostgreSQLWithoutRoomIsNamed(t *testing.T) {
 	if err := db.Refill(ctx); err != nil || db.Room().Full() {
 		t.Errorf("a trial with room: %v, %+v", err, db.Room())
 	}
+	db.Doubt(room) // as a process that begins, and finds it in the log
+	if full := db.Room().Full(); !full {
+		t.Error("what was told before holds until there is room")
+	}
+	if err := db.Refill(ctx); err != nil || db.Room().Full() {
+		t.Errorf("a trial of what was told before: %v, %+v", err, db.Room())
+	}
 	if list, err := db.Events(ctx, store.EventFilter{Limit: 9}); err != nil || len(list) != 1 {
 		t.Errorf("%d events are there, %v", len(list), err)
 	}

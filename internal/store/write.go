@@ -122,7 +122,7 @@ func (db *DB) retry(ctx context.Context, try func() error) error {
 			db.short.note(err)
 		}
 		if err == nil || n == writeTries || troubleOf(err) != collided {
-			return translate(err)
+			return db.mended(err)
 		}
 		timer := time.NewTimer(rand.N(pause) + pause/2)
 		select {
@@ -133,6 +133,15 @@ func (db *DB) retry(ctx context.Context, try func() error) error {
 		}
 		pause *= 2
 	}
+}
+
+// mended is translate, with what to free and where if there was no room.
+func (db *DB) mended(err error) error {
+	out := translate(err)
+	if f, ok := errors.AsType[*fault.Error](out); ok && full(err) {
+		return db.Room().mend(f)
+	}
+	return out
 }
 
 // Now returns the time at which its turn to write came, by the clock of DB.Now.

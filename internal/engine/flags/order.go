@@ -118,7 +118,7 @@ func (w *Writer) spacious() error {
 	if !room.Full() {
 		return nil
 	}
-	return fault.New(fault.Unavailable, "disk_full", "%s Until there is room a flag can only be turned off.", room.Cause())
+	return room.Refuse("Until there is room a flag can only be turned off.")
 }
 
 // carryOut records what was planned.

@@ -199,6 +199,18 @@ func toSign(all []api.Release) []api.Release {
 	})
 }
 
+// toMend says what somebody must mend of Slipway itself; what is wrong stands above.
+func toMend(s api.Status) []string {
+	var out []string
+	if s.Disk != "" {
+		out = append(out, "Somebody must make room there: nothing new starts, and no release goes on, before that.")
+	}
+	if s.Votes != "" {
+		out = append(out, "Somebody must mend the key that votes are signed with: nobody can approve before that.")
+	}
+	return out
+}
+
 // news leaves out of a short list what only the machinery did: each such record stands
 // beside one that says what it was for. The log itself leaves out nothing.
 func news(events []api.Event, most int) []api.Event {

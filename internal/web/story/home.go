@@ -58,8 +58,15 @@ func homeStories() []Story {
 	mute.Sentence = "GitHub does not show 1 release as it is; it is tried again. The GitHub App may not begin " +
 		`a check run: it needs the repository permission "Checks: write".`
 	verdict.GitHub, trouble.GitHub = &code, &mute
+	full := calm
+	full.Disk = "The disk is full: 12 of 16 MB of the reserve are left for what must be recorded. Make room on the disk " +
+		"of /var/lib/slipway (3 MB are free, 20 are needed); nothing new starts before that."
+	full.Releases = []api.Release{release("canary/share-10", "waiting",
+		"v2 waits and stays at 10 %. The disk is full. It goes on by itself when there is room.")}
+	full.Sentence = full.Disk + " v2 waits and stays at 10 %. It goes on by itself when there is room."
 	return []Story{
-		home("verdict", verdict, events()), home("running", running, events()), home("calm", calm, events()),
+		home("full", full, events()), home("verdict", verdict, events()), home("running", running, events()),
+		home("calm", calm, events()),
 		home("trouble", trouble, events()), home("fresh", fresh, nil),
 		home("platform", vercel["platform"], events()), home("displaced", vercel["displaced"], events()),
 		home("silent", vercel["silent"], events()), home("paused", vercel["paused"], events()),
