@@ -70,14 +70,50 @@ func New(o Options) *cobra.Command {
 	f := root.PersistentFlags()
 	f.StringVar(&c.url, "url", "", "address of Slipway (or SLIPWAY_URL; default "+DefaultURL+")")
 	f.StringVar(&c.token, "token", "", "token to use; others on this machine can see it, SLIPWAY_TOKEN they cannot")
-	f.BoolVar(&c.json, "json", false, "print the API's answer as JSON, and an error as a line of it")
+	f.BoolVar(&c.json, "json", false, "print the API's answer, and an error, as JSON")
 	root.AddCommand(c.release(), c.rollback(), c.check(), c.approval(), c.deployment(), c.incident(), c.issue(),
 		c.status(),
 		c.logs(), c.user(), c.tokens(), c.login(), c.logout(), c.initialize(), c.metric(), c.judge(), c.simulate(),
 		c.flag(), c.segment(), c.flagKey(), c.target(), c.gitHub(), c.vault(), c.config())
 	root.AddCommand(o.Commands...)
 	checkArgs(root)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ",
+		fmt.Sprintf(".FlagUsagesWrapped %d ", line)))
+	flow(root)
 	return root
+}
+
+// line is how wide help texts are.
+const line = 80
+
+// flow breaks the paragraphs of help texts into lines. What is indented goes on indented.
+func flow(cmd *cobra.Command) {
+	var out, paragraph []string
+	end := func() {
+		if len(paragraph) > 0 {
+			out, paragraph = append(out, wrap(strings.Join(paragraph, " "), line)...), nil
+		}
+	}
+	for text := range strings.SplitSeq(cmd.Long, "\n") {
+		words := strings.TrimLeft(text, " ")
+		switch indent := len(text) - len(words); {
+		case words != "" && indent == 0:
+			paragraph = append(paragraph, text)
+			continue
+		case indent > 0:
+			end()
+			lines := wrap(words, line-indent-gap)
+			out = append(out, strings.Repeat(" ", indent)+strings.Join(lines, "\n"+strings.Repeat(" ", indent+gap)))
+		default:
+			end()
+			out = append(out, "")
+		}
+	}
+	end()
+	cmd.Long = strings.Join(out, "\n")
+	for _, sub := range cmd.Commands() {
+		flow(sub)
+	}
 }
 
 // checkArgs makes every command's complaint about its arguments a usage error, and
@@ -104,8 +140,11 @@ func usage(cmd *cobra.Command, err error) error {
 		return misused(cmd, "%s has no command %q: %s (see %s --help)", cmd.CommandPath(), words[0], has(cmd, words[0]),
 			cmd.CommandPath())
 	}
-	return misused(cmd, "%s. Use it so: %s (see %s --help)",
-		strings.TrimSuffix(err.Error(), "."), strings.TrimSpace(cmd.UseLine()), cmd.CommandPath())
+	why := strings.TrimSuffix(err.Error(), ".")
+	if len(cmd.ValidArgs) > 0 && strings.HasPrefix(why, "invalid argument") {
+		why += ": it is one of " + strings.Join(cmd.ValidArgs, ", ")
+	}
+	return misused(cmd, "%s. Use it so: %s (see %s --help)", why, strings.TrimSpace(cmd.UseLine()), cmd.CommandPath())
 }
 
 // misused is a usage error of a command, which is its place.

@@ -15,7 +15,7 @@ import (
 
 func (c *cli) config() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "config", Short: "See, change and bring back environment variables that a platform keeps",
+		Use: "config", Short: "See, change and bring back variables that a platform keeps",
 		Long: "See, change and bring back environment variables that a platform keeps.\n\n" +
 			"A platform binds them when it builds: what runs has the values of its build, and a change needs another\n" +
 			"build. Slipway keeps every set as a revision. Values are read from files, standard input or a prompt, never\n" +

@@ -72,7 +72,7 @@ func (c *cli) gitHubSecret(use, name, what string, set *cobra.Command) *cobra.Co
 
 func (c *cli) gitHubStatus() *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Ask GitHub whether the app may do all that is wanted of it, and list the jobs that wait",
+		Use: "status", Short: "Ask GitHub what the app may do, and list the jobs that wait",
 		Args: cobra.NoArgs,
 		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
 			g, err := to.GitHub(cmd.Context())

@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -67,37 +67,94 @@ func (c *cli) encode(v any, indent string) error {
 	return nil
 }
 
-// table prints rows under a head, or a sentence when there is none.
+// table prints rows under a head, or a sentence when there is none. Where a row is wider than a line, its last cell goes
+// on below itself, or below the row where there is no room beside it.
 func (c *cli) table(empty string, head []string, rows [][]string) {
 	if len(rows) == 0 {
 		c.say("%s\n", empty)
 		return
 	}
-	w := tabwriter.NewWriter(c.Out, 0, 0, 3, ' ', 0)
-	for n, row := range append([][]string{head}, rows...) {
+	rows = append([][]string{head}, rows...)
+	wide, last := make([]int, len(head)), len(head)-1
+	for n, row := range rows {
+		rows[n] = slices.Clone(row)
 		for i, cell := range row {
 			if cell = clean(cell); cell == "" && n > 0 {
 				cell = "-"
 			}
-			if i < len(row)-1 {
-				cell += "\t"
-			}
-			_, _ = io.WriteString(w, cell)
+			rows[n][i], wide[i] = cell, max(wide[i], utf8.RuneCountInString(cell))
 		}
-		_, _ = io.WriteString(w, "\n")
 	}
-	_ = w.Flush()
+	begin := 0
+	for _, n := range wide[:last] {
+		begin += n + gap
+	}
+	indent := begin
+	if room := c.width() - begin; room < wide[last] && room < least {
+		indent = 2 * gap
+	}
+	for _, row := range rows {
+		var b strings.Builder
+		for i, cell := range row[:last] {
+			b.WriteString(cell + strings.Repeat(" ", wide[i]-utf8.RuneCountInString(cell)+gap))
+		}
+		lines := wrap(row[last], c.width()-indent)
+		if indent < begin && begin+utf8.RuneCountInString(row[last]) > c.width() {
+			lines = append([]string{""}, lines...)
+		}
+		for i, line := range lines {
+			if i > 0 {
+				b.WriteString("\n" + strings.Repeat(" ", indent))
+			}
+			b.WriteString(line)
+		}
+		for line := range strings.SplitSeq(b.String(), "\n") {
+			_, _ = io.WriteString(c.Out, strings.TrimRight(line, " ")+"\n")
+		}
+	}
 }
+
+// gap is what parts the columns of a table, least what a column of sentences needs.
+const (
+	gap   = 3
+	least = 28
+)
 
 // facts prints names and values under one another; empty values are left out.
 func (c *cli) facts(pairs ...string) {
-	w := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
+	wide := 0
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
-			_, _ = fmt.Fprintf(w, "  %s\t%s\n", pairs[i], clean(pairs[i+1]))
+			wide = max(wide, utf8.RuneCountInString(pairs[i]))
 		}
 	}
-	_ = w.Flush()
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			continue
+		}
+		name := pairs[i]
+		for _, line := range wrap(clean(pairs[i+1]), c.width()-wide-4) {
+			_, _ = fmt.Fprintf(c.Out, "  %-*s  %s\n", wide, name, line)
+			name = ""
+		}
+	}
+}
+
+// wrap breaks a text between words into lines of at most so many characters. A longer word stays whole.
+func wrap(text string, width int) []string {
+	lines, n := []string{""}, 0
+	for i, word := range strings.Split(text, " ") {
+		size := utf8.RuneCountInString(word)
+		switch last := len(lines) - 1; {
+		case i == 0:
+			lines[last], n = word, size
+		case n+1+size > width:
+			lines, n = append(lines, word), size
+		default:
+			lines[last], n = lines[last]+" "+word, n+1+size
+		}
+	}
+	return lines
 }
 
 // when shows an instant in the reader's zone.

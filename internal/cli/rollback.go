@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/slipwayhq/slipway/api"
@@ -42,11 +45,11 @@ func (c *cli) rollbackPlan() *cobra.Command {
 }
 
 func (c *cli) showPlan(p api.RollbackPlan) {
-	if p.To == nil {
-		c.say("There is nothing to go back to from %s in %s. %s\n", p.From.Version, p.Environment, p.Why)
-	} else {
-		c.say("Back from %s to %s in %s. %s\n", p.From.Version, p.To.Version, p.Environment, p.Why)
+	first := fmt.Sprintf("There is nothing to go back to from %s in %s.", p.From.Version, p.Environment)
+	if p.To != nil {
+		first = fmt.Sprintf("Back from %s to %s in %s.", p.From.Version, p.To.Version, p.Environment)
 	}
+	c.say("%s\n", strings.TrimSpace(first+" "+p.Why))
 	for i, s := range p.Steps {
 		c.say("  %d. %s\n", i+1, s)
 	}

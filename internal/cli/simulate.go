@@ -68,7 +68,7 @@ func (c *cli) simulate() *cobra.Command {
 		backgrounds.WriteString("  " + b.Name + strings.Repeat(" ", max(11-len(b.Name), 1)) + b.Says + "\n")
 	}
 	cmd := &cobra.Command{
-		Use: "simulate [FILE...]", Short: "Try the strategy on a virtual clock, with healthy and faulty versions",
+		Use: "simulate [FILE...]", Short: "Try the strategy on a virtual clock, with good and faulty versions",
 		Long: strings.NewReplacer("BACKGROUNDS\n", backgrounds.String()+"\n", "MEASURES\n", simulate.MeasureHelp()+"\n").
 			Replace(simulateHelp),
 		Args: cobra.ArbitraryArgs,

@@ -25,7 +25,7 @@ import (
 
 func (c *cli) target() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "target", Short: "Connect Slipway with the platform that the application runs on, and see what it serves",
+		Use: "target", Short: "Connect with the platform of the application, and see what it serves",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -350,7 +350,8 @@ func (c *cli) targetStatus() *cobra.Command {
 				return err
 			}
 			if s.Target == nil {
-				return fault.New(fault.NotFound, "target_own", "Visitors come through Slipway's own edge: there is no platform.")
+				return fault.New(fault.NotFound, "target_own",
+					"Visitors come through Slipway's own edge: there is no platform. What runs where: slipway status.")
 			}
 			t := s.Target
 			return c.print(map[string]any{"target": t, "sources": s.Sources}, func() {

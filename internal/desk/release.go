@@ -413,11 +413,13 @@ func (d *Desk) sign(ctx context.Context, who access.Actor, r release.Release, in
 			}
 		}
 		if !found {
-			return api.Release{}, fault.New(fault.NotFound, "step_not_found", "The release has no step %s.", in.Step)
+			return api.Release{}, fault.New(fault.NotFound, "step_not_found", "The release has no step %s.", in.Step).
+				At(fault.Command, "Its steps: slipway release status %s.", r.Version)
 		}
 	}
 	if step.Kind != release.KindSignOff {
-		return api.Release{}, fault.New(fault.Refused, "not_a_sign_off", "%s is not a step that a person signs.", step.Title)
+		return api.Release{}, fault.New(fault.Refused, "not_a_sign_off", "%q is no step that a person signs: "+
+			"name one that is, and not before the release waits at it.", step.Title)
 	}
 	status := "failed"
 	if in.Passed {

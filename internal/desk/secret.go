@@ -220,7 +220,7 @@ func (d *Desk) RotateVault(ctx context.Context, who access.Actor) (api.VaultRota
 		return api.VaultRotation{}, err
 	}
 	out := api.VaultRotation{Key: r.Key, Sealed: r.Sealed, Old: append([]string{}, r.Old...)}
-	out.Sentence = fmt.Sprintf("%d secrets are sealed with the key %s now.", r.Sealed, r.Key)
+	out.Sentence = fmt.Sprintf("What is sealed with the key %s now: %s.", r.Key, count(r.Sealed, "secret"))
 	if !r.Made && r.Sealed == 0 && len(r.Old) == 0 {
 		out.Sentence += " Nothing had to be done: put a new key before the old one first, as docs/configuration.md says."
 	}

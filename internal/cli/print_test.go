@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// TestTablesFitALine: the last cell goes on below itself, and below the row where there is no room beside it. Where it
+// is not known how long a line is, it has 80 characters.
+func TestTablesFitALine(t *testing.T) {
+	t.Parallel()
+	sentence := strings.TrimSpace(strings.Repeat("v2 waits for a person. ", 6))
+	for _, c := range []struct {
+		name  string
+		width int
+		id    int // characters of the first cell
+		lines int
+	}{
+		{"as long as it takes", 400, 20, 2},
+		{"beside", 0, 20, 4},
+		{"below", 0, 60, 4},
+	} {
+		var out bytes.Buffer
+		x := &cli{Options: Options{Out: &out, Width: func() int { return c.width }}}
+		x.table("", []string{"ID", "STATE"}, [][]string{{strings.Repeat("x", c.id), sentence}})
+		lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+		if len(lines) != c.lines {
+			t.Errorf("%s:\n%s", c.name, out.String())
+		}
+		for _, line := range lines {
+			if utf8.RuneCountInString(line) > x.width() || strings.HasSuffix(line, " ") {
+				t.Errorf("%s: %q", c.name, line)
+			}
+		}
+		if got := strings.Join(strings.Fields(out.String()), " "); !strings.HasSuffix(got, sentence) {
+			t.Errorf("%s: something is lost: %s", c.name, got)
+		}
+	}
+}
+
+func TestHelpFitsALine(t *testing.T) {
+	t.Parallel()
+	root := New(Options{})
+	for _, c := range root.Commands() {
+		for text := range strings.SplitSeq(c.Long+"\n"+c.UsageString(), "\n") {
+			copied := len(text) > 2 && text[:2] == "  " && text[2] != ' ' && text[2] != '-' // examples and lists of commands
+			if utf8.RuneCountInString(text) > line && !copied {
+				t.Errorf("%s: %q", c.CommandPath(), text)
+			}
+		}
+	}
+}
