@@ -196,7 +196,7 @@ var table = map[string]rule{
 	"server": {
 		may: []string{"access", "api", "desk", "desk/configs", "desk/flags", "event", "fault", "ident", "live", "metric",
 			"metric/intake", "metric/otlp", "people", "store", "telemetry"},
-		goes: 1, lines: 3550, // beside the API it is the door of OpenTelemetry exporters, which speak another language
+		goes: 1, lines: 3600, // beside the API it is the door of OpenTelemetry exporters, which speak another language
 	},
 	"web": {
 		may: []string{

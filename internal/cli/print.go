@@ -67,8 +67,8 @@ func (c *cli) encode(v any, indent string) error {
 	return nil
 }
 
-// table prints rows under a head, or a sentence when there is none. Where a row is wider than a line, its last cell goes
-// on below itself, or below the row where there is no room beside it.
+// table prints rows under a head, or a sentence when there is none. Where a row is wider than a line, its last cell
+// goes on below itself, or below the row where there is no room beside it.
 func (c *cli) table(empty string, head []string, rows [][]string) {
 	if len(rows) == 0 {
 		c.say("%s\n", empty)

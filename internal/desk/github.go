@@ -21,7 +21,8 @@ func (d *Desk) GitHub(ctx context.Context, who access.Actor) (api.GitHubAccess, 
 		return out, err
 	}
 	if known == nil {
-		return out, fault.New(fault.NotFound, "github_none", "The strategy has no section github: nothing is shown there. Add one: docs/github.md says what stands in it.")
+		return out, fault.New(fault.NotFound, "github_none",
+			"The strategy has no section github: nothing is shown there. Add one: docs/github.md says what stands in it.")
 	}
 	out.GitHub, out.Installation, out.Missing, out.Connected = *known, r.Installation, r.Missing, r.Err() == nil
 	if err := r.Err(); err != nil && !out.Trouble {
