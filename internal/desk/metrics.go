@@ -38,31 +38,35 @@ func (d *Desk) PushMetrics(ctx context.Context, who access.Actor, in api.PushMet
 	if err != nil {
 		return out, err
 	}
-	rules, known := d.metricRules(), map[string]deployment.Deployment{}
-	var values []metric.Value
-	for i, x := range in.Values {
-		v, worst, err := d.metricValue(ctx, now, x, rules, known)
-		if err == nil && in.Source == "" && worst {
-			err = d.Intake.Worst(now, v.Deployment, v.Metric, x.Visitor, v.Second, v.Sums.Hist.Mean())
-		} else if err == nil && in.Source == "" {
-			err = d.Intake.Value(now, v)
-		} else if err == nil {
-			if err = d.Intake.InTime(now, v.Second); err == nil {
-				values = append(values, v)
-			}
-		}
-		switch {
-		case fault.Is(err, fault.Internal) || fault.Is(err, fault.Limited):
-			return out, err
-		case err != nil:
-			out.Refused = append(out.Refused,
-				api.MetricRefusal{Index: i, Reason: fault.ReasonOf(err), Detail: fault.MessageOf(err)})
-		default:
-			out.Accepted++
-		}
-	}
 	if len(in.Values) == 0 {
 		return out, fault.New(fault.Invalid, "metric_values_missing", "There is no value in the request.")
+	}
+	parts, wrong, err := d.metricParts(ctx, now, in.Values)
+	if err != nil {
+		return out, err
+	}
+	source := "app." + who.ID + "." + in.Source
+	var whether []error
+	if in.Source != "" {
+		whether = d.Intake.Check(now, fmt.Sprintf("%s/%d", source, in.Sequence), parts)
+	} else if whether, err = d.Intake.Take(now, parts); err != nil {
+		return out, err
+	}
+	var values []metric.Value
+	for i := range in.Values {
+		err := wrong[i]
+		if err == nil {
+			if err, whether = whether[0], whether[1:]; err == nil {
+				values = append(values, parts[0].Value)
+			}
+			parts = parts[1:]
+		}
+		if err == nil {
+			out.Accepted++
+			continue
+		}
+		out.Refused = append(out.Refused,
+			api.MetricRefusal{Index: i, Reason: fault.ReasonOf(err), Detail: fault.MessageOf(err)})
 	}
 	if out.Accepted == 0 {
 		first := out.Refused[0]
@@ -72,9 +76,27 @@ func (d *Desk) PushMetrics(ctx context.Context, who access.Actor, in api.PushMet
 		return out, nil
 	}
 	return out, d.Engine.Observe(ctx, metric.Batch{
-		Source: "app." + who.ID + "." + in.Source, Kind: metric.App, Sequence: in.Sequence, Sent: now,
+		Source: source, Kind: metric.App, Sequence: in.Sequence, Sent: now,
 		Complete: now.Add(-d.Intake.Late()).Unix(), Buckets: []metric.Bucket{}, Values: values,
 	})
+}
+
+// metricParts reads the values of a request before any of them counts, and says of each whether it is wrong; an error
+// is none of the sender's.
+func (d *Desk) metricParts(ctx context.Context, now time.Time, in []api.MetricValue) ([]intake.Part, []error, error) {
+	rules, known := d.metricRules(), map[string]deployment.Deployment{}
+	var parts []intake.Part
+	wrong := make([]error, len(in))
+	for i, x := range in {
+		p, err := d.metricValue(ctx, now, x, rules, known)
+		if fault.Is(err, fault.Internal) || fault.Is(err, fault.Unavailable) {
+			return nil, nil, err
+		}
+		if wrong[i] = err; err == nil {
+			parts = append(parts, p)
+		}
+	}
+	return parts, wrong, nil
 }
 
 // metricRules returns the custom metrics of every guard that watches a release.
@@ -93,15 +115,14 @@ func (d *Desk) metricRules() []guard.MetricRule {
 	return out
 }
 
-// metricValue turns a pushed value into sums of its deployment and second. With worst it is one number of a visitor, of
-// which only the largest counts.
+// metricValue turns a pushed value into sums of its deployment and second.
 func (d *Desk) metricValue(ctx context.Context, now time.Time, x api.MetricValue, rules []guard.MetricRule,
 	known map[string]deployment.Deployment,
-) (v metric.Value, worst bool, err error) {
+) (p intake.Part, err error) {
 	i := slices.IndexFunc(rules, func(r guard.MetricRule) bool { return r.Name == x.Metric })
 	if i < 0 || rules[i].From != metric.App && rules[i].From != "" {
 		d.Intake.Unknown(fmt.Sprintf("the metric %.64q", x.Metric))
-		return v, false, fault.New(fault.Invalid, "metric_unknown",
+		return p, fault.New(fault.Invalid, "metric_unknown",
 			"The strategy's guard takes no metric %.64q from the application. It takes: %s.", x.Metric,
 			taken(rules))
 	}
@@ -110,7 +131,7 @@ func (d *Desk) metricValue(ctx context.Context, now time.Time, x api.MetricValue
 	if !ok {
 		if dep, err = d.DeploymentOf(ctx, x.Deployment, x.Version); err != nil {
 			d.Intake.Unknown(fmt.Sprintf("the deployment %.64q", cmp.Or(x.Deployment, x.Version)))
-			return v, false, err
+			return p, err
 		}
 		known[name] = dep
 	}
@@ -121,11 +142,11 @@ func (d *Desk) metricValue(ctx context.Context, now time.Time, x api.MetricValue
 	sums, err := intake.Event{
 		Value: x.Value, N: x.N, Bad: x.Bad, Sum: x.Sum, SumSq: x.SumSq, Durations: x.Durations,
 	}.Times(rules[i].Scale).Sums(rules[i].Metric)
-	worst = rules[i].Worst && x.Visitor != "" && x.Value != nil
-	if err == nil && !worst && x.Visitor != "" && x.Value != nil && !d.Intake.First(x.Metric, dep.ID, x.Visitor) {
-		err = fault.New(fault.Conflict, "metric_repeated", "This visitor was counted before.")
+	p = intake.Part{Value: metric.Value{Deployment: dep.ID, Metric: x.Metric, Second: at.Unix(), Sums: sums}}
+	if x.Value != nil {
+		p.Visitor, p.Worst = x.Visitor, rules[i].Worst && x.Visitor != ""
 	}
-	return metric.Value{Deployment: dep.ID, Metric: x.Metric, Second: at.Unix(), Sums: sums}, worst, err
+	return p, err
 }
 
 // taken lists what applications may report.

@@ -171,3 +171,24 @@ func TestADeploymentIsFoundByWhatItsExporterSays(t *testing.T) {
 		}
 	})
 }
+
+// A named batch of which nobody knows whether it arrived is sent again: it is answered alike, and counts once.
+func TestABatchThatIsSentAgainCountsOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		who := measured(w)
+		in := api.PushMetrics{Source: "shop", Sequence: 1, Values: []api.MetricValue{
+			{Metric: "conversion", Version: "v1", Value: one(1), Visitor: "a"},
+			{Metric: "conversion", Version: "v1", Value: one(0), Visitor: "b"},
+		}}
+		for range 2 {
+			if got, err := w.PushMetrics(w.ctx, who, in); err != nil || got.Accepted != 2 {
+				t.Errorf("%+v, %v", got, err)
+			}
+		}
+		kept, err := w.DB.Batches(w.ctx, time.Time{}, 9)
+		w.ok(err)
+		if len(kept) != 1 {
+			t.Errorf("it is kept %d times", len(kept))
+		}
+	})
+}

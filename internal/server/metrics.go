@@ -23,7 +23,8 @@ func (s *Server) metricOperations(h huma.API) {
 		ID: "push-metrics", Method: http.MethodPost, Path: "/metrics", Tag: "Metrics", Summary: "Report custom metrics",
 		About: "Single events (value) or sums (n). Kind, direction and role are the strategy's. What is older than two " +
 			"minutes is refused: a verdict may rest on its time already. Sent again with the same source and sequence, or " +
-			"the same Idempotency-Key, a batch counts once. When nothing of a request counts it is an error, else the receipt " +
+			"the same Idempotency-Key, a batch counts once. Without room for all of a request none of it counts " +
+			"(metrics_full): send it again. When nothing of a request counts it is an error, else the receipt " +
 			"names what does not.",
 		Permission: access.WriteMetric,
 	}, func(ctx context.Context, who access.Actor, in *with[api.PushMetrics]) (api.MetricReceipt, error) {

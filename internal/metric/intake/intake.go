@@ -8,7 +8,6 @@
 package intake
 
 import (
-	"hash/fnv"
 	"sync"
 	"time"
 
@@ -66,8 +65,8 @@ type Intake struct {
 	mu       sync.Mutex
 	buckets  map[key]*metric.Bucket
 	values   map[key]*metric.Value
-	worst    map[of]float64 // what waits for a larger one
-	visitors [2]map[uint64]struct{}
+	worst    map[of]float64       // what waits for a larger one
+	visitors [2]map[uint64]uint64 // who was counted, and in which batch
 	sequence uint64
 	sent     time.Time
 	counters Counters
@@ -80,7 +79,7 @@ func New(o Options) *Intake {
 	}
 	return &Intake{
 		o: o, buckets: map[key]*metric.Bucket{}, values: map[key]*metric.Value{}, worst: map[of]float64{},
-		visitors: [2]map[uint64]struct{}{{}, {}},
+		visitors: [2]map[uint64]uint64{{}, {}},
 	}
 }
 
@@ -129,12 +128,15 @@ func (i *Intake) Worst(now time.Time, deployment, name, visitor string, second i
 	if err := i.inTime(now, second); err != nil {
 		return err
 	}
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(visitor)) // it cannot fail
-	k := of{deployment, name, second / worstSpan * worstSpan, h.Sum64()}
+	return i.larger(deployment, name, visitor, second, number)
+}
+
+// larger keeps the largest number of a visitor. The Intake is locked.
+func (i *Intake) larger(deployment, name, visitor string, second int64, number float64) error {
+	k := of{deployment, name, second / worstSpan * worstSpan, hash(visitor)}
 	had, again := i.worst[k]
 	if !again {
-		if err := i.room(); err != nil {
+		if err := i.room(1); err != nil {
 			return err
 		}
 	}
@@ -164,7 +166,7 @@ func (i *Intake) value(v metric.Value) error {
 	k := key{v.Deployment, v.Metric, v.Second, v.Width}
 	into := i.values[k]
 	if into == nil {
-		if err := i.room(); err != nil {
+		if err := i.room(1); err != nil {
 			return err
 		}
 		into = &metric.Value{Deployment: v.Deployment, Metric: v.Metric, Second: v.Second, Width: v.Width}
@@ -185,7 +187,7 @@ func (i *Intake) Bucket(now time.Time, b metric.Bucket) error {
 	k := key{b.Deployment, string(b.Class), b.Second, b.Width}
 	into := i.buckets[k]
 	if into == nil {
-		if err := i.room(); err != nil {
+		if err := i.room(1); err != nil {
 			return err
 		}
 		into = &metric.Bucket{Deployment: b.Deployment, Class: b.Class, Second: b.Second, Width: b.Width}
@@ -196,8 +198,9 @@ func (i *Intake) Bucket(now time.Time, b metric.Bucket) error {
 	return nil
 }
 
-func (i *Intake) room() error {
-	if len(i.buckets)+len(i.values)+len(i.worst) < maxPending {
+// room refuses what may be so many sums more than fit.
+func (i *Intake) room(more int) error {
+	if len(i.buckets)+len(i.values)+len(i.worst)+more <= maxPending {
 		return nil
 	}
 	i.counters.Full++
@@ -210,28 +213,6 @@ func (i *Intake) Unknown(what string) {
 	defer i.mu.Unlock()
 	i.counters.Unknown++
 	i.counters.Stranger = what
-}
-
-// First reports whether a visitor's event is the first of its kind that is remembered: a visitor who buys twice is
-// converted once. About the last hundred thousand are.
-func (i *Intake) First(parts ...string) bool {
-	h := fnv.New64a()
-	for _, p := range parts {
-		_, _ = h.Write(append([]byte(p), 0)) // it cannot fail
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for _, m := range i.visitors {
-		if _, again := m[h.Sum64()]; again {
-			i.counters.Repeated++
-			return false
-		}
-	}
-	if len(i.visitors[0]) >= maxVisitors {
-		i.visitors[1], i.visitors[0] = i.visitors[0], map[uint64]struct{}{}
-	}
-	i.visitors[0][h.Sum64()] = struct{}{}
-	return true
 }
 
 // Collect hands over what came since, or a heartbeat when one is due; false when there is nothing to say.
@@ -269,8 +250,8 @@ func (i *Intake) Counters() Counters {
 	return i.counters
 }
 
-// Busy returns how long to wait before sending more, 0 when there is room: it says so before there is none,
-// because what is refused in the middle of a request cannot be sent again without counting the rest twice.
+// Busy returns how long to wait before sending more, 0 when there is room: before there is none, for who does
+// not know before how much a request holds (see Take).
 func (i *Intake) Busy() time.Duration {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -106,12 +106,13 @@ func TestIntakeIsBounded(t *testing.T) {
 		t.Errorf("%v, counted %+v", full, c)
 	}
 	for n := range 3 * maxVisitors {
-		i.First("buy", strconv.Itoa(n))
+		i.first(hash("buy", strconv.Itoa(n)), 0, false)
 	}
 	if n := len(i.visitors[0]) + len(i.visitors[1]); n > 2*maxVisitors {
 		t.Errorf("%d visitors are remembered", n)
 	}
-	if i.First("buy", strconv.Itoa(3*maxVisitors-1)) || !i.First("leave", strconv.Itoa(3*maxVisitors-1)) {
+	again := func(what string) bool { return i.first(hash(what, strconv.Itoa(3*maxVisitors-1)), 0, false) }
+	if again("buy") || !again("leave") {
 		t.Error("a visitor's event is not told from another one")
 	}
 }
@@ -179,5 +180,59 @@ func TestTheWorstIsCountedInTime(t *testing.T) {
 				t.Errorf("late %s, second %d: %d values", late, first, got)
 			}
 		}
+	}
+}
+
+// A request of which something finds no room counts not at all, so that it can be sent again; then all of it counts.
+func TestARequestCountsAsAWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(metrictest.Start, 0)
+	i := New(Options{Kind: metric.App, Source: "app-1"})
+	for n := range maxPending - 2 {
+		_ = i.Value(now, metric.Value{Deployment: strconv.Itoa(n), Metric: "x", Second: now.Unix()})
+	}
+	part := func(visitor string, worst bool) Part {
+		v := metric.Value{Deployment: "dep_" + visitor, Metric: "buys", Second: now.Unix(), Sums: judge.Sums{N: 1}}
+		v.Sums.Hist.AddCount(7, 1)
+		return Part{Value: v, Visitor: visitor, Worst: worst}
+	}
+	request := []Part{part("a", false), part("b", true), part("c", false)}
+	before := i.Counters()
+	_, err := i.Take(now, request)
+	if after := i.Counters(); fault.ReasonOf(err) != "metrics_full" || after.Accepted != before.Accepted {
+		t.Errorf("%v: of a request without room %d count", err, after.Accepted-before.Accepted)
+	}
+	i.Collect(now)
+	whether, err := i.Take(now, append(request, part("a", false)))
+	if err != nil || whether[0] != nil || whether[1] != nil || whether[2] != nil ||
+		fault.ReasonOf(whether[3]) != "metric_repeated" {
+		t.Errorf("with room again: %v, %v", whether, err)
+	}
+	counted := 0
+	for s := range 60 {
+		b, _ := i.Collect(now.Add(time.Duration(s) * time.Second))
+		for _, v := range b.Values {
+			counted += int(v.Sums.N)
+		}
+	}
+	if counted != 3 {
+		t.Errorf("%d values count, want 3", counted)
+	}
+}
+
+// A batch that is kept by its name is told the same of its visitors when it is sent again; another one is not.
+func TestANamedBatchIsToldTheSameAgain(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(metrictest.Start, 0)
+	i := New(Options{Kind: metric.App, Source: "app-1"})
+	v := metric.Value{Deployment: "dep_1", Metric: "buys", Second: now.Unix(), Sums: judge.Sums{N: 1}}
+	parts := []Part{{Value: v, Visitor: "a"}, {Value: v, Visitor: "a"}}
+	for range 2 {
+		if got := i.Check(now, "shop/1", parts); got[0] != nil || fault.ReasonOf(got[1]) != "metric_repeated" {
+			t.Errorf("the batch: %v", got)
+		}
+	}
+	if got := i.Check(now, "shop/2", parts[:1]); fault.ReasonOf(got[0]) != "metric_repeated" {
+		t.Errorf("another batch: %v", got)
 	}
 }
