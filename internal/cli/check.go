@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/client"
+	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/strategy"
 	"github.com/slipwayhq/slipway/internal/strategy/detect"
@@ -125,7 +126,8 @@ func (c *cli) checkList() *cobra.Command {
 						}
 						needed += stage
 					}
-					rows = append(rows, []string{mark(k.Status), k.Name, k.Title, k.Status, needed, k.Actor, whenPtr(k.At), k.URL})
+					rows = append(rows, []string{mark(k.Status), k.Name, k.Title, k.Status, needed, event.Who(k.Actor),
+						whenPtr(k.At), k.URL})
 				}
 				c.table("The strategy has no checks.", []string{"", "CHECK", "WHAT", "STATUS", "NEEDED IN", "BY", "AT", "EVIDENCE"},
 					rows)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/client"
+	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 )
 
@@ -39,7 +40,7 @@ func (c *cli) flagKeyList() *cobra.Command {
 					if k.Revoked != nil {
 						state = "revoked " + when(*k.Revoked)
 					}
-					rows = append(rows, []string{k.ID, k.Name, k.Kind, k.Environment, state, when(k.Created), k.CreatedBy,
+					rows = append(rows, []string{k.ID, k.Name, k.Kind, k.Environment, state, when(k.Created), event.Who(k.CreatedBy),
 						strings.Join(k.Origins, " ")})
 				}
 				c.table("There is no key. Make one: slipway flag-key create NAME --kind server -e ENVIRONMENT",

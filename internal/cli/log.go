@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/client"
+	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 )
 
@@ -43,7 +44,7 @@ func (c *cli) logShow() *cobra.Command {
 			return c.print(page, func() {
 				rows := make([][]string, 0, len(page.Items))
 				for _, e := range page.Items {
-					rows = append(rows, []string{strconv.FormatInt(e.Seq, 10), when(e.At), e.Kind, e.Actor, e.Sentence})
+					rows = append(rows, []string{strconv.FormatInt(e.Seq, 10), when(e.At), e.Kind, event.Who(e.Actor), e.Sentence})
 				}
 				c.table("The log has no such event.", []string{"NUMBER", "AT", "KIND", "BY", "WHAT"}, rows)
 				c.more(page.Next)
@@ -64,7 +65,7 @@ func eventFlags(cmd *cobra.Command, kind, subject, actor, environment *string) {
 	f := cmd.Flags()
 	f.StringVar(kind, "kind", "", "only this kind; `release.` means all of release")
 	f.StringVar(subject, "subject", "", "only about the thing with this id")
-	f.StringVar(actor, "actor", "", "only by this actor, e.g. user:ada or system:guard")
+	f.StringVar(actor, "actor", "", "only by this actor, as shown: ada, \"ada (token ci)\", \"Slipway's guard\"")
 	f.StringVar(environment, "environment", "", "only in this environment")
 }
 

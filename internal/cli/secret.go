@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/client"
+	"github.com/slipwayhq/slipway/internal/event"
 )
 
 func (c *cli) targetToken() *cobra.Command {
@@ -51,7 +52,7 @@ func (c *cli) printSecret(s api.Secret, err error) error {
 			c.say("No %s is kept. Set it with: slipway %s\n", s.Name, settingOf(s.Name))
 			return
 		}
-		c.say("The %s is kept, sealed with the key %s: set by %s, %s.\n", s.Name, s.Key, s.By, when(*s.Since))
+		c.say("The %s is kept, sealed with the key %s: set by %s, %s.\n", s.Name, s.Key, event.Who(s.By), when(*s.Since))
 	})
 }
 
@@ -140,7 +141,7 @@ func (c *cli) vaultList() *cobra.Command {
 					if s.Used != nil {
 						used = when(*s.Used)
 					}
-					rows = append(rows, []string{s.Name, when(*s.Since), s.By, used, s.Key})
+					rows = append(rows, []string{s.Name, when(*s.Since), event.Who(s.By), used, s.Key})
 				}
 				c.table("Nothing is sealed yet.", []string{"SECRET", "SET", "BY", "USED", "KEY"}, rows)
 			})

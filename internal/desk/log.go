@@ -33,8 +33,8 @@ func (d *Desk) Events(ctx context.Context, who access.Actor, q EventQuery) (api.
 		return page, d.check(ctx, who, access.ReadLog, access.Everywhere)
 	}
 	f := store.EventFilter{
-		After: q.After, Before: q.Before, Kind: q.Kind, Subject: q.Subject, Actor: q.Actor, Environment: q.Environment,
-		Text: q.Text,
+		After: q.After, Before: q.Before, Kind: q.Kind, Subject: q.Subject, Actor: event.ActorOf(q.Actor),
+		Environment: q.Environment, Text: q.Text,
 		From: q.From, To: q.To, Limit: limited(q.Limit), Descending: !q.Ascending,
 	}
 	list, err := d.DB.Events(ctx, f)

@@ -34,9 +34,9 @@ func TestAStepEnablesFlags(t *testing.T) {
 		{"one cannot", map[string]string{"a": "", "b": "b has a rule."}, false, nil, false, StepWaiting,
 			"v2 waits. b has a rule."},
 		{"one cannot, people enabled it", map[string]string{"a": "", "b": "b has a rule."}, true, nil, false, StepPassed,
-			"passed by token:ci"},
+			"passed by token ci"},
 		{"one is not Slipway's", map[string]string{"a": ""}, false, nil, false, StepWaiting, "Flags are on"},
-		{"none is, people enabled them", nil, true, nil, false, StepPassed, "passed by token:ci"},
+		{"none is, people enabled them", nil, true, nil, false, StepPassed, "passed by token ci"},
 		{"a rollback is under way", map[string]string{"a": "", "b": ""}, false, func(_ *Release, f *Facts) {
 			f.Rollback = true
 		}, false, StepWaiting, "No flag is enabled while a rollback of v2"},

@@ -8,6 +8,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/checklist"
 	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/guard"
 )
 
@@ -107,8 +108,8 @@ func (x *decider) checksSaid() string {
 	}
 	if len(names) == 1 {
 		res := x.f.Results[names[0]]
-		return strings.TrimSuffix(fmt.Sprintf("%s by %s: %s", strings.ReplaceAll(string(res.Status), "_", " "), res.Actor,
-			res.Summary), ": ")
+		return strings.TrimSuffix(fmt.Sprintf("%s by %s: %s", strings.ReplaceAll(string(res.Status), "_", " "),
+			event.Who(res.Actor), res.Summary), ": ")
 	}
 	return fmt.Sprintf("all %d items are satisfied", len(names))
 }
@@ -222,14 +223,14 @@ func (r Release) Subject(f Facts, expires time.Time) approval.Subject {
 	evidence := map[string]string{}
 	for i, s := range r.States[:r.Cursor] {
 		if s.Status == StepPassed || s.Status == StepSkipped {
-			evidence[r.Plan.Steps[i].ID] = strings.TrimSpace(string(s.Status) + " " + s.Actor + ": " + s.Sentence)
+			evidence[r.Plan.Steps[i].ID] = strings.TrimSpace(string(s.Status) + " " + event.Who(s.Actor) + ": " + s.Sentence)
 		}
 		if s.Compared != "" { // the last one knows what those before it knew
 			evidence["comparison"] = fmt.Sprintf("At %s: %s", percent(r.Plan.Steps[i].Share), s.Compared)
 		}
 	}
 	for name, res := range f.Results {
-		evidence["check/"+name] = fmt.Sprintf("%s by %s (%s) %s", res.Status, res.Actor, res.Commit, res.Summary)
+		evidence["check/"+name] = fmt.Sprintf("%s by %s (%s) %s", res.Status, event.Who(res.Actor), res.Commit, res.Summary)
 	}
 	if r.Note != "" {
 		evidence["note"] = r.Note

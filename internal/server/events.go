@@ -16,6 +16,7 @@ import (
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/desk"
+	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 )
 
@@ -86,7 +87,8 @@ func (s *Server) eventOperation(h huma.API) {
 			}
 			begin = id
 		}
-		q := desk.EventQuery{Kind: in.Kind, Subject: in.Subject, Actor: in.Actor, Environment: in.Environment}
+		q := desk.EventQuery{Kind: in.Kind, Subject: in.Subject, Actor: event.ActorOf(in.Actor),
+			Environment: in.Environment}
 		return s.stream(ctx, who, begin, q)
 	})
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/slipwayhq/slipway/internal/event"
 )
 
 // count writes a whole number with its thousands apart.
@@ -215,19 +217,7 @@ func keysOf[K cmp.Ordered, V any](m map[K]V) []K {
 }
 
 // who turns an actor's id of the log into a name: "user:ada" into "ada".
-func who(actor string) string {
-	kind, name, ok := strings.Cut(actor, ":")
-	switch {
-	case !ok:
-		return actor
-	case kind == "system":
-		return "Slipway’s " + name
-	case kind == "token":
-		return "token " + name
-	default:
-		return name
-	}
-}
+func who(actor string) string { return event.Who(actor) }
 
 // withoutPeople adds how much of a time was not spent waiting for people; nothing
 // when that is unknown.

@@ -27,8 +27,8 @@ func TestNumbersInWords(t *testing.T) {
 		{list(nil), ""}, {list([]string{"a"}), "a"}, {list([]string{"a", "b", "c"}), "a, b and c"},
 		{title("rolled_back"), "Rolled back"}, {title(""), ""}, {lowerFirst("QA signs"), "QA signs"}, {lowerFirst("Pause"),
 			"pause"},
-		{who("user:ada"), "ada"}, {who("system:guard"), "Slipway’s guard"}, {who("token:ada/ci"),
-			"token ada/ci"}, {who(""), ""},
+		{who("user:ada"), "ada"}, {who("system:guard"), "Slipway's guard"}, {who("token:ada/ci"),
+			"ada (token ci)"}, {who(""), ""},
 		{short("rel_0d6r3k8m2n4p5q7s9tv0"), "7s9tv0"}, {short("3be81a90c7d24f6f"), "3be81a90c7"}, {short(""), ""},
 	}
 	for _, test := range tests {
