@@ -46,7 +46,7 @@ func (f *frame) limitLabels(limits []Limit) {
 		f.attr("class", limitClass(l))
 		f.raw(">")
 		f.label("plot-halo plot-small", anchor, x, dx, y+shift, f.limitText(l))
-		f.taken = append(f.taken, spotOf(f.limitText(l), anchor, x, y+shift))
+		f.taken = append(f.taken, spotOf(f.limitText(l), anchor, x, y+shift), spot{0, 1, y + 2}) // its name, and its line
 		f.raw("</g>")
 	}
 	var beyond []string

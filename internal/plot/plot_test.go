@@ -437,6 +437,32 @@ func TestTheLabelOfAStretchStandsAboveIt(t *testing.T) {
 	}
 }
 
+// The name of a stretch stands clear of the thresholds' lines.
+func TestTheLabelOfAStretchCoversNoLine(t *testing.T) {
+	t.Parallel()
+	from := time.Date(2026, 7, 25, 14, 0, 0, 0, time.UTC)
+	at := func(m int) time.Time { return from.Add(time.Duration(m) * time.Minute) }
+	line := regexp.MustCompile(`<g class="plot-limit[^"]*"><line x2="100%" stroke="currentColor" y1="([0-9.]+)`)
+	label := regexp.MustCompile(` y="([0-9.]+)"[^>]*>(?:<[^>]*>)*cold`)
+	for limit := 20.0; limit < 600; limit += 10 {
+		for _, begin := range []int{1, 9} {
+			out := string(draw(t, Chart{From: from, To: at(20), Unit: Milliseconds, High: 600, Height: 160,
+				Shades: []Shade{{From: at(begin), To: at(begin + 2), Label: "cold: not judged"}},
+				Limits: []Limit{{Value: limit, Label: "warn"}},
+				Series: []Series{{Name: "canary", Points: []Point{{At: at(1), Value: 200}, {At: at(19), Value: 210}}}}}))
+			m, n := line.FindStringSubmatch(out), label.FindStringSubmatch(out)
+			if m == nil || n == nil {
+				t.Fatalf("no line or no label: %v %v", m, n)
+			}
+			y, _ := strconv.ParseFloat(m[1], 64)
+			base, _ := strconv.ParseFloat(n[1], 64)
+			if y > base-9 && y < base+3 {
+				t.Errorf("the line of %g at %g goes through the label at %g", limit, y, base)
+			}
+		}
+	}
+}
+
 // The name of a stretch stands clear of the thresholds' names, of those above the picture too.
 func TestTheLabelOfAStretchCoversNoLimit(t *testing.T) {
 	t.Parallel()

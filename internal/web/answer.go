@@ -50,6 +50,9 @@ func (v *visit) done(path, code string) error {
 func (v *visit) refused(err error) int {
 	status := fault.RowOf(fault.KindOf(err)).Status
 	p := &page.Problem{Title: refusal(fault.KindOf(err)), Message: fault.MessageAt(err, fault.Page)}
+	if fault.Is(err, fault.NotFound) { // the page that the form came from is there
+		p.Title = "It is not there"
+	}
 	if fault.Is(err, fault.Internal) {
 		p.Message += " Its id is " + v.record(err) + "."
 	}

@@ -35,6 +35,7 @@ func TestAFlagIsTurnedOffOnTheIncidentsPage(t *testing.T) {
 	}
 	got := send("flag", "", "other", "no-such", "reason", "orders fail")
 	if got.StatusCode != http.StatusNotFound || !strings.Contains(got.body, `value="no-such"`) ||
+		strings.Contains(got.body, "no such page") ||
 		!strings.Contains(got.body, ">orders fail</textarea>") {
 		t.Errorf("an unknown flag answered %d: %s", got.StatusCode, got.body)
 	}

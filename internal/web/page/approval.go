@@ -86,5 +86,13 @@ func numbered(name string) string {
 
 // evidenceName writes a name such as canary/share-10 so that a narrow column can break it.
 func evidenceName(name string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(name, "/", " / "), "_", " ")
+	group, of, ok := strings.Cut(name, "/")
+	share, isShare := strings.CutPrefix(of, "share-")
+	switch {
+	case isShare:
+		return title(group) + " at " + share + "\u00a0%"
+	case ok:
+		return title(group) + ": " + human(of)
+	}
+	return title(name)
 }

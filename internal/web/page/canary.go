@@ -137,7 +137,7 @@ func both(f Frame, r api.Release, c api.Canary, id string, value func(api.Canary
 	stable, canary := arms(r)
 	return plot.Chart{
 		ID: id, From: c.From, To: c.To, Location: f.Zone, Events: marks(c),
-		Shades: sharedShades(c, "both: not held against it"),
+		Shades: sharedShades(c),
 		Series: []plot.Series{line(stable, plot.Stable, c.Stable), line(canary, plot.Canary, c.Canary)},
 		Empty:  "No requests have been measured yet.",
 	}
@@ -224,5 +224,9 @@ func bad(c api.Canary) api.Canary {
 // mostVerdicts is how many changes of the verdict the page lists; the log has all.
 const mostVerdicts = 6
 
-// newest are the latest changes of the verdict.
-func newest(all []api.VerdictMark) []api.VerdictMark { return all[max(len(all)-mostVerdicts, 0):] }
+// newest are the latest changes of the verdict, the last one first.
+func newest(all []api.VerdictMark) []api.VerdictMark {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b api.VerdictMark) int { return b.At.Compare(a.At) })
+	return all[:min(len(all), mostVerdicts)]
+}

@@ -31,14 +31,6 @@ func stateMark(s string) mark {
 	return mark{"none", "quiet", "Nothing is compared"}
 }
 
-// surely is how sure it is in few words, when that is worth a thought.
-func surely(v api.Verdict) string {
-	if v.Sureness < 0.9 {
-		return ""
-	}
-	return sure(v.Sureness) + " that it is worse"
-}
-
 // stateSays is what a state means for the release.
 func stateSays(s string) string {
 	switch s {
@@ -47,13 +39,13 @@ func stateSays(s string) string {
 	case "watching":
 		return "The evidence grows with every failure, on whichever version it lands."
 	case "suspicious":
-		return "Ten to one was against it, and three to one still is: the share may not rise, and nobody goes back for that."
+		return "It looks worse than chance explains: the share may not rise. Nobody is sent back for a suspicion."
 	case "bad":
-		return "The evidence suffices, and it stays so."
+		return "Worse beyond doubt: it goes back."
 	case "safe":
-		return "Everything that must be ruled out is."
+		return "No worse, as far as the strategy asks for proof."
 	case "blind":
-		return "The measurement is broken. That is never a pass: nothing rises until it works."
+		return "Silence is never a pass: nothing rises until the measurement works again."
 	}
 	return ""
 }
@@ -117,7 +109,7 @@ func evidenceChart(f Frame, c api.Canary) plot.Chart {
 		ID: "evidence", Title: "Evidence against it",
 		Note: "e-value: how many times a fair bet against it multiplied its stake",
 		From: c.From, To: c.To, Location: f.Zone, Log: true, Low: 0.5, High: 150, Series: []plot.Series{high, now},
-		Shades: sharedShades(c, "both"), Height: 190, Empty: "Nothing has been compared yet.",
+		Shades: sharedShades(c), Height: 190, Empty: "Nothing has been compared yet.",
 	}
 	if c.Limits.Suspicious > 0 {
 		ch.Limits = append(ch.Limits, plot.Limit{Value: c.Limits.Suspicious, Label: "suspicious"})
@@ -149,7 +141,7 @@ func ratioChart(f Frame, c api.Canary) plot.Chart {
 	ch := plot.Chart{
 		ID: "ratio", Title: "Error rate, canary ÷ stable", Note: "band: holds with 95 %, at all looks together",
 		Unit: plot.Times, From: c.From, To: c.To, Location: f.Zone, Log: true, Low: 0.5, High: 4, Series: []plot.Series{s},
-		Limits: []plot.Limit{{Value: 1, Label: "equal"}}, Shades: sharedShades(c, "both"), Height: 190,
+		Limits: []plot.Limit{{Value: 1, Label: "equal"}}, Shades: sharedShades(c), Height: 190,
 		Empty: "The ratio is not known yet: too few failures were compared.",
 	}
 	if c.Limits.Tolerated > 1 {
@@ -178,7 +170,7 @@ func heldTo(f Frame, r api.Release, v api.Verdict) string {
 }
 
 // sharedShades are the times in which both versions were in trouble, and in which the stable one alone was.
-func sharedShades(c api.Canary, label string) []plot.Shade {
+func sharedShades(c api.Canary) []plot.Shade {
 	var out []plot.Shade
 	for _, s := range c.Broken {
 		out = append(out, plot.Shade{From: s.From, To: s.To, Label: "stable is broken: not compared"})
@@ -187,7 +179,7 @@ func sharedShades(c api.Canary, label string) []plot.Shade {
 		out = append(out, plot.Shade{From: s.From, To: s.To, Label: "drain is silent"})
 	}
 	for _, s := range c.Shared {
-		out = append(out, plot.Shade{From: s.From, To: s.To, Label: label})
+		out = append(out, plot.Shade{From: s.From, To: s.To, Label: "both: not held against it"})
 	}
 	return out
 }

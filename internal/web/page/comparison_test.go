@@ -11,7 +11,6 @@ import (
 func TestAComparisonInWords(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ got, want string }{
-		{surely(api.Verdict{Sureness: 0.89}), ""}, {surely(api.Verdict{Sureness: 0.973}), "97 % sure that it is worse"},
 		{ratioOf(api.Ratio{}), "not known"}, {ratioOf(api.Ratio{Known: true, Value: 2}), "2×"},
 		{ratioOf(api.Ratio{Known: true, Value: 2.1, Low: 1.3, High: 3.6}), "2.1× (1.3×–3.6×)"},
 		{ratioOf(api.Ratio{Known: true, High: 80, Open: true}), "not known"},

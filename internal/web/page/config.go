@@ -16,7 +16,7 @@ func configsLead(all []api.Config) string {
 	}
 	switch {
 	case len(all) == 0:
-		return ""
+		return "No platform keeps variables for this application."
 	case wrong == 0:
 		return "The platform has every environment’s newest revision."
 	}

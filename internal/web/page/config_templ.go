@@ -71,7 +71,7 @@ func Configs(f Frame, all []api.Config) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = empty("No platform keeps variables for this application: they are set where it runs.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = empty("They are set where it runs. What it asks for can be checked against a file:").Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -110,9 +110,9 @@ func FlagEdit(f Frame, x api.Flag, c api.FlagConfig, e FlagEditor) templ.Compone
 					}
 					if e.Theirs.Updated != nil {
 						var templ_7745c5c3_Var6 string
-						templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(", ")
+						templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(" at ")
 						if templ_7745c5c3_Err != nil {
-							return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/flag_edit.templ`, Line: 24, Col: 14}
+							return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/flag_edit.templ`, Line: 24, Col: 16}
 						}
 						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 						if templ_7745c5c3_Err != nil {

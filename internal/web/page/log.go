@@ -49,8 +49,10 @@ func indent(data json.RawMessage) string {
 // logLead says what is looked at.
 func logLead(f Frame, p api.EventPage, q LogFilter) string {
 	switch {
+	case len(p.Items) == 0 && q == (LogFilter{}):
+		return "Nothing has happened yet."
 	case len(p.Items) == 0:
-		return ""
+		return "No record matches the filter."
 	case q.Before != "":
 		return "Records up to " + count(p.Items[0].Seq) + "."
 	case q != (LogFilter{}):

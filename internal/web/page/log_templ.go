@@ -197,13 +197,13 @@ func Log(f Frame, p api.EventPage, q LogFilter, report *api.LogReport) templ.Com
 			}
 			if len(p.Items) == 0 {
 				if q == (LogFilter{}) {
-					templ_7745c5c3_Err = empty("Nothing has happened yet. Every change of state is recorded here: who did what to which thing, when "+
+					templ_7745c5c3_Err = empty("Every change of state is recorded here: who did what to which thing, when "+
 						"and why, in a chain that shows when a record was altered.").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = empty("No record matches the filter.").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = empty("Fewer words, or a longer time, find more.").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

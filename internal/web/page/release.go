@@ -233,8 +233,17 @@ func news(events []api.Event, most int) []api.Event {
 
 // releasesLead says how many releases are on their way.
 func releasesLead(p api.ReleasePage, phase string) string {
-	if phase != "" || len(p.Items) == 0 {
-		return ""
+	switch {
+	case phase == "" && len(p.Items) == 0:
+		return "No release was started yet."
+	case len(p.Items) == 0:
+		return "No release is " + human(phase) + "."
+	case phase != "" && len(p.Items) == 1 && p.Next == "":
+		return "One release is " + human(phase) + "."
+	case phase != "" && p.Next == "":
+		return plural(len(p.Items), "release") + " are " + human(phase) + "."
+	case phase != "":
+		return "More than " + plural(len(p.Items), "release") + " are " + human(phase) + "."
 	}
 	n := 0
 	for _, r := range p.Items {

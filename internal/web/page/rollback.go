@@ -53,7 +53,7 @@ func rollbacksLead(p api.RollbackPage) string {
 	}
 	switch {
 	case len(p.Items) == 0:
-		return ""
+		return "No rollback was ever needed."
 	case n == 0:
 		return "No rollback is under way."
 	case n == 1:

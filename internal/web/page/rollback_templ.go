@@ -82,7 +82,7 @@ func RollbackList(f Frame, p api.RollbackPage) templ.Component {
 					return nil
 				})
 				templ_7745c5c3_Err = empty("A rollback takes production back to the last deployment that is known to be good, verifies it, and "+
-					"opens an incident. None was ever needed.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
+					"opens an incident. Its plan can be seen before it is needed:").Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -682,7 +682,7 @@ func Rollback(f Frame, r api.Rollback) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "\">Open</a>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "\">See it</a>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -152,6 +152,61 @@ func (f Frame) clock(at time.Time) string {
 	}
 }
 
+// said is a sentence of the server as a page has it: its times, which are in UTC, in the viewer's zone, as all others
+// are, and no line's end between a number and its unit.
+func (f Frame) said(sentence string) string { return bound(f.local(sentence)) }
+
+// bound keeps numbers with their units.
+func bound(sentence string) string {
+	words, units := strings.Split(sentence, " "), []string{"%", "s", "ms", "min", "h"}
+	var b strings.Builder
+	for i, w := range words {
+		unit := strings.TrimRight(w, ".,:;)")
+		if n := words[max(i-1, 0)]; i > 0 {
+			if n != "" && n[len(n)-1] >= '0' && n[len(n)-1] <= '9' && slices.Contains(units, unit) {
+				b.WriteString("\u00a0")
+			} else {
+				b.WriteByte(' ')
+			}
+		}
+		b.WriteString(w)
+	}
+	return b.String()
+}
+
+func (f Frame) local(sentence string) string {
+	const utc = " UTC"
+	for from := 0; ; {
+		i := strings.Index(sentence[from:], utc)
+		if i < 0 {
+			return sentence
+		}
+		end := from + i
+		from = end + len(utc)
+		for _, layout := range []string{time.DateTime, "2006-01-02 15:04", time.TimeOnly, "15:04"} {
+			begin := end - len(layout)
+			if begin < 0 {
+				continue
+			}
+			at, err := time.Parse(layout, sentence[begin:end])
+			if err != nil {
+				continue
+			}
+			if at.Year() == 0 { // of the last day
+				y, m, d := f.Now.UTC().Date()
+				at = time.Date(y, m, d, at.Hour(), at.Minute(), at.Second(), 0, time.UTC)
+				if at.After(f.Now) {
+					at = at.AddDate(0, 0, -1)
+				}
+			}
+			said := at.In(f.Zone).Format(layout + " MST")
+			sentence = sentence[:begin] + said + sentence[from:]
+			from = begin + len(said)
+			break
+		}
+	}
+}
+
 // day writes a date for headings: "Today", "Yesterday", "Thursday 19 November".
 func (f Frame) day(at time.Time) string {
 	at, now := at.In(f.Zone), f.Now.In(f.Zone)

@@ -38,6 +38,35 @@ func TestNumbersInWords(t *testing.T) {
 	}
 }
 
+// The server says times in UTC; a page says all of them in the viewer's zone.
+func TestTimesOfASentence(t *testing.T) {
+	t.Parallel()
+	f := Frame{Now: time.Date(2026, 11, 20, 14, 3, 12, 0, time.UTC), Zone: time.FixedZone("CET", 3600)}
+	for said, want := range map[string]string{
+		"":                                     "",
+		" UTC":                                 " UTC",
+		"4 UTC":                                "4 UTC",
+		"x:04 UTC":                             "x:04 UTC",
+		"in 99:99 UTC":                         "in 99:99 UTC",
+		"Broken since 13:55:12 UTC: not held.": "Broken since 14:55:12 CET: not held.",
+		"What it did until 13:54 UTC.":         "What it did until 14:54 CET.",
+		"Since 23:30 UTC of the day before.":   "Since 00:30 CET of the day before.",
+		"Due 2026-12-31 23:30 UTC, ends 09:00 UTC": "Due 2027-01-01 00:30 CET, ends 10:00 CET",
+		"Ends on 2026-07-01 12:00:00 UTC.":         "Ends on 2026-07-01 13:00:00 CET.",
+		"6.2 % of 40 in 60 s; p95 512 ms (4 min).": "6.2\u00a0% of 40 in 60\u00a0s; p95 512\u00a0ms (4\u00a0min).",
+		"2 shops, v2 has 3 more, 5  % and % s ":    "2 shops, v2 has 3 more, 5  % and % s ",
+		"لا 13:55 UTC لا":                          "لا 14:55 CET لا",
+	} {
+		if got := f.said(said); got != want {
+			t.Errorf("%q became %q, want %q", said, got, want)
+		}
+	}
+	f.Zone = time.UTC
+	if got := f.said("since 13:55:12 UTC"); got != "since 13:55:12 UTC" {
+		t.Errorf("in UTC it says %q", got)
+	}
+}
+
 func TestTimeInWords(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 20, 14, 3, 12, 0, time.UTC)

@@ -1,6 +1,7 @@
 package story
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -8,54 +9,63 @@ import (
 	"github.com/slipwayhq/slipway/api"
 )
 
-// compared returns a verdict in a state of the comparison, with numbers that belong together.
-func compared(state, word, action, sentence string) *api.Verdict {
+// compared returns a verdict in a state of the comparison; its numbers are those of the canary.
+func compared(of api.Canary, state, word, action, sentence string) *api.Verdict {
 	v := verdict(word, action, sentence)
-	v.State = state
+	v.State, v.Findings = state, found(of)
+	own, old := arms(of, Now())
 	c := &api.Comparison{
 		Alpha: 0.01, Mode: "calm", ModeWhy: "Failures of this app scatter like independent events.",
-		Canary: api.ArmTotals{Requests: 18420, Errors: 92, Units: 81, P50: 71, P95: 214, P99: 420},
-		Stable: api.ArmTotals{Requests: 163200, Errors: 805, Units: 722, P50: 70, P95: 208, P99: 411},
-		Shared: []api.Stretch{},
-		Metrics: []api.MetricEvidence{
-			{Name: "errors", Role: "decide", Leads: true, Weight: 0.72, Tolerated: 1.25, Unit: "fraction", Canary: 0.0044,
-				Stable: 0.0044, Units: 81, Judged: 18420, Ratio: api.Ratio{Known: true, Value: 0.99, Low: 0.66, High: 1.52,
-					Anytime: true}},
-			{Name: "latency", Role: "decide", Weight: 0.28, Tolerated: 1.1, Unit: "ms", Canary: 214, Stable: 208,
-				Judged: 17900, Ratio: api.Ratio{Known: true, Value: 1.03, Low: 0.98, High: 1.09}, RuledOut: 1.5},
-		},
-		Says: api.Says{
-			Compared: "18,420 requests of v2 are compared with 163,200 of v1.", Sure: "Nothing speaks against v2.",
-			Harm: "No request failed beyond the rate of v1.",
-		},
+		Canary: own, Stable: old, Shared: []api.Stretch{},
 	}
-	weigh(c, 0.31, 1.4)
-	v.Comparison, v.Sureness, v.More = c, 0.28, 0
+	c.Says.Compared = thousands(own.Requests) + " requests of v2 are compared with " + thousands(old.Requests) + " of v1."
+	ratio, logE := against(own, old)
+	slower := own.P95 / max(old.P95, 1)
+	c.Metrics = []api.MetricEvidence{
+		{Name: "errors", Role: "decide", Leads: true, Weight: weight, Tolerated: tolerated, Unit: "fraction",
+			Canary: share(own), Stable: share(old), Units: own.Units, Judged: own.Requests, Ratio: ratio, LogE: logE,
+			E: math.Exp(logE)},
+		{Name: "latency", Role: "decide", Weight: 1 - weight, Tolerated: 1.1, Unit: "ms", Canary: own.P95, Stable: old.P95,
+			Judged: own.Requests - own.Errors, Ratio: api.Ratio{Known: true, Value: slower, Low: slower * 0.95,
+				High: slower * 1.06}, RuledOut: 1.5, LogE: math.Log(calmLatency), E: calmLatency},
+	}
+	v.Requests, v.More = own.Requests, 0
+	if n := len(of.Evidence); n > 0 {
+		c.LogE, c.MaxLogE = of.Evidence[n-1].LogE, of.Evidence[n-1].MaxLogE
+	}
+	c.E, v.Sureness = math.Exp(c.LogE), 1-math.Exp(-max(c.MaxLogE, 0))
+	c.Harm, c.HarmFloor = harm(own, old)
+	c.Says.Sure, c.Says.Harm = sure(c.MaxLogE), harmed(c.Harm, c.HarmFloor)
+	v.Comparison = c
 	v.Exposure = &api.UserMinutes{Spent: 2140, Budget: 3000, Rate: 212}
+	inState(v, state)
+	return v
+}
+
+// inState adds what a state alone says.
+func inState(v *api.Verdict, state string) {
+	c := v.Comparison
 	switch state {
 	case "warming":
 		warming(v)
 	case "watching":
 		c.RuledOut, c.Open = 3, 2
 		c.Says.RuledOut = "Ruled out: 3 times as many errors or more. Not yet ruled out: 2 times."
-		c.Next = &api.NextShare{Share: 100, Excluded: 2, Have: 7.1, Need: 60, More: 1400, MoreSecs: 240, Decides: true}
+		c.Next = &api.NextShare{Share: 100, Excluded: 2, Have: 7.1, Need: 60, More: 1400, MoreSecs: 200, Decides: true}
 		v.Lacks = "Before 100 %, 2 times as many errors must be ruled out: the evidence for that is 7.1 of 60, which takes " +
-			"about 1,400 more requests of v2 (4 min at this share) if it is no worse."
+			"about 1,400 more requests of v2 (3 min at this share) if it is no worse."
 		c.Says.Needs, v.ClearedTo = v.Lacks, 50
 	case "safe":
 		c.RuledOut = 2
 		c.Says.RuledOut = "Ruled out: 2 times as many errors or more, all that must be."
 		v.ClearedTo = 100
 	case "suspicious":
-		worse(v, 22, 37, 13, 12.1)
-		c.More, c.MoreSecs = 640, 110
-		c.Says.Sure = "97 % sure that v2 is worse: a healthy version would look this bad in at most 3 of 100 releases, " +
-			"however often we look."
-		c.Says.Needs = "Needs about 640 more requests of v2 (110 s at this share) to be certain, if nothing changes."
+		c.RuledOut, c.Open, c.More, c.MoreSecs = 5, 3, 640, 91
+		c.Says.RuledOut = atLeast(c) + " Ruled out: 5 times as many errors or more. Not yet ruled out: 3 times."
+		c.Says.Needs = "Needs about 640 more requests of v2 (91 s at this share) to be certain, if nothing changes."
 	case "bad":
-		worse(v, 4100, 4100, 31, 5)
-		c.Says.Sure = "More than 99.9 % sure that v2 is worse: a healthy version would look this bad in at most 3 of " +
-			"10,000 releases, however often we look."
+		c.RuledOut, c.Open = 0, 10
+		c.Says.RuledOut = atLeast(c)
 		c.Says.Needs = "Nothing more is needed: the evidence suffices, and it stays so."
 	case "blind":
 		c.RuledOut, c.Open = 10, 5
@@ -63,59 +73,56 @@ func compared(state, word, action, sentence string) *api.Verdict {
 		c.Says.RuledOut = "Ruled out: 10 times as many errors or more. Not yet ruled out: 5 times."
 		c.Says.Needs = "Needs a measurement that works: while it is broken nothing is known."
 	}
-	return v
 }
 
-func weigh(c *api.Comparison, e, most float64) {
-	c.E, c.LogE, c.MaxLogE = e, math.Log(e), math.Log(most)
-	for i := range c.Metrics {
-		c.Metrics[i].E, c.Metrics[i].LogE, c.Metrics[i].MaxLogE = e, math.Log(e), math.Log(most)
+func share(arm api.ArmTotals) float64 { return float64(arm.Units) / float64(max(arm.Requests, 1)) }
+
+// atLeast says how bad it is beyond doubt.
+func atLeast(c *api.Comparison) string {
+	return fmt.Sprintf("At least %.1f times as many errors as v1.", c.Metrics[0].Ratio.Low)
+}
+
+// sure says how sure it is that a version is worse, as the guard does.
+func sure(maxLogE float64) string {
+	chance := math.Exp(-max(maxLogE, 0))
+	if chance > 0.5 {
+		return "Nothing speaks against v2."
 	}
+	whole, how := 100.0, fmt.Sprintf("%.0f %%", math.Floor(100-100*chance))
+	for chance*whole < 1 {
+		whole *= 10
+	}
+	if chance < 0.01 {
+		how = fmt.Sprintf("%.1f %%", math.Floor(1000-1000*chance)/10)
+	}
+	if chance < 0.001 {
+		how = "More than 99.9 %"
+	}
+	return fmt.Sprintf("%s sure that v2 is worse: a healthy version would look this bad in at most %.0f of %s releases, "+
+		"however often we look.", how, math.Ceil(chance*whole), thousands(uint64(whole)))
+}
+
+// harmed says what a version cost, as the guard does.
+func harmed(extra, least float64) string {
+	if extra < 0.5 {
+		return "No request failed beyond the rate of v1."
+	}
+	return fmt.Sprintf("About %.0f requests failed that would not have failed on v1; to know of a fault of this size "+
+		"costs about %.0f at least, by any method.", extra, max(least, 1))
 }
 
 // warming is a canary of a few seconds: little is known, and caches are cold.
 func warming(v *api.Verdict) {
 	c := v.Comparison
-	weigh(c, 0.98, 1)
-	c.Canary = api.ArmTotals{Requests: 61, P50: 96, P95: 390, P99: 610}
-	c.Stable = api.ArmTotals{Requests: 1180, Errors: 5, Units: 5, P50: 70, P95: 208, P99: 411}
-	c.Metrics[0].Canary, c.Metrics[0].Units, c.Metrics[0].Judged = 0, 0, 61
 	c.Metrics[0].Ratio = api.Ratio{Known: true, Low: 0, High: 88, Open: true, Anytime: true}
 	c.Metrics[1].Canary, c.Metrics[1].Judged, c.Metrics[1].Ratio = 0, 0, api.Ratio{}
 	c.WarmUntil = ptr(Now().Add(62 * time.Second))
 	c.Open = 10
-	c.Next = &api.NextShare{Share: 10, Excluded: 10, Have: 1.2, Need: 10, More: 380, MoreSecs: 74, Decides: true}
-	v.Sureness, v.Requests = 0, 61
+	c.Next = &api.NextShare{Share: 10, Excluded: 10, Have: 1.2, Need: 10, More: 380, MoreSecs: 109, Decides: true}
+	v.Sureness = 0
 	v.Lacks = "Before 10 %, 10 times as many errors must be ruled out: the evidence for that is 1.2 of 10, which takes " +
-		"about 380 more requests of v2 (74 s at this share) if it is no worse."
-	c.Says = api.Says{
-		Compared: "61 requests of v2 are compared with 1,180 of v1.", Sure: "Nothing speaks against v2.",
-		RuledOut: "Nothing is ruled out yet, not even 10 times as many errors.", Needs: v.Lacks,
-		Harm: "No request failed beyond the rate of v1.",
-	}
-}
-
-// worse puts evidence against v2 into a verdict.
-func worse(v *api.Verdict, e, most, harm, floor float64) {
-	c := v.Comparison
-	weigh(c, e, most)
-	c.Metrics[1].E, c.Metrics[1].LogE, c.Metrics[1].MaxLogE = 0.9, math.Log(0.9), 0
-	v.Sureness = 1 - 1/most
-	c.RuledOut, c.Open, c.Harm, c.HarmFloor = 10, 5, harm, floor
-	c.Metrics[0].Canary, c.Metrics[0].Units = 0.0091, 168
-	c.Metrics[0].Ratio = api.Ratio{Known: true, Value: 2.1, Low: 1.3, High: 3.6, Anytime: true}
-	c.Says.RuledOut = "At least 1.3 times as many errors as v1. Ruled out: 10 times as many errors or more. Not yet " +
-		"ruled out: 5 times."
-	c.Says.Harm = "About 13 requests failed that would not have failed on v1; to know of a fault of this size costs " +
-		"about 12 at least, by any method."
-	if most > 1000 {
-		c.Metrics[0].Canary = 0.062
-		c.Metrics[0].Ratio = api.Ratio{Known: true, Value: 12, Low: 6.1, High: 24, Anytime: true}
-		c.RuledOut, c.Open = 0, 10
-		c.Says.RuledOut = "At least 6.1 times as many errors as v1."
-		c.Says.Harm = "About 31 requests failed that would not have failed on v1; to know of a fault of this size costs " +
-			"about 5 at least, by any method."
-	}
+		"about 380 more requests of v2 (109 s at this share) if it is no worse."
+	c.Says.RuledOut, c.Says.Needs = "Nothing is ruled out yet, not even 10 times as many errors.", v.Lacks
 }
 
 // signals adds custom metrics of every role and unit.
@@ -128,57 +135,42 @@ func signals(v *api.Verdict) *api.Verdict {
 	}
 	ratio := func(v, low, high float64) api.Ratio { return api.Ratio{Known: true, Value: v, Low: low, High: high} }
 	add(api.MetricEvidence{Name: "conversion", Role: "decide", Weight: 0.2, Tolerated: 0.9, Higher: true,
-		Unit: "fraction", Judged: 9000, Canary: 0.031, Stable: 0.032, Ratio: ratio(0.97, 0.81, 1.16)}, 0.8)
+		Unit: "fraction", Judged: 900, Canary: 0.031, Stable: 0.032, Ratio: ratio(0.97, 0.61, 1.54)}, 0.8)
 	add(api.MetricEvidence{Name: "largest_contentful_paint", Role: "decide", Weight: 0.1, Tolerated: 1.1, Unit: "ms",
-		Judged: 8100, Canary: 1840, Stable: 1790, Ratio: ratio(1.03, 1.03, 1.03)}, 1.3)
-	add(api.MetricEvidence{Name: "basket", Role: "signal", Tolerated: 1, Higher: true, Unit: "€", Judged: 270,
+		Judged: 810, Canary: 1840, Stable: 1790, Ratio: ratio(1.03, 1.03, 1.03)}, 1.3)
+	add(api.MetricEvidence{Name: "basket", Role: "signal", Tolerated: 1, Higher: true, Unit: "€", Judged: 28,
 		Canary: 41.2, Stable: 47.9, Ratio: ratio(0.86, 0.86, 0.86)}, 24)
 	add(api.MetricEvidence{Name: "session_abandonment", Role: "signal", Unit: "fraction"}, 1)
 	return v
 }
 
-// evidence adds how the comparison stood over time, towards an e-value in the last minutes.
-func evidence(c api.Canary, to float64) api.Canary {
-	first := c.Shares[0].At
+// evidence adds how the comparison stood over time.
+func evidence(c api.Canary) api.Canary {
 	high := 0.0
-	for i, p := range c.Canary {
-		n := p.At.Sub(first).Minutes() + 0.2
-		e := -0.9*(1-math.Exp(-n/6)) + 0.25*wave(i, 11)
-		if late := float64(i-45) / float64(len(c.Canary)-46); to > 1 && late > 0 {
-			e = math.Log(to)*late + 0.3*wave(i, 11)
-		}
+	for _, p := range c.Canary {
+		own, old := arms(c, p.At)
+		ratio, errors := against(own, old)
+		e := total(errors)
 		high = max(high, e)
-		mid := 1 + 0.12*wave(i, 4)
-		if to > 1 && i > 53 {
-			mid *= 1 + float64(i-53)/18*math.Log10(to)/2
-		}
-		wide := math.Exp(2.3 / math.Sqrt(n))
-		out := api.EvidencePoint{At: p.At, State: "watching", LogE: e, MaxLogE: high,
-			Ratio: api.Ratio{Known: n > 0.6, Value: mid, Low: mid / wide, High: mid * wide, Open: n < 1.2, Anytime: true}}
-		for _, x := range []float64{10, 5, 3, 2} {
-			if mid*wide < x {
-				out.RuledOut = x
-			}
-		}
-		c.Evidence = append(c.Evidence, out)
+		c.Evidence = append(c.Evidence, api.EvidencePoint{At: p.At, State: "watching", LogE: e, MaxLogE: high, Ratio: ratio})
 	}
-	c.Limits.Suspicious, c.Limits.TakeBack, c.Limits.Tolerated = 10, 100, 1.25
+	c.Limits.Suspicious, c.Limits.TakeBack, c.Limits.Tolerated = 10, 100, tolerated
 	for _, s := range c.Shares {
 		c.Warming = append(c.Warming, api.Stretch{From: s.At, To: s.At.Add(75 * time.Second), Why: "cold caches"})
 	}
 	return c
 }
 
-// shared adds four minutes in which both versions were in trouble.
+// shared lets both versions be in trouble from four minutes ago on.
 func shared(c api.Canary) api.Canary {
 	c.Stable, c.Canary = slices.Clone(c.Stable), slices.Clone(c.Canary)
-	s := api.Stretch{From: before(8 * time.Minute), To: before(4 * time.Minute),
+	s := api.Stretch{From: before(4 * time.Minute), To: Now(),
 		Why: "both versions failed more often than usual"}
 	c.Shared = []api.Stretch{s}
 	for _, list := range [][]api.CanaryPoint{c.Stable, c.Canary} {
 		for i, p := range list {
 			if !p.At.Before(s.From) && p.At.Before(s.To) {
-				list[i] = point(p.At, float64(p.Requests), p.Rate*8+0.03, p.P95*2.2)
+				list[i] = point(p.At, float64(p.Requests), p.Errors*6+p.Requests*45/1000, p.P95*2.2)
 			}
 		}
 	}
@@ -216,13 +208,15 @@ func outlook() *api.Outlook {
 }
 
 // brokenStable is v2 held to the past of v1, which is broken itself.
-func brokenStable(v *api.Verdict) *api.Verdict {
-	v.Mode, v.StableBroken, v.StableHealthy = "broken_stable", ptr(before(8*time.Minute)), ptr(before(9*time.Minute))
+func brokenStable(v *api.Verdict, of api.Canary) *api.Verdict {
+	since := of.Broken[0].From
+	v.Mode, v.StableBroken, v.StableHealthy = "broken_stable", ptr(since), ptr(since.Add(-time.Minute))
 	c := v.Comparison
 	v.Lacks = "Before 25 %, more must be known: v1 is broken, and v2 is held to its past."
 	c.Says.Needs, c.Next, v.ClearedTo = v.Lacks, nil, 0
-	v.Findings = append([]api.Finding{{Rule: "error_history", Arm: "canary", Level: "info", Sentence: "0.5 % of 1,840 " +
-		"requests failed on v2 since 13:55:12 UTC, 0.5 % on v1 when it was well."}}, v.Findings...)
+	v.Findings = append([]api.Finding{{Rule: "error_history", Arm: "canary", Level: "info",
+		Sentence: failedOf(of.Canary, since, Now()) + " requests failed on v2 since " + clock(since) + ", " +
+			failedOf(of.Stable, of.From, since) + " on v1 when it was well."}}, v.Findings...)
 	return v
 }
 
@@ -232,7 +226,7 @@ func stableBreaks(c api.Canary) api.Canary {
 	c.Stable = slices.Clone(c.Stable)
 	for i, p := range c.Stable {
 		if !p.At.Before(from) {
-			c.Stable[i] = point(p.At, float64(p.Requests), p.Rate*4+0.24, p.P95)
+			c.Stable[i] = point(p.At, float64(p.Requests), p.Errors*4+p.Requests*24/100, p.P95)
 		}
 	}
 	c.Broken = []api.Stretch{{From: from, To: Now(), Why: "the stable version itself was broken"}}

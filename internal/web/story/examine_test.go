@@ -13,6 +13,9 @@ import (
 // bareFlag is a flag of the command line in a sentence.
 var bareFlag = regexp.MustCompile(`(?:^|[\s(“])--[a-z]`)
 
+// loose is a text that begins with a space and a mark that belongs to the word before it.
+var loose = regexp.MustCompile(`^\s+[,.:;)]`)
+
 // examiner reads a page and notes what no page may have.
 type examiner struct {
 	problems []string
@@ -25,6 +28,8 @@ type examiner struct {
 	inLabel  int
 	form     *form
 	code     int              // elements that are open which show what is typed
+	running  int              // paragraphs and values that are open: their words stand beside each other
+	ended    string           // the element that ended just now, when nothing came after it
 	button   *strings.Builder // text of the button that is open
 }
 
@@ -72,7 +77,22 @@ func (e *examiner) note(format string, args ...any) {
 	e.problems = append(e.problems, fmt.Sprintf(format, args...))
 }
 
+// besides are elements that hold words of a sentence, and nothing else.
+const besides = " bdi time "
+
+// beside refuses two elements of one sentence without a space between them.
+func (e *examiner) beside(name string) {
+	if e.running > 0 && e.ended != "" && strings.Contains(besides, " "+name+" ") {
+		e.note("a %s touches the %s before it", name, e.ended)
+	}
+	e.ended = ""
+	if name == "p" || name == "dd" {
+		e.running++
+	}
+}
+
 func (e *examiner) start(x xml.StartElement) {
+	e.beside(x.Name.Local)
 	attrs := map[string]string{}
 	for _, a := range x.Attr {
 		attrs[a.Name.Local] = a.Value
@@ -138,15 +158,25 @@ func (e *examiner) head(level int) {
 	e.heading = level
 }
 
-// text refuses flags of the command line where nothing is typed, without the command that they are of.
+// text refuses flags of the command line where nothing is typed, without the command that they are of, and a space
+// before a mark that closes.
 func (e *examiner) text(s string) {
+	if loose.MatchString(s) && e.ended != "" && e.running > 0 {
+		e.note("a space stands before %q", strings.TrimSpace(s))
+	}
+	e.ended = ""
 	if e.code == 0 && bareFlag.MatchString(s) && !strings.Contains(s, "slipway ") {
 		e.note("a page names a flag of the command line: %s", strings.TrimSpace(s))
 	}
 }
 
 func (e *examiner) end(name string) {
+	if e.ended = ""; strings.Contains(besides, " "+name+" ") {
+		e.ended = name
+	}
 	switch name {
+	case "p", "dd":
+		e.running--
 	case "code", "pre", "kbd":
 		e.code--
 	case "form":

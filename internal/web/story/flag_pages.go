@@ -144,7 +144,7 @@ func rampRelease() api.Release {
 
 // rampCanary is what was measured of the ramp: the canary's twenty minutes, on to 25 %.
 func rampCanary() api.Canary {
-	c := canary(0)
+	c := canary(0, 0)
 	for i := range c.Shares {
 		if c.Shares[i].Share == 10 {
 			c.Shares[i].Share = 25

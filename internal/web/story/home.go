@@ -9,7 +9,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/web/page"
 )
 
-const baking = "v2 is at 10 %. Not enough evidence yet: about 1,400 more requests, 4 minutes."
+const baking = "v2 is at 10 %. Not enough evidence yet: about 1,400 more requests, 3 minutes."
 
 func homeStories() []Story {
 	home := func(name string, s api.Status, today []api.Event) Story {
@@ -23,13 +23,13 @@ func homeStories() []Story {
 			Sentence: "Serves the current routing table."}},
 	}
 	calm := running
-	calm.Sentence = "All is quiet: v1 is in production since yesterday, and nothing is on its way."
-	calm.Releases, calm.Approvals = nil, nil
+	calm.Sentence = "All quiet: production runs v1."
+	calm.Releases, calm.Approvals, calm.Environments = nil, nil, quiet()
 	trouble := running
 	trouble.Sentence = "v2 was taken back from 10 % of visitors 12 minutes ago. Everybody is on v1."
 	trouble.Incidents = []api.Incident{incident()}
 	trouble.Rollbacks = []api.Rollback{rollback()}
-	trouble.Releases = nil
+	trouble.Releases, trouble.Environments = nil, quiet()
 	trouble.Sources = []api.MetricSource{
 		{Name: "prometheus-1", Kind: "prometheus", Heard: ptr(before(3 * time.Minute)), Accepted: 40, Dropped: 12,
 			Trouble: true, Sentence: "Prometheus did not answer within 5s."},
@@ -58,16 +58,16 @@ func homeStories() []Story {
 	mute.Sentence = "GitHub does not show 1 release as it is; it is tried again. The GitHub App may not begin " +
 		`a check run: it needs the repository permission "Checks: write".`
 	verdict.GitHub, trouble.GitHub = &code, &mute
-	full := calm
+	full := running
+	full.Approvals = nil
 	full.Disk = "The disk is full: 12 of 16 MB of the reserve are left for what must be recorded. Make room on the disk " +
 		"of /var/lib/slipway (3 MB are free, 20 are needed); nothing new starts before that."
 	full.Releases = []api.Release{release("canary/share-10", "waiting",
 		"v2 waits and stays at 10 %. The disk is full. It goes on by itself when there is room.")}
 	full.Sentence = full.Disk + " v2 waits and stays at 10 %. It goes on by itself when there is room."
 	return []Story{
-		home("full", full, events()), home("verdict", verdict, events()), home("running", running, events()),
-		home("calm", calm, events()),
-		home("trouble", trouble, events()), home("fresh", fresh, nil),
+		home("full", full, events()), home("verdict", verdict, events()[3:]), home("running", running, events()),
+		home("calm", calm, events()[6:]), home("trouble", trouble, takenBackEvents()), home("fresh", fresh, nil),
 		home("platform", vercel["platform"], events()), home("displaced", vercel["displaced"], events()),
 		home("silent", vercel["silent"], events()), home("paused", vercel["paused"], events()),
 	}

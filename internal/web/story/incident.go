@@ -31,8 +31,8 @@ func incidentStories() []Story {
 			return page.IncidentList(f, api.IncidentPage{Items: []api.Incident{incident(), resolved, bad}, Next: "inc_5"}, "")
 		}),
 		at("incidents/empty", "/incidents", func(f page.Frame) templ.Component {
-			return page.IncidentList(f,
-				api.IncidentPage{}, "")
+			f.Open = 0
+			return page.IncidentList(f, api.IncidentPage{}, "")
 		}),
 		at("incident/open", "/incidents/1", func(f page.Frame) templ.Component {
 			return page.Incident(f, incident(), form)
@@ -45,7 +45,7 @@ func incidentStories() []Story {
 			return page.Incident(f, mended, form)
 		}),
 		at("incident/flag-refused", "/incidents/1", func(f page.Frame) templ.Component {
-			f.Problem = &page.Problem{Title: "There is no such page", Message: "There is no flag no-such."}
+			f.Problem = &page.Problem{Title: "It is not there", Message: "There is no flag no-such."}
 			return page.Incident(f, incident(), wrong)
 		}),
 		at("incident/report", "/incidents/new", func(f page.Frame) templ.Component {

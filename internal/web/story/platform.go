@@ -34,7 +34,7 @@ func onVercel(running, trouble api.Status) map[string]api.Status {
 	platform.Edges, displaced.Edges, displaced.Sources = nil, nil, nil
 	silent, paused := platform, platform
 	platform.Target, displaced.Target, silent.Target, paused.Target = &well, &changed, &away, &gate
-	silent.Sentence = "v2: " + baking + " " + away.Sentence
+	silent.Sentence = baking + " " + away.Sentence
 	silent.Sources = []api.MetricSource{{Name: "drain-1", Kind: "drain", Heard: ptr(before(6 * time.Minute)),
 		Accepted: 81200, Trouble: true, Sentence: "Nothing has arrived for 6m0s."}}
 	paused.Sentence = gate.Sentence

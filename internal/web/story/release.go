@@ -18,17 +18,17 @@ func releaseStories() []Story {
 			return page.Release(f, r, parts)
 		}}
 	}
-	all := page.ReleaseParts{Checks: checks(), Events: events(), Canary: ptr(canary(0))}
+	all := page.ReleaseParts{Checks: checks(), Events: events(), Canary: ptr(canary(0, 0))}
 	running := release("canary/share-10", "running", baking)
-	running.Verdict = compared("watching", "not_enough_evidence", "hold", "Nothing is worse so far, but a rise of "+
-		"the error rate by 25 % cannot be ruled out yet.")
+	running.Verdict = compared(evidence(canary(0, 0)), "watching", "not_enough_evidence", "hold", "Nothing is worse so "+
+		"far, but a rise of the error rate by 25 % cannot be ruled out yet.")
 	waiting := release("production/approval", "waiting", "v2 waits for approval: 1 of product and 1 more of devops; "+
 		"max approved 3 minutes ago.")
 	waiting.Approval = ptr(approval())
 	waiting.Actions = waiting.Actions[4:]
 	signing := release("staging/sign-off", "waiting", "v2 waits: QA signs off staging: nothing reported yet.")
 	signing.Outlook = outlook()
-	worse := page.ReleaseParts{Checks: checks(), Events: events(), Canary: ptr(canary(1))}
+	worse := page.ReleaseParts{Checks: checks(), Events: takenBackEvents(), Canary: ptr(takenBack())}
 	return []Story{
 		rel("running", running, all), rel("verdict", signing, page.ReleaseParts{Checks: checks(), Events: events()}),
 		rel("onlooker", onlooker(running), all),
@@ -51,14 +51,21 @@ func started() api.Release {
 }
 
 func aborted() api.Release {
-	r := release("canary/share-10", "failed", "Worse than v1: error rate 6.2 % against 0.5 %.")
-	r.Phase, r.Sentence = "aborted", "v2 was taken back from 10 % of visitors. Everybody is on v1 since 13:51:09."
-	r.Reason = "The guard took it back: the error rate of v2 was 6.2 %, critical at 5 %, and v1 had 0.5 % over the " +
-		"same minutes."
+	c := takenBack()
+	bad, _ := lately(c.Canary)
+	good, _ := lately(c.Stable)
+	r := release("canary/share-10", "failed", "Worse than v1: error rate "+part(bad)+" against "+part(good)+".")
+	r.Detected, r.Restored = ptr(before(backSince)), ptr(before(backSince-time.Second))
+	r.Phase, r.Sentence = "aborted", "v2 was taken back from 10 % of visitors. Everybody is on v1 since "+
+		clock(*r.Restored)+"."
+	r.Reason = "The guard took it back: the error rate of v2 was " + part(bad) + ", critical at 5 %, and v1 had " +
+		part(good) + " over the same minutes."
 	r.Share, r.Measured = 0, 0
-	r.Ended, r.Detected = ptr(before(12*time.Minute)), ptr(before(12*time.Minute+2*time.Second))
-	r.Restored = ptr(before(12*time.Minute + time.Second))
-	r.Verdict = verdict("worse", "undo", "v2 is worse: error rate 6.2 % (5.1 % to 7.4 %) against 0.5 % on v1.")
+	r.Ended = ptr(before(12 * time.Minute))
+	r.Verdict = verdict("worse", "undo", worseSays(c))
+	r.Verdict.At = c.To
+	own, _ := arms(c, Now())
+	r.Verdict.Requests = own.Requests
 	r.Actions = nil
 	return r
 }
@@ -103,7 +110,6 @@ func paused() api.Release {
 func displaced() api.Release {
 	r := release("canary/share-10", "waiting", "Grace gave v2 50 % of the visitors, not 10 %, and not through Slipway."+
 		waitsForAPerson)
-	r.Actions[0].Primary = false
 	r.Actions = append([]api.Action{{Name: "retry", Title: "Route it again", Primary: true,
 		Effect: "Visitors are sent where the release had them, over what somebody else changed.",
 		Undo:   "Abort."}}, r.Actions...)

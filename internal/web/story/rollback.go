@@ -89,8 +89,8 @@ func rollbackStories() []Story {
 			Effect: "Asks for approval again, for the deployment that you name.", Undo: "Cancel the request."},
 	}
 	done := rollback()
-	done.Phase, done.Sentence = "done", "Production is back on v1 since 13:59:12, 52 seconds after it was detected. "+
-		"Verified."
+	done.Phase, done.Sentence = "done", "Production is back on v1 since "+clock(before(4*time.Minute))+
+		", 1 minute after it was detected. Verified."
 	done.Steps, done.Executed, done.Ended = rollbackSteps("passed", "passed", "passed", "passed",
 		"passed"), ptr(before(4*time.Minute)), ptr(before(time.Minute))
 	none := rollbackPlan()

@@ -91,6 +91,8 @@ func TestExamine(t *testing.T) {
 		{"script link", `<h1>a</h1><a href="javascript:alert(1)">x</a>`, "javascript"},
 		{"dangling reference", `<h1>a</h1><p aria-labelledby="b">x</p>`, `"b"`},
 		{"flag of a command", `<h1>a</h1><p>Go over it (--over).</p>`, "--over"},
+		{"words that touch", `<h1>a</h1><p><bdi>kim</bdi><time>14:53</time></p>`, "touches"},
+		{"loose comma", `<h1>a</h1><p><time>14:53</time> , after 11 minutes</p>`, "a space stands"},
 		{"mute button", `<h1>a</h1><button></button>`, "button"},
 	}
 	for _, test := range tests {

@@ -94,9 +94,9 @@ func runningActions(r api.Release) []api.Action {
 	}
 	return []api.Action{
 		{
-			Name: "promote", Title: "Go on now", Primary: true,
-			Effect: "Ends the wait at this step and goes to the next one. The guard keeps watching.",
-			Undo:   "Lower the share, or abort.",
+			Name: "promote", Title: "Go on now", Reason: true,
+			Effect: "It goes on to the next step without waiting for the rest of this one.",
+			Undo:   "Lower the share or abort.",
 		},
 		{
 			Name: "pause", Title: "Pause",
@@ -105,9 +105,8 @@ func runningActions(r api.Release) []api.Action {
 			Undo: "Resume.",
 		},
 		{
-			Name: "share", Title: "Lower the share", Reason: true,
-			Effect: "Sets the share of visitors on v2 to what you enter, at most the present one.",
-			Undo:   "Set it up again, or go on.",
+			Name: "share", Title: "Lower the share",
+			Effect: "Fewer visitors see v2; it is paused there.", Undo: "Resume.",
 		},
 		{
 			Name: "skip", Title: "Skip this step", Reason: true, Dangers: true,
@@ -120,13 +119,13 @@ func runningActions(r api.Release) []api.Action {
 
 func verdict(word, action, sentence string) *api.Verdict {
 	return &api.Verdict{
-		At: before(2 * time.Second), Word: word, Action: action, Sentence: sentence, Requests: 18420, More: 1400,
-		MoreSeconds: 240, Sureness: 0.72,
+		At: before(2 * time.Second), Word: word, Action: action, Sentence: sentence, Requests: 1840, More: 1400,
+		MoreSeconds: 200, Sureness: 0.28,
 		Findings: []api.Finding{
 			{Rule: "error_rate", Arm: "canary", Level: "info", Value: 0.0041, Limit: 0.05, Unit: "fraction",
 				Sentence: "Error rate 0.41 %, below 2 %."},
-			{Rule: "latency_p95", Arm: "canary", Level: "warn", Value: 512, Limit: 500, Unit: "ms",
-				Sentence: "p95 is 512 ms, above 500 ms."},
+			{Rule: "latency_p95", Arm: "canary", Level: "info", Value: 212, Limit: 500, Unit: "ms",
+				Sentence: "p95 is 212 ms, below 500 ms."},
 			{Rule: "health", Arm: "canary", Level: "info", Value: 0, Limit: 3, Unit: "failures",
 				Sentence: "Health is answered."},
 		},
@@ -187,6 +186,31 @@ func events() []api.Event {
 	}
 }
 
+// takenBackEvents is how a release went that the guard took back, newest first.
+func takenBackEvents() []api.Event {
+	return []api.Event{
+		event(4131, 12*time.Minute, "incident.opened", "system:engine", "production",
+			"SEV3 is open: v2 was taken back from 10 % of visitors."),
+		event(4130, backSince-time.Second, "release.aborted", "system:engine", "canary",
+			"v2 has 0 % of visitors; the edge confirmed it after 4 ms."),
+		event(4129, backSince, "guard.verdict", "system:guard", "canary", worseSays(takenBack())),
+		event(4127, backSince+6*time.Minute, "release.share_set", "system:engine", "canary",
+			"v2 has 10 % of visitors; the edge confirmed it after 3 ms."),
+		event(4119, backSince+16*time.Minute, "release.share_set", "system:engine", "canary",
+			"v2 has 5 % of visitors; the edge confirmed it after 4 ms."),
+		event(4102, 42*time.Minute, "release.started", "user:grace", "", "grace started the release of v2 (3be81a90c7)."),
+	}
+}
+
+// quiet is the environments while no canary is under way.
+func quiet() []api.Environment {
+	all := environments()
+	e := &all[2]
+	e.Deployment, e.Since, e.Release, e.Share, e.Requests, e.ErrorRate, e.P95 = nil, nil, "", 0, 0, -1, -1
+	e.Sentence = "Nothing runs here."
+	return all
+}
+
 func deployment(version, commit, env, verdict string, ago time.Duration) *api.Deployment {
 	return &api.Deployment{
 		ID: "dep_0d6r3k8m2n4p5q7s9" + version, App: "shop", Version: version, Commit: commit, URL: "http://127.0.0.1:3001",
@@ -230,8 +254,8 @@ func approval() api.Approval {
 		State:  "open",
 		Author: "grace",
 		Evidence: []api.Evidence{
-			{Name: "Canary", Says: "Better or equal at 5, 10, 25, 50 and 100 %, over 184,220 requests."},
-			{Name: "comparison", Says: "At 50 %: 18,420 requests of v2 are compared with 163,200 of the stable version. Ruled " +
+			{Name: "Canary", Says: "Better or equal at 5, 10, 25, 50 and 100 %, over 126,290 requests."},
+			{Name: "comparison", Says: "At 50 %: 63,080 requests of v2 are compared with 63,210 of the stable version. Ruled " +
 				"out: 2 times as many errors or more, all that must be. Nothing speaks against v2. No request failed beyond the " +
 				"rate of the stable version."},
 			{Name: "Checks", Says: "6 of 6 required checks are satisfied."},
@@ -250,15 +274,16 @@ func approval() api.Approval {
 }
 
 func incident() api.Incident {
+	c := takenBack()
+	bad, _ := lately(c.Canary)
 	return api.Incident{
-		ID: "inc_0d6r3k8m2n4p5q7s9tv0", App: "shop", Title: "v2 was taken back from 10 % of visitors", Severity: "SEV2",
-		Criterion: "error rate from 10 % to 50 %: 12.4 % of requests fail", State: "open", Opened: before(12 * time.Minute),
-		Release: longID, Environment: "production", Rule: "error_rate",
-		Sentence: "Open: v2 reached 10 % of visitors and was taken back to v1 by the guard (error_rate): v2 is worse. " +
-			"12 % of 1,240 requests to v2 failed in the last 60 s; the limit is 5 %. SEV2 because error rate from 10 % to " +
-			"50 %: 12.4 % of requests fail.",
+		ID: "inc_0d6r3k8m2n4p5q7s9tv0", App: "shop", Title: "v2 was taken back from 10 % of visitors", Severity: "SEV3",
+		Criterion: "error rate from 1 % to 10 %: " + part(bad) + " of requests fail", State: "open",
+		Opened: before(12 * time.Minute), Release: longID, Environment: "production", Rule: "error_rate",
+		Sentence: "Open: v2 reached 10 % of visitors and was taken back to v1 by the guard (error_rate): " +
+			worseSays(c) + " SEV3 because error rate from 1 % to 10 %: " + part(bad) + " of requests fail.",
 		ResolvedWhen: "no more than 5 % of the requests to production fail, and it is known what is wrong with v2",
-		ReviewDue:    ptr(Now().Add(4 * 24 * time.Hour)), Timeline: events()[:5],
+		ReviewDue:    ptr(Now().Add(4 * 24 * time.Hour)), Timeline: takenBackEvents(),
 	}
 }
 
