@@ -140,7 +140,7 @@ func usage(cmd *cobra.Command, err error) error {
 		return misused(cmd, "%s has no command %q: %s (see %s --help)", cmd.CommandPath(), words[0], has(cmd, words[0]),
 			cmd.CommandPath())
 	}
-	why := strings.TrimSuffix(err.Error(), ".")
+	why, _, _ := strings.Cut(strings.TrimSuffix(err.Error(), "."), ": strconv.") // which tells of the program
 	if len(cmd.ValidArgs) > 0 && strings.HasPrefix(why, "invalid argument") {
 		why += ": it is one of " + strings.Join(cmd.ValidArgs, ", ")
 	}

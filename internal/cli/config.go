@@ -35,6 +35,14 @@ func builtWith(d api.Deployment) string {
 	return "revision " + strconv.FormatInt(d.Config, 10)
 }
 
+// because is a reason as a sentence.
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return "Why: " + reason
+}
+
 func (c *cli) configList() *cobra.Command {
 	var environment, cursor string
 	var limit int
@@ -48,10 +56,10 @@ func (c *cli) configList() *cobra.Command {
 			return c.print(page, func() {
 				rows := make([][]string, 0, len(page.Items))
 				for _, r := range page.Items {
-					rows = append(rows, []string{strconv.FormatInt(r.Number, 10), r.State, when(r.Created), r.Author, r.Reason,
-						r.Sentence, strings.Join(r.Deployments, " ")})
+					rows = append(rows, []string{strconv.FormatInt(r.Number, 10), r.State, when(r.Created), r.Author,
+						strings.Join(r.Deployments, " "), strings.TrimSpace(r.Sentence + " " + because(r.Reason))})
 				}
-				c.table("Nothing was recorded yet.", []string{"REVISION", "STATE", "SINCE", "BY", "WHY", "WHAT", "BUILT"}, rows)
+				c.table("Nothing was recorded yet.", []string{"REVISION", "STATE", "SINCE", "BY", "BUILT", "WHAT"}, rows)
 				c.more(page.Next)
 			})
 		}),

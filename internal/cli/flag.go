@@ -188,7 +188,7 @@ func (c *cli) showFlag(f api.Flag) {
 	}
 	c.say("\nVariants\n")
 	for _, v := range f.Variants {
-		c.say("  %s = %s  %s\n", v.Name, string(v.Value), v.Description)
+		c.say("%s\n", strings.TrimRight(fmt.Sprintf("  %s = %s  %s", v.Name, string(v.Value), v.Description), " "))
 	}
 	for _, e := range f.Environments {
 		c.say("\n%s (revision %d)\n", e.Environment, e.Revision)

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -64,13 +66,10 @@ func (c *cli) metricList() *cobra.Command {
 			return c.print(out, func() {
 				rows := make([][]string, 0, len(out.Sources))
 				for _, s := range out.Sources {
-					rows = append(rows, []string{s.Name, s.Kind, whenPtr(s.Heard), whenPtr(s.Complete), count(s.Accepted),
-						count(s.Late), count(s.Dropped), strconv.FormatInt(s.Gap, 10) + " s", count(s.Missing), count(s.Repeated),
-						s.Sentence})
+					rows = append(rows, []string{s.Name, s.Kind, count(s.Accepted), sourceState(s)})
 				}
 				c.table("Nothing is measured here.",
-					[]string{"SOURCE", "KIND", "HEARD", "FINAL UP TO", "TAKEN", "LATE", "DROPPED", "GAP", "MISSING", "REPEATED",
-						"STATE"}, rows)
+					[]string{"SOURCE", "KIND", "TAKEN", "STATE"}, rows)
 				rows = rows[:0]
 				for _, m := range out.Metrics {
 					rows = append(rows, []string{m.Name, m.Kind, m.Unit, m.Better, m.Role, m.From})
@@ -81,6 +80,29 @@ func (c *cli) metricList() *cobra.Command {
 			})
 		}),
 	}
+}
+
+// sourceState is what there is to say of a source: of what may go wrong only what did.
+func sourceState(s api.MetricSource) string {
+	parts := []string{s.Sentence}
+	if s.Heard != nil {
+		parts = append(parts, "Heard at "+when(*s.Heard)+".")
+	}
+	if s.Complete != nil {
+		parts = append(parts, "Final up to "+when(*s.Complete)+".")
+	}
+	for _, x := range []struct {
+		word string
+		n    uint64
+	}{{"Late", s.Late}, {"Dropped", s.Dropped}, {"Missing", s.Missing}, {"Repeated", s.Repeated}} {
+		if x.n > 0 {
+			parts = append(parts, fmt.Sprintf("%s: %d.", x.word, x.n))
+		}
+	}
+	if s.Gap > 0 {
+		parts = append(parts, fmt.Sprintf("Gaps: %d s.", s.Gap))
+	}
+	return strings.Join(parts, " ")
 }
 
 // pushed refuses what cannot be sent, or says nothing.

@@ -89,16 +89,19 @@ func (c *cli) table(empty string, head []string, rows [][]string) {
 	for _, n := range wide[:last] {
 		begin += n + gap
 	}
-	indent := begin
-	if room := c.width() - begin; room < wide[last] && room < least {
-		indent = 2 * gap
+	indent, room := begin, c.width()-begin
+	switch {
+	case wide[last] < least: // it is no sentence: a row stays a line
+		room = wide[last]
+	case room < wide[last] && room < least:
+		indent, room = 2*gap, c.width()-2*gap
 	}
 	for _, row := range rows {
 		var b strings.Builder
 		for i, cell := range row[:last] {
 			b.WriteString(cell + strings.Repeat(" ", wide[i]-utf8.RuneCountInString(cell)+gap))
 		}
-		lines := wrap(row[last], c.width()-indent)
+		lines := wrap(row[last], room)
 		if indent < begin && begin+utf8.RuneCountInString(row[last]) > c.width() {
 			lines = append([]string{""}, lines...)
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/slipwayhq/slipway/client"
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -77,6 +78,9 @@ func Report(w io.Writer, err error, asJSON bool) int {
 		return f.ExitCode // the sentence has the places and the remedy
 	}
 	for _, at := range f.Places {
+		if strings.Contains(f.Sentence, at.Sentence) {
+			continue // it has been said
+		}
 		say(w, "  %s: %s\n", at.Place, at.Sentence)
 	}
 	if f.Remedy != "" && p.Command == "" { // else the sentence says it, in the words of the command line
