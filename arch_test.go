@@ -234,7 +234,7 @@ var table = map[string]rule{
 			"flag", "flag/code", "flag/scan",
 			"judge", "judge/stream", "metric", "provider/vercel/setup", "sim", "simulate", "strategy", "strategy/detect",
 			"vercel", "verdict"},
-		fan: 22, lines: 7000, // one file for each noun: it grows with what there is to command
+		fan: 22, lines: 7100, // one file for each noun: it grows with what there is to command
 	},
 	"app": {
 		may: append(slices.Clone(nouns), "api", "credential", "desk", "edge", "edge/follow", "engine", "engine/flags",
