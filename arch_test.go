@@ -209,8 +209,8 @@ var table = map[string]rule{
 		may:   []string{"api", "event", "plot", "web/ruleform"},
 		lines: 3900, // one file for each noun, over the same frame and words: it grows with what there is to see
 	},
-	"web/ruleform":  {pure: true, may: []string{"api"}},
-	"web/static":    {may: []string{"plot"}},
+	"web/ruleform": {pure: true, may: []string{"api"}},
+	"web/static":   {may: []string{"plot"}},
 	"web/story": {
 		may:   []string{"api", "web/page", "web/ruleform"},
 		lines: 2800, // every state of every page, with numbers that agree: it grows with what there is to see
