@@ -142,7 +142,7 @@ var table = map[string]rule{
 		may: []string{"access", "configuration", "deployment", "effect", "engine/secrets", "event", "fault", "ident",
 			"provider", "store", "strategy"},
 	},
-	"engine/secrets": {may: []string{"access", "credential", "event", "fault", "store", "vault"}},
+	"engine/secrets": {may: []string{"access", "approval", "credential", "event", "fault", "store", "vault"}},
 	"engine/target": {
 		may: []string{"access", "deployment", "effect", "event", "fault", "ident", "provider", "release", "store",
 			"strategy"},

@@ -22,7 +22,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/slipwayhq/slipway/internal/credential"
 	"github.com/slipwayhq/slipway/internal/desk"
 	"github.com/slipwayhq/slipway/internal/edge"
 	"github.com/slipwayhq/slipway/internal/engine"
@@ -194,7 +193,7 @@ func (a *App) build(ctx context.Context) error {
 
 // openSigning makes or seals the key that votes are signed with, and returns what the addresses of event streams are
 // made with, which is the same on all nodes. A key that can't be opened keeps nobody from starting: votes are refused
-// until it can.
+// here until it can, and nothing else is.
 func (a *App) openSigning(ctx context.Context) ([]byte, error) {
 	unsealed, err := a.Engine.Secrets.Begin(ctx)
 	if err != nil {
@@ -204,12 +203,10 @@ func (a *App) openSigning(ctx context.Context) ([]byte, error) {
 		a.opts.Log.Warn("the key that votes are signed with lies in the database as it is", "reason",
 			fault.MessageOf(unsealed))
 	}
-	key, err := a.Engine.Secrets.Signer(ctx)
-	if err != nil {
+	if err := a.Engine.Secrets.Lost(ctx); err != nil {
 		a.opts.Log.Error("votes are refused: the key that they are signed with cannot be opened", "error", err)
-		return credential.NewKey(), nil
 	}
-	return key.Seed(), nil
+	return a.Engine.Secrets.Streams(ctx)
 }
 
 // publish stores a table for every edge and applies it to the one in this process.

@@ -13,7 +13,7 @@ import (
 )
 
 // openFlags makes what programs evaluate flags at. All nodes have the same seed, so that the address of an
-// event stream holds at each of them.
+// event stream holds at each of them, whichever of them lacks a key of the vault.
 func (a *App) openFlags(seed []byte, m *telemetry.Metrics) {
 	var environments []string
 	for _, e := range a.opts.Strategy.Environments() {

@@ -112,7 +112,7 @@ func (c *cli) vault() *cobra.Command {
 		Use: "renew-signing-key", Short: "Make another key that votes are signed with", Args: cobra.NoArgs,
 		Long: "Make another key that votes are signed with.\n\n" +
 			"It signs at once, on every node; what the ones before signed stays genuine. It is also the way on when the\n" +
-			"vault's key is lost: set another SLIPWAY_VAULT_KEY first. Start every node again afterwards.",
+			"vault's key is lost: set another SLIPWAY_VAULT_KEY on every node first.",
 		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
 			k, err := to.RenewSigning(cmd.Context())
 			if err != nil {

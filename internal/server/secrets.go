@@ -98,7 +98,7 @@ func (s *Server) secretOperations(h huma.API) {
 		ID: "renew-signing-key", Method: http.MethodPost, Path: "/vault/signing/renew", Tag: tag,
 		Summary: "Make another key that votes are signed with",
 		About: "It signs at once, on every node. What the ones before signed stays genuine. The one before need not be " +
-			"there any more. Start every node again afterwards: addresses of event streams of flags rest on it.",
+			"there any more. Public keys that signed no vote are forgotten, but for the newest before it.",
 		Permission: access.ManageTokens,
 	}, func(ctx context.Context, who access.Actor, _ *none) (api.SigningKey, error) {
 		return s.Desk.RenewSigning(ctx, who)

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/slipwayhq/slipway/internal/access"
@@ -30,7 +29,7 @@ const EnvSigning = "SLIPWAY_SIGNING_KEY"
 const EnvVault = vault.EnvKeys
 
 // Names in the table of the server's own: the seed as it was kept before it was sealed, and the public keys of all
-// seeds that ever signed.
+// seeds that signed a vote.
 const (
 	bareSeed   = "signing-key"
 	publicKeys = "signing-public"
@@ -113,19 +112,6 @@ func (k *Keeper) signer(ctx context.Context, opened func(store.Sealed)) (ed25519
 	return credential.SigningKey(seed)
 }
 
-// Signers returns the public keys that a genuine vote may be signed with: those of all seeds that ever signed.
-func (k *Keeper) Signers(ctx context.Context) ([]ed25519.PublicKey, error) {
-	list, err := k.DB.Secret(ctx, publicKeys)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return nil, err
-	}
-	var out []ed25519.PublicKey
-	for key := range slices.Chunk(list, ed25519.PublicKeySize) {
-		out = append(out, ed25519.PublicKey(key))
-	}
-	return out, nil
-}
-
 // Begin makes the seed at the first start, and seals one that was kept before there was a vault for it, or while the
 // vault had no key. Where it still has none the seed stays in the database as it is, and why is returned: it works, and
 // whoever reads the database could sign.
@@ -190,42 +176,6 @@ func (k *Keeper) sealSeed(ctx context.Context, who access.Actor, seed []byte) (s
 	}
 	box, err := k.Vault.Seal(Server, SigningKey, seed, fresh)
 	return store.Sealed{Name: SigningKey, Key: vault.KeyOf(box), Envelope: box, Actor: who.ID}, err
-}
-
-// announce adds the public keys of seeds to those that are known.
-func announce(ctx context.Context, tx *store.Tx, seeds ...[]byte) error {
-	list, err := tx.Secret(ctx, publicKeys)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return err
-	}
-	before := len(list)
-	for _, seed := range seeds {
-		public, err := publicOf(seed)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(slices.Collect(slices.Chunk(list, ed25519.PublicKeySize)), func(known []byte) bool {
-			return string(known) == string(public)
-		}) {
-			list = append(slices.Clone(list), public...)
-		}
-	}
-	if len(list) == before {
-		return nil
-	}
-	if err := tx.DeleteSecret(ctx, publicKeys); err != nil {
-		return err
-	}
-	_, err = tx.PutSecretOnce(ctx, publicKeys, list)
-	return err
-}
-
-func publicOf(seed []byte) (ed25519.PublicKey, error) {
-	key, err := credential.SigningKey(seed)
-	if err != nil {
-		return nil, err
-	}
-	return key.Public().(ed25519.PublicKey), nil //nolint:forcetypeassert // Ed25519 says so
 }
 
 // RenewSigning makes another key that votes are signed with from now on, on every node. What the ones before signed

@@ -13,6 +13,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/engine"
 	"github.com/slipwayhq/slipway/internal/engine/secrets"
+	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/store/storetest"
@@ -49,12 +50,18 @@ func (p *place) ok(err error) {
 	}
 }
 
-// votes are what a Slipway signs, and how many of all it takes for genuine.
+// vote is what a Slipway signs, as it stands in the log; genuine are how many of all it takes for that.
 func (p *place) vote(k *secrets.Keeper) approval.Vote {
 	p.t.Helper()
 	signer, err := k.Signer(p.t.Context())
 	p.ok(err)
-	return approval.Vote{User: "usr_1", Approve: true, Hash: "h"}.Sign("apr_1", signer)
+	v := approval.Vote{User: "usr_1", Approve: true, Hash: "h"}.Sign("apr_1", signer)
+	p.ok(p.db.Write(p.t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Append(p.t.Context(), event.Draft{Kind: "approval.voted", Actor: "user:ada", App: "shop",
+			Sentence: "Yes.", Data: map[string]any{"request": "apr_1", "vote": v}})
+		return err
+	}))
+	return v
 }
 
 func (p *place) genuine(k *secrets.Keeper, votes ...approval.Vote) (n int) {
@@ -186,6 +193,50 @@ func TestALostVaultKeyIsNoEnd(t *testing.T) {
 		}
 		if _, err := k.RenewSigning(ctx, who); fault.ReasonOf(err) != "signing_key_given" {
 			p.t.Errorf("the environment's key is changed: %v", err)
+		}
+	})
+}
+
+// The addresses of event streams hold on every node and after every start, whichever of them can open the signing key.
+func TestNodesShareTheAddressesOfStreams(t *testing.T) {
+	each(t, func(p *place) {
+		first, _ := p.node(key(1), "")
+		want, err := first.Streams(p.t.Context())
+		p.ok(err)
+		lost, _ := p.node(key(2), "")
+		if lost.Lost(p.t.Context()) == nil {
+			p.t.Error("it opens the key without the vault's")
+		}
+		_, err = first.RenewSigning(p.t.Context(), access.Actor{ID: "user:ada", Name: "Ada"})
+		p.ok(err)
+		for _, k := range []*secrets.Keeper{first, lost} {
+			if got, err := k.Streams(p.t.Context()); err != nil || len(got) != 32 || !bytes.Equal(got, want) {
+				p.t.Errorf("another node makes addresses with %x, %v: want %x", got, err, want)
+			}
+		}
+	})
+}
+
+// Keys that signed no vote are forgotten when there is a new one, but for the newest before it; what was signed stays
+// genuine, however many there were since.
+func TestKeysThatSignedNothingAreForgotten(t *testing.T) {
+	each(t, func(p *place) {
+		ctx, who := p.t.Context(), access.Actor{ID: "user:ada", Name: "Ada"}
+		k, _ := p.node(key(1), "")
+		vote := p.vote(k)
+		for range 5 {
+			_, err := k.RenewSigning(ctx, who)
+			p.ok(err)
+		}
+		before, err := k.Signer(ctx)
+		p.ok(err)
+		_, err = k.RenewSigning(ctx, who)
+		p.ok(err)
+		under := approval.Vote{User: "usr_1", Hash: "h"}.Sign("apr_1", before) // under way while the key was renewed
+		signers, err := k.Signers(ctx)
+		p.ok(err)
+		if n := p.genuine(k, vote, under, p.vote(k)); n != 3 || len(signers) != 3 {
+			p.t.Errorf("%d of 3 votes are genuine, by %d keys; want 3", n, len(signers))
 		}
 	})
 }
