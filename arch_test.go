@@ -144,8 +144,8 @@ var table = map[string]rule{
 	},
 	"engine/secrets": {may: []string{"access", "approval", "credential", "event", "fault", "store", "vault"}},
 	"engine/target": {
-		may: []string{"access", "deployment", "effect", "event", "fault", "ident", "provider", "release", "store",
-			"strategy"},
+		may: []string{"access", "deployment", "effect", "event", "fault", "ident", "provider", "release", "rollback",
+			"store", "strategy"},
 	},
 	"engine/forge": {
 		may: []string{"effect", "event", "fault", "github", "release", "store", "strategy"},

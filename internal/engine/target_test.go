@@ -16,6 +16,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/provider"
 	"github.com/slipwayhq/slipway/internal/provider/providertest"
 	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/rollback"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/store/storetest"
 )
@@ -152,6 +153,22 @@ func TestWhatAPlatformServesIsAdopted(t *testing.T) {
 	old, err := w.DB.DeploymentByExternal(w.ctx, "shop", "dpl_1")
 	if err != nil || old.Replaced.IsZero() {
 		t.Errorf("what it replaced is %+v, %v", old, err)
+	}
+}
+
+// TestWhatIsServedIsSeenWhileARollbackWaits: people may take hours to decide on one, and nothing moves meanwhile.
+func TestWhatIsServedIsSeenWhileARollbackWaits(t *testing.T) {
+	t.Parallel()
+	w, p := onPlatform(t)
+	b, err := w.RequestRollback(w.ctx, person("inez", "incident"), "production", "it is slow", "")
+	w.ok(err)
+	id := w.build(p, "v3")
+	p.hand(func(s *provider.Serving) { s.Stable = id })
+	w.ok(w.Target.Heard(w.ctx, deployment.Hand{By: "Ada", Stable: id}, ""))
+	w.lookOut()
+	w.lookOut()
+	if b.Phase != rollback.Requested || w.runs("production") != "v3" {
+		t.Errorf("the rollback is %s, production runs %q by what is known", b.Phase, w.runs("production"))
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/ident"
 	"github.com/slipwayhq/slipway/internal/provider"
 	"github.com/slipwayhq/slipway/internal/release"
+	"github.com/slipwayhq/slipway/internal/rollback"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/strategy"
 )
@@ -151,7 +152,7 @@ func (w *Watcher) wanted(ctx context.Context) (wanted, error) {
 		return out, err
 	}
 	for _, b := range back {
-		out.moving = out.moving || b.Executed.IsZero() && b.Environment == "production"
+		out.moving = out.moving || b.Phase == rollback.Executing && b.Environment == "production"
 	}
 	states, err := w.DB.EnvironmentStates(ctx, w.Strategy.App)
 	if err != nil {
