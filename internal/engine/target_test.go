@@ -266,7 +266,8 @@ func TestSomebodyElsePromotesWhatIsOnItsWay(t *testing.T) {
 	id := w.build(p, "v2")
 	r, err := w.Start(w.ctx, person("ada", "development"), release.Release{URL: id, Unscheduled: "a test"}, nil)
 	w.ok(err)
-	p.hand(func(s *provider.Serving) { s.Stable, s.By = id, "Grace" })
+	p.hand(func(s *provider.Serving) { s.Stable = id })
+	w.ok(w.Target.Heard(w.ctx, deployment.Hand{By: "Grace", Stable: id}, ""))
 	w.lookOut()
 	w.report("v2", "passed")
 	if r = w.settle(r.ID); w.runs("production") != "v2" || r.Share != 0 || !strings.HasPrefix(r.Sentence,
@@ -274,6 +275,7 @@ func TestSomebodyElsePromotesWhatIsOnItsWay(t *testing.T) {
 		t.Fatalf("production runs %s, %s is at %g %%: %s", w.runs("production"), r.Version, r.Share, r.Sentence)
 	}
 	p.hand(func(s *provider.Serving) { s.Stable = "dpl_1" })
+	w.lookOut() // nobody says who it was
 	w.lookOut()
 	if r = w.settle(r.ID); r.Share != 50 {
 		t.Errorf("production runs %s again, and it does not go on: %s", w.runs("production"), r.Sentence)

@@ -1,14 +1,10 @@
 package incident
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // Signs are what is known when an incident is classified.
 type Signs struct {
 	Environment string
-	Down        bool    // the application answers nobody
 	ErrorRate   float64 // fraction of production's requests that fail
 	Requests    uint64  // that the rate is taken from; 0: nothing is known
 	Security    bool    // a vulnerability was reported
@@ -26,8 +22,6 @@ func Classify(s Signs) (Severity, string) {
 	switch {
 	case s.Environment == "development" || s.Environment == "staging":
 		return SEV4, "a problem in " + s.Environment + " is SEV4 by default"
-	case s.Down:
-		return SEV1, "the application is down for all users"
 	case s.Requests > 0 && s.ErrorRate > 0.5:
 		return SEV1, "error rate above 50 %: " + rate
 	case s.Requests > 0 && s.ErrorRate >= 0.1:
@@ -48,23 +42,16 @@ func Classify(s Signs) (Severity, string) {
 	return SEV4, "error rate below 1 %: " + rate
 }
 
-// Target holds the times that a severity asks for.
-type Target struct {
-	Response time.Duration
-	Update   time.Duration // 0: as needed
-	Resolve  time.Duration
-	Review   int // business days until the review; 0: optional
-}
-
-// Targets returns the times of a severity (IR-30 … IR-33, PI-01, E-02).
-func Targets(s Severity) Target {
+// ReviewWithin returns by how many business days after it was resolved an incident of a severity is to be reviewed; 0
+// where that is optional (PI-01, E-02).
+func ReviewWithin(s Severity) int {
 	switch s {
 	case SEV1:
-		return Target{15 * time.Minute, 30 * time.Minute, 4 * time.Hour, 1}
+		return 1
 	case SEV2:
-		return Target{30 * time.Minute, 2 * time.Hour, 8 * time.Hour, 3}
+		return 3
 	case SEV3:
-		return Target{2 * time.Hour, 4 * time.Hour, 24 * time.Hour, 5}
+		return 5
 	}
-	return Target{8 * time.Hour, 0, 5 * 24 * time.Hour, 0}
+	return 0
 }

@@ -16,13 +16,12 @@ func TestClassifyAtTheBands(t *testing.T) {
 		{"just below 10 %", Signs{ErrorRate: 0.0999, Requests: 1000}, SEV3},
 		{"exactly 1 %", Signs{ErrorRate: 0.01, Requests: 1000}, SEV3},
 		{"below 1 %", Signs{ErrorRate: 0.0099, Requests: 1000}, SEV4},
-		{"down", Signs{Down: true}, SEV1},
 		{"critical by a person", Signs{Critical: true}, SEV2},
 		{"critical and half the requests fail", Signs{Critical: true, ErrorRate: 0.6, Requests: 10}, SEV1},
 		{"vulnerability", Signs{Security: true}, SEV3},
 		{"nothing known", Signs{}, SEV4},
 		{"a rate without requests is no rate", Signs{ErrorRate: 0.9}, SEV4},
-		{"staging is down", Signs{Environment: "staging", Down: true}, SEV4},
+		{"staging is down", Signs{Environment: "staging", ErrorRate: 1, Requests: 1000}, SEV4},
 	}
 	for _, tt := range tests {
 		got, why := Classify(tt.signs)

@@ -38,19 +38,8 @@ type Build struct {
 	Why      string // of Failed, or what Building waits for
 	Preview  bool   // made for a branch or a pull request; never production's
 	Gone     bool   // it was deleted; its State is Failed
-	Served   bool   // production's visitors were sent to it at some time
-	Checks   []Check
 	Config   string // the revision of the variables that it was made with, where it was noted
 	Created  time.Time
-}
-
-// Check is what another system says of a build.
-type Check struct {
-	Name     string
-	Blocking bool
-	Done     bool
-	Passed   bool
-	Sentence string
 }
 
 // Ref names a build by one of its names.
@@ -73,16 +62,14 @@ type Order struct {
 
 // Serving is what production serves, by the platform's own word.
 type Serving struct {
-	Stable  string    // External
-	Canary  string    // External; empty when there is none
-	Share   float64   // percent of visitors that the canary has
-	Pinned  bool      // it was rolled back: new builds do not reach production by themselves
-	Paused  bool      // a gate of the platform's own holds the canary
-	Busy    bool      // a change is being carried out
-	Aborted string    // External of the canary that was last taken back by anybody
-	Gone    string    // External of the one of both that was deleted; empty while they are there
-	By      string    // who changed it last, where that is known
-	At      time.Time // of the last change, where that is known
+	Stable string    // External
+	Canary string    // External; empty when there is none
+	Share  float64   // percent of visitors that the canary has
+	Pinned bool      // it was rolled back: new builds do not reach production by themselves
+	Paused bool      // a gate of the platform's own holds the canary
+	Busy   bool      // a change is being carried out
+	Gone   string    // External of the one of both that was deleted; empty while they are there
+	At     time.Time // of the last change, where that is known
 }
 
 // Variable is an environment variable as the platform keeps it.

@@ -10,7 +10,6 @@ import (
 // Credential is what Vercel says of the token that asks.
 type Credential struct {
 	Name    string
-	Origin  string    // such as manual
 	Expires time.Time // zero: never
 	Leaked  bool      // Vercel found it in public
 	Teams   []string  // ids of the teams that it is for; empty: all of its owner
@@ -22,7 +21,6 @@ func (c *Client) Credential(ctx context.Context) (Credential, error) {
 		Token struct {
 			ID        string  `json:"id"`
 			Name      string  `json:"name"`
-			Origin    string  `json:"origin"`
 			ExpiresAt float64 `json:"expiresAt"`
 			LeakedAt  float64 `json:"leakedAt"`
 			Scopes    []struct {
@@ -37,7 +35,7 @@ func (c *Client) Credential(ctx context.Context) (Credential, error) {
 		err = lacks("the token", "its id")
 	}
 	t := out.Token
-	k := Credential{Name: t.Name, Origin: t.Origin, Expires: millis(t.ExpiresAt), Leaked: t.LeakedAt > 0}
+	k := Credential{Name: t.Name, Expires: millis(t.ExpiresAt), Leaked: t.LeakedAt > 0}
 	for _, s := range t.Scopes {
 		if s.Type == "team" && s.TeamID != "" {
 			k.Teams = append(k.Teams, s.TeamID)
@@ -81,10 +79,8 @@ func (c *Client) Limited(ctx context.Context, project string) (limit, left int64
 
 // Store is a Global Config, without what it holds.
 type Store struct {
-	ID    string `json:"id"`
-	Slug  string `json:"slug"`
-	Items int    `json:"itemCount"`
-	Size  int    `json:"sizeInBytes"`
+	ID   string `json:"id"`
+	Slug string `json:"slug"`
 }
 
 // Config returns a Global Config.

@@ -16,7 +16,6 @@ type Check struct {
 	Targets  []string     `json:"targets,omitempty"`
 	Source   *CheckSource `json:"source,omitempty"`
 	Timeout  int          `json:"timeout,omitempty"` // seconds
-	Again    bool         `json:"isRerequestable,omitempty"`
 }
 
 // CheckSource is who carries a check out: a webhook, by its id.

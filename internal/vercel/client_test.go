@@ -314,7 +314,7 @@ func TestEventsSayWhereToLook(t *testing.T) {
 	for body, want := range map[string]Event{
 		`{"id":"e1","type":"deployment.rollback","payload":{"project":{"id":"prj_1"},"fromDeploymentId":"dpl_b",
 			"toDeploymentId":"dpl_a","user":{"id":"usr_1"}}}`: {ID: "e1", Type: "deployment.rollback", Project: "prj_1",
-			Deployment: "dpl_a", From: "dpl_b", User: "usr_1"},
+			Deployment: "dpl_a", User: "usr_1"},
 		`{"id":"e2","type":"project.rolling-release.started","payload":{"projectId":"prj_1","rollingRelease":{"default":
 			{"targetDeploymentId":"dpl_c"}}}}`: {ID: "e2", Type: "project.rolling-release.started", Project: "prj_1",
 			Canary: "dpl_c"},

@@ -22,32 +22,26 @@ const (
 
 // Deployment is a build that Vercel keeps.
 type Deployment struct {
-	ID               string
-	Name             string
-	URL              string // a host name
-	Project          string // id
-	Target           string // production, staging or empty for a preview
-	State            string
-	Substate         string
-	Aliased          bool // what it was built for points at it: production's domains, or a preview's own names
-	AliasError       string
-	Error            string
-	ChecksState      string
-	ChecksConclusion string
-	Source           string
-	Creator          string
-	Commit           string
-	Branch           string
-	Meta             map[string]string
-	Candidate        bool // a rollback may go to it
-	Created          time.Time
+	ID         string
+	URL        string // a host name
+	Project    string // id
+	Target     string // production, staging or empty for a preview
+	State      string
+	Substate   string
+	Aliased    bool // what it was built for points at it: production's domains, or a preview's own names
+	AliasError string
+	Error      string
+	Creator    string
+	Commit     string
+	Branch     string
+	Meta       map[string]string
+	Created    time.Time
 }
 
 // wireDeployment is a deployment as either the list or the single call gives it: the list says uid, created and state.
 type wireDeployment struct {
 	ID         string         `json:"id"`
 	UID        string         `json:"uid"`
-	Name       string         `json:"name"`
 	URL        string         `json:"url"`
 	ProjectID  string         `json:"projectId"`
 	Target     *string        `json:"target"`
@@ -58,11 +52,7 @@ type wireDeployment struct {
 	AliasError *wireError     `json:"aliasError"`
 	Code       string         `json:"errorCode"`
 	Message    string         `json:"errorMessage"`
-	Checks     string         `json:"checksState"`
-	Conclusion string         `json:"checksConclusion"`
-	Source     string         `json:"source"`
 	Meta       map[string]any `json:"meta"`
-	Candidate  bool           `json:"isRollbackCandidate"`
 	CreatedAt  float64        `json:"createdAt"`
 	Created    float64        `json:"created"`
 	Creator    struct {
@@ -98,9 +88,8 @@ func (w wireDeployment) aliased() bool {
 
 func (w wireDeployment) deployment() (Deployment, error) {
 	d := Deployment{
-		ID: or(w.ID, w.UID), Name: w.Name, URL: w.URL, Project: w.ProjectID, State: or(w.ReadyState, w.State),
+		ID: or(w.ID, w.UID), URL: w.URL, Project: w.ProjectID, State: or(w.ReadyState, w.State),
 		Substate: w.Substate, Aliased: w.aliased(), Error: strings.Trim(w.Code+": "+w.Message, ": "),
-		ChecksState: w.Checks, ChecksConclusion: w.Conclusion, Source: w.Source, Candidate: w.Candidate,
 		Creator: or(or(w.Creator.Username, w.Creator.Email), w.Creator.UID),
 		Commit:  w.Git.SHA, Branch: w.Git.Ref, Meta: map[string]string{}, Created: millis(or(w.CreatedAt, w.Created)),
 	}

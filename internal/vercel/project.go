@@ -36,7 +36,6 @@ type AliasRequest struct {
 	From        string  `json:"fromDeploymentId"`
 	To          string  `json:"toDeploymentId"`
 	RequestedAt float64 `json:"requestedAt"`
-	FromRolling string  `json:"fromRollingReleaseId"` // the canary of the rolling release that a rollback left
 }
 
 // Open reports whether it is still being carried out.
@@ -161,8 +160,6 @@ type empty struct{}
 type User struct {
 	ID       string `json:"id"`
 	Username string `json:"username"`
-	Email    string `json:"email"`
-	Limited  bool   `json:"limited"` // the token is of one team only
 }
 
 // User returns who the token belongs to.
@@ -182,7 +179,6 @@ func (c *Client) User(ctx context.Context) (User, error) {
 type Team struct {
 	ID         string `json:"id"`
 	Slug       string `json:"slug"`
-	Name       string `json:"name"`
 	Membership struct {
 		Role string `json:"role"`
 	} `json:"membership"`

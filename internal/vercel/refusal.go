@@ -17,7 +17,6 @@ type Refusal struct {
 	Status  int
 	Code    string
 	Message string
-	Missing []string  // digests of files that it wants first
 	Until   time.Time // when to ask again; zero where it does not say
 }
 
@@ -42,15 +41,13 @@ func StatusOf(err error) int {
 func refusal(k call, status int, until time.Time, text []byte, token string) error {
 	var a struct {
 		Error struct {
-			Code         string   `json:"code"`
-			Message      string   `json:"message"`
-			Missing      []string `json:"missing"`
-			InvalidToken bool     `json:"invalidToken"`
+			Code         string `json:"code"`
+			Message      string `json:"message"`
+			InvalidToken bool   `json:"invalidToken"`
 		} `json:"error"`
 	}
 	_ = json.Unmarshal(text, &a) // a page in its place says nothing that the status does not
-	r := &Refusal{Status: status, Code: clean(a.Error.Code, token), Message: clean(a.Error.Message, token),
-		Missing: a.Error.Missing, Until: until}
+	r := &Refusal{Status: status, Code: clean(a.Error.Code, token), Message: clean(a.Error.Message, token), Until: until}
 	said := r.Message
 	if said == "" {
 		said = http.StatusText(status)

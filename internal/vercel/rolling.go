@@ -19,7 +19,6 @@ type Stage struct {
 	TargetPercentage float64  `json:"targetPercentage"`
 	RequireApproval  bool     `json:"requireApproval,omitempty"`
 	Duration         *float64 `json:"duration,omitempty"`
-	LinearShift      bool     `json:"linearShift,omitempty"`
 }
 
 // RollingConfig is how a project's next rolling release goes; one that is active keeps the one it began with.
@@ -62,7 +61,6 @@ type RollingRelease struct {
 	BaseURL string
 	Canary  string
 	URL     string // of the canary
-	Queued  string // id of the deployment whose promotion waits for the end
 	Share   float64
 	Index   int // of the active stage; -1 when none is
 	Stages  []Planned
@@ -73,7 +71,6 @@ type RollingRelease struct {
 type Planned struct {
 	Index int     `json:"index"`
 	Share float64 `json:"targetPercentage"`
-	Final bool    `json:"isFinalStage"`
 }
 
 // Live reports whether it is going on.
@@ -91,7 +88,6 @@ func (c *Client) RollingRelease(ctx context.Context, project string) (*RollingRe
 			Substate string    `json:"substate"`
 			Base     *side     `json:"currentDeployment"`
 			Canary   *side     `json:"canaryDeployment"`
-			Queued   string    `json:"queuedDeploymentId"`
 			Share    *float64  `json:"currentCanaryPercentage"`
 			Stages   []Planned `json:"stages"`
 			Stage    *Planned  `json:"activeStage"`
@@ -104,7 +100,7 @@ func (c *Client) RollingRelease(ctx context.Context, project string) (*RollingRe
 	if err != nil || w == nil {
 		return nil, err
 	}
-	r := &RollingRelease{State: w.State, Paused: w.Substate == Paused, Queued: w.Queued, Index: -1, Stages: w.Stages,
+	r := &RollingRelease{State: w.State, Paused: w.Substate == Paused, Index: -1, Stages: w.Stages,
 		Updated: millis(w.Updated)}
 	if w.Base != nil {
 		r.Base, r.BaseURL = w.Base.ID, w.Base.URL

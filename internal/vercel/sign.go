@@ -43,16 +43,13 @@ type Event struct {
 	Project string // its id
 	Name    string // of the project
 	User    string
-	Team    string
 	// Deployments that the event is about: the deployment's own, or where a rollback leads.
 	Deployment string
-	From       string  // deployment that a rollback leaves
 	Base       string  // of a rolling release
 	Canary     string  // of a rolling release
 	Share      float64 // of the canary, in percent
 	Variable   string  // key of an environment variable
 	Flag       string  // slug of a flag
-	Target     string  // production, staging or empty
 }
 
 // Of says whether an event may be of a project, by its name or id; so it may when it names none.
@@ -80,16 +77,13 @@ func DecodeEvent(body []byte) (Event, error) {
 		Type      string  `json:"type"`
 		CreatedAt float64 `json:"createdAt"`
 		Payload   struct {
-			Deployment     id      `json:"deployment"`
-			Project        id      `json:"project"`
-			ProjectID      string  `json:"projectId"`
-			ProjectName    string  `json:"projectName"`
-			Name           string  `json:"name"`
-			User           id      `json:"user"`
-			Team           id      `json:"team"`
-			Target         *string `json:"target"`
-			From           string  `json:"fromDeploymentId"`
-			To             string  `json:"toDeploymentId"`
+			Deployment     id     `json:"deployment"`
+			Project        id     `json:"project"`
+			ProjectID      string `json:"projectId"`
+			ProjectName    string `json:"projectName"`
+			Name           string `json:"name"`
+			User           id     `json:"user"`
+			To             string `json:"toDeploymentId"`
 			RollingRelease struct {
 				Default struct {
 					Base   string  `json:"baseDeploymentId"`
@@ -112,12 +106,9 @@ func DecodeEvent(body []byte) (Event, error) {
 	}
 	p := w.Payload
 	e := Event{ID: w.ID, Type: w.Type, Created: millis(w.CreatedAt), Project: or(p.Project.ID, p.ProjectID),
-		User: p.User.ID, Team: p.Team.ID, Deployment: or(p.Deployment.ID, p.To), From: p.From,
+		User: p.User.ID, Deployment: or(p.Deployment.ID, p.To),
 		Base: p.RollingRelease.Default.Base, Canary: p.RollingRelease.Default.Canary,
 		Share: p.RollingRelease.Default.Share, Variable: p.Variable.Key, Flag: p.Flag.Slug,
 		Name: or(p.ProjectName, or(p.Project.Name, or(p.Deployment.Name, p.Name)))}
-	if p.Target != nil {
-		e.Target = *p.Target
-	}
 	return e, nil
 }

@@ -277,7 +277,7 @@ func (w *Writer) resolve(ctx context.Context, tx *store.Tx, who access.Actor, id
 	}
 	now := tx.Now()
 	i.State, i.Resolved, i.Resolution = incident.Resolved, now, resolution
-	if days := incident.Targets(i.Severity).Review; days > 0 {
+	if days := incident.ReviewWithin(i.Severity); days > 0 {
 		i.ReviewDue = calendar.AddBusinessDays(now, days, time.UTC)
 	}
 	if err := tx.UpdateIncident(ctx, &i); err != nil {

@@ -25,8 +25,6 @@ func TestWhoIsNamed(t *testing.T) {
 		foreign time.Time // when the difference was first seen; zero: now
 		want    string
 	}{
-		{"the platform's word is taken", deployment.Hand{By: "Eve", Stable: "dpl_3", At: second},
-			provider.Serving{Stable: "dpl_3", By: "Ada"}, calm, time.Time{}, "Ada"},
 		{"a promotion", deployment.Hand{By: "Ada", Stable: "dpl_3", At: second},
 			provider.Serving{Stable: "dpl_3"}, calm, time.Time{}, "Ada"},
 		{"a promotion behind which the table still has a canary", deployment.Hand{By: "Ada", Stable: "dpl_3", At: second},

@@ -233,18 +233,15 @@ func (w wanted) differs(s provider.Serving, who string) foreign {
 // attributable is how long before a difference was seen a change may have been made that is said to be its cause.
 const attributable = 5 * time.Minute
 
-// author names who changed the target: by the platform's word, or by the change that it told of last. That may be one
-// of Slipway's own, which comes late and bears the name of whomever the token is of: so it names somebody only for
-// what it made of production, and only when it is newer than what Slipway did last.
+// author names who changed the target: by the change that the platform told of last. That may be one of Slipway's own,
+// which comes late and bears the name of whomever the token is of: so it names somebody only for what it made of
+// production, and only when it is newer than what Slipway did last.
 func author(known deployment.Target, s provider.Serving, w wanted, now time.Time) string {
 	h, first := known.Hand, now
 	if known.Foreign != "" {
 		first = known.Since
 	}
-	switch {
-	case s.By != "":
-		return s.By
-	case h.By != "" && made(h, s, w) && h.At.After(w.since) && first.Sub(h.At) < attributable:
+	if h.By != "" && made(h, s, w) && h.At.After(w.since) && first.Sub(h.At) < attributable {
 		return h.By
 	}
 	return somebody

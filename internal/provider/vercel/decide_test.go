@@ -34,7 +34,7 @@ func active(base, canary string, index int) *api.RollingRelease {
 	shares := []float64{5, 25, 100}
 	r := &api.RollingRelease{State: api.Active, Base: base, Canary: canary, Index: index, Share: shares[index]}
 	for i, s := range shares {
-		r.Stages = append(r.Stages, api.Planned{Index: i, Share: s, Final: i == 2})
+		r.Stages = append(r.Stages, api.Planned{Index: i, Share: s})
 	}
 	return r
 }

@@ -44,11 +44,7 @@ func (p *Provider) Find(ctx context.Context, ref provider.Ref) (provider.Build, 
 	case d.Project != project: // of another's deployment, Vercel may say no project
 		return provider.Build{}, fault.New(fault.NotFound, "build_unknown", "%s is a build of another project.", name)
 	}
-	b := p.build(d)
-	if b.State == provider.Ready {
-		b.Checks = p.checks(ctx, d.ID)
-	}
-	return b, nil
+	return p.build(d), nil
 }
 
 func (p *Provider) ofCommit(ctx context.Context, project, commit string) (provider.Build, error) {
@@ -86,24 +82,6 @@ func rank(d api.Deployment) int {
 	return n
 }
 
-// checks returns what other systems say of a build. Nothing rests on it: Vercel itself refuses what its checks block.
-func (p *Provider) checks(ctx context.Context, id string) []provider.Check {
-	runs, err := p.o.Client.Runs(ctx, id)
-	if err != nil {
-		return nil
-	}
-	var out []provider.Check
-	for _, r := range runs {
-		if r.Name == CheckName {
-			continue
-		}
-		out = append(out, provider.Check{Name: r.Name, Blocking: r.Blocks != "" && r.Blocks != "none",
-			Done: r.Status == "completed", Passed: r.Conclusion == api.Succeeded || r.Conclusion == "neutral" ||
-				r.Conclusion == "skipped", Sentence: r.Text})
-	}
-	return out
-}
-
 func stateOf(d api.Deployment) provider.State {
 	switch d.State {
 	case api.Ready:
@@ -118,7 +96,7 @@ func (p *Provider) build(d api.Deployment) provider.Build {
 	p.learn(d.URL)
 	b := provider.Build{External: d.ID, URL: p.address(d.URL), Commit: d.Commit, Branch: d.Branch, By: d.Creator,
 		State: stateOf(d), Gone: d.State == "DELETED", Preview: d.Target != "production", Created: d.Created,
-		Config: d.Meta[metaConfig], Served: d.Substate == api.Promoted || d.Substate == api.Rolling}
+		Config: d.Meta[metaConfig]}
 	b.Version = d.Meta[metaVersion]
 	if b.Version == "" && len(d.Commit) >= 7 {
 		b.Version = d.Commit[:7]
@@ -203,15 +181,9 @@ func (p *Provider) Serving(ctx context.Context) (provider.Serving, error) {
 		Stable: v.project.Production, Busy: v.project.Last.Open(), At: v.project.Last.At(),
 		Pinned: v.project.AutoAssign == nil || !*v.project.AutoAssign, // who does not say so is taken to be pinned
 	}
-	if last := v.project.Last; last != nil && last.Type == "rollback" {
-		s.Aborted = last.FromRolling
-	}
 	r := v.rolling
-	switch {
-	case r.Live():
+	if r.Live() {
 		s.Stable, s.Canary, s.Share, s.Paused = r.Base, r.Canary, r.Share, r.Paused
-	case r != nil && r.State == api.Aborted:
-		s.Aborted = r.Canary
 	}
 	if r != nil && r.Updated.After(s.At) {
 		s.At = r.Updated
