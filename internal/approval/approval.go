@@ -137,7 +137,7 @@ func (r Request) Decide(v Vote, roles []string, now time.Time) (Request, Vote, e
 	case slices.ContainsFunc(r.Votes, func(o Vote) bool { return o.User == v.User }):
 		return r, v, fault.New(fault.Conflict, "already_decided", "You have decided on this request already.")
 	case !v.Approve && v.Reason == "":
-		return r, v, fault.New(fault.Invalid, "reason_required", "Say why you reject it: the reason goes into the log.")
+		return r, v, fault.ReasonRequired("Say why you reject it")
 	}
 	v.Role = r.roleFor(roles)
 	if v.Role == "" {

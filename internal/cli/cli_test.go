@@ -239,6 +239,9 @@ func TestDailyWork(t *testing.T) {
 	if r := ada.must("", "release", "pause", "v2"); !strings.Contains(strings.ToLower(r.out), "pause") {
 		t.Error(r.out)
 	}
+	if r := ada.run("", "release", "abort", "v2", "--yes"); r.code != 2 || !strings.Contains(r.err, "with --reason.\n") {
+		t.Errorf("nobody is told how to say why: %+v", r)
+	}
 	if r := ada.must("", "log", "verify"); !strings.Contains(r.out, "whole") {
 		t.Error(r.out)
 	}

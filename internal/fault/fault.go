@@ -105,6 +105,12 @@ func Wrap(err error, k Kind, reason, format string, args ...any) *Error {
 	return e
 }
 
+// ReasonRequired is the fault of somebody who did not say why; ask is the question to them, without a period.
+func ReasonRequired(ask string) *Error {
+	return New(Invalid, "reason_required", "%s: the reason goes into the log.", ask).
+		At(Command, "It is given with --reason.")
+}
+
 // Surface is where a fault is read. What mends it has another name on each.
 type Surface string
 

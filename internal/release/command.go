@@ -105,8 +105,7 @@ func (x *decider) goOn(c Command) {
 		x.refuse("release_paused", "%s is paused: resume it first.", x.r.Version)
 	case step.Kind == KindWindow && x.r.Scheduled.IsZero() && x.r.Unscheduled == "":
 		if c.Reason == "" {
-			x.d.Err = fault.New(fault.Invalid, "reason_required",
-				"Say why it goes out unscheduled: the reason goes into the log.")
+			x.d.Err = fault.ReasonRequired("Say why it goes out unscheduled")
 			return
 		}
 		x.r.Unscheduled = c.Reason
@@ -123,7 +122,7 @@ func (x *decider) endBake(c Command) {
 	proven := v != nil && v.Word == guard.BetterOrEqual && v.Action == guard.Continue
 	switch {
 	case c.Reason == "":
-		x.d.Err = fault.New(fault.Invalid, "reason_required", "Say why the bake ends early: the reason goes into the log.")
+		x.d.Err = fault.ReasonRequired("Say why the bake ends early")
 	case !proven && !c.Bypass:
 		words := "nothing was measured yet."
 		if v != nil {
@@ -142,7 +141,7 @@ func (x *decider) abort(c Command) {
 		return
 	}
 	if c.Reason == "" {
-		x.d.Err = fault.New(fault.Invalid, "reason_required", "Say why it is aborted: the reason goes into the log.")
+		x.d.Err = fault.ReasonRequired("Say why it is aborted")
 		return
 	}
 	x.undo(c.Actor, "aborted by "+c.Name+": "+c.Reason, nil)
@@ -200,7 +199,7 @@ func (x *decider) skip(c Command) {
 		return
 	}
 	if c.Reason == "" {
-		x.d.Err = fault.New(fault.Invalid, "reason_required", "Say why the step is skipped: the reason goes into the log.")
+		x.d.Err = fault.ReasonRequired("Say why the step is skipped")
 		return
 	}
 	if x.d.Err = x.r.MaySkip(c.User); x.d.Err != nil {

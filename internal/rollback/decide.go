@@ -363,7 +363,7 @@ func (r Rollback) Next() []string {
 func (x *decider) command(c Command) {
 	switch {
 	case (c.Kind == Cancel || c.Kind == Retarget) && c.Reason == "":
-		x.d.Err = fault.New(fault.Invalid, "reason_required", "Say why: the reason goes into the log.")
+		x.d.Err = fault.ReasonRequired("Say why")
 	case c.Kind == Cancel && (x.r.Phase == Requested || x.r.Phase == Approved || x.r.Phase == Failed):
 		x.r.Phase, x.r.Ended = Canceled, x.f.Now
 		x.r.Sentence = fmt.Sprintf("Canceled by %s: %s", c.Name, c.Reason)

@@ -24,7 +24,8 @@ func (w *Watcher) Locate(ctx context.Context, r *release.Release) (*provider.Bui
 	if w.Platform == nil {
 		switch {
 		case r.Version == "":
-			return nil, fault.New(fault.Invalid, "version_missing", "Name the version, e.g. v2 or 1.4.0.")
+			return nil, fault.New(fault.Invalid, "version_missing", "Name the version, e.g. v2 or 1.4.0.").
+				At(fault.Command, "It is given with --version.")
 		case r.URL == "":
 			return nil, fault.New(fault.Invalid, "deployment_url_invalid",
 				"Say where the deployment answers, e.g. http://127.0.0.1:3002.")
