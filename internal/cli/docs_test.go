@@ -13,7 +13,7 @@ import (
 )
 
 // TestDocumentsNameCommandsThatThereAre reads every slipway command of the documents, in blocks of code and within
-// sentences: there is such a command, and its options are known. Commands of other rooms (up, edge, demo) are only named.
+// sentences: there is such a command, and its options are known. Those of other rooms (up, edge, demo) are only named.
 func TestDocumentsNameCommandsThatThereAre(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")
