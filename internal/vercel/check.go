@@ -73,10 +73,8 @@ type Run struct {
 	ID         string `json:"id"`
 	CheckID    string `json:"checkId"`
 	Name       string `json:"name"`
-	Blocks     string `json:"blocks"`
 	Status     string `json:"status"`     // queued, running or completed
 	Conclusion string `json:"conclusion"` // succeeded, failed, neutral, skipped, canceled or timeout
-	Text       string `json:"conclusionText"`
 }
 
 // Runs returns the checks of a deployment.

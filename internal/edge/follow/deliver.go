@@ -53,11 +53,11 @@ func (f *Follower) collect(waiting *backlog, now time.Time) {
 	if !ok {
 		return
 	}
-	dropped := waiting.push(batch)
-	f.update(func(s *State) {
-		s.Dropped += dropped
-		s.Backlog = len(waiting.batches)
-	})
+	if dropped := waiting.push(batch); dropped > 0 {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.lost += dropped
+	}
 }
 
 // flush posts the backlog, oldest first, and reports whether it is empty.
@@ -72,14 +72,6 @@ func (f *Follower) flush(ctx context.Context, waiting *backlog) bool {
 			f.opts.Log.Error("control rejects observations", "sequence", waiting.batches[0].Sequence, "err", err)
 		}
 		waiting.batches = waiting.batches[1:]
-		f.update(func(s *State) {
-			s.Backlog = len(waiting.batches)
-			if rejected {
-				s.Dropped++
-			} else {
-				s.Delivered++
-			}
-		})
 	}
 	return len(waiting.batches) == 0
 }

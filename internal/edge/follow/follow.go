@@ -95,19 +95,11 @@ type Follower struct {
 	opts Options
 	base string
 
-	mu    sync.Mutex
-	state State
-	asked bool // control has answered, or not answered, at least once
-}
-
-// State is how the following goes.
-type State struct {
-	Connected bool      // the last question for a table was answered
-	Since     time.Time // when that last changed
-	Refused   uint64    // tables that the edge did not take
-	Backlog   int       // batches that wait for delivery
-	Dropped   uint64    // batches that were given up
-	Delivered uint64    // batches that arrived
+	mu        sync.Mutex
+	asked     bool      // control has answered, or not answered, at least once
+	connected bool      // the last question for a table was answered
+	since     time.Time // when that last changed
+	lost      uint64    // batches of observations that had to be dropped since then
 }
 
 // New returns a follower for e, and starts e from the file when there is a
@@ -122,7 +114,7 @@ func New(e *edge.Edge, opts Options) (*Follower, error) {
 		return nil, fault.New(fault.Invalid, "edge_name", "the edge's name or token has characters that no header can carry")
 	}
 	f := &Follower{edge: e, opts: opts, base: strings.TrimSuffix(opts.Control, "/")}
-	f.state.Since = time.Now()
+	f.since = time.Now()
 	if opts.File != "" {
 		f.start()
 	}
@@ -142,19 +134,6 @@ func (f *Follower) start() {
 	case found:
 		f.opts.Log.Info("edge starts from its file", "file", f.opts.File, "generation", t.Generation)
 	}
-}
-
-// State returns how the following goes.
-func (f *Follower) State() State {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.state
-}
-
-func (f *Follower) update(change func(*State)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	change(&f.state)
 }
 
 // Run follows until ctx ends, then tries once to deliver what it still holds.
@@ -188,20 +167,22 @@ func (f *Follower) followTables(ctx context.Context) {
 	}
 }
 
-// noteConnected remembers and logs when control goes away or comes back.
+// noteConnected remembers and logs when control goes away or comes back, and what that has cost.
 func (f *Follower) noteConnected(err error) {
+	now := time.Now()
 	f.mu.Lock()
-	before, first := f.state.Connected, !f.asked
+	before, first, away, lost := f.connected, !f.asked, now.Sub(f.since), f.lost
 	f.asked = true
 	if before != (err == nil) {
-		f.state.Connected, f.state.Since = err == nil, time.Now()
+		f.connected, f.since, f.lost = err == nil, now, 0
 	}
 	f.mu.Unlock()
 	switch {
 	case (before || first) && err != nil:
 		f.opts.Log.Warn("control is away; the edge keeps its table", "generation", f.generation(), "err", err)
 	case !before && err == nil:
-		f.opts.Log.Info("control answers", "generation", f.generation())
+		f.opts.Log.Info("control answers", "generation", f.generation(), "after", away.Round(time.Millisecond),
+			"batches_lost", lost)
 	}
 }
 
@@ -245,7 +226,6 @@ func (f *Follower) take(b []byte) (changed bool, err error) {
 		err = f.edge.Apply(t)
 	}
 	if err != nil {
-		f.update(func(s *State) { s.Refused++ })
 		return false, fmt.Errorf("take the table: %w", err)
 	}
 	if t.Generation == before {

@@ -1,10 +1,13 @@
 package follow
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -79,6 +82,13 @@ func (w *world) get(path string) (int, string) {
 	}
 	_ = resp.Body.Close()
 	return resp.StatusCode, resp.Header.Get(edge.DeploymentHeader)
+}
+
+// stands says whether control answers, and how many batches were lost since that changed.
+func (f *Follower) stands() (connected bool, lost uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.connected, f.lost
 }
 
 // control is a small control plane: a long poll for tables, and a place to put
@@ -258,8 +268,8 @@ func TestFollowerTakesTablesAndDelivers(t *testing.T) {
 	if requests != 2 {
 		t.Errorf("%d requests were delivered, want 2", requests)
 	}
-	if s := f.State(); !s.Connected || s.Delivered == 0 || s.Dropped != 0 || s.Refused != 0 {
-		t.Errorf("%+v", s)
+	if connected, lost := f.stands(); !connected || lost != 0 {
+		t.Errorf("connected: %v, lost: %d", connected, lost)
 	}
 }
 
@@ -287,14 +297,17 @@ func TestControlAwayAndBack(t *testing.T) {
 	if _, arm := w.get("/_next/static/x.js?dpl=build-b"); arm != "dep_b" {
 		t.Fatalf("what was learned before the restart is lost: from %q", arm)
 	}
-	if f.State().Connected {
+	if connected, _ := f.stands(); connected {
 		t.Error("control counts as connected")
 	}
 	w.table.Generation, w.table.Share = 8, 100
 	c.publish(t, w.table)
 	c.waitFor(t, "8")
-	if _, arm := w.get("/"); arm != "dep_b" || !f.State().Connected {
-		t.Errorf("control is back: from %q, %+v", arm, f.State())
+	if _, arm := w.get("/"); arm != "dep_b" {
+		t.Errorf("control is back: from %q", arm)
+	}
+	if connected, _ := f.stands(); !connected {
+		t.Error("control is back, and does not count as connected")
 	}
 	stop()
 	if tb, builds, found, err := loadSnapshot(file); err != nil || !found || tb.Generation != 8 || builds["dep_b"] == nil {
@@ -317,13 +330,14 @@ func TestBadTablesFromControl(t *testing.T) {
 	invalidTable.Generation, invalidTable.Stable = 9, "dep_z"
 	oldJSON, _ := json.Marshal(older)
 	invalidJSON, _ := json.Marshal(invalidTable)
-	f, stop := follow(t, w.edge, c, file)
+	_, stop := follow(t, w.edge, c, file)
 	for i, b := range [][]byte{oldJSON, invalidJSON, invalidJSON[:len(invalidJSON)/2], []byte("null"), []byte("<html>")} {
-		before := f.State().Refused
 		c.set(100+uint64(i), b, 0)
-		for f.State().Refused == before {
-			c.waitFor(t, "2")
+		for len(c.seen) > 0 {
+			<-c.seen
 		}
+		c.waitFor(t, "2") // this one is answered with the bad table,
+		c.waitFor(t, "2") // and now it has been dealt with
 		if got := w.edge.Table(); got.Generation != 2 || got.Share != 10 {
 			t.Fatalf("table %d is in force: %+v", i, got)
 		}
@@ -389,13 +403,14 @@ func TestRejectedBatchesAreDropped(t *testing.T) {
 	w := newWorld(t, edge.Options{}, true)
 	c := newControl(t)
 	c.set(1, nil, http.StatusUnprocessableEntity)
-	f, stop := follow(t, w.edge, c, "")
-	for f.State().Dropped == 0 {
-		c.waitFor(t, "1")
+	f, err := New(w.edge, Options{Control: c.URL, Token: "edge-token"})
+	if err != nil {
+		t.Fatal(err)
 	}
-	stop()
-	if s := f.State(); s.Delivered != 0 || s.Backlog != 0 {
-		t.Errorf("%+v", s)
+	waiting := &backlog{limit: 10}
+	f.collect(waiting, time.Unix(5000, 0))
+	if len(waiting.batches) != 1 || !f.flush(t.Context(), waiting) || len(waiting.batches) != 0 || len(c.batches) != 0 {
+		t.Errorf("%d wait, %d arrived", len(waiting.batches), len(c.batches))
 	}
 }
 
@@ -424,6 +439,29 @@ func TestBacklogDropsTheOldest(t *testing.T) {
 	}
 }
 
+// What had to be dropped while control was away is told when it answers again.
+func TestWhatWasLostIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, edge.Options{}, true)
+	var said bytes.Buffer
+	f, err := New(w.edge, Options{Control: "http://127.0.0.1:9", Log: slog.New(slog.NewTextHandler(&said, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.noteConnected(errors.New("away"))
+	waiting := &backlog{limit: 2}
+	for i := range 5 {
+		f.collect(waiting, time.Unix(5000+int64(i), 0))
+	}
+	f.noteConnected(nil)
+	if !strings.Contains(said.String(), "control answers") || !strings.Contains(said.String(), "batches_lost=3") {
+		t.Errorf("it says %s", said.String())
+	}
+	if connected, lost := f.stands(); !connected || lost != 0 {
+		t.Errorf("connected: %v, lost: %d", connected, lost)
+	}
+}
+
 // While control is away batches wait; when it is back they arrive in order.
 func TestBacklogIsDeliveredInOrder(t *testing.T) {
 	t.Parallel()
@@ -442,8 +480,8 @@ func TestBacklogIsDeliveredInOrder(t *testing.T) {
 		}
 	}
 	c.set(1, nil, 0)
-	if !f.flush(t.Context(), waiting) || f.State().Delivered != 4 || f.State().Backlog != 0 {
-		t.Fatalf("%+v", f.State())
+	if !f.flush(t.Context(), waiting) || len(c.batches) != 4 || len(waiting.batches) != 0 {
+		t.Fatalf("%d wait, %d arrived", len(waiting.batches), len(c.batches))
 	}
 	for i := range 4 {
 		if b := <-c.batches; b.Sequence != uint64(i+1) || b.Complete != 5000+int64(i) {
