@@ -113,6 +113,8 @@ func holdText(t *testing.T, _ *house) {
 func holdSurfaces(t *testing.T, _ *house) {
 	named := regexp.MustCompile(`"[^"]*(?:^|[ (])--[a-z][^"]*"`)
 	drawn := regexp.MustCompile(`var\(--`)
+	bare := regexp.MustCompile(`^internal/(?:flag/mirror|desk/flags)/`) // their commands are apart from their sentences
+	inside := regexp.MustCompile(`"[^"]+slipway [a-z]+ [a-z]`)
 	told := regexp.MustCompile(`^internal/(?:access|approval|configuration|desk|engine|flag|incident|people|release|` +
 		`rollback|store|verdict|web)/`)
 	for name, lines := range textFiles(t) {
@@ -121,6 +123,9 @@ func holdSurfaces(t *testing.T, _ *house) {
 			continue
 		}
 		for i, line := range lines {
+			if bare.MatchString(name) && inside.MatchString(line) && !strings.Contains(line, "fault.Command") {
+				t.Errorf("%s:%d: a command in a sentence, which pages show too: %s", name, i+1, strings.TrimSpace(line))
+			}
 			if named.MatchString(line) && !drawn.MatchString(line) && !strings.Contains(line, "slipway ") &&
 				!strings.Contains(line, "fault.Command") {
 				t.Errorf("%s:%d: a flag of the command line without its command: %s", name, i+1, strings.TrimSpace(line))

@@ -410,6 +410,7 @@ type SyncedFlags struct {
 	Trouble     bool              `json:"trouble" doc:"Something decides otherwise there, and does not change by itself."`
 	Since       *time.Time        `json:"since,omitempty"`
 	Sentence    string            `json:"sentence"`
+	Command     string            `json:"command,omitempty" doc:"What to run on the command line next, where something is to be done."`
 }
 
 // FlagSynced is how one flag of an environment stands at the platform's own system of flags, such as Vercel Flags.
@@ -424,6 +425,7 @@ type FlagSynced struct {
 	Seen        *time.Time `json:"seen,omitempty" doc:"When they were read back last."`
 	Trouble     bool       `json:"trouble" doc:"It decides otherwise there, or nobody knows, and that does not change by itself."`
 	Sentence    string     `json:"sentence"`
+	Command     string     `json:"command,omitempty" doc:"What to run on the command line next, where something is to be done."`
 }
 
 // PublishedFlags is what of an environment's flags stands where a platform serves visitors, such as in Vercel's Global

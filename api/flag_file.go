@@ -161,6 +161,7 @@ type SyncStep struct {
 	Notes    []string `json:"notes" doc:"What is otherwise there all the same."`
 	Why      string   `json:"why" doc:"Why it cannot be said alike."`
 	Remedy   string   `json:"remedy"`
+	Command  string   `json:"command,omitempty" doc:"That does it on the command line."`
 	Done     bool     `json:"done" doc:"It was written."`
 	Problem  string   `json:"problem" doc:"Why it was not written."`
 }

@@ -120,16 +120,24 @@ func (c *cli) syncStatus(cmd *cobra.Command, to *client.Client, keys []string) e
 		list.Synced = []api.SyncedFlags{}
 	}
 	for _, s := range list.Synced {
-		rows = append(rows, []string{s.Environment, s.As, whenPtr(s.Seen), s.Sentence})
+		rows = append(rows, []string{s.Environment, s.As, whenPtr(s.Seen), s.Sentence + nextWords(s.Command)})
 	}
 	return c.print(list.Synced, func() { c.table(none, []string{"ENVIRONMENT", "THERE", "READ BACK", ""}, rows) })
 }
 
 func (c *cli) showFlagSynced(x api.Flag) {
 	for _, s := range x.Synced {
-		c.say("%s at Vercel Flags: %s\n", s.Environment, s.Sentence)
+		c.say("%s at Vercel Flags: %s%s\n", s.Environment, s.Sentence, nextWords(s.Command))
 		c.facts("written", whenPtr(s.Written), "read back", whenPtr(s.Seen))
 	}
+}
+
+// nextWords tells of the command that comes next.
+func nextWords(command string) string {
+	if command == "" {
+		return ""
+	}
+	return " Next: " + command + "."
 }
 
 func (c *cli) showSync(in api.FlagSync, all bool) {
@@ -161,7 +169,11 @@ func (c *cli) showSync(in api.FlagSync, all bool) {
 func syncWords(s api.SyncStep) string {
 	switch {
 	case s.Why != "":
-		return strings.ToUpper(s.Why[:1]) + s.Why[1:] + ". To do: " + s.Remedy + "."
+		do := s.Remedy
+		if s.Command != "" {
+			do += ": " + s.Command
+		}
+		return strings.ToUpper(s.Why[:1]) + s.Why[1:] + ". To do: " + do + "."
 	case s.Static:
 		return strings.Join(append(s.Differs, "one variant for everybody: its rules make no difference"), "; ")
 	}

@@ -54,7 +54,8 @@ func planned(p mirror.Plan, done []mirror.Done) api.FlagSync {
 	wrote, unsaid := 0, 0
 	for _, s := range p.Steps {
 		x := api.SyncStep{Flag: s.Flag, Action: string(s.Action), Revision: s.Revision, Differs: some(s.Differs),
-			Stands: s.Stands, Static: s.Static, Assumes: some(s.Assumes), Notes: some(s.Notes), Why: s.Why, Remedy: s.Remedy}
+			Stands: s.Stands, Static: s.Static, Assumes: some(s.Assumes), Notes: some(s.Notes), Why: s.Why, Remedy: s.Remedy,
+			Command: s.Command}
 		if x.Why != "" {
 			unsaid++
 		}
@@ -135,6 +136,7 @@ func (d *Desk) flagSynced(ctx context.Context, who access.Actor, x flag.Flag) ([
 		s := api.FlagSynced{Environment: f.Environment, As: f.There, Follows: slices.Contains(follow, f.Environment),
 			Revision: f.Known[x.Key], By: f.Hands[x.Key], Written: instant(f.Written), Seen: instant(f.Seen)}
 		s.State, s.Sentence = flagState(x.Key, f, s.Follows, newest)
+		s.Command = next(s.State, f.Environment, s.Follows)
 		s.Trouble = s.State == "changed" || s.State == "stuck"
 		if trouble, say := lost(f, s.Follows, now); trouble {
 			s.Trouble, s.Sentence = true, say+" Before that: "+strings.ToLower(s.Sentence[:1])+s.Sentence[1:]
@@ -156,23 +158,33 @@ func flagState(key string, f flag.Follower, follows bool, newest int64) (state, 
 		if f.Dropped[key] != "" {
 			did = "dropped"
 		}
-		return "changed", fmt.Sprintf("%s %s it there, and it stays so until a person runs: slipway flag sync vercel.",
+		return "changed", fmt.Sprintf("%s %s it there, and it stays so until a person writes it there again.",
 			cmp.Or(f.Hands[key], "Somebody else"), did)
 	case slices.Contains(f.Stuck, key):
-		return "stuck", "It cannot be said there as it is here, and stands there as it was. Why: slipway flag sync vercel " +
-			"--dry-run."
+		return "stuck", "It cannot be said there as it is here, and stands there as it was; the plan says why."
 	case slices.Contains(f.Unsaid, key):
-		return "unsaid", "It is not there: it cannot be said there as it is here. Why: slipway flag sync vercel --dry-run."
+		return "unsaid", "It is not there: it cannot be said there as it is here; the plan says why."
 	case follows && newest > f.Generation:
 		return "behind", "A change of flags is about to be written there."
 	case newest > f.Generation:
-		return "behind", "Flags have changed here since it was looked at: slipway flag sync vercel."
+		return "behind", "Flags have changed here since it was looked at."
 	case f.Known[key] > 0:
 		return "same", fmt.Sprintf("It decides there as here, as revision %d of %s.", f.Known[key], f.There)
 	case f.Behind > len(f.Foreign):
-		return "behind", "It differed, or was not there, when it was looked at last: slipway flag sync vercel --dry-run."
+		return "behind", "It differed, or was not there, when it was looked at last."
 	}
 	return "absent", "It is not there: programs use their own fallback, there as here."
+}
+
+// next is the command that mends what a flag's state tells of, or says more; empty where nothing is to be done.
+func next(state, environment string, follows bool) string {
+	switch {
+	case state == "changed":
+		return "slipway flag sync vercel -e " + environment
+	case state == "stuck", state == "unsaid", state == "behind" && !follows:
+		return "slipway flag sync vercel --dry-run -e " + environment
+	}
+	return ""
 }
 
 // lost says why what stands there is not known.
@@ -210,6 +222,9 @@ func (d *Desk) Synced(ctx context.Context, who access.Actor, now time.Time) ([]a
 		if x.Trouble {
 			x.Since = instant(f.Since)
 		}
+		if len(f.Stuck)+len(f.Foreign) > 0 || !x.Follows && f.Row > 0 && (f.Behind > 0 || newest > f.Generation) {
+			x.Command = next("stuck", f.Environment, x.Follows)
+		}
 		out = append(out, x)
 	}
 	return out, nil
@@ -246,7 +261,7 @@ func synced(f flag.Follower, follows bool, newest int64, now time.Time) (trouble
 	case !follows && ours > 0:
 		parts = append(parts, fmt.Sprintf("%s differed when it was looked at last.", number(ours, "flag")))
 	case !follows && newest > f.Generation:
-		parts = append(parts, "The flags have changed here since then: slipway flag sync vercel.")
+		parts = append(parts, "The flags have changed here since then.")
 	}
 	return len(f.Foreign)+len(f.Stuck) > 0, strings.Join(parts, " ")
 }

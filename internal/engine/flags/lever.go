@@ -32,6 +32,7 @@ func (w *Writer) Lever(ctx context.Context, tx *store.Tx, r Raise) (release.Flag
 	if !c.On { // it is turned on with all of its share on the other variant
 		l.Before = 0
 	}
+	const first = "Set its share to 0 and turn it on first"
 	others := 100 - l.Before - c.Default.Percent(against)
 	switch {
 	case !f.Archived.IsZero():
@@ -40,9 +41,10 @@ func (w *Writer) Lever(ctx context.Context, tx *store.Tx, r Raise) (release.Flag
 		return l, rampRunning(c)
 	case !c.On && (len(c.Rules) > 0 || len(w.asks(r.Environment)) > 0):
 		return l, fault.New(fault.Refused, "flag_off",
-			"%s is off in %s, and on its rules would serve users at once, or it asks for approval. Set its share to 0 and turn "+
-				"it on first: slipway flag rollout %s 0 -e %s; slipway flag on %s -e %s.", f.Key, r.Environment, f.Key,
-			r.Environment, f.Key, r.Environment)
+			"%s is off in %s, and on its rules would serve users at once, or it asks for approval.", f.Key, r.Environment).
+			At(fault.Page, first+".").At(fault.API, first+".").
+			At(fault.Command, first+": slipway flag rollout %s 0 -e %s; slipway flag on %s -e %s.",
+				f.Key, r.Environment, f.Key, r.Environment)
 	case variant == against:
 		return l, fault.New(fault.Invalid, "one_variant", "A ramp needs two different variants: %s has %d.", f.Key,
 			len(f.Variants))

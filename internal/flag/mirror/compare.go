@@ -38,7 +38,8 @@ type Step struct {
 	Notes    []string        `json:"notes,omitempty"`
 	Why      string          `json:"why,omitempty"`
 	Remedy   string          `json:"remedy,omitempty"`
-	Body     json.RawMessage `json:"-"` // of the call that creates or changes it
+	Command  string          `json:"command,omitempty"` // that does it on the command line
+	Body     json.RawMessage `json:"-"`                 // of the call that creates or changes it
 }
 
 // There is what stands at Vercel.
@@ -79,13 +80,15 @@ func Compare(set *flag.Set, there There, o Options) ([]Step, error) {
 
 // step compares one flag with what stands there.
 func (at There) step(key string, s Said, have *Flag) (Step, error) {
-	step := Step{Flag: key, Static: s.Static, Assumes: s.Assumes, Notes: s.Notes, Why: s.Why, Remedy: s.Remedy}
+	step := Step{Flag: key, Static: s.Static, Assumes: s.Assumes, Notes: s.Notes, Why: s.Why, Remedy: s.Remedy,
+		Command: s.Command}
 	if have == nil {
 		switch {
 		case slices.Contains(at.Archived, key):
 			step.Action, step.Why, step.Remedy = Unsaid, "it is archived at Vercel", "restore it there, or archive it here too"
+			step.Command = ""
 		case s.Fallback:
-			step.Action, step.Why, step.Remedy = Absent, "", ""
+			step.Action, step.Why, step.Remedy, step.Command = Absent, "", "", ""
 		case s.Config == nil:
 			step.Action = Unsaid
 		default:
@@ -100,6 +103,7 @@ func (at There) step(key string, s Said, have *Flag) (Step, error) {
 		step.Action = Unsaid
 	case have.Kind != s.Kind:
 		step.Action, step.Why = Unsaid, fmt.Sprintf("it is a %s there, and a %s here", have.Kind, s.Kind)
+		step.Command = ""
 		step.Remedy = "use another key, or delete the flag there"
 	default:
 		return step, at.change(&step, s, have)
@@ -155,7 +159,8 @@ func (at There) change(step *Step, s Said, have *Flag) error {
 	if len(shared) > 0 && !at.Shared && len(at.Environments) > 1 {
 		step.Action, step.Differs = Unsaid, differs
 		step.Why = strings.Join(shared, ", ") + " has another value there, and all environments at Vercel share it"
-		step.Remedy = "write it to all of them: slipway flag sync vercel --shared, or add a variant of another name here"
+		step.Remedy = "write it to all of them, or add a variant of another name here"
+		step.Command = "slipway flag sync vercel --shared"
 		return nil
 	}
 	next := *s.Config

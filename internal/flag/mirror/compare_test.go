@@ -254,7 +254,7 @@ func TestASharedValueIsChangedOnlyWhenThatIsSaid(t *testing.T) {
 		}
 		s := steps[0]
 		if refused := s.Action == mirror.Unsaid; s.Action != tt.want || refused != (len(s.Body) == 0) ||
-			refused != strings.Contains(s.Why+s.Remedy, "--shared") {
+			refused != strings.Contains(s.Command, "--shared") {
 			t.Errorf("%s: %+v", tt.name, s)
 		}
 	}

@@ -16,11 +16,17 @@ const (
 	maxEach   = 20  // values that are written as conditions of their own; more are one list
 )
 
-// refusal says why something cannot be said alike, and what to do about it.
-type refusal struct{ why, remedy string }
+// refusal says why something cannot be said alike, and what to do about it; command does that on the command line.
+type refusal struct{ why, remedy, command string }
 
 func refuse(remedy, why string, args ...any) *refusal {
 	return &refusal{why: fmt.Sprintf(why, args...), remedy: remedy}
+}
+
+// by adds the command that does what the remedy says.
+func (r *refusal) by(command string) *refusal {
+	r.command = command
+	return r
 }
 
 // ways are alternatives of conditions that must all hold. None at all never holds; one without conditions always does.
@@ -146,8 +152,8 @@ func (t *teller) condition(n flag.Condition, not bool) (ways, *refusal) {
 	case n.Op == flag.Version:
 		return nil, refuse("compare a number, or list the versions", "Vercel compares no versions (%s)", n.Attribute)
 	case (n.Op == flag.Before || n.Op == flag.After) && n.Attribute == "":
-		return nil, refuse("schedule the change here instead: slipway flag schedule KEY --at TIME",
-			"a rule at Vercel knows no time of the day")
+		return nil, refuse("schedule the change here instead", "a rule at Vercel knows no time of the day").
+			by("slipway flag schedule " + t.flag.Key + " --at TIME")
 	}
 	e, no := t.name(n.Attribute)
 	if no != nil {

@@ -32,6 +32,7 @@ type Said struct {
 	Fallback    bool     // the program's own fallback is served here: as if the flag were not there
 	Why         string
 	Remedy      string
+	Command     string // that does it on the command line, where one does
 }
 
 // teller says one flag.
@@ -58,7 +59,7 @@ func Say(set *flag.Set, f *flag.Flag, o Options) Said {
 		no = t.say(&s, c)
 	}
 	if no != nil {
-		s.Config, s.Why, s.Remedy = nil, no.why, no.remedy
+		s.Config, s.Why, s.Remedy, s.Command = nil, no.why, no.remedy, no.command
 	}
 	return s
 }
@@ -88,12 +89,16 @@ func (t *teller) config(key string) *flag.Config {
 	return nil
 }
 
-const nameOff = "name the variant for off: slipway flag set KEY --off VARIANT"
+// nameless refuses a flag that serves the program's own fallback while it is off.
+func (t *teller) nameless(why string) *refusal {
+	return refuse("name the variant that it serves while it is off", "%s", why).
+		by("slipway flag set " + t.flag.Key + " --off VARIANT")
+}
 
 func (t *teller) say(s *Said, c *flag.Config) *refusal {
 	if c == nil || !c.On && c.Off == "" {
 		s.Fallback = true
-		return refuse(nameOff, "it is off and names no variant for that: the program's own fallback is served")
+		return t.nameless("it is off and names no variant for that: the program's own fallback is served")
 	}
 	s.Off = c.Off
 	s.Config = &Config{Active: true, Paused: variant(t.paused(c)), Rules: []Rule{}, Targets: map[string]struct{}{}}
@@ -104,7 +109,7 @@ func (t *teller) say(s *Said, c *flag.Config) *refusal {
 	if one, ok := t.constant(c, flag.MaxChain); ok {
 		if one == "" {
 			s.Fallback = true
-			return refuse(nameOff, "a flag that it needs is not served, and it names no variant for off")
+			return t.nameless("a flag that it needs is not served, and it names no variant for off")
 		}
 		s.Static = len(c.Rules)+len(c.Needs)+len(c.Targeting) > 0
 		s.Config.Fallthrough = variant(one)

@@ -177,7 +177,8 @@ func syncedFlag(trouble bool) api.Flag {
 	seen, written := ptr(before(3*time.Minute)), ptr(before(26*time.Hour))
 	x.Synced = []api.FlagSynced{
 		{Environment: "staging", As: "preview", State: "unsaid", Seen: seen, Written: written,
-			Sentence: "It is not there: it cannot be said there as it is here. Why: slipway flag sync vercel --dry-run."},
+			Sentence: "It is not there: it cannot be said there as it is here; the plan says why.",
+			Command:  "slipway flag sync vercel --dry-run -e staging"},
 		{Environment: "production", As: "production", Follows: true, State: "same", Revision: 7, Seen: seen, Written: written,
 			Sentence: "It decides there as here, as revision 7 of production."},
 	}
@@ -185,7 +186,8 @@ func syncedFlag(trouble bool) api.Flag {
 		x.Synced[0] = api.FlagSynced{Environment: hostile, As: hostile, State: "unknown", Trouble: true,
 			Sentence: "It does not follow. Vercel does not answer. Before that: not looked at there yet."}
 		x.Synced[1].State, x.Synced[1].Trouble, x.Synced[1].By = "changed", true, "lin"
-		x.Synced[1].Sentence = "lin changed it there, and it stays so until a person runs: slipway flag sync vercel."
+		x.Synced[1].Sentence = "lin changed it there, and it stays so until a person writes it there again."
+		x.Synced[1].Command = "slipway flag sync vercel -e production"
 	}
 	return x
 }
