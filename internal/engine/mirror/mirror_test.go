@@ -4,23 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"maps"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/engine"
+	"github.com/slipwayhq/slipway/internal/engine/enginetest"
 	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/engine/mirror"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/flag"
 	"github.com/slipwayhq/slipway/internal/store"
-	"github.com/slipwayhq/slipway/internal/store/storetest"
-	"github.com/slipwayhq/slipway/internal/strategy"
 )
 
 // theirs is a system of flags in memory.
@@ -102,46 +98,22 @@ func (x *theirs) active(slug string) bool {
 
 // world is an engine whose flags follow to them.
 type world struct {
-	*engine.Engine
+	*enginetest.World
 	t     *testing.T
-	ctx   context.Context
 	there *theirs
 }
 
 func play(t *testing.T, test func(w *world)) {
 	t.Helper()
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		plan, err := strategy.Parse("slipway.yaml", []byte(
-			"app: shop\ntarget: {vercel: {project: shop, sync_flags: {production: production}}}\n"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		x := &theirs{flags: map[string]map[string]any{}}
-		w := &world{t: t, ctx: t.Context(), there: x}
-		w.Engine = engine.New(engine.Options{DB: storetest.Open(t, store.SQLite), Strategy: plan,
-			Log: slog.New(slog.DiscardHandler), Pace: engine.Pace{Poll: time.Second},
-			Mirror: mirror.Options{Read: x.read, Create: x.create, Edit: x.edit}})
-		w.ok(w.DB.Write(w.ctx, func(tx *store.Tx) error {
-			return tx.InsertUser(w.ctx, &store.User{ID: "usr_ada", Name: "ada", Roles: []string{"admin"}, Created: tx.Now()})
-		}))
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- w.Run(ctx) }()
-		w.pass(5 * time.Second)
-		test(w)
-		cancel()
-		w.ok(<-done)
-	})
-}
-
-func ada() access.Actor { return access.Actor{ID: "user:ada", User: "usr_ada", Name: "Ada"} }
-
-func (w *world) ok(err error) {
-	w.t.Helper()
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	x := &theirs{flags: map[string]map[string]any{}}
+	w := &world{there: x}
+	enginetest.Play(t, func(t *testing.T, db *store.DB) *enginetest.World {
+		w.t = t
+		w.World = enginetest.Open(t, "app: shop\ntarget: {vercel: {project: shop, sync_flags: {production: production}}}\n",
+			engine.Options{DB: db, Pace: engine.Pace{Poll: time.Second},
+				Mirror: mirror.Options{Read: x.read, Create: x.create, Edit: x.edit}})
+		return w.World
+	}, func() { test(w) })
 }
 
 // hour is how long nothing more must happen: less under the race detector, which needs a minute for a virtual hour.
@@ -152,56 +124,31 @@ func hour() time.Duration {
 	return time.Hour
 }
 
-func (w *world) pass(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-}
-
-func (w *world) create(key string) {
-	w.t.Helper()
-	_, err := w.Flags.Create(w.ctx, ada(), flag.Flag{Key: key})
-	w.ok(err)
-}
-
-func (w *world) do(key string, kind flags.Kind) {
-	w.t.Helper()
-	_, err := w.Flags.Do(w.ctx, ada(), flags.Order{Kind: kind, Flag: key, Environment: "production", Reason: "a test"},
-		flags.How{})
-	w.ok(err)
-}
-
 func (w *world) row() flag.Follower {
 	w.t.Helper()
-	f, err := w.DB.Follower(w.ctx, "shop", "production")
-	w.ok(err)
+	f, err := w.DB.Follower(w.Ctx, "shop", "production")
+	w.OK(err)
 	return f
-}
-
-func (w *world) told(kind string) int {
-	w.t.Helper()
-	p, err := w.DB.Events(w.ctx, store.EventFilter{Kind: kind})
-	w.ok(err)
-	return len(p)
 }
 
 // Changes follow together, a kill switch in the next moment, and what decides alike is not written.
 func TestFlagsFollow(t *testing.T) {
 	play(t, func(w *world) {
 		for i := range 12 {
-			w.create(fmt.Sprintf("flag-%d", i))
+			w.Create(fmt.Sprintf("flag-%d", i))
 		}
-		w.do("flag-3", flags.On)
-		w.pass(10 * time.Second)
-		if !w.there.active("flag-3") || w.row().Same != 12 || w.told("flags.syncing") > 2 {
-			t.Fatalf("%d writes, told %d times, %+v", w.there.wrote, w.told("flags.syncing"), w.row())
+		w.Do("flag-3", flags.On)
+		enginetest.Pass(10 * time.Second)
+		if !w.there.active("flag-3") || w.row().Same != 12 || w.Told("flags.syncing") > 2 {
+			t.Fatalf("%d writes, told %d times, %+v", w.there.wrote, w.Told("flags.syncing"), w.row())
 		}
 		n, rows := w.there.wrote, w.row().Row
-		w.do("flag-3", flags.Off)
-		w.pass(time.Second)
+		w.Do("flag-3", flags.Off)
+		enginetest.Pass(time.Second)
 		if w.there.active("flag-3") || w.there.wrote != n+1 {
 			t.Errorf("a second after the kill: %d writes", w.there.wrote-n)
 		}
-		w.pass(hour())
+		enginetest.Pass(hour())
 		if w.there.wrote != n+1 || w.row().Row > rows+20 {
 			t.Errorf("an hour of nothing: %d writes, %d rows", w.there.wrote-n-1, w.row().Row-rows)
 		}
@@ -211,25 +158,25 @@ func TestFlagsFollow(t *testing.T) {
 // An outage is told once; what was written when Vercel did not answer is Slipway's own.
 func TestWhatIsLostOnTheWayIsFoundAgain(t *testing.T) {
 	play(t, func(w *world) {
-		w.create("checkout")
-		w.pass(5 * time.Second)
+		w.Create("checkout")
+		enginetest.Pass(5 * time.Second)
 		w.there.set(func(x *theirs) { x.lost = true })
-		w.do("checkout", flags.On)
-		w.pass(3 * time.Second)
-		w.do("checkout", flags.Off) // before anybody has seen that it got there
+		w.Do("checkout", flags.On)
+		enginetest.Pass(3 * time.Second)
+		w.Do("checkout", flags.Off) // before anybody has seen that it got there
 		w.there.set(func(x *theirs) { x.lost = false })
-		w.pass(time.Minute)
+		enginetest.Pass(time.Minute)
 		if f := w.row(); w.there.active("checkout") || len(f.Foreign) > 0 || f.Trouble != "" {
 			t.Errorf("after a lost answer: %+v", f)
 		}
 		w.there.set(func(x *theirs) { x.down = true })
-		w.do("checkout", flags.On)
-		w.pass(hour())
-		if f := w.row(); f.Trouble == "" || w.told("flags.unsynced") != 1 {
-			t.Errorf("an hour's outage was told %d times: %+v", w.told("flags.unsynced"), f)
+		w.Do("checkout", flags.On)
+		enginetest.Pass(hour())
+		if f := w.row(); f.Trouble == "" || w.Told("flags.unsynced") != 1 {
+			t.Errorf("an hour's outage was told %d times: %+v", w.Told("flags.unsynced"), f)
 		}
 		w.there.set(func(x *theirs) { x.down = false })
-		w.pass(10 * time.Minute)
+		enginetest.Pass(10 * time.Minute)
 		if f := w.row(); !w.there.active("checkout") || f.Trouble != "" {
 			t.Errorf("after the outage: %+v", f)
 		}
@@ -239,42 +186,42 @@ func TestWhatIsLostOnTheWayIsFoundAgain(t *testing.T) {
 // What another hand changes stays and is told once; a person takes it over. What cannot be said any more is told too.
 func TestAnotherHandIsNeverWrittenOver(t *testing.T) {
 	play(t, func(w *world) {
-		w.create("checkout")
-		w.do("checkout", flags.On)
-		w.pass(10 * time.Second)
+		w.Create("checkout")
+		w.Do("checkout", flags.On)
+		enginetest.Pass(10 * time.Second)
 		w.there.set(func(x *theirs) { x.flags["checkout"]["revision"] = int64(7) })
-		w.do("checkout", flags.Off)
-		w.pass(hour())
-		if f := w.row(); !w.there.active("checkout") || len(f.Foreign) != 1 || w.told("flags.unsynced") != 1 {
-			t.Fatalf("told %d times: %+v", w.told("flags.unsynced"), f)
+		w.Do("checkout", flags.Off)
+		enginetest.Pass(hour())
+		if f := w.row(); !w.there.active("checkout") || len(f.Foreign) != 1 || w.Told("flags.unsynced") != 1 {
+			t.Fatalf("told %d times: %+v", w.Told("flags.unsynced"), f)
 		}
 		shown := &mirror.Shown{Generation: w.row().Generation, Revisions: map[string]int64{"checkout": 6}}
-		_, done, err := w.Mirror.Apply(w.ctx, ada(), mirror.Order{Environment: "production"}, shown)
-		w.ok(err)
+		_, done, err := w.Mirror.Apply(w.Ctx, enginetest.Ada(), mirror.Order{Environment: "production"}, shown)
+		w.OK(err)
 		if len(done) != 1 || !strings.Contains(fmt.Sprint(done[0].Err), "checkout") || !w.there.active("checkout") {
 			t.Errorf("over what was not shown: %+v", done)
 		}
 		shown.Revisions["checkout"] = 7
-		_, done, err = w.Mirror.Apply(w.ctx, ada(), mirror.Order{Environment: "production"}, shown)
-		w.ok(err)
+		_, done, err = w.Mirror.Apply(w.Ctx, enginetest.Ada(), mirror.Order{Environment: "production"}, shown)
+		w.OK(err)
 		if len(done) != 1 || done[0].Err != nil || w.there.active("checkout") || len(w.row().Foreign) > 0 {
 			t.Errorf("taken over: %+v, %+v", done, w.row())
 		}
-		w.do("checkout", flags.On)
-		w.pass(time.Minute)
+		w.Do("checkout", flags.On)
+		enginetest.Pass(time.Minute)
 		if !w.there.active("checkout") {
 			t.Errorf("it follows no longer: %+v", w.row())
 		}
-		config, err := w.DB.FlagConfig(w.ctx, "shop", "production", "checkout")
-		w.ok(err)
+		config, err := w.DB.FlagConfig(w.Ctx, "shop", "production", "checkout")
+		w.OK(err)
 		config.On, config.Off = false, ""
-		before := w.told("flags.unsynced") // it is looked at at once
-		_, err = w.Flags.Do(w.ctx, ada(), flags.Order{Kind: flags.Put, Flag: "checkout", Environment: "production",
+		before := w.Told("flags.unsynced") // it is looked at at once
+		_, err = w.Flags.Do(w.Ctx, enginetest.Ada(), flags.Order{Kind: flags.Put, Flag: "checkout", Environment: "production",
 			Config: config, Reason: "a test"}, flags.How{})
-		w.ok(err)
-		w.pass(hour())
-		if f := w.row(); len(f.Stuck) != 1 || w.told("flags.unsynced") != before+1 {
-			t.Errorf("off without a variant was told %d times: %+v", w.told("flags.unsynced")-before, f)
+		w.OK(err)
+		enginetest.Pass(hour())
+		if f := w.row(); len(f.Stuck) != 1 || w.Told("flags.unsynced") != before+1 {
+			t.Errorf("off without a variant was told %d times: %+v", w.Told("flags.unsynced")-before, f)
 		}
 	})
 }
@@ -283,18 +230,18 @@ func TestAnotherHandIsNeverWrittenOver(t *testing.T) {
 // that word when the flag is gone; what Slipway wrote itself is nobody else's.
 func TestAnotherHandIsNoticedAtOnce(t *testing.T) {
 	play(t, func(w *world) {
-		w.create("checkout")
-		w.create("banner")
-		w.do("checkout", flags.On)
-		w.pass(10 * time.Second)
-		w.ok(w.Mirror.Heard(w.ctx, "", "user_token")) // of what Slipway wrote
-		w.pass(time.Second)
-		if f := w.row(); len(f.Foreign) > 0 || w.told("flags.unsynced") != 0 {
+		w.Create("checkout")
+		w.Create("banner")
+		w.Do("checkout", flags.On)
+		enginetest.Pass(10 * time.Second)
+		w.OK(w.Mirror.Heard(w.Ctx, "", "user_token")) // of what Slipway wrote
+		enginetest.Pass(time.Second)
+		if f := w.row(); len(f.Foreign) > 0 || w.Told("flags.unsynced") != 0 {
 			t.Fatalf("its own change is taken for another's: %+v", f)
 		}
 		last := func() string {
-			p, err := w.DB.Events(w.ctx, store.EventFilter{Kind: "flags.unsynced"})
-			w.ok(err)
+			p, err := w.DB.Events(w.Ctx, store.EventFilter{Kind: "flags.unsynced"})
+			w.OK(err)
 			if len(p) == 0 {
 				return ""
 			}
@@ -311,26 +258,26 @@ func TestAnotherHandIsNoticedAtOnce(t *testing.T) {
 				x.flags[slug]["revision"], x.flags[slug]["updatedBy"] = revision, who
 				x.flags[slug]["environments"].(map[string]any)["production"].(map[string]any)["active"] = slug != "checkout"
 			})
-			w.ok(w.Mirror.Heard(w.ctx, "", who))
-			w.pass(time.Second)
+			w.OK(w.Mirror.Heard(w.Ctx, "", who))
+			enginetest.Pass(time.Second)
 		}
 		by("checkout", "grace", 7)
 		if say := last(); !strings.HasPrefix(say, "grace changed, made or dropped 1 flag of production") {
 			t.Errorf("a second after: %q", say)
 		}
 		by("checkout", "eve", 8) // once more
-		if say := last(); !strings.HasPrefix(say, "eve changed") || w.told("flags.unsynced") != 2 {
-			t.Errorf("told %d times, at last %q", w.told("flags.unsynced"), say)
+		if say := last(); !strings.HasPrefix(say, "eve changed") || w.Told("flags.unsynced") != 2 {
+			t.Errorf("told %d times, at last %q", w.Told("flags.unsynced"), say)
 		}
 		w.there.set(func(x *theirs) { delete(x.flags, "banner") })
-		w.ok(w.Mirror.Heard(w.ctx, "banner", "grace"))
-		w.pass(time.Second)
+		w.OK(w.Mirror.Heard(w.Ctx, "banner", "grace"))
+		enginetest.Pass(time.Second)
 		if say := last(); !strings.HasPrefix(say, "eve and grace changed") {
 			t.Errorf("a flag was dropped: %q", say)
 		}
-		w.pass(hour())
-		if f := w.row(); w.told("flags.unsynced") != 3 || f.Hands["banner"] != "grace" || f.Hands["checkout"] != "eve" {
-			t.Errorf("an hour later, told %d times: %+v", w.told("flags.unsynced"), f)
+		enginetest.Pass(hour())
+		if f := w.row(); w.Told("flags.unsynced") != 3 || f.Hands["banner"] != "grace" || f.Hands["checkout"] != "eve" {
+			t.Errorf("an hour later, told %d times: %+v", w.Told("flags.unsynced"), f)
 		}
 	})
 }

@@ -5,15 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/engine"
+	"github.com/slipwayhq/slipway/internal/engine/enginetest"
 	"github.com/slipwayhq/slipway/internal/engine/flags"
 	"github.com/slipwayhq/slipway/internal/engine/publish"
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -21,7 +19,6 @@ import (
 	"github.com/slipwayhq/slipway/internal/provider"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/store/storetest"
-	"github.com/slipwayhq/slipway/internal/strategy"
 )
 
 const text = `app: shop
@@ -92,21 +89,14 @@ func (s *shelf) writes() int {
 
 // world is an engine whose flags are published to a shelf.
 type world struct {
-	*engine.Engine
+	*enginetest.World
 	t     *testing.T
-	ctx   context.Context
 	shelf *shelf
 }
 
-func open(t *testing.T, db *store.DB, s *shelf) *world {
+func open(t *testing.T, db *store.DB, s *shelf) *enginetest.World {
 	t.Helper()
-	parsed, err := strategy.Parse("slipway.yaml", []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, ctx: t.Context(), shelf: s}
-	w.Engine = engine.New(engine.Options{DB: db, Strategy: parsed, Log: slog.New(slog.DiscardHandler),
-		Pace: engine.Pace{Poll: 10 * time.Second}, // virtual hours pass here
+	return enginetest.Open(t, text, engine.Options{DB: db, Pace: engine.Pace{Poll: 10 * time.Second}, // virtual hours pass
 		Publish: publish.Options{Near: s, Key: func(e string) string { return "slipway-flags-" + e },
 			Document: func(ctx context.Context, environment string) (publish.Document, error) {
 				set, err := db.FlagSet(ctx, "shop", environment)
@@ -116,85 +106,39 @@ func open(t *testing.T, db *store.DB, s *shelf) *world {
 				d, err := set.Document()
 				return publish.Document{Generation: set.Generation, Newest: set.Generation, Text: d.JSON()}, err
 			}}})
-	return w
 }
 
 // play runs an engine on a virtual clock, with thirty writes for two hours.
 func play(t *testing.T, test func(w *world)) {
 	t.Helper()
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := &shelf{room: provider.NearRoom{Bytes: 8 << 10, All: 30, Left: 30,
-			Until: time.Now().Add(2 * time.Hour)}}
-		w := open(t, storetest.Open(t, store.SQLite), s)
-		w.ok(w.DB.Write(w.ctx, func(tx *store.Tx) error {
-			return tx.InsertUser(w.ctx, &store.User{ID: ada().User, Name: "ada", Roles: []string{"admin"},
-				Created: tx.Now()})
-		}))
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- w.Run(ctx) }()
-		w.pass(5 * time.Second)
-		test(w)
-		cancel()
-		w.ok(<-done)
-	})
-}
-
-func ada() access.Actor { return access.Actor{ID: "user:ada", User: "usr_ada", Name: "Ada"} }
-
-func (w *world) ok(err error) {
-	w.t.Helper()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) pass(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-}
-
-func (w *world) create(key string) {
-	w.t.Helper()
-	_, err := w.Flags.Create(w.ctx, ada(), flag.Flag{Key: key})
-	w.ok(err)
-}
-
-func (w *world) do(key string, kind flags.Kind) {
-	w.t.Helper()
-	_, err := w.Flags.Do(w.ctx, ada(), flags.Order{Kind: kind, Flag: key, Environment: "production", Reason: "a test"},
-		flags.How{})
-	w.ok(err)
+	w := &world{}
+	enginetest.Play(t, func(t *testing.T, db *store.DB) *enginetest.World {
+		w.t = t
+		w.shelf = &shelf{room: provider.NearRoom{Bytes: 8 << 10, All: 30, Left: 30, Until: time.Now().Add(2 * time.Hour)}}
+		w.World = open(t, db, w.shelf)
+		return w.World
+	}, func() { test(w) })
 }
 
 func (w *world) state() flag.Publication {
 	w.t.Helper()
-	p, err := w.DB.Publication(w.ctx, "shop", "production")
-	w.ok(err)
+	p, err := w.DB.Publication(w.Ctx, "shop", "production")
+	w.OK(err)
 	return p
 }
 
 // newest reports whether what stands on the shelf decides as what there is.
 func (w *world) newest() bool {
 	w.t.Helper()
-	d, err := w.Publisher.Document(w.ctx, "production")
-	w.ok(err)
+	d, err := w.Publisher.Document(w.Ctx, "production")
+	w.OK(err)
 	want, err := publish.Digest(d.Text)
-	w.ok(err)
+	w.OK(err)
 	w.shelf.mu.Lock()
 	defer w.shelf.mu.Unlock()
 	have, err := publish.Digest(w.shelf.is)
-	w.ok(err)
+	w.OK(err)
 	return have == want
-}
-
-// told counts the events of a kind.
-func (w *world) told(kind string) int {
-	w.t.Helper()
-	p, err := w.DB.Events(w.ctx, store.EventFilter{Kind: kind})
-	w.ok(err)
-	return len(p)
 }
 
 // A burst is one document, and what says nothing else is not written.
@@ -202,16 +146,17 @@ func TestABurstOfChangesIsOneWrite(t *testing.T) {
 	play(t, func(w *world) {
 		before := w.shelf.writes()
 		for i := range 20 {
-			w.create(fmt.Sprintf("flag-%d", i))
+			w.Create(fmt.Sprintf("flag-%d", i))
 		}
-		w.pass(30 * time.Second)
+		enginetest.Pass(30 * time.Second)
 		if n := w.shelf.writes() - before; n > 2 || !w.newest() {
 			t.Errorf("20 changes were %d writes, the newest stands there: %v", n, w.newest())
 		}
 		n := w.shelf.writes()
-		_, err := w.Flags.Change(w.ctx, ada(), "flag-1", 0, func(f *flag.Flag) { f.Description = "what it is about" })
-		w.ok(err)
-		w.pass(time.Hour)
+		_, err := w.Flags.Change(w.Ctx, enginetest.Ada(), "flag-1", 0,
+			func(f *flag.Flag) { f.Description = "what it is about" })
+		w.OK(err)
+		enginetest.Pass(time.Hour)
 		if w.shelf.writes() != n {
 			t.Errorf("%d writes of what decides alike", w.shelf.writes()-n)
 		}
@@ -224,25 +169,25 @@ func TestABurstOfChangesIsOneWrite(t *testing.T) {
 // A kill switch waits for no batch and for no budget of other changes.
 func TestAKillSwitchGoesFirst(t *testing.T) {
 	play(t, func(w *world) {
-		w.create("checkout")
-		w.do("checkout", flags.On)
-		w.pass(30 * time.Second)
+		w.Create("checkout")
+		w.Do("checkout", flags.On)
+		enginetest.Pass(30 * time.Second)
 		n := w.shelf.writes()
-		w.do("checkout", flags.Off)
-		w.pass(time.Second)
+		w.Do("checkout", flags.Off)
+		enginetest.Pass(time.Second)
 		if w.shelf.writes() != n+1 || !w.newest() || !w.shelf.wrote[n].Urgent {
 			t.Fatalf("a second after the kill: %d writes, %+v", w.shelf.writes()-n, w.state())
 		}
 		w.shelf.set(func(s *shelf) { s.room.Left = 0 })
-		w.do("checkout", flags.On)
-		w.pass(time.Minute)
+		w.Do("checkout", flags.On)
+		enginetest.Pass(time.Minute)
 		if p := w.state(); w.newest() || !strings.Contains(p.Trouble, "used up") || p.Next.IsZero() {
 			t.Errorf("with an empty budget a flag went on: %+v", p)
 		}
-		w.create("other")
-		w.do("other", flags.On)
-		w.do("other", flags.Off)
-		w.pass(2 * time.Second)
+		w.Create("other")
+		w.Do("other", flags.On)
+		w.Do("other", flags.Off)
+		enginetest.Pass(2 * time.Second)
 		if !w.newest() || w.state().Trouble != "" {
 			t.Errorf("a kill switch waits for the budget: %+v", w.state())
 		}
@@ -255,19 +200,20 @@ func TestWritesAreSpreadOverTheDay(t *testing.T) {
 		return
 	}
 	play(t, func(w *world) {
-		w.create("checkout")
-		w.do("checkout", flags.On)
+		w.Create("checkout")
+		w.Do("checkout", flags.On)
 		for range 110 { // a change each minute, almost until the period ends
-			_, err := w.Flags.Do(w.ctx, ada(), flags.Order{Kind: flags.Rollout, Flag: "checkout", Environment: "production",
-				Share: float64(time.Now().Unix() / 60 % 100)}, flags.How{})
-			w.ok(err)
-			w.pass(time.Minute)
+			_, err := w.Flags.Do(w.Ctx, enginetest.Ada(), flags.Order{Kind: flags.Rollout, Flag: "checkout",
+				Environment: "production",
+				Share:       float64(time.Now().Unix() / 60 % 100)}, flags.How{})
+			w.OK(err)
+			enginetest.Pass(time.Minute)
 		}
 		left := w.shelf.room.Left
 		if n := w.shelf.writes(); n < 25 || n > 32 || left > 5 {
 			t.Errorf("%d writes, %d left", n, left)
 		}
-		w.pass(10 * time.Minute)
+		enginetest.Pass(10 * time.Minute)
 		if !w.newest() {
 			t.Errorf("what stands there is old: %+v", w.state())
 		}
@@ -277,28 +223,28 @@ func TestWritesAreSpreadOverTheDay(t *testing.T) {
 // What does not fit is said once, and the last that did stays.
 func TestWhatDoesNotFitIsToldAndTheLastGoodStays(t *testing.T) {
 	play(t, func(w *world) {
-		w.create("checkout")
-		w.pass(30 * time.Second)
+		w.Create("checkout")
+		enginetest.Pass(30 * time.Second)
 		n := w.shelf.writes()
 		for i := range 90 {
-			w.create(fmt.Sprintf("a-flag-with-a-long-name-%d", i))
+			w.Create(fmt.Sprintf("a-flag-with-a-long-name-%d", i))
 		}
-		w.pass(3 * time.Hour)
+		enginetest.Pass(3 * time.Hour)
 		p := w.state()
-		if w.shelf.writes() > n+1 || !strings.Contains(p.Trouble, "8192") || w.told("flags.unpublished") != 1 {
-			t.Errorf("%d writes, told %d times: %+v", w.shelf.writes()-n, w.told("flags.unpublished"), p)
+		if w.shelf.writes() > n+1 || !strings.Contains(p.Trouble, "8192") || w.Told("flags.unpublished") != 1 {
+			t.Errorf("%d writes, told %d times: %+v", w.shelf.writes()-n, w.Told("flags.unpublished"), p)
 		}
 		w.shelf.set(func(s *shelf) { s.room.Bytes = 64 << 10 })
-		w.pass(2 * time.Hour)
+		enginetest.Pass(2 * time.Hour)
 		if !w.newest() || w.state().Trouble != "" {
 			t.Errorf("after a change of the plan: %+v", w.state())
 		}
 		w.shelf.set(func(s *shelf) { s.refuses = fault.New(fault.Refused, "vercel_plan", "The plan has no room.") })
 		n = w.shelf.writes()
-		w.create("one-more")
-		w.pass(30 * time.Minute)
-		if p := w.state(); p.Trouble != "The plan has no room." || w.told("flags.unpublished") != 2 || w.shelf.writes() != n {
-			t.Errorf("told %d times: %+v", w.told("flags.unpublished"), p)
+		w.Create("one-more")
+		enginetest.Pass(30 * time.Minute)
+		if p := w.state(); p.Trouble != "The plan has no room." || w.Told("flags.unpublished") != 2 || w.shelf.writes() != n {
+			t.Errorf("told %d times: %+v", w.Told("flags.unpublished"), p)
 		}
 	})
 }
@@ -306,26 +252,26 @@ func TestWhatDoesNotFitIsToldAndTheLastGoodStays(t *testing.T) {
 // An outage costs no writes when it ends, a lost answer none at all, and a hand in the store is put right.
 func TestTroubleThatPassesIsTriedAgain(t *testing.T) {
 	play(t, func(w *world) {
-		w.create("checkout")
-		w.pass(30 * time.Second)
+		w.Create("checkout")
+		enginetest.Pass(30 * time.Second)
 		w.shelf.set(func(s *shelf) { s.down = fault.New(fault.Unavailable, "vercel_down", "Vercel does not answer.") })
-		w.do("checkout", flags.On)
-		w.pass(time.Minute)
-		if p := w.state(); p.Trouble == "" || w.told("flags.unpublished") != 0 {
-			t.Errorf("told %d times at once: %+v", w.told("flags.unpublished"), p)
+		w.Do("checkout", flags.On)
+		enginetest.Pass(time.Minute)
+		if p := w.state(); p.Trouble == "" || w.Told("flags.unpublished") != 0 {
+			t.Errorf("told %d times at once: %+v", w.Told("flags.unpublished"), p)
 		}
-		w.pass(time.Hour)
-		if n := w.told("flags.unpublished"); n != 1 {
+		enginetest.Pass(time.Hour)
+		if n := w.Told("flags.unpublished"); n != 1 {
 			t.Errorf("an hour's outage was told %d times", n)
 		}
 		w.shelf.set(func(s *shelf) { s.down, s.late = nil, true })
 		n := w.shelf.writes()
-		w.pass(10 * time.Minute)
+		enginetest.Pass(10 * time.Minute)
 		if p := w.state(); !w.newest() || p.Trouble != "" || w.shelf.writes() != n+1 {
 			t.Errorf("%d writes after it: %+v", w.shelf.writes()-n, p)
 		}
 		w.shelf.set(func(s *shelf) { s.is, s.late = json.RawMessage(`{"flags":{},"metadata":{}}`), false })
-		w.pass(10 * time.Minute)
+		enginetest.Pass(10 * time.Minute)
 		if !w.newest() {
 			t.Errorf("somebody's hand in the store stays: %+v", w.state())
 		}
@@ -335,24 +281,24 @@ func TestTroubleThatPassesIsTriedAgain(t *testing.T) {
 // Neither a store that follows another database nor another application's flags are written over.
 func TestNothingIsWrittenOverWhatIsNotOurs(t *testing.T) {
 	play(t, func(w *world) {
-		w.create("checkout")
-		w.pass(30 * time.Second)
+		w.Create("checkout")
+		enginetest.Pass(30 * time.Second)
 		n := w.shelf.writes()
 		for is, want := range map[string]string{
 			`{"flags":{},"metadata":{"flagSetId":"shop/production","version":"9000"}}`: "9000",
 			`{"flags":{},"metadata":{"flagSetId":"blog/production","version":"1"}}`:    "blog/production",
 		} {
 			w.shelf.set(func(s *shelf) { s.is = json.RawMessage(is) })
-			w.do("checkout", flags.On)
-			w.pass(time.Minute)
+			w.Do("checkout", flags.On)
+			enginetest.Pass(time.Minute)
 			if p := w.state(); w.shelf.writes() != n || !strings.Contains(p.Trouble, want) {
 				t.Errorf("%s: %d writes, %+v", is, w.shelf.writes()-n, p)
 			}
-			w.do("checkout", flags.Off)
-			w.pass(2 * time.Hour)
+			w.Do("checkout", flags.Off)
+			enginetest.Pass(2 * time.Hour)
 		}
 		w.shelf.set(func(s *shelf) { s.is = nil })
-		w.pass(2 * time.Hour)
+		enginetest.Pass(2 * time.Hour)
 		if !w.newest() || w.state().Trouble != "" {
 			t.Errorf("once the item is gone: %+v", w.state())
 		}
@@ -368,14 +314,14 @@ func TestALateNodeDoesNotHaveTheLastWord(t *testing.T) {
 			t.Parallel()
 			address := storetest.Address(t, kind)
 			s := &shelf{room: provider.NearRoom{All: 300, Left: 300, Until: time.Now().Add(15 * time.Hour)}}
-			w := open(t, storetest.OpenAt(t, address), s)
+			w := &world{open(t, storetest.OpenAt(t, address), s), t, s}
 			other := open(t, storetest.OpenAt(t, address), s)
-			w.create("checkout")
+			w.Create("checkout")
 			hold := make(chan struct{})
 			s.set(func(s *shelf) { s.hold = hold })
 			late := make(chan error)
 			go func() { // it took the document, and hangs in the call
-				_, err := w.Publisher.Look(w.ctx, "publish/production")
+				_, err := w.Publisher.Look(w.Ctx, "publish/production")
 				late <- err
 			}()
 			for hangs := false; !hangs; { // not before: the document is taken, and the try recorded, by then
@@ -385,8 +331,8 @@ func TestALateNodeDoesNotHaveTheLastWord(t *testing.T) {
 				s.set(func(s *shelf) { hangs = s.held > 0 })
 			}
 			s.set(func(s *shelf) { s.hold = nil })
-			w.do("checkout", flags.On)
-			if _, err := other.Publisher.Look(w.ctx, "publish/production"); err != nil || !w.newest() {
+			w.Do("checkout", flags.On)
+			if _, err := other.Publisher.Look(w.Ctx, "publish/production"); err != nil || !w.newest() {
 				t.Fatalf("the other node: %v, newest %v", err, w.newest())
 			}
 			close(hold)
@@ -396,12 +342,12 @@ func TestALateNodeDoesNotHaveTheLastWord(t *testing.T) {
 			if w.newest() {
 				t.Fatal("the test does not show what it should: the late write had nothing old")
 			}
-			due, err := w.DB.NextDue(w.ctx, []string{publish.Work})
-			w.ok(err)
+			due, err := w.DB.NextDue(w.Ctx, []string{publish.Work})
+			w.OK(err)
 			if due.IsZero() || time.Until(due) > time.Second {
 				t.Errorf("nobody looks again before %s", due)
 			}
-			if _, err := other.Publisher.Look(w.ctx, "publish/production"); err != nil {
+			if _, err := other.Publisher.Look(w.Ctx, "publish/production"); err != nil {
 				t.Error(err)
 			}
 			if !w.newest() {
