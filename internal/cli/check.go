@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -119,21 +120,21 @@ func (c *cli) checkList() *cobra.Command {
 			return c.print(list, func() {
 				rows := make([][]string, 0, len(list))
 				for _, k := range list {
-					needed := ""
-					for i, stage := range k.Required {
-						if i > 0 {
-							needed += ", "
-						}
-						needed += stage
-					}
-					rows = append(rows, []string{mark(k.Status), k.Name, k.Title, k.Status, needed, event.Who(k.Actor),
-						whenPtr(k.At), k.URL})
+					rows = append(rows, []string{mark(k.Status), k.Name, k.Status, strings.Join(k.Required, ", "), reported(k)})
 				}
-				c.table("The strategy has no checks.", []string{"", "CHECK", "WHAT", "STATUS", "NEEDED IN", "BY", "AT", "EVIDENCE"},
-					rows)
+				c.table("The strategy has no checks.", []string{"", "CHECK", "STATUS", "NEEDED IN", "WHAT"}, rows)
 			})
 		}),
 	}
+}
+
+// reported is what a check is about, who reported its result, and the evidence.
+func reported(k api.Check) string {
+	parts := []string{k.Title + "."}
+	if k.Actor != "" {
+		parts = append(parts, event.Who(k.Actor)+", "+whenPtr(k.At)+".")
+	}
+	return strings.TrimSpace(strings.Join(append(parts, k.URL), " "))
 }
 
 func (c *cli) initialize() *cobra.Command {

@@ -211,6 +211,9 @@ func TestDailyWork(t *testing.T) {
 	if r := ada.must("", "release", "list"); !strings.Contains(r.out, "no release yet") {
 		t.Error(r.out)
 	}
+	if r := ada.must("", "release", "list", "--phase", "paused"); strings.Contains(r.out, "yet") {
+		t.Errorf("it is asked for some: %s", r.out)
+	}
 	started := ada.must("", "release", "start", "--version", "v2", "--deployment", "http://127.0.0.1:3002", "--commit",
 		"abc",
 		"--unscheduled", "it is a test", "--json")

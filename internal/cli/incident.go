@@ -222,7 +222,11 @@ func (c *cli) deployment() *cobra.Command {
 					rows = append(rows, []string{d.ID, d.Version, d.Environment, d.Verdict, d.URL, d.Commit, when(d.Created),
 						builtWith(d)})
 				}
-				c.table("There is no deployment yet.", []string{"ID", "VERSION", "WHERE", "VERDICT", "ADDRESS", "COMMIT", "SINCE",
+				none := "There is no deployment yet."
+				if environment != "" {
+					none = "There is no deployment there. All there are: slipway deployment list"
+				}
+				c.table(none, []string{"ID", "VERSION", "WHERE", "VERDICT", "ADDRESS", "COMMIT", "SINCE",
 					"VARIABLES"}, rows)
 			})
 		}),

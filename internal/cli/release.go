@@ -101,7 +101,11 @@ func (c *cli) releaseList() *cobra.Command {
 					rows = append(rows, []string{r.ID, r.Version, r.Phase, r.Stage, percent(r.Share), when(r.Created), r.Author,
 						r.Sentence})
 				}
-				c.table("There is no release yet. Start one: slipway release start --version v1 --deployment URL",
+				none := "There is no release yet. Start one: slipway release start --version v1 --deployment URL"
+				if q.Phase+q.Version+q.Cursor != "" {
+					none = "No release is like that. All there are: slipway release list"
+				}
+				c.table(none,
 					[]string{"ID", "VERSION", "PHASE", "STAGE", "SHARE", "STARTED", "BY", "STATE"}, rows)
 				c.more(page.Next)
 			})
