@@ -1037,7 +1037,7 @@ func flagRamp(f Frame, x api.Flag, c api.FlagConfig, p FlagParts) templ.Componen
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			var templ_7745c5c3_Var49 = []any{"verdict", phaseMark(p.Ramp.Phase).tone}
+			var templ_7745c5c3_Var49 = []any{"verdict", releaseMark(*p.Ramp).tone}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var49...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -1059,7 +1059,7 @@ func flagRamp(f Frame, x api.Flag, c api.FlagConfig, p FlagParts) templ.Componen
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = state(phaseMark(p.Ramp.Phase)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = state(releaseMark(*p.Ramp)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

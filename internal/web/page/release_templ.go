@@ -213,7 +213,7 @@ func Release(f Frame, r api.Release, parts ReleaseParts) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = heading(f, []crumb{{"Releases", "/releases"}}, r.Version, r.Sentence, phaseMark(r.Phase)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = heading(f, []crumb{{"Releases", "/releases"}}, r.Version, r.Sentence, releaseMark(r)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -528,7 +528,7 @@ func outcome(f Frame, r api.Release) templ.Component {
 			templ_7745c5c3_Var18 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		var templ_7745c5c3_Var19 = []any{"outcome", phaseMark(r.Phase).tone}
+		var templ_7745c5c3_Var19 = []any{"outcome", releaseMark(r).tone}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var19...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -550,7 +550,7 @@ func outcome(f Frame, r api.Release) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = icon(phaseMark(r.Phase).shape).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = icon(releaseMark(r).shape).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

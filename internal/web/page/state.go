@@ -1,5 +1,7 @@
 package page
 
+import "github.com/slipwayhq/slipway/api"
+
 // mark is how a state is shown: a shape, a tone and a word, so that no meaning hangs on
 // color alone.
 type mark struct {
@@ -27,6 +29,24 @@ func phaseMark(phase string) mark {
 		return mark{"fail", "bad", "Failed"}
 	}
 	return mark{"none", "quiet", title(phase)}
+}
+
+// releaseMark is the mark of where a release stands: one that waits for somebody or something, or whose step failed,
+// must not look as if it went on.
+func releaseMark(r api.Release) mark {
+	if r.Phase != "running" {
+		return phaseMark(r.Phase)
+	}
+	for _, s := range r.Steps {
+		switch {
+		case s.ID != r.Step:
+		case s.Status == "waiting":
+			return stepMark(s.Status)
+		case s.Status == "failed":
+			return mark{"fail", "bad", "Stopped"}
+		}
+	}
+	return phaseMark(r.Phase)
 }
 
 // stepMark returns the mark of a step's status.
