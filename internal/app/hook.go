@@ -182,9 +182,9 @@ func (a *App) drainSource(now time.Time) api.MetricSource {
 	if !c.Heard.IsZero() {
 		s.Heard, s.Complete = stamp(c.Heard), stamp(time.Unix(c.Complete, 0))
 		s.Sentence = fmt.Sprintf("The slowest of %d records took %s to arrive; %d were of deployments that are not judged.",
-			c.Rows, time.Duration(c.SlowestMS)*time.Millisecond, c.Unknown)
+			c.Rows, lasting(time.Duration(c.SlowestMS)*time.Millisecond), c.Unknown)
 		if s.Trouble {
-			s.Sentence = fmt.Sprintf("Nothing has arrived for %s. %s", now.Sub(c.Heard).Round(time.Second), s.Sentence)
+			s.Sentence = fmt.Sprintf("Nothing has arrived for %s. %s", lasting(now.Sub(c.Heard)), s.Sentence)
 		}
 	}
 	name := a.secretNames()[hook.Drains]

@@ -3,8 +3,11 @@ package app
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
@@ -147,6 +150,19 @@ func (a *App) targets(ctx context.Context) ([]prometheus.Target, error) {
 	return out, nil
 }
 
+// lasting writes a time as sentences have it: "0.4 s", "75 s", "6 min", "3 h".
+func lasting(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return strconv.FormatFloat(math.Round(d.Seconds()*10)/10, 'f', -1, 64) + " s"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	}
+	return fmt.Sprintf("%.0f h", d.Hours())
+}
+
 // sources says what arrives at this node. The status lists the edges by themselves.
 func (a *App) sources() []api.MetricSource {
 	out, now := []api.MetricSource{}, time.Now()
@@ -161,17 +177,16 @@ func (a *App) sources() []api.MetricSource {
 		}
 		if !c.Heard.IsZero() {
 			s.Heard, s.Complete = stamp(c.Heard), stamp(time.Unix(c.Complete, 0))
-			s.Sentence = fmt.Sprintf("The slowest took %s to arrive; %d belonged to nothing that is known",
-				time.Duration(c.SlowestMS)*time.Millisecond, c.Unknown)
+			s.Sentence = "The slowest took " + lasting(time.Duration(c.SlowestMS)*time.Millisecond) + " to arrive."
 			if c.Unknown > 0 {
-				s.Sentence += ", the last to " + c.Stranger
+				s.Sentence = fmt.Sprintf("%s; %d belonged to nothing that is known, the last to %s.",
+					strings.TrimSuffix(s.Sentence, "."), c.Unknown, c.Stranger)
 			}
-			s.Sentence += "."
 		}
 		if silent := now.Sub(c.Heard); silent > time.Minute {
 			s.Trouble = true
 			if !c.Heard.IsZero() {
-				s.Sentence = fmt.Sprintf("Nothing has arrived for %s. %s", silent.Round(time.Second), s.Sentence)
+				s.Sentence = fmt.Sprintf("Nothing has arrived for %s. %s", lasting(silent), s.Sentence)
 			}
 		}
 		out = append(out, s)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/fault"
@@ -48,5 +49,17 @@ func TestTheStrategyNamesAPrometheus(t *testing.T) {
 	}
 	if err := a.DB.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestTimesInSentences(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "0 s", 432 * time.Millisecond: "0.4 s", 2100 * time.Millisecond: "2.1 s", 75 * time.Second: "75 s",
+		6 * time.Minute: "6 min", 5 * time.Hour: "5 h",
+	} {
+		if got := lasting(d); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
 	}
 }

@@ -41,12 +41,28 @@ func (d *Desk) Apply(ctx context.Context, who access.Actor, in api.ApplyFlags) (
 		count[s.What]++
 		out.Steps = append(out.Steps, s.FlagStep)
 	}
-	out.Sentence = fmt.Sprintf("%d to create, %d to change, %d to restore, %d to archive, %d as they are.",
-		count["create"], count["change"], count["restore"], count["archive"], count["unchanged"])
+	out.Sentence = summed(count)
 	if !out.Drift {
 		out.Sentence = "Everything is as the file says."
 	}
 	return out, nil
+}
+
+// summed counts what a file does; what it does not do is not said.
+func summed(count map[string]int) string {
+	var parts []string
+	for _, what := range []string{"create", "change", "restore", "archive"} {
+		if n := count[what]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d to %s", n, what))
+		}
+	}
+	switch n := count["unchanged"]; {
+	case n == 1:
+		parts = append(parts, "1 as it is")
+	case n > 1:
+		parts = append(parts, fmt.Sprintf("%d as they are", n))
+	}
+	return strings.Join(parts, ", ") + "."
 }
 
 // revives refuses a file that turns on what somebody turned off and said why, unless whoever applies it says so, and

@@ -62,8 +62,9 @@ func TestAFileIsAppliedOnceAndThenThereIsNoDrift(t *testing.T) {
 		w.ok(err)
 		const want = "create checkout\ncreate color\ncreate segment staff staging\nchange segment staff staging\n" +
 			"change checkout production\nchange checkout staging\narchive old"
-		if diff := cmp.Diff(want, plan(dry)); diff != "" || dry.Done || !dry.Drift {
-			t.Fatalf("plan (-want +got):\n%s", diff)
+		if diff := cmp.Diff(want, plan(dry)); diff != "" || dry.Done || !dry.Drift ||
+			dry.Sentence != "3 to create, 3 to change, 1 to archive." { // what it does not do is not counted
+			t.Fatalf("plan (-want +got):\n%s\n%s", diff, dry.Sentence)
 		}
 		if _, err := w.DB.Flag(w.ctx, "shop", "checkout"); !fault.Is(err, fault.NotFound) {
 			t.Errorf("a dry run did something: %v", err)

@@ -3,6 +3,7 @@ package page
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
@@ -19,10 +20,18 @@ func exposureLine(r api.Release, c api.Canary) string {
 		}
 		risk += "."
 	}
-	if c.Exposed == 0 { // those who came before it are on it too, but are not counted
-		return harmLine(r, c) + "." + risk
+	harm := harmLine(r, c) + "."
+	if r.Verdict != nil && r.Verdict.Comparison != nil {
+		harm = "" // it stands above
 	}
-	return count(c.Exposed) + " new visitors have been on it; " + lowerFirst(harmLine(r, c)) + "." + risk
+	if c.Exposed == 0 { // those who came before it are on it too, but are not counted
+		return strings.TrimSpace(harm + risk)
+	}
+	seen := count(c.Exposed) + " new visitors have been on it"
+	if harm == "" {
+		return seen + "." + risk
+	}
+	return seen + "; " + lowerFirst(harm) + risk
 }
 
 // harmLine says what the new version cost its visitors so far: as the comparison counts it, while there is one, so that

@@ -3,6 +3,7 @@ package page
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
@@ -134,7 +135,14 @@ func left(s api.MetricSource) string {
 	if s.Late+s.Dropped == 0 {
 		return ""
 	}
-	return count(s.Late) + " came too late, " + count(s.Dropped) + " were dropped."
+	var parts []string
+	if s.Late > 0 {
+		parts = append(parts, count(s.Late)+" came too late")
+	}
+	if s.Dropped > 0 {
+		parts = append(parts, count(s.Dropped)+map[bool]string{true: " was", false: " were"}[s.Dropped == 1]+" dropped")
+	}
+	return strings.Join(parts, ", ") + "."
 }
 
 // looked is what the viewer saw when a form was shown: a command about something that has

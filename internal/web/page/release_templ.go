@@ -101,7 +101,7 @@ func ReleaseList(f Frame, p api.ReleasePage, phase string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if f.May("release:start") {
+			if f.May("release:start") && (len(p.Items) > 0 || phase != "") {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<a class=\"button primary\" href=\"/releases/new\">Start a release</a>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -29,6 +29,10 @@ func TestNumbersInWords(t *testing.T) {
 			"pause"},
 		{who("user:ada"), "ada"}, {who("system:guard"), "Slipway's guard"}, {who("token:ada/ci"),
 			"ada (token ci)"}, {who(""), ""},
+		{left(api.MetricSource{Late: 1}), "1 came too late."}, {left(api.MetricSource{Dropped: 1}), "1 was dropped."},
+		{left(api.MetricSource{Late: 2, Dropped: 1200}), "2 came too late, 1,200 were dropped."},
+		{left(api.MetricSource{}), ""}, {evidenceName("canary/share-25"), "Canary at 25 %"},
+		{evidenceName("check/qa_staging"), "Check: qa staging"}, {evidenceName("comparison"), "Comparison"},
 		{short("rel_0d6r3k8m2n4p5q7s9tv0"), "7s9tv0"}, {short("3be81a90c7d24f6f"), "3be81a90c7"}, {short(""), ""},
 	}
 	for _, test := range tests {

@@ -13,7 +13,7 @@ func flagImportStories() []Story {
 	in := page.ImportFields{Source: "launchdarkly", Export: `{"flags": {}}`, Rename: "prod = production", Seen: "ab"}
 	looked := &api.FlagImport{
 		Sentence: "2 flags and 1 segment come in; 1 part is lost.",
-		Plan: api.FlagPlan{Drift: true, Sentence: "1 to create, 1 to change, 0 to restore, 0 to archive, 1 as they are.",
+		Plan: api.FlagPlan{Drift: true, Sentence: "1 to create, 1 to change, 1 as it is.",
 			Steps: []api.FlagStep{
 				{What: "create", Flag: "new-search", Sentence: "It is new."},
 				{What: "change", Flag: "new-search", Environment: "production", Sentence: "Turned on.",

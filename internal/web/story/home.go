@@ -34,7 +34,7 @@ func homeStories() []Story {
 		{Name: "prometheus-1", Kind: "prometheus", Heard: ptr(before(3 * time.Minute)), Accepted: 40, Dropped: 12,
 			Trouble: true, Sentence: "Prometheus did not answer within 5s."},
 		{Name: "otlp-1", Kind: "otlp", Heard: ptr(before(2 * time.Second)), Accepted: 900,
-			Sentence: "The slowest took 2.1s to arrive; 0 belonged to nothing that is known."},
+			Sentence: "The slowest took 2.1 s to arrive."},
 	}
 	trouble.Edges = []api.EdgeStatus{{Name: "edge-1", Generation: 40, Wanted: 41, Seen: before(time.Minute),
 		Sentence: "One table behind, not heard of for a minute."}}

@@ -36,7 +36,7 @@ func onVercel(running, trouble api.Status) map[string]api.Status {
 	platform.Target, displaced.Target, silent.Target, paused.Target = &well, &changed, &away, &gate
 	silent.Sentence = baking + " " + away.Sentence
 	silent.Sources = []api.MetricSource{{Name: "drain-1", Kind: "drain", Heard: ptr(before(6 * time.Minute)),
-		Accepted: 81200, Trouble: true, Sentence: "Nothing has arrived for 6m0s."}}
+		Accepted: 81200, Trouble: true, Sentence: "Nothing has arrived for 6 min."}}
 	paused.Sentence = gate.Sentence
 	paused.Releases = []api.Release{release("canary/share-10", "waiting", gate.Sentence+waitsForAPerson)}
 	return map[string]api.Status{"platform": platform, "displaced": displaced, "silent": silent, "paused": paused}
