@@ -152,7 +152,8 @@ func TestATargetIsConnectedToARunningSlipway(t *testing.T) {
 	}
 	run(ada, secrets[1]+"\n", "target", "token", "set")
 	if r := run(with(secrets[1]), "", "check", "--target", file); r.code != fault.RowOf(fault.Denied).Exit ||
-		!strings.Contains(r.out, "every way back") || !strings.Contains(r.out, "Roll back: Give the right") {
+		!strings.Contains(strings.Join(strings.Fields(r.out), " "), "every way back") ||
+		!strings.Contains(r.out, "Roll back: Give the right") {
 		t.Errorf("checked with too few rights: exit %d\n%s%s", r.code, r.out, r.err)
 	}
 	if r := run(with(secrets[1]), "", connect...); r.code != fault.RowOf(fault.Denied).Exit {

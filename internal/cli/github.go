@@ -127,9 +127,9 @@ func (c *cli) showFindings(list []api.GitHubFinding) {
 	words := map[string]string{"ok": "ok", "missing": "MISSING", "unseen": "not seen"}
 	rows := make([][]string, 0, len(list))
 	for _, f := range list {
-		rows = append(rows, []string{words[f.State], f.What, f.For, f.Found})
+		rows = append(rows, []string{words[f.State], f.What, strings.TrimSpace(f.Found + " For: " + f.For + ".")})
 	}
-	c.table("Nothing was looked at.", []string{"STATE", "AT GITHUB", "FOR", "FOUND"}, rows)
+	c.table("Nothing was looked at.", []string{"STATE", "AT GITHUB", "FOUND"}, rows)
 	todo := "\nTo do at GitHub:\n"
 	for _, f := range list {
 		if f.State != "ok" && f.Remedy != "" {

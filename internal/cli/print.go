@@ -102,7 +102,7 @@ func (c *cli) table(empty string, head []string, rows [][]string) {
 			b.WriteString(cell + strings.Repeat(" ", wide[i]-utf8.RuneCountInString(cell)+gap))
 		}
 		lines := wrap(row[last], room)
-		if indent < begin && begin+utf8.RuneCountInString(row[last]) > c.width() {
+		if indent < begin && row[last] != "-" && begin+utf8.RuneCountInString(row[last]) > c.width() {
 			lines = append([]string{""}, lines...)
 		}
 		for i, line := range lines {

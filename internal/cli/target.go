@@ -111,9 +111,9 @@ func (c *cli) showTarget(r setup.Report) {
 		setup.Unseen: "not seen"}
 	rows := make([][]string, 0, len(r.Findings))
 	for _, f := range r.Findings {
-		rows = append(rows, []string{words[f.State], f.What, f.For, f.Found})
+		rows = append(rows, []string{words[f.State], f.What, strings.TrimSpace(f.Found + " For: " + f.For + ".")})
 	}
-	c.table("Nothing was looked at.", []string{"STATE", "WHAT", "FOR", "FOUND"}, rows)
+	c.table("Nothing was looked at.", []string{"STATE", "WHAT", "FOUND"}, rows)
 	if r.Missing == 0 {
 		c.say("\nNothing is missing on Vercel for %s.\n", r.Project)
 		return
