@@ -103,14 +103,15 @@ type world struct {
 	there *theirs
 }
 
-func play(t *testing.T, test func(w *world)) {
+// play runs an engine on a virtual clock. It looks for what is due so often: a virtual hour of seconds is long.
+func play(t *testing.T, poll time.Duration, test func(w *world)) {
 	t.Helper()
 	x := &theirs{flags: map[string]map[string]any{}}
 	w := &world{there: x}
 	enginetest.Play(t, func(t *testing.T, db *store.DB) *enginetest.World {
 		w.t = t
 		w.World = enginetest.Open(t, "app: shop\ntarget: {vercel: {project: shop, sync_flags: {production: production}}}\n",
-			engine.Options{DB: db, Pace: engine.Pace{Poll: time.Second},
+			engine.Options{DB: db, Pace: engine.Pace{Poll: poll},
 				Mirror: mirror.Options{Read: x.read, Create: x.create, Edit: x.edit}})
 		return w.World
 	}, func() { test(w) })
@@ -133,7 +134,7 @@ func (w *world) row() flag.Follower {
 
 // Changes follow together, a kill switch in the next moment, and what decides alike is not written.
 func TestFlagsFollow(t *testing.T) {
-	play(t, func(w *world) {
+	play(t, 10*time.Second, func(w *world) {
 		for i := range 12 {
 			w.Create(fmt.Sprintf("flag-%d", i))
 		}
@@ -157,7 +158,7 @@ func TestFlagsFollow(t *testing.T) {
 
 // An outage is told once; what was written when Vercel did not answer is Slipway's own.
 func TestWhatIsLostOnTheWayIsFoundAgain(t *testing.T) {
-	play(t, func(w *world) {
+	play(t, 10*time.Second, func(w *world) {
 		w.Create("checkout")
 		enginetest.Pass(5 * time.Second)
 		w.there.set(func(x *theirs) { x.lost = true })
@@ -185,7 +186,7 @@ func TestWhatIsLostOnTheWayIsFoundAgain(t *testing.T) {
 
 // What another hand changes stays and is told once; a person takes it over. What cannot be said any more is told too.
 func TestAnotherHandIsNeverWrittenOver(t *testing.T) {
-	play(t, func(w *world) {
+	play(t, 10*time.Second, func(w *world) {
 		w.Create("checkout")
 		w.Do("checkout", flags.On)
 		enginetest.Pass(10 * time.Second)
@@ -229,7 +230,7 @@ func TestAnotherHandIsNeverWrittenOver(t *testing.T) {
 // A word of Vercel's that somebody changed a flag there has it looked at now. Who it was stands beside the flag, or in
 // that word when the flag is gone; what Slipway wrote itself is nobody else's.
 func TestAnotherHandIsNoticedAtOnce(t *testing.T) {
-	play(t, func(w *world) {
+	play(t, time.Second, func(w *world) {
 		w.Create("checkout")
 		w.Create("banner")
 		w.Do("checkout", flags.On)
@@ -275,9 +276,9 @@ func TestAnotherHandIsNoticedAtOnce(t *testing.T) {
 		if say := last(); !strings.HasPrefix(say, "eve and grace changed") {
 			t.Errorf("a flag was dropped: %q", say)
 		}
-		enginetest.Pass(hour())
+		enginetest.Pass(10 * time.Minute) // that is two looks
 		if f := w.row(); w.Told("flags.unsynced") != 3 || f.Hands["banner"] != "grace" || f.Hands["checkout"] != "eve" {
-			t.Errorf("an hour later, told %d times: %+v", w.Told("flags.unsynced"), f)
+			t.Errorf("ten minutes later, told %d times: %+v", w.Told("flags.unsynced"), f)
 		}
 	})
 }
