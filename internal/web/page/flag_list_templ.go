@@ -200,7 +200,7 @@ func FlagList(f Frame, p api.FlagPage, q FlagFilter, tags []string) templ.Compon
 						return nil
 					})
 					templ_7745c5c3_Err = empty("A flag decides who sees what in "+f.App+" without a deployment: for some users, for a share of all, "+
-						"or for nobody from one moment to the next. There is none yet.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var8), templ_7745c5c3_Buffer)
+						"or for nobody from one moment to the next.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var8), templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

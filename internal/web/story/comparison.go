@@ -49,8 +49,7 @@ func inState(v *api.Verdict, state string) {
 	case "warming":
 		warming(v)
 	case "watching":
-		c.RuledOut, c.Open = 3, 2
-		c.Says.RuledOut = "Ruled out: 3 times as many errors or more. Not yet ruled out: 2 times."
+		excluded(c)
 		c.Next = &api.NextShare{Share: 100, Excluded: 2, Have: 7.1, Need: 60, More: 1400, MoreSecs: 200, Decides: true}
 		v.Lacks = "Before 100 %, 2 times as many errors must be ruled out: the evidence for that is 7.1 of 60, which takes " +
 			"about 1,400 more requests of v2 (3 min at this share) if it is no worse."
@@ -60,8 +59,9 @@ func inState(v *api.Verdict, state string) {
 		c.Says.RuledOut = "Ruled out: 2 times as many errors or more, all that must be."
 		v.ClearedTo = 100
 	case "suspicious":
-		c.RuledOut, c.Open, c.More, c.MoreSecs = 5, 3, 640, 91
-		c.Says.RuledOut = atLeast(c) + " Ruled out: 5 times as many errors or more. Not yet ruled out: 3 times."
+		excluded(c)
+		c.More, c.MoreSecs = 640, 91
+		c.Says.RuledOut = atLeast(c) + " " + c.Says.RuledOut
 		c.Says.Needs = "Needs about 640 more requests of v2 (91 s at this share) to be certain, if nothing changes."
 	case "bad":
 		c.RuledOut, c.Open = 0, 10
@@ -73,6 +73,19 @@ func inState(v *api.Verdict, state string) {
 		c.Says.RuledOut = "Ruled out: 10 times as many errors or more. Not yet ruled out: 5 times."
 		c.Says.Needs = "Needs a measurement that works: while it is broken nothing is known."
 	}
+}
+
+// excluded says which effects are ruled out: what the ratio does not reach, and never all of them.
+func excluded(c *api.Comparison) {
+	c.Open = 2
+	for _, x := range []float64{3, 5, 10} {
+		if c.RuledOut = x; c.Metrics[0].Ratio.High < x {
+			break
+		}
+		c.Open = x
+	}
+	c.Says.RuledOut = fmt.Sprintf("Ruled out: %g times as many errors or more. Not yet ruled out: %g times.", c.RuledOut,
+		c.Open)
 }
 
 func share(arm api.ArmTotals) float64 { return float64(arm.Units) / float64(max(arm.Requests, 1)) }
