@@ -17,8 +17,10 @@ func TestACanaryPageAgreesWithItself(t *testing.T) {
 		"requests of the new version": regexp.MustCompile(`([\d,]+) requests of v2 are compared|` +
 			`([\d,]+) requests looked at|of ([\d,]+) requests failed on v2, `),
 		"requests of the stable one": regexp.MustCompile(`compared with ([\d,]+) of v1|of ([\d,]+) on v1\. It looks`),
-		"harm":                       regexp.MustCompile(`About ([\d,]+) requests failed that|Harm so far ([\d,]+)`),
-		"ratio":                      regexp.MustCompile(`ratio ([\d.]+×)|([\d.]+×) \([\d.]+×–[\d.]+×\) [\d.]+ 72`),
+		"share": regexp.MustCompile(`Measured ([1-9][\d.]*) % of requests|measured: ([\d.]+) % at|` +
+			`measured ([\d.]+) % intended`),
+		"harm":  regexp.MustCompile(`About ([\d,]+) requests failed that|Harm so far ([\d,]+)`),
+		"ratio": regexp.MustCompile(`ratio ([\d.]+×)|([\d.]+×) \([\d.]+×–[\d.]+×\) [\d.]+ 72`),
 	}
 	tags := regexp.MustCompile(`<[^>]*>`)
 	found := map[string]int{}

@@ -141,11 +141,19 @@ func young() api.Canary {
 	return evidence(c)
 }
 
+// measured is a release with the share that its canary was last measured at.
+func measured(r api.Release, c api.Canary) api.Release {
+	if n := len(c.Measured); n > 0 && r.Ended == nil {
+		r.Measured = c.Measured[n-1].Share
+	}
+	return r
+}
+
 func canaryStories() []Story {
 	show := func(name string, r api.Release, c api.Canary) Story {
 		return Story{Name: "canary/" + name, Page: func(f page.Frame) templ.Component {
 			f.Path = "/releases/" + r.ID + "/canary"
-			return page.Canary(f, r, c)
+			return page.Canary(f, measured(r, c), c)
 		}}
 	}
 	at := func(r api.Release, v *api.Verdict) api.Release {

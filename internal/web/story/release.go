@@ -15,6 +15,9 @@ func releaseStories() []Story {
 	rel := func(name string, r api.Release, parts page.ReleaseParts) Story {
 		return Story{Name: "release/" + name, Page: func(f page.Frame) templ.Component {
 			f.Path = "/releases/" + r.ID
+			if parts.Canary != nil && r.Share == 10 {
+				return page.Release(f, measured(r, *parts.Canary), parts)
+			}
 			return page.Release(f, r, parts)
 		}}
 	}
