@@ -56,6 +56,10 @@ func TestFlagsAsCode(t *testing.T) {
 	if c := f.Environments[0]; !c.On || len(c.Rules) != 2 || c.Rules[1].Serve.By != "company" {
 		t.Errorf("%+v", c)
 	}
+	ada.must("", "segment", "set", "nobody", "-e", "production", "--group", "plan equals pro")
+	if r := ada.must("", "segment", "members", "nobody"); r.out != "" || !strings.Contains(r.err, "names no user") {
+		t.Errorf("an empty list says nothing: %+v", r)
+	}
 	if out := ada.must("", "segment", "members", "beta").out; out != "ada\nbob\n" {
 		t.Error(out)
 	}

@@ -105,9 +105,9 @@ func (c *cli) flagDrafts() *cobra.Command {
 					case d.AfterRelease != "":
 						waits = "release " + d.AfterRelease
 					}
-					rows = append(rows, []string{d.ID, d.State, d.Environment, d.Flag + d.Segment, d.Sentence, d.Author, waits})
+					rows = append(rows, []string{d.ID, d.State, d.Environment, d.Flag + d.Segment, d.Author, waits, d.Sentence})
 				}
-				c.table("No change waits.", []string{"ID", "STATE", "WHERE", "OF", "WHAT", "BY", "FOR"}, rows)
+				c.table("No change waits.", []string{"ID", "STATE", "WHERE", "OF", "BY", "FOR", "WHAT"}, rows)
 				c.more(page.Next)
 			})
 		}),

@@ -161,6 +161,9 @@ func (c *cli) segmentMembers() *cobra.Command {
 					return err
 				}
 				return c.print(page, func() {
+					if len(page.Items) == 0 { // beside the list, which a program may read
+						say(c.Err, "%s names no user in %s. Add some with --add.\n", args[0], c.reads(environment))
+					}
 					for _, m := range page.Items {
 						c.say("%s\n", m)
 					}
