@@ -42,6 +42,8 @@ type person struct {
 	home string
 	env  map[string]string
 	user string // as the machine names them
+
+	screen bool // standard error is a terminal
 }
 
 // result is what a command did.
@@ -57,7 +59,7 @@ func (p person) run(stdin string, args ...string) result {
 	var out, errs bytes.Buffer
 	code := Run(ctx, Options{
 		In: strings.NewReader(stdin), Out: &out, Err: &errs, Env: func(k string) string { return p.env[k] },
-		ConfigDir: p.home, Version: "test", Login: func() string { return p.user },
+		ConfigDir: p.home, Version: "test", Login: func() string { return p.user }, ErrTerminal: p.screen,
 	}, args)
 	return result{code, out.String(), errs.String()}
 }
@@ -245,9 +247,17 @@ func TestDailyWork(t *testing.T) {
 	if r := ada.run("", "release", "abort", "v2", "--yes"); r.code != 2 || !strings.Contains(r.err, "with --reason.\n") {
 		t.Errorf("nobody is told how to say why: %+v", r)
 	}
-	if r := ada.must("", "log", "verify"); !strings.Contains(r.out, "whole") {
-		t.Error(r.out)
+	if r := ada.must("", "log", "verify"); !strings.Contains(r.out, "whole") || r.err != "" {
+		t.Errorf("%+v", r)
 	}
+	ada.screen = true
+	if r := ada.must("", "log", "verify"); !strings.HasPrefix(r.err, "The log is walked …\r") {
+		t.Errorf("at a terminal nobody learns what it waits for: %+v", r)
+	}
+	if r := ada.must("", "log", "verify", "--json"); r.err != "" {
+		t.Errorf("a program gets words: %+v", r)
+	}
+	ada.screen = false
 	if r := ada.must("", "issue", "report", "--title", "the cart is empty"); !strings.Contains(r.out, "SEV") {
 		t.Error(r.out)
 	}

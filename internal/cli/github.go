@@ -75,7 +75,9 @@ func (c *cli) gitHubStatus() *cobra.Command {
 		Use: "status", Short: "Ask GitHub what the app may do, and list the jobs that wait",
 		Args: cobra.NoArgs,
 		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
+			done := c.busy("GitHub is asked")
 			g, err := to.GitHub(cmd.Context())
+			done()
 			if err != nil {
 				return err
 			}

@@ -105,7 +105,9 @@ func (c *cli) logVerify() *cobra.Command {
 	return &cobra.Command{
 		Use: "verify", Short: "Walk the log's chain: finds an altered, missing or reordered record", Args: cobra.NoArgs,
 		RunE: c.with(func(cmd *cobra.Command, _ []string, to *client.Client) error {
+			done := c.busy("The log is walked")
 			r, err := to.VerifyLog(cmd.Context())
+			done()
 			if err != nil {
 				return err
 			}

@@ -42,6 +42,15 @@ func say(w io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(w, format, args...)
 }
 
+// busy says on a terminal what takes its time; what it returns takes that away.
+func (c *cli) busy(what string) (done func()) {
+	if !c.ErrTerminal || c.json {
+		return func() {}
+	}
+	say(c.Err, "%s …", what)
+	return func() { say(c.Err, "\r\033[K") }
+}
+
 // say prints to people on standard output.
 func (c *cli) say(format string, args ...any) { say(c.Out, format, args...) }
 

@@ -89,7 +89,9 @@ func (c *cli) checkTarget(cmd *cobra.Command, file string, live, sure bool) erro
 		return c.checkLive(cmd.Context(), o, sure)
 	}
 	c.keeps(cmd.Context(), &o)
+	done := c.busy("Vercel is asked")
 	r := setup.Look(cmd.Context(), o)
+	done()
 	both := struct {
 		setup.Report
 		GitHub *checked `json:"github,omitempty"`
@@ -183,7 +185,9 @@ func (c *cli) targetConnect() *cobra.Command {
 			if f.envFile == "" {
 				c.keeps(cmd.Context(), &o)
 			}
+			done := c.busy("Vercel is asked")
 			p, err := setup.Connect(cmd.Context(), o, f.rotate)
+			done()
 			if err != nil {
 				return err
 			}
@@ -209,7 +213,9 @@ func (c *cli) targetDisconnect() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			done := c.busy("Vercel is asked")
 			p, err := setup.Disconnect(cmd.Context(), o)
+			done()
 			if err != nil {
 				return err
 			}
