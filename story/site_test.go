@@ -82,8 +82,13 @@ func open(t testing.TB, kind, database string, o options, nodes int) *site {
 
 // dial reaches any node that answers, as a balancer in front of them would.
 func (s *site) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	return anyOf(ctx, network, s.nodes)
+}
+
+// anyOf reaches the first of some nodes that answers.
+func anyOf(ctx context.Context, network string, nodes []*node) (net.Conn, error) {
 	var err error
-	for _, n := range s.nodes {
+	for _, n := range nodes {
 		var c net.Conn
 		if c, err = (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, network, n.address); err == nil {
 			return c, nil

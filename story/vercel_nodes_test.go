@@ -1,9 +1,11 @@
 package story
 
 import (
+	"context"
 	"io"
 	"log"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -18,7 +20,8 @@ import (
 )
 
 // pair opens two nodes on one PostgreSQL, which release on a Vercel. Each has a token of its own there, so that it can
-// be told which of them did what. Vercel reaches whichever answers.
+// be told which of them did what. People reach the first one that answers, and Vercel the last: the first does what
+// people ask for, and when it dies, what Vercel tells of its visitors goes on to be heard.
 func pair(t *testing.T, edit ...string) (*site, *town) {
 	t.Helper()
 	v := found(t)
@@ -26,8 +29,10 @@ func pair(t *testing.T, edit ...string) (*site, *town) {
 	s := open(t, store.PostgreSQL, prepared(t, store.PostgreSQL), o, 2)
 	v.w = s.world
 	front := httptest.NewServer(&httputil.ReverseProxy{
-		Director:  func(r *http.Request) { r.URL.Scheme, r.URL.Host = "http", "control.test" },
-		Transport: s.http.Transport, ErrorLog: log.New(io.Discard, "", 0), // Vercel tells again
+		Director: func(r *http.Request) { r.URL.Scheme, r.URL.Host = "http", "control.test" },
+		Transport: &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return anyOf(ctx, network, []*node{s.nodes[1], s.nodes[0]})
+		}}, ErrorLog: log.New(io.Discard, "", 0), // Vercel tells again
 	})
 	s.finally(front.Close)
 	v.connect(t, front.URL)

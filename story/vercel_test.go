@@ -185,14 +185,15 @@ func (v *town) served() string {
 //
 // req: EN-21
 func TestAReleaseGoesAllTheWayOnVercel(t *testing.T) {
-	w, v := onVercel(t, "[50]", "[5, 50, 100]")
+	w, v := onVercel(t, "[50]", "[20, 50, 100]")
 	r := v.push("v2")
 	if v.served() != "c-v1" {
 		t.Fatalf("a push reached production by itself: %s", v.served())
 	}
 	w.gates(r)
-	w.exposed(r.ID, 5)
+	w.exposed(r.ID, 20)
 	w.exposed(r.ID, 50)
+	v.goesOn(r) // by evidence it goes on from 20 % and from 100 %: enough, at the pace of a drain
 	q := w.asked(r.ID)
 	w.approves("pia", q)
 	r = w.ends(r.ID, "completed")
