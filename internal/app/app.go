@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"sync/atomic"
 	"time"
@@ -98,6 +99,21 @@ type App struct {
 	stopping func()
 }
 
+// unreached names the database that can't be reached when the program starts, without its password.
+func unreached(err error, database string) error {
+	at, perr := url.Parse(database)
+	if fault.ReasonOf(err) != "store_unavailable" || perr != nil || at.Host == "" {
+		return err
+	}
+	why := ""
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		why = ": " + op.Err.Error()
+	}
+	return fault.Wrap(err, fault.Unavailable, "store_unavailable",
+		"The database at %s cannot be reached%s. Look whether it runs, and at --database-url or SLIPWAY_DATABASE_URL.",
+		at.Host, why)
+}
+
 // Open builds the program: it opens and migrates the store and constructs every
 // part. Nothing runs yet.
 func Open(ctx context.Context, opts Options) (*App, error) {
@@ -112,7 +128,7 @@ func Open(ctx context.Context, opts Options) (*App, error) {
 	}
 	db, err := store.Open(ctx, opts.Database)
 	if err != nil {
-		return nil, err
+		return nil, unreached(err, opts.Database)
 	}
 	a := &App{opts: opts, DB: db}
 	a.stop, a.stopping = context.WithCancel(context.WithoutCancel(ctx))

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/slipwayhq/slipway/internal/fault"
 )
 
 // The address of a database may hold its password: help shows the flag, not what the
@@ -34,5 +36,16 @@ func TestTheDatabaseOfTheEnvironmentIsUsed(t *testing.T) {
 		if got := database(flag); got != want {
 			t.Errorf("%q: %q, want %q", flag, got, want)
 		}
+	}
+}
+
+// TestADatabaseThatIsAwayIsNamed at the start: where it is looked for, why in vain, and never its password.
+func TestADatabaseThatIsAwayIsNamed(t *testing.T) {
+	t.Parallel()
+	_, err := Open(t.Context(), Options{Database: "postgres://slipway:hunter2@127.0.0.1:1/slipway"})
+	said := fault.MessageOf(err)
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(said, "127.0.0.1:1 cannot be reached") ||
+		!strings.Contains(said, "--database-url") || strings.Contains(said, "hunter2") {
+		t.Errorf("%v", err)
 	}
 }
