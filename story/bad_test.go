@@ -73,13 +73,13 @@ func (w *world) tellsWhy(t *testing.T, r api.Release, rules string) {
 	}
 	i, says := page.Items[0], opened[0].Sentence
 	for _, want := range []string{"v2 reached 20 % of visitors and was taken back to v1 by the guard (" + i.Rule + ")",
-		strings.TrimSuffix(r.Reason, ".")} {
+		strings.TrimPrefix(strings.TrimSuffix(r.Reason, "."), "v2 is worse. ")} {
 		if !strings.Contains(i.Happened, want) || i.Rule == "" {
 			t.Errorf("rule %q; %q does not say %q", i.Rule, i.Happened, want)
 		}
 	}
 	if !mentions(`"rule":"`+i.Rule, rules) || !strings.Contains(says, i.Happened) || !strings.Contains(says, i.Criterion) ||
-		!strings.Contains(says, i.ResolvedWhen) || !strings.HasPrefix(i.Sentence, "Open: "+i.Happened) {
+		!strings.Contains(says, i.ResolvedWhen) || !strings.HasPrefix(i.Sentence, i.Happened) {
 		t.Errorf("the log says %q\nand the incident %+v", says, i)
 	}
 	if slow := strings.HasPrefix(i.Rule, "latency"); slow && strings.Contains(i.Criterion+i.ResolvedWhen, "error") {

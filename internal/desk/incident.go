@@ -202,9 +202,9 @@ func incidentOf(i incident.Incident) api.Incident {
 	case i.State == incident.Resolved:
 		out.Sentence = "Resolved: " + i.Resolution
 	case i.Rollback != "":
-		out.Sentence = "Open: " + i.Why() + " See its rollback for where that stands."
+		out.Sentence = i.Why() + " See its rollback for where that stands."
 	default:
-		out.Sentence = "Open: " + i.Why()
+		out.Sentence = i.Why()
 	}
 	return out
 }

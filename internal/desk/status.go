@@ -104,6 +104,14 @@ func (d *Desk) Status(ctx context.Context, who access.Actor) (api.Status, error)
 	return out, nil
 }
 
+// Short says that the database has no room; empty while it has some.
+func (d *Desk) Short() string {
+	if room := d.DB.Room(); room.Full() {
+		return room.Cause()
+	}
+	return ""
+}
+
 // ills says what Slipway itself suffers from.
 func (d *Desk) ills(ctx context.Context, out *api.Status) {
 	if room := d.DB.Room(); room.Full() {
@@ -162,7 +170,9 @@ func summary(s api.Status, cause string) string {
 	if s.Votes != "" {
 		parts = append(parts, s.Votes)
 	}
-	if n := len(s.Incidents); n > 0 {
+	if n := len(s.Incidents); n == 1 {
+		parts = append(parts, fmt.Sprintf("1 incident open: %s.", s.Incidents[0].Title))
+	} else if n > 0 {
 		parts = append(parts, fmt.Sprintf("%s open.", count(n, "incident")))
 	}
 	if n := len(s.Approvals); n > 0 {

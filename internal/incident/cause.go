@@ -20,7 +20,7 @@ type Cause struct {
 
 // Happened says what happened: which version, which rule, its numbers, and what it was taken back to.
 func (c Cause) Happened() string {
-	why := strings.TrimRight(c.Why, ".") + "."
+	why := strings.TrimRight(strings.TrimPrefix(c.Why, c.Version+" is worse. "), ".") + "."
 	if c.Version == "" {
 		return why
 	}

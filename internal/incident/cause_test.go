@@ -25,7 +25,7 @@ func TestAnIncidentTellsOfItsOwnCause(t *testing.T) {
 		when     string
 	}{
 		{"slow", canary("latency_p95", 1000), SEV3,
-			"v2 reached 12.5 % of visitors and was taken back to v1 by the guard (latency_p95): v2 is worse. It is.",
+			"v2 reached 12.5 % of visitors and was taken back to v1 by the guard (latency_p95): It is.",
 			"95 % of the requests to production are answered within 1000 ms, and"},
 		{"slower", canary("latency_compare", 1.1), SEV4, "(latency_compare)", "production answers as fast as before v2"},
 		{"errors", canary("error_rate", 0.05), SEV4, "(error_rate)", "no more than 5 % of the requests to production fail"},
@@ -37,7 +37,7 @@ func TestAnIncidentTellsOfItsOwnCause(t *testing.T) {
 			"was taken back to v1: aborted by Pat: odd.", "it is known what is wrong with v2"},
 		{"a ramp", Cause{Version: "new=on", Share: 5, Flag: "new", Why: "odd"}, SEV4,
 			"new=on reached 5 % of visitors; new was taken back to what it served before: odd.", "what is wrong with new=on"},
-		{"a rollback", Cause{Version: "v2", Back: "v1", Asked: true, Why: "v2 is worse.", Finding: &guard.Finding{
+		{"a rollback", Cause{Version: "v2", Back: "v1", Asked: true, Why: "v2 is slow.", Finding: &guard.Finding{
 			Rule: "latency_p95", Limit: 800}}, SEV3, "A rollback from v2 to v1 is asked for by the guard (latency_p95): v2",
 			"within 800 ms"},
 		{"nothing to go back to", Cause{Version: "v2", Asked: true, Why: "odd"}, SEV4, "from v2 to no known good version is",

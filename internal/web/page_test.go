@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/slipwayhq/slipway/internal/store"
 )
 
 func TestEveryPageOfAFreshSlipwayShows(t *testing.T) {
@@ -214,4 +216,31 @@ func between(s, from, to string) string {
 	_, s, _ = strings.Cut(s, from)
 	s, _, _ = strings.Cut(s, to)
 	return s
+}
+
+// While the database has no room every page says so once, and Home does not say that nothing needs anybody.
+func TestEveryPageSaysThatTheDiskIsFull(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	if w.db.Dialect() != store.SQLite {
+		return
+	}
+	b := w.admin(t)
+	const all, calm = "before there is room", "needs you."
+	if got := b.get("/releases"); strings.Contains(got.body, all) || !strings.Contains(b.get("/").body, calm) {
+		t.Error("there is room, and it looks as if there were none")
+	}
+	if err := w.db.KeepReserve(1 << 50); err != nil { // which no disk holds
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/releases", "/incidents", "/settings"} {
+		if n := strings.Count(b.get(path).body, all); n != 1 {
+			t.Errorf("%s says it %d times", path, n)
+		}
+	}
+	home := b.get("/").body
+	if strings.Contains(home, all) || strings.Contains(home, calm) ||
+		strings.Count(home, "Make room on the disk of /") != 1 {
+		t.Errorf("Home says %s", home)
+	}
 }

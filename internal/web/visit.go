@@ -88,7 +88,7 @@ func (v *visit) identify() error {
 		}
 		if err == nil {
 			v.who, v.cookie, v.frame.CSRF = session.Actor, c.Value, session.CSRF
-			v.frame.Head = v.web.Live.Head()
+			v.frame.Head, v.frame.Short = v.web.Live.Head(), v.web.Desk.Short()
 			v.r = v.r.WithContext(people.WithSession(v.r.Context(), c.Value))
 			v.frame.Me, err = v.web.Desk.Me(v.r.Context(), v.who)
 			return err

@@ -35,6 +35,15 @@ type Frame struct {
 	Problem *Problem                 // why what was asked for did not happen
 	Waiting int                      // approvals that wait for this person
 	Open    int                      // incidents that are open
+	Short   string                   // says that the database has no room; empty while it has some
+}
+
+// short is what every page but Home, which says more, says of a database without room.
+func (f Frame) short() string {
+	if path, _, _ := strings.Cut(f.Path, "?"); path == "/" {
+		return ""
+	}
+	return f.Short
 }
 
 // Problem is why something did not happen.

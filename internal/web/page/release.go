@@ -203,7 +203,7 @@ func toSign(all []api.Release) []api.Release {
 func toMend(s api.Status) []string {
 	var out []string
 	if s.Disk != "" {
-		out = append(out, "Somebody must make room there: nothing new starts, and no release goes on, before that.")
+		out = append(out, "Somebody must make room there. What waits goes on by itself then.")
 	}
 	if s.Votes != "" {
 		out = append(out, "Somebody must mend the key that votes are signed with: nobody can approve before that.")

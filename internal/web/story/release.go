@@ -36,7 +36,7 @@ func releaseStories() []Story {
 		rel("running", running, all), rel("verdict", signing, page.ReleaseParts{Checks: checks(), Events: events()}),
 		rel("onlooker", onlooker(running), all),
 		rel("waiting", waiting, all), rel("started", started(), page.ReleaseParts{Checks: checks()}),
-		rel("aborted", aborted(), worse), rel("rolled-back", rolledBack(), all),
+		short(signing), rel("aborted", aborted(), worse), rel("rolled-back", rolledBack(), all),
 		rel("failed", failed(), page.ReleaseParts{Checks: checks(), Events: events()}),
 		rel("completed", completed(), all), rel("paused", paused(), all), rel("displaced", displaced(), all),
 		rel("hostile", named(hostile), all), rel("long", named(long), all),
@@ -137,6 +137,14 @@ func stale(r api.Release, parts page.ReleaseParts) Story {
 			Message: "v2 has changed since you looked: it went from 5 % to 10 %. Look again, then decide.",
 		}
 		return page.Release(f, r, parts)
+	}}
+}
+
+// short is a release while the database has no room.
+func short(r api.Release) Story {
+	return Story{Name: "release/full", Page: func(f page.Frame) templ.Component {
+		f.Path, f.Short = "/releases/"+r.ID, "The disk is full."
+		return page.Release(f, r, page.ReleaseParts{Checks: checks(), Events: events()})
 	}}
 }
 

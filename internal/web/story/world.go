@@ -3,6 +3,7 @@ package story
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/api"
@@ -280,8 +281,9 @@ func incident() api.Incident {
 		ID: "inc_0d6r3k8m2n4p5q7s9tv0", App: "shop", Title: "v2 was taken back from 10 % of visitors", Severity: "SEV3",
 		Criterion: "error rate from 1 % to 10 %: " + part(bad) + " of requests fail", State: "open",
 		Opened: before(12 * time.Minute), Release: longID, Environment: "production", Rule: "error_rate",
-		Sentence: "Open: v2 reached 10 % of visitors and was taken back to v1 by the guard (error_rate): " +
-			worseSays(c) + " SEV3 because error rate from 1 % to 10 %: " + part(bad) + " of requests fail.",
+		Sentence: "v2 reached 10 % of visitors and was taken back to v1 by the guard (error_rate): " +
+			strings.TrimPrefix(worseSays(c), "v2 is worse. ") +
+			" SEV3 because error rate from 1 % to 10 %: " + part(bad) + " of requests fail.",
 		ResolvedWhen: "no more than 5 % of the requests to production fail, and it is known what is wrong with v2",
 		ReviewDue:    ptr(Now().Add(4 * 24 * time.Hour)), Timeline: takenBackEvents(),
 	}
