@@ -64,11 +64,10 @@ type Options struct {
 
 // Status says what came to one door.
 type Status struct {
-	Deliveries uint64    `json:"deliveries"` // taken
-	Repeated   uint64    `json:"repeated"`   // of them: left out, because they were taken before
-	Refused    uint64    `json:"refused"`    // for their signature
-	Failed     uint64    `json:"failed"`     // to be delivered again
-	Heard      time.Time `json:"heard"`
+	Deliveries uint64 `json:"deliveries"` // taken
+	Repeated   uint64 `json:"repeated"`   // of them: left out, because they were taken before
+	Refused    uint64 `json:"refused"`    // for their signature
+	Failed     uint64 `json:"failed"`     // to be delivered again
 	// Signed says which body the last signature of a packed one was right for: packed or unpacked.
 	Signed string `json:"signed,omitempty"`
 }
@@ -188,7 +187,6 @@ func (d *Door) signed(r *http.Request, k Kind, raw []byte, limit int,
 	}
 	err = work(r.Context(), r, body)
 	d.note(k, func(s *Status) {
-		s.Heard = time.Now()
 		switch {
 		case bytes.Equal(raw, body): // either way is the same
 		case right:
