@@ -57,10 +57,7 @@ func TestTwoNodesAndADatabaseThatFail(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			pg, address := postgres(t)
-			tokens, err := setUp(address)
-			if err != nil {
-				t.Fatal(err)
-			}
+			tokens := moved(t, address)
 			o := options{edit: append([]string{"bake: 300ms", "bake: 3s"}, c.edit...), rate: 60, crowd: 150}
 			if len(c.edit) > 0 {
 				o.edit = c.edit

@@ -196,6 +196,82 @@ func prepared(t testing.TB, kind string) string {
 	return address
 }
 
+// moved copies the team into an empty PostgreSQL on a server of the story's own, and returns everybody's token.
+func moved(t testing.TB, address string) map[string]string {
+	t.Helper()
+	tpl := made(t, store.PostgreSQL)
+	if err := move(t.Context(), tpl.address, address); err != nil {
+		t.Fatalf("move the team: %v", err)
+	}
+	return tpl.secrets
+}
+
+func move(ctx context.Context, from, to string) error {
+	db, err := store.Open(ctx, to) // which makes the tables
+	if err != nil {
+		return err
+	}
+	if err := db.Close(); err != nil {
+		return err
+	}
+	source, err := sql.Open("pgx", from)
+	if err != nil {
+		return err
+	}
+	defer source.Close() //nolint:errcheck // nothing is left on it
+	target, err := sql.Open("pgx", to)
+	if err != nil {
+		return err
+	}
+	defer target.Close() //nolint:errcheck // nor on it
+	tables, err := source.QueryContext(ctx, `SELECT tablename FROM pg_tables WHERE schemaname = current_schema()
+		ORDER BY tablename <> 'users', tablename`) // others refer to users
+	if err != nil {
+		return err
+	}
+	defer tables.Close() //nolint:errcheck // read to its end
+	for tables.Next() {
+		var name string
+		if err := tables.Scan(&name); err != nil {
+			return err
+		}
+		if err := copyTable(ctx, source, target, name); err != nil {
+			return fmt.Errorf("copy %s: %w", name, err)
+		}
+	}
+	return tables.Err()
+}
+
+// copyTable makes a table's rows those of the same table elsewhere.
+func copyTable(ctx context.Context, source, target *sql.DB, name string) error {
+	if _, err := target.ExecContext(ctx, "DELETE FROM "+name); err != nil { // what the migrations put there
+		return err
+	}
+	rows, err := source.QueryContext(ctx, "SELECT * FROM "+name)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // read to its end
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	values, into, places := make([]any, len(columns)), make([]any, len(columns)), make([]string, len(columns))
+	for i := range values {
+		into[i], places[i] = &values[i], fmt.Sprintf("$%d", i+1)
+	}
+	insert := fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", name, strings.Join(columns, ", "), strings.Join(places, ", "))
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		if _, err := target.ExecContext(ctx, insert, values...); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // execute runs one statement on a PostgreSQL server.
 func execute(server, statement string) error {
 	db, err := sql.Open("pgx", server)

@@ -103,10 +103,7 @@ func TestARampWithTwoNodesOfWhichOneDies(t *testing.T) {
 		return // Engines has said so
 	}
 	pg, address := postgres(t)
-	tokens, err := setUp(address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tokens := moved(t, address)
 	c, o := badRamp(), options{rate: 60, crowd: 150}
 	s := open(t, store.PostgreSQL, address, o, 2)
 	s.tokens = tokens
