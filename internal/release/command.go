@@ -71,6 +71,12 @@ func (x *decider) refuse(reason, format string, args ...any) {
 	x.d.Err = fault.New(fault.Refused, reason, format, args...)
 }
 
+// refuseFor is refuse with what to do instead, which the command line does with a command.
+func (x *decider) refuseFor(reason, instead, command, format string, args ...any) {
+	x.d.Err = fault.New(fault.Refused, reason, format, args...).At(fault.Page, "%s.", instead).
+		At(fault.API, "%s.", instead).At(fault.Command, "%s: %s.", instead, command)
+}
+
 func (x *decider) pause(c Command) {
 	if x.r.Phase == Paused {
 		x.refuse("already_paused", "%s is paused already.", x.r.Version)
@@ -137,7 +143,8 @@ func (x *decider) endBake(c Command) {
 
 func (x *decider) abort(c Command) {
 	if !x.r.Promoted.IsZero() {
-		x.refuse("in_production", "%s is in production: request a rollback instead (slipway rollback request).", x.r.Version)
+		x.refuseFor("in_production", "Request a rollback instead", "slipway rollback request", "%s is in production.",
+			x.r.Version)
 		return
 	}
 	if c.Reason == "" {
@@ -157,7 +164,8 @@ func (x *decider) lower(c Command) {
 		x.refuse("not_exposed", "%s has no %s yet.", x.r.Version, x.r.People())
 		return
 	case x.r.Plan.OneWay && c.Share > 0:
-		x.refuse("share_impossible", "Shares on this target only rise. Take %s back: slipway release abort.", x.r.Version)
+		x.refuseFor("share_impossible", "Abort "+x.r.Version+" to take it back", "slipway release abort "+x.r.Version,
+			"Shares on this target only rise.")
 		return
 	case c.Share >= x.r.Share:
 		x.refuse("share_not_lower", "The share can only be lowered by hand; it is at %s. To raise it, promote.",

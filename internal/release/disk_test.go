@@ -106,3 +106,16 @@ func TestAPauseDuringThePromotion(t *testing.T) {
 		t.Errorf("routed %+v, %g %%, watched %t: %s", w.routed, w.r.Share, watched, w.r.Sentence)
 	}
 }
+
+// What a person should do instead is said in the words of the surface where it is read.
+func TestARefusalNamesACommandOnlyOnTheCommandLine(t *testing.T) {
+	t.Parallel()
+	r := Release{Version: "v2", Phase: Running, Promoted: start, Plan: Plan{Steps: []Step{{ID: "w", Kind: KindWatch}}},
+		States: []State{{Status: StepRunning}}}
+	d := Decide(r, Facts{Now: start, Command: &Command{Kind: Abort, Reason: "odd"}})
+	on, at := fault.MessageAt(d.Err, fault.Page), fault.MessageAt(d.Err, fault.Command)
+	if on != "v2 is in production. Request a rollback instead." || at != "v2 is in production. Request a rollback "+
+		"instead: slipway rollback request." {
+		t.Errorf("on a page %q, on the command line %q", on, at)
+	}
+}
