@@ -194,7 +194,9 @@ func TestLoginKeepsATokenThatLogoutRevokes(t *testing.T) {
 		!strings.Contains(r.err, "slipway login") {
 		t.Errorf("%+v", r)
 	}
-	ada.must("", "logout")
+	if r := ada.must("", "logout", "--json"); !json.Valid([]byte(r.out)) || !strings.Contains(r.out, `"revoked": true`) {
+		t.Errorf("%+v", r)
+	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Error("the file is still there")
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -374,8 +375,8 @@ func (c *cli) configCheck() *cobra.Command {
 				return err
 			}
 			raw, err := c.content(list)
-			if err != nil {
-				return err
+			if f, ok := errors.AsType[*fault.Error](err); ok {
+				return f.At(fault.Command, "It is the list of what is needed: --list names another.")
 			}
 			given, err := c.envFile(args[0])
 			if err != nil {

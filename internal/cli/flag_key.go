@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -116,7 +117,11 @@ func (c *cli) content(file string) ([]byte, error) {
 		raw, err = os.ReadFile(file) //nolint:gosec // the user names it
 	}
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "file_unreadable", "%s can't be read: %v.", file, err)
+		why := err
+		if p, ok := errors.AsType[*fs.PathError](err); ok {
+			why = p.Err // which says the name again
+		}
+		return nil, fault.Wrap(err, fault.Invalid, "file_unreadable", "%s can't be read: %v.", file, why)
 	}
 	if len(raw) == most {
 		return nil, fault.New(fault.Invalid, "file_too_large", "%s has more than %s.", file, fmt.Sprint(most>>20, " MiB"))

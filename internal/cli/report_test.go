@@ -84,6 +84,11 @@ func TestAnErrorNamesItsPlacesForPrograms(t *testing.T) {
 	if len(f.Places) != 1 || !strings.HasPrefix(f.Places[0].Place, "slipway.yaml:1:") {
 		t.Errorf("%+v", f)
 	}
+	r := person{t: t, home: t.TempDir()}.run("", "config", "check", "x", "-e", "production")
+	if want := "slipway: .env.example can't be read: no such file or directory. It is the list of what is needed: --list " +
+		"names another.\n"; r.err != want {
+		t.Errorf("%q", r.err)
+	}
 	for _, c := range []struct {
 		err  error
 		want failure

@@ -190,9 +190,9 @@ func (c *cli) logout() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			out := map[string]any{"url": kept.URL, "forgotten": kept.Token != "", "revoked": false}
 			if kept.Token == "" {
-				c.say("You are not logged in.\n")
-				return nil
+				return c.print(out, func() { c.say("You are not logged in.\n") })
 			}
 			to, err := client.New(kept.URL, client.Options{Token: kept.Token, Tries: 1})
 			if err == nil {
@@ -203,10 +203,10 @@ func (c *cli) logout() *cobra.Command {
 			}
 			if p, ok := errors.AsType[*client.Problem](err); ok && p.Kind != "unknown" {
 				say(c.Err, "The token is forgotten here but could not be revoked: %s\n", p.Message)
-				return nil
+				return c.printJSON(out)
 			}
-			c.say("Logged out of %s.\n", kept.URL)
-			return nil
+			out["revoked"] = true
+			return c.print(out, func() { c.say("Logged out of %s.\n", kept.URL) })
 		},
 	}
 }
