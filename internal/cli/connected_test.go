@@ -152,7 +152,7 @@ func TestATargetIsConnectedToARunningSlipway(t *testing.T) {
 	}
 	run(ada, secrets[1]+"\n", "target", "token", "set")
 	if r := run(with(secrets[1]), "", "check", "--target", file); r.code != fault.RowOf(fault.Denied).Exit ||
-		!strings.Contains(strings.Join(strings.Fields(r.out), " "), "every way back") ||
+		!strings.Contains(flat(r.out), "every way back") ||
 		!strings.Contains(r.out, "Roll back: Give the right") {
 		t.Errorf("checked with too few rights: exit %d\n%s%s", r.code, r.out, r.err)
 	}

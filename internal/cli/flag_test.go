@@ -81,7 +81,7 @@ func TestAFlagAtTheCommandLine(t *testing.T) {
 	}
 	ada.must("", "flag", "off", "checkout", "-e", "production", "--reason", "payments fail")
 	history := ada.must("", "flag", "history", "checkout").out
-	if !strings.Contains(strings.Join(strings.Fields(history), " "), "payments fail") || strings.Count(history, "\n") < 5 {
+	if !strings.Contains(flat(history), "payments fail") || strings.Count(history, "\n") < 5 {
 		t.Error(history)
 	}
 	plan := ada.must("", "flag", "promote", "checkout", "--from", "production", "--to", "staging", "--dry-run")

@@ -7,6 +7,9 @@ import (
 	"unicode/utf8"
 )
 
+// flat is a text without its lines.
+func flat(text string) string { return strings.Join(strings.Fields(text), " ") }
+
 // TestTablesFitALine: the last cell goes on below itself, and below the row where there is no room beside it. Where it
 // is not known how long a line is, it has 80 characters.
 func TestTablesFitALine(t *testing.T) {
@@ -34,7 +37,7 @@ func TestTablesFitALine(t *testing.T) {
 				t.Errorf("%s: %q", c.name, line)
 			}
 		}
-		if got := strings.Join(strings.Fields(out.String()), " "); !strings.HasSuffix(got, sentence) {
+		if got := flat(out.String()); !strings.HasSuffix(got, sentence) {
 			t.Errorf("%s: something is lost: %s", c.name, got)
 		}
 	}
