@@ -85,8 +85,8 @@ func TestAnErrorNamesItsPlacesForPrograms(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	r := person{t: t, home: t.TempDir()}.run("", "config", "check", "x", "-e", "production")
-	if want := "slipway: .env.example can't be read: no such file or directory. It is the list of what is needed: --list " +
-		"names another.\n"; r.err != want {
+	if want := "slipway: .env.example can't be read: no such file or directory. It is the list of what is needed: " +
+		"--list names another.\n"; r.err != want {
 		t.Errorf("%q", r.err)
 	}
 	for _, c := range []struct {
