@@ -79,7 +79,7 @@ var table = map[string]rule{
 	"judge/contest/picture": {may: []string{"judge", "judge/contest", "plot", "sim/traffic"}},
 	"judge/stream":          {may: []string{"fault", "judge"}},
 	"sim/traffic":           {pure: true, may: []string{"judge"}},
-	"metric":                {pure: true, may: []string{"judge", "fault"}},
+	"metric":                {pure: true, may: []string{"bucket", "judge", "fault"}},
 	"guard/past":            {pure: true, may: []string{"metric"}},
 	"guard": {
 		pure: true, may: []string{"guard/past", "judge", "judge/anytime", "metric", "fault"},
@@ -89,7 +89,7 @@ var table = map[string]rule{
 	"metric/prometheus": {may: []string{"fault", "judge", "metric"}},
 	"metric/intake":     {may: []string{"fault", "judge", "metric"}},
 	"metric/otlp":       {may: []string{"fault", "judge", "metric", "metric/intake"}},
-	"metric/drain":      {may: []string{"fault", "metric"}},
+	"metric/drain":      {may: []string{"bucket", "fault", "metric"}},
 	"hook": {may: []string{
 		"fault", "github", "metric/drain", "metric/intake", "metric/otlp", "store", "vercel"}},
 	"metric/observability": {may: []string{"fault", "vercel"}},

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/slipwayhq/slipway/internal/bucket"
 	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
@@ -147,14 +146,6 @@ func (o *Observer) add(at int64, s sample) {
 	}
 }
 
-// placebo is the salt of the slices: their assignment has nothing to do with any release's.
-const placebo = "placebo"
-
-// sliceOf is the part of the visitors that one belongs to.
-func sliceOf(visitor string) int {
-	return int(bucket.Of(placebo, visitor)) * judge.Slices / bucket.Size
-}
-
 // pooled takes the duration of a request, once for all that it counts for, to find out what is slow.
 func (o *Observer) pooled(at int64, latency time.Duration) {
 	if m := at / 60; m != o.minute {
@@ -172,7 +163,7 @@ func (o *Observer) slice(b *metric.Bucket, s sample) {
 	if b.Slices == nil {
 		b.Slices = &metric.Slices{}
 	}
-	i := sliceOf(s.visitor)
+	i := metric.SliceOf(s.visitor)
 	b.Slices.Requests[i]++
 	if o.slow > 0 && s.latency > o.slow {
 		b.Slow++
@@ -202,7 +193,7 @@ func (o *Observer) unit(b *metric.Bucket, at int64, s sample) {
 	if b.Slices == nil {
 		b.Slices = &metric.Slices{}
 	}
-	b.Slices.Units[sliceOf(s.visitor)]++
+	b.Slices.Units[metric.SliceOf(s.visitor)]++
 }
 
 // bucket finds or makes a bucket; o.mu is held.

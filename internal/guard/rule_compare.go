@@ -27,7 +27,8 @@ func (r Rules) Settings(b judge.Background) judge.Settings {
 		SlackLatency: r.LatencyP95.AtLeast,
 		ColdStart:    r.ColdStart, Horizon: r.Horizon, Background: b,
 	}
-	if r.Source != "" { // nobody knows visitors there: whoever tries again for a minute must not be taken for many
+	s.Shared = r.Source == metric.Drain && b.Sliced // its records told the stable version's visitors apart
+	if r.Source != "" && !s.Shared {                // one who tries again must not be taken for many
 		s.Background.Sliced, s.Background.Mode, s.Background.Block = false, judge.Linear, max(b.Block, linearBlock)
 	}
 	for _, f := range []*float64{&s.WorseErrors, &s.WorseLatency} {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/judge"
 	"github.com/slipwayhq/slipway/internal/metric"
 )
 
@@ -81,6 +82,60 @@ func TestVisitorsWhoComeAgainAreHeardInEachSpan(t *testing.T) {
 		}
 		if v := Evaluate(rules, ev); v.Action != Undo {
 			t.Errorf("seed %d: %s: %s", seed, v.Action, v.Sentence)
+		}
+	}
+}
+
+// TestWhoIsCounted says what the judge is given of a second: visitors at the edge, also while nobody asks the other
+// version; addresses of a drain that told them apart before; each failure for itself where nobody knows more, which the
+// judge is told when a drain stops telling.
+func TestWhoIsCounted(t *testing.T) {
+	t.Parallel()
+	sliced := judge.Background{Seconds: 7200, Requests: 10_000, Failed: 100, Units: 100, Sliced: true}
+	old, none := judge.Background{}, judge.Linear
+	bucket := func(id string, slices bool) []metric.Bucket {
+		b := metric.Bucket{Deployment: id, Second: 1_800_000_000, Requests: 9, Errors: 6, Units: 4}
+		if slices {
+			b.Slices = &metric.Slices{}
+			b.Slices.Units[3], b.Slices.Units[7] = 1, 2
+		}
+		return []metric.Bucket{b}
+	}
+	for name, test := range map[string]struct {
+		source         metric.Kind
+		before         judge.Background
+		canary, stable []metric.Bucket
+		units          uint64 // of the canary, as it is judged
+		parts          bool   // the stable version's slices are known
+		mode           judge.Mode
+	}{
+		"an edge":               {"", sliced, bucket("v2", true), bucket("v1", true), 4, true, judge.Calm},
+		"an edge's canary only": {"", sliced, bucket("v2", true), nil, 4, false, judge.Calm},
+		"a drain":               {metric.Drain, sliced, bucket("v2", true), bucket("v1", true), 3, true, judge.Calm},
+		"a drain's canary only": {metric.Drain, sliced, bucket("v2", true), nil, 3, false, judge.Calm},
+		"a drain before slices": {metric.Drain, old, bucket("v2", false), bucket("v1", false), 6, false, none},
+		"a drain of nobody":     {metric.Drain, old, bucket("v2", true), bucket("v1", true), 6, false, none},
+		"a drain that stops":    {metric.Drain, sliced, bucket("v2", true), bucket("v1", false), 6, false, none},
+		"an exporter":           {metric.Prometheus, sliced, bucket("v2", true), bucket("v1", true), 6, false, none},
+	} {
+		at := time.Unix(1_800_000_000, 0)
+		rules := Rules{Source: test.source, ErrorRate: Limits{WorseBy: 0.25}}
+		p, ticks := new(Pass), 0
+		p.Ticks(rules, Evidence{
+			Now: at.Add(time.Second), Complete: at.Unix() + 1, Since: at, ShareSince: at, Share: 10, Background: test.before,
+			Shares: []ShareChange{{At: at, Share: 10}}, Canary: test.canary, Stable: test.stable,
+		}, func(x *judge.Tick) {
+			units := x.Canary.Units
+			if ticks++; !x.Visitors && x.SliceUnits == nil {
+				units = max(units, x.Canary.Errors)
+			}
+			slow := test.parts && test.source == ""
+			if units != test.units || (x.SliceUnits != nil) != test.parts || (x.SliceSlow != nil) != slow {
+				t.Errorf("%s: %d units, %+v", name, units, x)
+			}
+		})
+		if mode := p.j.Answer().Mode; ticks != 1 || mode != test.mode {
+			t.Errorf("%s: %d ticks, %s", name, ticks, mode)
 		}
 	}
 }

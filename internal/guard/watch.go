@@ -221,9 +221,7 @@ func (p *Pass) judge(x *exam, arms [2][]metric.Bucket) {
 		if x.smears {
 			t.Stable.Units = x.steadied(pairs, i)
 		}
-		if b.stable != nil && b.stable.Slices != nil {
-			t.SliceUnits, t.SliceSlow = &b.stable.Slices.Units, &b.stable.Slices.Slow
-		}
+		x.counted(&t, b)
 		p.j.Tick(&t)
 		if p.tick != nil {
 			p.tick(&t)

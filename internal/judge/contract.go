@@ -121,6 +121,9 @@ type Settings struct {
 	Metrics      []Metric      `json:"metrics"`
 	Weights      Weights       `json:"weights,omitzero"` // of what is compared in the total [the judge's own]
 	Background   Background    `json:"background"`       // what was learned of the stable version before
+	// Shared says that whoever counts as one visitor may be many, so that few failed ones do not say that few requests
+	// fail: that is asked of the requests themselves.
+	Shared bool `json:"shared,omitempty"`
 }
 
 // Same says whether two judges with these settings would judge alike.
@@ -128,7 +131,8 @@ func (s *Settings) Same(as *Settings) bool {
 	return s.Alpha == as.Alpha && s.Bins == as.Bins && s.WorseErrors == as.WorseErrors &&
 		s.WorseLatency == as.WorseLatency && s.SlackLatency == as.SlackLatency && s.WorthLatency == as.WorthLatency &&
 		s.Slack == as.Slack && s.ColdStart == as.ColdStart && s.Horizon == as.Horizon &&
-		slices.Equal(s.Metrics, as.Metrics) && s.Weights == as.Weights && s.Background == as.Background
+		slices.Equal(s.Metrics, as.Metrics) && s.Weights == as.Weights && s.Background == as.Background &&
+		s.Shared == as.Shared
 }
 
 // Climb is what must be excluded before a share may be reached.

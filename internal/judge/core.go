@@ -291,7 +291,11 @@ func (j *Judge) judge(second int64, width float64, c, s Arm) {
 	if j.s.WorseErrors >= 0 && j.nowN >= 20 && j.nowK > stableBroken*j.nowN {
 		j.errors.pass(width)
 	} else if j.s.WorseErrors >= 0 {
-		j.errors.tick(second, width, v, off, float64(c.Units), float64(c.Units+s.Units), nc, n, ps,
+		told := c.Units
+		if j.s.Shared {
+			told = max(told, c.Errors)
+		}
+		j.errors.tick(second, width, v, off, float64(c.Units), float64(c.Units+s.Units), float64(told), nc, n, ps,
 			j.stableAtMost())
 		j.harm += float64(c.Units) - float64(nc*ps)
 	}

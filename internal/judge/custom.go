@@ -86,7 +86,7 @@ func (c *customEvidence) value(v *Value, warm bool) {
 			x, y = nc-x, ns-y
 		}
 		// Each value is one visitor or session of its version, so the share of the values is the share of the visitors.
-		c.rate.tick(v.Second, width, nc/(nc+ns), false, x, x+y, nc, nc+ns, 0, 1)
+		c.rate.tick(v.Second, width, nc/(nc+ns), false, x, x+y, x, nc, nc+ns, 0, 1)
 		c.logE = c.rate.logE
 	case c.lat != nil:
 		clear(c.counts[0])

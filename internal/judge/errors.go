@@ -219,10 +219,10 @@ func (e *errorEvidence) pay(part float64, to [accounts]float64) {
 	}
 }
 
-// tick bets on c failures on the canary of k on both, its share of visitors being v, nc its requests, n those of both
-// and ps the stable version's rate, known beforehand. Off says that the visitors are not split as intended: nothing
-// is held in the canary's favor then.
-func (e *errorEvidence) tick(second int64, width float64, v float64, off bool, c, k, nc, n, ps, most float64) {
+// tick bets on c failures on the canary of k on both, its share of visitors being v, told how many of its nc requests
+// are known to have failed, n those of both and ps the stable version's rate, known beforehand. Off says that the
+// visitors are not split as intended: nothing is held in the canary's favor then.
+func (e *errorEvidence) tick(second int64, width, v float64, off bool, c, k, told, nc, n, ps, most float64) {
 	e.pass(width)
 	e.prepare(v)
 	e.rungs(most)
@@ -233,7 +233,7 @@ func (e *errorEvidence) tick(second int64, width float64, v float64, off bool, c
 		e.filteredTick(width, c, k)
 		e.seen += c
 	}
-	e.quietly(c, nc)
+	e.quietly(told, nc)
 	e.withdraw(k, n, ps)
 	if k > 0 {
 		e.note(v, c, k)

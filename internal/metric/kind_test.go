@@ -8,8 +8,8 @@ import (
 func TestKindsAreKeptApart(t *testing.T) {
 	t.Parallel()
 	tl := NewTimeline(time.Hour, time.Minute)
-	tl.Add(at(10), batch("edge-a", 1, 10, bucket(5, Document, 3, 1)))
-	slow := batch("prometheus-1", 1, -90, bucket(5, Document, 30, 10))
+	tl.Add(at(10), batch("edge-a", 1, 10, bucketOf(5, Document, 3, 1)))
+	slow := batch("prometheus-1", 1, -90, bucketOf(5, Document, 30, 10))
 	slow.Kind = Prometheus
 	tl.Add(at(10), slow)
 	if got := tl.Watermark(at(10)); got != t0+10 {

@@ -10,6 +10,7 @@ package metric
 import (
 	"time"
 
+	"github.com/slipwayhq/slipway/internal/bucket"
 	"github.com/slipwayhq/slipway/internal/judge"
 )
 
@@ -57,11 +58,29 @@ type Bucket struct {
 }
 
 // Slices are sums over twenty equal parts of the visitors, by the hash of their key: placebo canaries. The part of a
-// visitor is the same on every edge and independent of the part that a release exposes.
+// visitor is the same at every source of a kind and independent of the part that a release exposes. A drain knows
+// units only, and there a unit is an address, each at most once in 60 s on all versions together: see Visitors.
 type Slices struct {
 	Requests [judge.Slices]uint32 `json:"requests"`
 	Units    [judge.Slices]uint32 `json:"units"`
 	Slow     [judge.Slices]uint32 `json:"slow"`
+}
+
+// placebo is the salt of the slices: their assignment has nothing to do with any release's.
+const placebo = "placebo"
+
+// SliceOf is the part of the visitors that one belongs to.
+func SliceOf(visitor string) int {
+	return int(bucket.Of(placebo, visitor)) * judge.Slices / bucket.Size
+}
+
+// Visitors is how many failed, of all slices.
+func (s *Slices) Visitors() uint64 {
+	n := uint64(0)
+	for _, u := range s.Units {
+		n += uint64(u)
+	}
+	return n
 }
 
 // Add merges o's sums into s.

@@ -14,7 +14,7 @@ const t0 = 1_800_000_000
 
 func at(s int64) time.Time { return time.Unix(t0+s, 0) }
 
-func bucket(second int64, class Class, requests, errors uint64) Bucket {
+func bucketOf(second int64, class Class, requests, errors uint64) Bucket {
 	b := Bucket{Deployment: "v2", Class: class, Second: t0 + second, Requests: requests, Errors: errors}
 	for range requests {
 		b.Latency.Add(80 * time.Millisecond)
@@ -31,7 +31,7 @@ func TestTimelineCountsEachBatchOnceInAnyOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	var batches []Batch
 	for i := range uint64(200) {
-		b := batch("edge-a", i+1, int64(i), bucket(int64(i), Document, 3, 1), bucket(int64(i), Asset, 5, 0))
+		b := batch("edge-a", i+1, int64(i), bucketOf(int64(i), Document, 3, 1), bucketOf(int64(i), Asset, 5, 0))
 		batches = append(batches, b, b)
 	}
 	rng.Shuffle(len(batches), func(i, j int) { batches[i], batches[j] = batches[j], batches[i] })
@@ -80,7 +80,7 @@ func TestTimelineWatermark(t *testing.T) {
 	if got := tl.Watermark(at(41)); got != t0+40 {
 		t.Errorf("the watermark is %d, want 40: b is dead", got-t0)
 	}
-	tl.Add(at(42), batch("b", 2, 12, bucket(9, Document, 7, 0)))
+	tl.Add(at(42), batch("b", 2, 12, bucketOf(9, Document, 7, 0)))
 	if got := tl.Watermark(at(42)); got != t0+40 {
 		t.Errorf("the watermark is %d, want 40: it never falls", got-t0)
 	}
@@ -121,7 +121,7 @@ func TestTimelineIsBounded(t *testing.T) {
 	t.Parallel()
 	tl := NewTimeline(100*time.Second, 30*time.Second)
 	for i := range int64(1000) {
-		tl.Add(at(i), batch("a", uint64(i), i, bucket(i, Document, 1, 0)))
+		tl.Add(at(i), batch("a", uint64(i), i, bucketOf(i, Document, 1, 0)))
 	}
 	if n := len(tl.deployments["v2"]); n > 140 {
 		t.Errorf("%d seconds are kept, want about 100", n)
@@ -130,15 +130,15 @@ func TestTimelineIsBounded(t *testing.T) {
 		t.Errorf("%d numbers are remembered", n)
 	}
 	for i := range 200 {
-		b := bucket(999, Document, 1, 0)
+		b := bucketOf(999, Document, 1, 0)
 		b.Deployment = string(rune('a'+i%26)) + string(rune('a'+i/26))
 		tl.Add(at(1000), batch("b", uint64(i), 0, b))
 	}
 	if n := len(tl.deployments); n > maxDeployments {
 		t.Errorf("%d deployments are kept", n)
 	}
-	far := bucket(99999, Document, 1, 0)
-	old := bucket(1, Document, 1, 0)
+	far := bucketOf(99999, Document, 1, 0)
+	old := bucketOf(1, Document, 1, 0)
 	before := tl.Counters(at(1000)).Refused
 	tl.Add(at(1000), batch("a", 5000, 0, far, old))
 	if got := tl.Counters(at(1000)).Refused - before; got != 2 {
@@ -159,7 +159,7 @@ func TestTimelineConcurrently(t *testing.T) {
 	for _, name := range []string{"a", "b", "c", "d"} {
 		wg.Go(func() {
 			for i := range int64(100) {
-				tl.Add(at(i), batch(name, uint64(i), i, bucket(i, API, 2, 1)))
+				tl.Add(at(i), batch(name, uint64(i), i, bucketOf(i, API, 2, 1)))
 				tl.Seconds("v2", t0, t0+i)
 			}
 		})
@@ -259,7 +259,7 @@ func TestCustomMetricsAreKept(t *testing.T) {
 
 // wide is a bucket of some seconds.
 func wide(deployment string, second, width int64, requests, errors uint64) Bucket {
-	b := bucket(second, Document, 0, errors)
+	b := bucketOf(second, Document, 0, errors)
 	b.Deployment, b.Width, b.Requests = deployment, width, requests
 	return b
 }

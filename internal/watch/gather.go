@@ -46,12 +46,12 @@ func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release,
 			return ev, err
 		}
 		ev.Baseline = tl.Sum(usual, before, r.Exposed.Unix(), metric.Compared()...)
-		ev.Background = background(tl, usual, r.Exposed, ev.Width)
-		if rules.Source != "" {
+		spans := tl.Spans(usual, before, r.Exposed.Unix(), ev.Width, metric.Compared()...)
+		ev.Background = background(rules.Source, spans)
+		if rules.Source != "" && !ev.Background.Sliced {
 			ev.Background.Block = 4 * ev.Width // the guard goes linear there; a block holds several buckets: they overlap
 		}
-		ev.Before = guard.LastHealthy(rules, ev.Baseline,
-			tl.Spans(usual, before, r.Exposed.Unix(), ev.Width, metric.Compared()...))
+		ev.Before = guard.LastHealthy(rules, ev.Baseline, spans)
 		ev.Baseline.Hurt, ev.Before.Healthy.Hurt = nil, nil // what is stored with each verdict is what it rests on
 	} else {
 		ev.Baseline, ev.Background, ev.Before = at.known.Baseline, at.known.Background, at.known.Before
@@ -145,21 +145,50 @@ func moving(list []guard.Move, from, to int64) bool {
 	})
 }
 
-// background is what the stable version's placebo slices showed before the first visitor of the release.
-func background(tl *metric.Timeline, stable string, exposed time.Time, width int64) judge.Background {
+// What a drain's records must have shown of the stable version before its visitors are compared: so many failed
+// requests, an address that counts in so many of them at least, and in so many of those that a browser and its address
+// tell apart. Where there are fewer, records hide addresses, or nearly all come from a few: then those say little.
+const (
+	namedErrors   = 20
+	namedRequests = 8
+	namedVisitors = 4
+)
+
+// background is what the stable version's placebo slices showed in the spans before the first visitor of a release. A
+// drain whose records do not tell visitors apart showed none.
+func background(source metric.Kind, spans []metric.Bucket) judge.Background {
 	bins := judge.ProductBins()
 	h := judge.NewHistory(bins)
 	counts := make([]uint32, bins.Count)
-	from, to := exposed.Add(-History).Unix(), exposed.Unix()
-	for _, b := range tl.Spans(stable, from, to, width, metric.Compared()...) {
+	drained, named := source == metric.Drain, spans
+	for i, b := range spans { // a time without slices says nothing of how rare bursts are
+		if drained && b.Slices == nil {
+			named = spans[i+1:]
+		}
+	}
+	if len(named) > 0 {
+		spans = named
+	}
+	var errors, visitors uint64
+	for _, b := range spans {
 		clear(counts)
 		t := judge.Tick{Second: b.Second, Width: b.Width, Stable: judge.Arm{
 			Requests: b.Requests, Errors: b.Errors, Units: b.Units, Latency: bins.Fold(b.Latency, counts),
 		}}
-		if b.Slices != nil {
+		switch {
+		case b.Slices == nil:
+		case drained:
+			t.SliceUnits, t.Stable.Units = &b.Slices.Units, b.Slices.Visitors()
+		default:
 			t.SliceUnits, t.SliceSlow = &b.Slices.Units, &b.Slices.Slow
 		}
 		h.Add(&t)
+		errors, visitors = errors+b.Errors, visitors+b.Units
 	}
-	return h.Background()
+	b := h.Background()
+	if drained && (len(named) == 0 || errors < namedErrors || namedRequests*b.Units < errors ||
+		namedVisitors*b.Units < visitors) {
+		b.Sliced = false
+	}
+	return b
 }

@@ -406,13 +406,16 @@ func (d *Drain) Collect(now time.Time) (metric.Batch, bool) {
 // finished takes what is final out, in order.
 func (d *Drain) finished(logged bool) []metric.Bucket {
 	out := []metric.Bucket{}
-	for _, k := range d.due() {
+	due := d.due()
+	parts := d.parts(due)
+	for _, k := range due {
 		s := d.cells[k]
 		delete(d.cells, k)
 		b := s.bucket(logged)
 		b.Deployment, b.Class, b.Second = s.deployment, metric.Classes()[k.class], k.second
 		if logged {
 			b.Units, b.Hurt = min(uint64(max(d.units(k, s)+scale/2, 0))/scale, b.Errors), s.hurts(b.Class)
+			b.Slices = parts[k]
 		}
 		if b.Requests+b.Excluded+b.Latency.Count() > 0 {
 			out = append(out, b)

@@ -19,6 +19,7 @@ type fact struct {
 	weight  int32
 	visitor uint32 // of a failure; 0: unknown
 	spot    int32  // of a failure: which of the body's, from 1 on; 0: unknown
+	from    from   // of a failure
 }
 
 // vital is what one browser measured.
@@ -133,7 +134,8 @@ func (x *reader) row(out *read, r *record) {
 		weight: int32(weight),
 	}
 	if f.order.counts() {
-		f.visitor, f.spot = x.visitor(r), out.spot(r)
+		f.visitor, f.from = x.visitor(r)
+		f.spot = out.spot(r)
 	}
 	out.facts = append(out.facts, f)
 }

@@ -73,6 +73,7 @@ type sums struct {
 
 	alone    int64            // failures of which nobody knows whose they were
 	visitors map[uint32]tries // of the others
+	froms    map[from]int     // failures by where they came from
 	hurt     map[spot]int64
 }
 

@@ -28,9 +28,10 @@ type spot struct{ route, region string }
 type detail struct {
 	visitor uint32 // hash; 0: unknown
 	spot    spot
+	from    from
 }
 
-// failing is a visitor of a deployment's place.
+// failing is a visitor of a deployment's place, or where one came from, whichever the place.
 type failing struct {
 	place   uint8
 	visitor uint32
@@ -42,26 +43,30 @@ type tries struct {
 	parts int64
 }
 
-// visitor is the hash of whose request a line is of; 0 where the line does not say. People who share an address and a
-// browser are one, and one who changes them is several: it is the best that a record holds.
-func (x *reader) visitor(r *record) uint32 {
-	if len(r.proxy.ip) > 64 || len(r.proxy.agent) == 0 {
-		return 0
+// visitor is the hash of whose request a line is of, and where it came from; 0 where the line does not say. People who
+// share an address and a browser are one, and one who changes them is several: it is the best that a record holds.
+func (x *reader) visitor(r *record) (visitor uint32, at from) {
+	if len(r.proxy.ip) > 64 {
+		return 0, from{}
 	}
 	ip, err := netip.ParseAddr(string(r.proxy.ip))
 	if err != nil {
-		return 0
+		return 0, from{}
 	}
-	address := ip.Unmap().As16()
+	whole := ip.Unmap().As16()
+	address := whole[:]
+	if ip.Unmap().Is6() {
+		address = whole[:8] // the network: the rest changes by itself
+	}
 	var h maphash.Hash
 	h.SetSeed(x.seed)
-	if ip.Unmap().Is6() {
-		_, _ = h.Write(address[:8]) // the network: the rest changes by itself
-	} else {
-		_, _ = h.Write(address[:])
+	_, _ = h.Write(address) // a hash takes everything
+	at = from{max(uint32(h.Sum64()), 1), uint8(metric.SliceOf(string(address)))}
+	if len(r.proxy.agent) == 0 {
+		return 0, at
 	}
-	_, _ = h.Write(r.proxy.agent) // a hash takes everything
-	return max(uint32(h.Sum64()), 1)
+	_, _ = h.Write(r.proxy.agent)
+	return max(uint32(h.Sum64()), 1), at
 }
 
 // spot gives the number of a line's place in the body; 0 where it has none.
@@ -158,6 +163,7 @@ func (s *sums) fail(x detail, weight int64) detail {
 	if x.spot != (spot{}) {
 		s.hurt[x.spot] += weight
 	}
+	s.came(x.from, weight)
 	if x.visitor == 0 {
 		s.alone += weight
 		return x
@@ -181,7 +187,7 @@ func (o order) counts() bool { return o.failed() && o.rank() != nowhere }
 
 // detail is what a line says of a failure.
 func (f fact) detail(spots []spot) detail {
-	x := detail{visitor: f.visitor}
+	x := detail{visitor: f.visitor, from: f.from}
 	if f.spot > 0 {
 		x.spot = spots[f.spot-1]
 	}
@@ -190,8 +196,8 @@ func (f fact) detail(spots []spot) detail {
 
 // more says whether x is the one of two lines that tell the same that is kept, whichever came first.
 func (x detail) more(than detail) bool {
-	return cmp.Or(cmp.Compare(x.visitor, than.visitor), cmp.Compare(x.spot.route, than.spot.route),
-		cmp.Compare(x.spot.region, than.spot.region)) > 0
+	return cmp.Or(cmp.Compare(x.visitor, than.visitor), cmp.Compare(x.from.address, than.from.address),
+		cmp.Compare(x.spot.route, than.spot.route), cmp.Compare(x.spot.region, than.spot.region)) > 0
 }
 
 // noted takes what else is known of a failure.

@@ -228,7 +228,11 @@ func (w *run) measure(until int64) {
 			continue // nobody looks any more
 		}
 		if w.tick.Canary.Requests > 0 {
-			w.canary = append(w.canary, w.bucket(version, w.tick.Canary, nil, nil))
+			var units *[judge.Slices]uint32
+			if w.tick.SliceUnits != nil && w.rules().Source == metric.Drain { // which counts visitors by their slices
+				units = &[judge.Slices]uint32{uint32(w.tick.Canary.Units)}
+			}
+			w.canary = append(w.canary, w.bucket(version, w.tick.Canary, units, nil))
 		}
 		if w.tick.Stable.Requests > 0 {
 			w.stable = append(w.stable, w.bucket(stable, w.tick.Stable, w.tick.SliceUnits, w.tick.SliceSlow))
