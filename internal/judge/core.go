@@ -63,6 +63,7 @@ type Judge struct {
 	stepC, stepN float64 // requests at this share: canary, both
 	nearC, nearN float64 // the same, of the last seconds only
 	rateK, rateN float64 // decayed failures and requests of the stable version
+	rateE        float64 // and requests that failed
 	nowK, nowN   float64 // the same over ten seconds
 	tot          [2]armTotals
 	harm         float64
@@ -343,12 +344,19 @@ func (j *Judge) stableRate() float64 {
 
 // stableAtMost is about the largest rate that the stable version's failures so far allow: where none was seen, three
 // might have been.
-func (j *Judge) stableAtMost() float64 { return min((j.rateK+3)/max(j.rateN, 1), 1) }
+func (j *Judge) stableAtMost() float64 {
+	k := j.rateK
+	if j.s.Shared { // the slack is one of requests
+		k = max(k, j.rateE)
+	}
+	return min((k+3)/max(j.rateN, 1), 1)
+}
 
 func (j *Judge) keepRate(s Arm, width float64) {
 	keep := num.Exp(-width / 600)
 	j.rateK = float64(j.rateK*keep) + float64(s.Units)
 	j.rateN = float64(j.rateN*keep) + float64(s.Requests)
+	j.rateE = float64(j.rateE*keep) + float64(s.Errors)
 	keep = num.Exp(-width / 10)
 	j.nowK = float64(j.nowK*keep) + float64(s.Units)
 	j.nowN = float64(j.nowN*keep) + float64(s.Requests)

@@ -43,3 +43,25 @@ func TestNothingIsRuledOutForWantOfHistory(t *testing.T) {
 		}
 	}
 }
+
+// Where many share what is counted as one visitor, few failed ones rule nothing out: of a canary that fails one request
+// in twenty, for one address a minute, and of a stable version that fails alike, nothing is known.
+func TestFewVisitorsRuleNothingOutWhereManyShareThem(t *testing.T) {
+	t.Parallel()
+	for _, shared := range []bool{false, true} {
+		j := judge.New(judge.Settings{WorseLatency: -1, Shared: shared})
+		for at := range int64(600) {
+			x := judge.Tick{Second: at, Share: 0.1, Visitors: true}
+			x.Canary, x.Stable = judge.Arm{Requests: 20, Errors: 1}, judge.Arm{Requests: 180, Errors: 9}
+			if at%120 == 0 {
+				x.Canary.Units = 1
+			} else if at%60 == 0 {
+				x.Stable.Units = 1
+			}
+			j.Tick(&x)
+		}
+		if c := j.Climb(1); (c.Have >= c.Need) == shared {
+			t.Errorf("shared %v: %+v", shared, c)
+		}
+	}
+}
