@@ -18,7 +18,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
@@ -127,9 +126,12 @@ func (p *People) CreateUser(ctx context.Context, who access.Actor, in api.NewUse
 		if err := tx.InsertUser(ctx, &u); err != nil {
 			return taken(err, u.Name)
 		}
-		return p.record(ctx, tx, "user.created", who, u.ID,
+		if err := p.record(ctx, tx, "user.created", who, u.ID,
 			fmt.Sprintf("%s made the user %s (%s).", who.Name, u.Name, rolesInWords(u.Roles)),
-			map[string]any{"name": u.Name, "roles": u.Roles})
+			map[string]any{"name": u.Name, "roles": u.Roles}); err != nil {
+			return err
+		}
+		return nobodyElse(ctx, tx, u)
 	})
 	if err != nil {
 		return api.User{}, err
@@ -165,19 +167,6 @@ func (p *People) hash(ctx context.Context, password string, about ...string) (st
 		return "", err
 	}
 	return p.hasher.Hash(ctx, password)
-}
-
-// checkTitle refuses what would break a line or reorder a sentence.
-func checkTitle(title string) error {
-	bad := func(r rune) bool {
-		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' &&
-			r <= '\u2069'
-	}
-	if len([]rune(title)) > 100 || strings.ContainsFunc(title, bad) {
-		return fault.New(fault.Invalid, "title_malformed",
-			"A name has at most 100 characters and none that control the text.")
-	}
-	return nil
 }
 
 // checkRoles returns the roles sorted, when they exist and are no wider than who's.

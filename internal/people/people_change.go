@@ -47,6 +47,11 @@ func (p *People) ChangeUser(ctx context.Context, who access.Actor, id string, in
 			fmt.Sprintf("%s changed %s: %s.", who.Name, u.Name, strings.Join(c.words, ", ")), c.data); err != nil {
 			return err
 		}
+		if in.Title != nil {
+			if err := nobodyElse(ctx, tx, u); err != nil {
+				return err
+			}
+		}
 		if !c.endsSessions {
 			return nil
 		}

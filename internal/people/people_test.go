@@ -410,3 +410,33 @@ func testTheLastAdministratorStays(t *testing.T, p *People) {
 		t.Errorf("%d administrators are left", left)
 	}
 }
+
+// Sentences name people by the titles that they give themselves: nobody can be named as another one or a machine is.
+func TestNobodyIsNamedAsAnother(t *testing.T) { each(t, testNobodyIsNamedAsAnother) }
+
+func testNobodyIsNamedAsAnother(t *testing.T, p *People) {
+	add(t, p, "ada")
+	eve := add(t, p, "eve")
+	for title, want := range map[string]string{
+		"Slipway's guard": "title_of_machines", "SLIPWAY’s guard": "title_of_machines", "ada (token ci)": "title_of_machines",
+		"main （acme/shop, 42）": "title_of_machines", "Token ci": "title_of_machines", "ad\u200ba": "title_malformed",
+		"ad\u00ada": "title_malformed", "ada\u3164": "title_malformed", "ada\u00a0": "title_malformed", "ada": "name_taken",
+		" Ada ": "name_taken",
+	} {
+		_, err := p.ChangeUser(t.Context(), eve, eve.User, api.ChangeUser{Title: &title})
+		if got := fault.ReasonOf(err); got != want {
+			t.Errorf("eve may be named %q: %s, want %s", title, got, want)
+		}
+	}
+	for _, title := range []string{"Eve Müller-O’Hara, QA", "عائشة", "伊娃", "eve", ""} {
+		if _, err := p.ChangeUser(t.Context(), eve, eve.User, api.ChangeUser{Title: &title}); err != nil {
+			t.Errorf("eve may not be named %q: %v", title, err)
+		}
+	}
+	grace := "grace"
+	if _, err := p.ChangeUser(t.Context(), eve, eve.User, api.ChangeUser{Title: &grace}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := p.CreateUser(t.Context(), access.System("test"), api.NewUser{Name: grace, Password: password})
+	wantFault(t, err, fault.Conflict, "name_taken")
+}

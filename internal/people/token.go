@@ -175,8 +175,8 @@ func (p *People) checkToken(ctx context.Context, who access.Actor, in api.NewTok
 	if who.User == "" {
 		return nil, fault.New(fault.Denied, "no_owner", "A token belongs to a user: %s is none.", who.Name)
 	}
-	bad := func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' }
-	if in.Name == "" || len(in.Name) > 64 || strings.ContainsFunc(in.Name, bad) || checkTitle(in.Name) != nil {
+	bad := func(r rune) bool { return r == ' ' || r == '/' || unseen(r) }
+	if in.Name == "" || len(in.Name) > 64 || strings.ContainsFunc(in.Name, bad) {
 		return nil, fault.New(fault.Invalid, "name_malformed",
 			"A token's name has 1 to 64 characters without spaces and slashes.")
 	}
