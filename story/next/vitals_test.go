@@ -57,10 +57,12 @@ func TestSpansAndBrowsersTellTheVersionsApart(t *testing.T) {
 
 	b, seen, came := openBrowser(t), map[string][]look{}, time.Now()
 	moved := 0 // a page that failed is one of a few words, and stands still
+	filled, bought := func(x look) bool { return x.filled }, func(x look) bool { return x.bought }
 	for n := 0; n < 8 || n < 30 && (min(len(seen["v1"]), len(seen["v2-faulty"])) < 4 ||
-		2*moved < len(seen["v2-faulty"])); n++ {
-		x := s.look(b, n, func(version string) bool { // one of four on the other version, three of four on v1
-			return (len(seen[version])%4 == 0) != (version == "v1")
+		2*moved < len(seen["v2-faulty"]) || those(seen["v1"], bought) < 3); n++ {
+		x := s.look(b, n, func(version string) bool { // three of four on v1, one of four on the other version
+			before := those(seen[version], filled) % 4
+			return before == 1 || version == "v1" && before != 3
 		})
 		seen[x.version] = append(seen[x.version], x)
 		if x.cls > 0.05 {
@@ -204,6 +206,16 @@ func (s *elsewhere) look(b *browser, n int, buys func(version string) bool) (x l
 	return x
 }
 
+// those counts the looks that are so.
+func those(all []look, so func(look) bool) (n int) {
+	for _, x := range all {
+		if so(x) {
+			n++
+		}
+	}
+	return n
+}
+
 // likeVisits says what Slipway has otherwise than the visits to the cart that were made here.
 func likeVisits(c *api.Comparison, seen map[string][]look) string {
 	for name, of := range map[string]func(look) (happened, counts bool){
@@ -212,16 +224,8 @@ func likeVisits(c *api.Comparison, seen map[string][]look) string {
 	} {
 		share, of2 := map[string]float64{}, uint64(0)
 		for version, all := range seen {
-			yes, n := 0, 0
-			for _, x := range all {
-				happened, counts := of(x)
-				if counts {
-					n++
-				}
-				if happened && counts {
-					yes++
-				}
-			}
+			n := those(all, func(x look) bool { _, counts := of(x); return counts })
+			yes := those(all, func(x look) bool { happened, counts := of(x); return happened && counts })
 			share[version] = float64(yes) / float64(max(n, 1))
 			if version != "v1" {
 				of2 = uint64(n)
@@ -230,6 +234,9 @@ func likeVisits(c *api.Comparison, seen map[string][]look) string {
 		m := evidenceOf(c, name)
 		if m.Judged != of2 || math.Abs(m.Canary-share["v2-faulty"]) > 1e-9 || math.Abs(m.Stable-share["v1"]) > 1e-9 {
 			return fmt.Sprintf("%s: %+v; counted %d on v2-faulty, and by version %v", name, m, of2, share)
+		}
+		if worse := m.Canary > m.Stable; worse == (name == "conversion") || m.Canary == m.Stable {
+			return fmt.Sprintf("%s is not worse on v2-faulty: %+v", name, m)
 		}
 	}
 	return ""
