@@ -9,6 +9,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/checklist"
+	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/release"
 )
@@ -83,9 +84,9 @@ func (d *Desk) approval(ctx context.Context, who access.Actor, q approval.Reques
 	}
 	for name, says := range q.Subject.Evidence {
 		if old, ok := before.Subject.Evidence[name]; !ok {
-			out.Changed[name] = "new: " + says
+			out.Changed[name] = "new: " + named(says)
 		} else if old != says {
-			out.Changed[name] = "was: " + old
+			out.Changed[name] = "was: " + named(old)
 		}
 	}
 	for name := range before.Subject.Evidence {
@@ -114,10 +115,20 @@ func (d *Desk) before(ctx context.Context, q approval.Request) (*approval.Reques
 func evidence(s approval.Subject) []api.Evidence {
 	out := []api.Evidence{}
 	for name, says := range s.Evidence {
-		out = append(out, api.Evidence{Name: name, Says: says})
+		out = append(out, api.Evidence{Name: name, Says: named(says)})
 	}
 	slices.SortFunc(out, func(a, b api.Evidence) int { return strings.Compare(a.Name, b.Name) })
 	return out
+}
+
+// named writes the actor at the beginning of evidence, "passed token:ada/ci: …" or "passed by …", as people read it.
+func named(says string) string {
+	parts := strings.SplitN(says, " ", 4)
+	for i, part := range parts[:min(3, len(parts))] {
+		raw := strings.TrimSuffix(part, ":")
+		parts[i] = event.Who(raw) + part[len(raw):]
+	}
+	return strings.Join(parts, " ")
 }
 
 func rules(list []approval.Rule) []api.ApprovalRule {

@@ -42,6 +42,22 @@ func TestAnApprovalSaysWhatChangedSinceTheLastRequest(t *testing.T) {
 	})
 }
 
+// Evidence is signed with actors in their raw form, and read with them as people know them.
+func TestEvidenceNamesPeople(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"passed system:guard: baked for 1h.":         "passed Slipway's guard: baked for 1h.",
+		"passed by token:ada/ci (abc) by token:b/ci": "passed by ada (token ci) (abc) by token:b/ci",
+		"passed user:ada: ":                          "passed ada: ",
+		"skipped":                                    "skipped",
+		"see http://x:1 first":                       "see http://x:1 first",
+	} {
+		if got := named(raw); got != want {
+			t.Errorf("%q reads %q, want %q", raw, got, want)
+		}
+	}
+}
+
 // Who may decide is told by the same rules that decide.
 func TestAnApprovalSaysWhoMayDecide(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

@@ -317,6 +317,13 @@ func TestAnApprovalHoldsWhatWasCompared(t *testing.T) {
 			t.Errorf("%q is not in what is signed: %q", part, says)
 		}
 	}
+	// As it was ever written: another wording voids what is asked for while Slipway is upgraded.
+	for name, want := range map[string]string{"check/unit": "passed by token:ci (abc) said",
+		"staging/deploy": "passed system:engine: "} {
+		if got := w.f.Request.Subject.Evidence[name]; !strings.HasPrefix(got, want) {
+			t.Errorf("%s is signed as %q, want %q", name, got, want)
+		}
+	}
 	v.Report.Canary.Requests++
 	w.see(time.Minute, v)
 	if w.f.Request.Hash != hash {

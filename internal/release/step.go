@@ -217,20 +217,21 @@ func (x *decider) wait(sentence string) {
 	x.event("release.waiting", engineActor, sentence, map[string]any{"step": x.r.Step().ID})
 }
 
-// Subject returns what an approval at the cursor is about. Evidence is what was
-// frozen when earlier steps ended, and what the checklist says now.
+// Subject returns what an approval at the cursor is about. Evidence is what was frozen when earlier steps ended, and
+// what the checklist says now. It names actors in their raw form: another wording would void what is asked for while
+// Slipway is upgraded, and with nodes of both versions again and again.
 func (r Release) Subject(f Facts, expires time.Time) approval.Subject {
 	evidence := map[string]string{}
 	for i, s := range r.States[:r.Cursor] {
 		if s.Status == StepPassed || s.Status == StepSkipped {
-			evidence[r.Plan.Steps[i].ID] = strings.TrimSpace(string(s.Status) + " " + event.Who(s.Actor) + ": " + s.Sentence)
+			evidence[r.Plan.Steps[i].ID] = strings.TrimSpace(string(s.Status) + " " + s.Actor + ": " + s.Sentence)
 		}
 		if s.Compared != "" { // the last one knows what those before it knew
 			evidence["comparison"] = fmt.Sprintf("At %s: %s", percent(r.Plan.Steps[i].Share), s.Compared)
 		}
 	}
 	for name, res := range f.Results {
-		evidence["check/"+name] = fmt.Sprintf("%s by %s (%s) %s", res.Status, event.Who(res.Actor), res.Commit, res.Summary)
+		evidence["check/"+name] = fmt.Sprintf("%s by %s (%s) %s", res.Status, res.Actor, res.Commit, res.Summary)
 	}
 	if r.Note != "" {
 		evidence["note"] = r.Note
