@@ -99,7 +99,7 @@ type Follower struct {
 	asked     bool      // control has answered, or not answered, at least once
 	connected bool      // the last question for a table was answered
 	since     time.Time // when that last changed
-	lost      uint64    // batches of observations that had to be dropped since then
+	lost      uint64    // batches of observations that were dropped and not told of
 }
 
 // New returns a follower for e, and starts e from the file when there is a
@@ -174,7 +174,10 @@ func (f *Follower) noteConnected(err error) {
 	before, first, away, lost := f.connected, !f.asked, now.Sub(f.since), f.lost
 	f.asked = true
 	if before != (err == nil) {
-		f.connected, f.since, f.lost = err == nil, now, 0
+		f.connected, f.since = err == nil, now
+	}
+	if !before && err == nil {
+		f.lost = 0 // it is told below
 	}
 	f.mu.Unlock()
 	switch {

@@ -448,9 +448,12 @@ func TestWhatWasLostIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.noteConnected(errors.New("away"))
+	f.noteConnected(nil)
 	waiting := &backlog{limit: 2}
 	for i := range 5 {
+		if i == 3 { // it took no observations before it took no question either
+			f.noteConnected(errors.New("away"))
+		}
 		f.collect(waiting, time.Unix(5000+int64(i), 0))
 	}
 	f.noteConnected(nil)
