@@ -41,7 +41,7 @@ func stateSays(s string) string {
 	case "suspicious":
 		return "It looks worse than chance explains: the share may not rise. Nobody is sent back for a suspicion."
 	case "bad":
-		return "Beyond doubt: it goes back."
+		return "The evidence suffices, and it stays so."
 	case "safe":
 		return "No worse, as far as the strategy asks for proof."
 	case "blind":
