@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -30,9 +31,9 @@ func (d *Desk) PushMetrics(ctx context.Context, who access.Actor, in api.PushMet
 		return out, fault.New(fault.Unavailable, "metrics_off", "This Slipway takes no metrics.")
 	}
 	odd := func(c rune) bool { return c <= ' ' || c > '~' }
-	if in.Source != "" && (in.Sequence == 0 || strings.ContainsFunc(in.Source, odd)) {
+	if in.Source != "" && (in.Sequence == 0 || in.Sequence > math.MaxInt64 || strings.ContainsFunc(in.Source, odd)) {
 		return out, fault.New(fault.Invalid, "metric_source_invalid",
-			"A source is named in visible ASCII and numbers its batches from 1.")
+			"A source is named in visible ASCII and numbers its batches from 1 to %d.", math.MaxInt64)
 	}
 	now, err := d.DB.Now(ctx)
 	if err != nil {

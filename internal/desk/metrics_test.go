@@ -192,3 +192,23 @@ func TestABatchThatIsSentAgainCountsOnce(t *testing.T) {
 		}
 	})
 }
+
+// A number that can't be kept counts nowhere: else its source would seem to have told all that it ever will.
+func TestABatchThatCannotBeKeptCountsNowhere(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		who := measured(w)
+		in := api.PushMetrics{Source: "shop", Sequence: 1 << 63, Values: []api.MetricValue{
+			{Metric: "conversion", Version: "v1", Value: one(1), Visitor: "a"},
+		}}
+		_, err := w.PushMetrics(w.ctx, who, in)
+		observed := w.Engine.Observe(w.ctx, metric.Batch{Source: "edge-1", Sequence: 1 << 63})
+		if !fault.Is(err, fault.Invalid) || !fault.Is(observed, fault.Invalid) ||
+			len(w.Engine.Timeline.Sources(time.Now())) != 0 {
+			t.Errorf("%v, %v: %+v", err, observed, w.Engine.Timeline.Sources(time.Now()))
+		}
+		in.Sequence = 1
+		if got, err := w.PushMetrics(w.ctx, who, in); err != nil || got.Accepted != 1 {
+			t.Errorf("the visitor of it counts as %+v, %v", got, err)
+		}
+	})
+}

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/event"
+	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/metric"
 	"github.com/slipwayhq/slipway/internal/release"
@@ -116,6 +118,9 @@ func (e *Engine) probeAll(ctx context.Context, targets []deployment.Deployment, 
 // Observe takes a batch of an edge: it is counted now, and kept so that a restart
 // and other nodes know of it.
 func (e *Engine) Observe(ctx context.Context, b metric.Batch) error {
+	if b.Sequence > math.MaxInt64 { // what can't be kept must not count: its source would seem to have told everything
+		return fault.New(fault.Invalid, "number_too_large", "The sequence %d is too large.", b.Sequence)
+	}
 	now, err := e.now(ctx)
 	if err != nil {
 		return err
