@@ -11,6 +11,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/checklist"
 	"github.com/slipwayhq/slipway/internal/deployment"
+	"github.com/slipwayhq/slipway/internal/engine/secrets"
 	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/ident"
@@ -193,6 +194,16 @@ func (e *Engine) Look(ctx context.Context, id string) { _, _ = e.lookAtRelease(c
 func (e *Engine) Vote(ctx context.Context, who access.Actor, id string, approve bool, hash,
 	reason string) (approval.Request, error) {
 	var out approval.Request
+	err := retryConflict(ctx, func() (err error) {
+		out, err = e.vote(ctx, who, id, approve, hash, reason)
+		return err
+	})
+	return out, err
+}
+
+func (e *Engine) vote(ctx context.Context, who access.Actor, id string, approve bool, hash,
+	reason string) (approval.Request, error) {
+	var out approval.Request
 	key, err := e.Key, error(nil)
 	if key == nil {
 		if key, err = e.Secrets.Signer(ctx); err != nil {
@@ -222,6 +233,11 @@ func (e *Engine) Vote(ctx context.Context, who access.Actor, id string, approve 
 			fmt.Sprintf("%s %s: %s%s", who.Name, word, q.Subject.Action, because(reason)),
 			map[string]any{"request": q.ID, "vote": next.Votes[len(next.Votes)-1], "state": next.State})); err != nil {
 			return err
+		}
+		if e.Key == nil { // behind append: nobody renews the key until this is committed
+			if err := secrets.Known(ctx, tx, key); err != nil {
+				return stale(err)
+			}
 		}
 		out = next
 		return wakeSubject(ctx, tx, q.Subject.ID, now)

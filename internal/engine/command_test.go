@@ -1,23 +1,28 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/approval"
 	"github.com/slipwayhq/slipway/internal/checklist"
 	"github.com/slipwayhq/slipway/internal/deployment"
 	"github.com/slipwayhq/slipway/internal/effect"
+	"github.com/slipwayhq/slipway/internal/engine/secrets"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/release"
 	"github.com/slipwayhq/slipway/internal/store"
 	"github.com/slipwayhq/slipway/internal/store/storetest"
+	"github.com/slipwayhq/slipway/internal/vault"
 	"github.com/slipwayhq/slipway/internal/watch"
 )
 
@@ -281,6 +286,34 @@ func TestAnEngineThatIsStoppedBeforeItBeganEndsWell(t *testing.T) {
 		cancel()
 		if err := w.Run(ctx); err != nil {
 			t.Errorf("it ends with %v", err)
+		}
+	})
+}
+
+// Two nodes renew the key between its being read and the vote's being kept: the vote is signed with one that is known.
+func TestAVoteWhileTheSigningKeyIsRenewedIsGenuine(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		_, q := w.asked("v2")
+		text := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{5}, 32))
+		o := secrets.Options{DB: w.DB, App: "shop", Write: w.DB.Write, Append: w.append}
+		o.Vault = vault.New(vault.Options{Keys: func() string { return text }})
+		other := secrets.New(o)
+		_, err := other.Begin(w.ctx)
+		w.ok(err)
+		o.Vault = vault.New(vault.Options{Keys: func() string { // they are read when the seed was
+			for range 2 {
+				_, err := other.RenewSigning(w.ctx, access.System("test"))
+				w.ok(err)
+			}
+			return text
+		}})
+		w.Key, w.Secrets = nil, secrets.New(o)
+		got, err := w.Vote(w.ctx, person("pia", "product"), q.ID, true, q.Hash, "because")
+		w.ok(err)
+		keys, err := other.Signers(w.ctx)
+		w.ok(err)
+		if !slices.ContainsFunc(keys, func(k ed25519.PublicKey) bool { return got.Votes[0].Genuine(q.ID, k) }) {
+			t.Errorf("of %d keys none is that of the vote", len(keys))
 		}
 	})
 }

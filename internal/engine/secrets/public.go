@@ -22,6 +22,20 @@ func (k *Keeper) Signers(ctx context.Context) ([]ed25519.PublicKey, error) {
 	return keysOf(list), nil
 }
 
+// Known refuses a key of which no vote would be taken for genuine: one that was renewed more than once since it was
+// read, by several nodes at the same moment.
+func Known(ctx context.Context, tx *store.Tx, key ed25519.PrivateKey) error {
+	list, err := tx.Secret(ctx, publicKeys)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	if !slices.ContainsFunc(keysOf(list), func(k ed25519.PublicKey) bool { return k.Equal(key.Public()) }) {
+		return fault.New(fault.Conflict, "changed_meanwhile", "The key that votes are signed with was renewed meanwhile, or "+
+			"this node has another one than the others.")
+	}
+	return nil
+}
+
 func keysOf(list []byte) []ed25519.PublicKey {
 	var out []ed25519.PublicKey
 	for key := range slices.Chunk(list, ed25519.PublicKeySize) {
