@@ -148,13 +148,14 @@ func number(s string) (int64, bool) {
 	return n, err == nil
 }
 
-// Clean makes one short line of what came from outside, without the token that it may repeat.
+// Clean makes one short line of what came from outside, without the token that it may repeat and without what would
+// break or reorder the sentence that it is put into.
 func Clean(s, token string) string {
 	if token != "" {
 		s = strings.ReplaceAll(s, token, "…")
 	}
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
 			return ' '
 		}
 		return r
