@@ -26,7 +26,8 @@ func (f *frame) limits(limits []Limit) {
 }
 
 // limitLabels names the thresholds above the data. A label stands above its line at the left, where the oldest data
-// is. The lower of two close lines has its label below; where three are close, the middle one has it at the right.
+// is. The lower of two close lines has its label below; where there is no room below, at the right, as high as the
+// other's. Where three are close, the middle one has it at the right.
 func (f *frame) limitLabels(limits []Limit) {
 	seen := f.seen(limits)
 	below := false // whether the label of the limit before stands below its line
@@ -38,7 +39,9 @@ func (f *frame) limitLabels(limits []Limit) {
 		switch {
 		case near && crowded:
 			x, dx, anchor = 1, -6, "end"
-		case near && y+14 < f.top+f.h, y < f.top+13 && !(crowded && below):
+		case near && y+14 >= f.top+f.h:
+			x, dx, anchor, shift = 1, -6, "end", f.y(seen[i+1].Value)-4-y
+		case near, y < f.top+13 && !(crowded && below):
 			shift = 12
 		}
 		below = shift > 0

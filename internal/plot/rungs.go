@@ -160,7 +160,7 @@ func (r Rungs) interval(p *pen, s scale) {
 	if !r.Known {
 		p.raw(`</g>`)
 		p.label("plot-name", "start", 1, 10, rungsMiddle-2, clip(r.Name, maxLabel))
-		p.label("plot-value", "start", 1, 10, rungsMiddle+11, "not known yet")
+		p.label("plot-value", "start", 1, 10, rungsMiddle+11, "not known") // a word more leaves the picture
 		return
 	}
 	low, high := place(s, r.Low), place(s, r.High)

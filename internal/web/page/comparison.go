@@ -214,6 +214,8 @@ func metricName(m api.MetricEvidence) string {
 		return "Failed visitors"
 	case "latency":
 		return "Response time, p95"
+	case "lcp", "inp", "cls", "fcp", "ttfb":
+		return strings.ToUpper(m.Name)
 	}
 	return title(m.Name)
 }

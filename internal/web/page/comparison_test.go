@@ -87,3 +87,14 @@ func TestTheTableHasFewLooksAndTheLast(t *testing.T) {
 		}
 	}
 }
+
+// Web vitals have the names that everybody knows them by.
+func TestMetricsHaveTheirUsualNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"lcp": "LCP", "ttfb": "TTFB", "errors": "Failed visitors", "left_carts": "Left carts",
+	} {
+		if got := metricName(api.MetricEvidence{Name: name}); got != want {
+			t.Errorf("%s is called %q, not %q", name, got, want)
+		}
+	}
+}
