@@ -1,11 +1,13 @@
 package desk
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/incident"
 )
 
 // A push calls the API: the branch decides the environment, and nobody clicks.
@@ -51,6 +53,14 @@ func TestPlanHelpsToDecide(t *testing.T) {
 			if says[name] == "" {
 				t.Errorf("nothing is said of %s: %v", name, says)
 			}
+		}
+		b, err := w.RequestRollback(w.ctx, w.as("incident"), api.RequestRollback{Reason: "r"})
+		w.ok(err)
+		w.ok(w.Engine.Incidents.Raise(w.ctx, b.Incident, incident.Signs{ErrorRate: 0.6, Requests: 100}))
+		b, err = w.Rollback(w.ctx, w.as("incident"), b.ID)
+		w.ok(err)
+		if aid := b.Plan.Aid[0]; aid.Name != "Severity" || !strings.HasPrefix(aid.Says, "SEV1: ") {
+			t.Errorf("its incident is SEV1, and what helps to decide says %+v", aid)
 		}
 	})
 }

@@ -157,4 +157,11 @@ func TestWithoutRoomInPostgreSQLAReleaseWaits(t *testing.T) {
 	if r = w.settle(r.ID); r.Share != 0 || !r.Phase.Final() {
 		t.Errorf("it has %g %% and is %s", r.Share, r.Phase)
 	}
+	w.ok(w.DB.Write(w.ctx, func(tx *store.Tx) error {
+		_, err := w.append(w.ctx, tx, w.system(diskFull, "", disk, "Full.", store.Room{Server: "no room", Spent: true}))
+		return err
+	}))
+	if told := w.toldOfDisk(w.ctx); !told || !w.DB.Room().Full() {
+		t.Errorf("a process that begins then: told %t, %+v", told, w.DB.Room())
+	}
 }

@@ -159,7 +159,9 @@ func (w *world) look() {
 		Sentence: "No worse than stable so far."}
 	if w.bad {
 		v = guard.Verdict{At: w.f.Now, Word: guard.Worse, Action: guard.Undo,
-			Sentence: "12 % of requests fail, against 0.1 % on stable."}
+			Sentence: "v2 is worse. 12 % of requests fail."}
+		v.Findings = []guard.Finding{{Rule: "health", Level: guard.Info, Sentence: "v2 is worse."},
+			{Rule: "error_rate", Level: guard.Critical, Sentence: "12 % of requests fail."}}
 	}
 	w.f.Verdict = &v
 }
@@ -252,6 +254,9 @@ func TestBadCanaryGoesBackAtOnce(t *testing.T) {
 	}
 	if !strings.Contains(w.r.Reason, "12 %") {
 		t.Errorf("reason %q does not hold the evidence", w.r.Reason)
+	}
+	if against := w.r.Against; against == nil || against.Rule != "error_rate" {
+		t.Errorf("its incident is about %+v", against)
 	}
 }
 

@@ -65,6 +65,14 @@ func TestTimesOfASentence(t *testing.T) {
 			t.Errorf("%q became %q, want %q", said, got, want)
 		}
 	}
+	berlin, err := time.LoadLocation("Europe/Berlin") // whose summer ends at 01:00 UTC
+	if err != nil {
+		t.Fatal(err)
+	}
+	night := Frame{Now: time.Date(2026, 10, 25, 0, 30, 0, 0, time.UTC), Zone: berlin}
+	if got := night.said("since 23:50 UTC"); got != "since 01:50 CEST" {
+		t.Errorf("of the day before it says %q", got)
+	}
 	f.Zone = time.UTC
 	if got := f.said("since 13:55:12 UTC"); got != "since 13:55:12 UTC" {
 		t.Errorf("in UTC it says %q", got)
