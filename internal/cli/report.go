@@ -40,8 +40,12 @@ const (
 // failureOf reads an error, whoever made it.
 func failureOf(err error) failure {
 	if p, ok := errors.AsType[*client.Problem](err); ok {
-		out := failure{Kind: p.Kind, Reason: p.Reason, Sentence: cmp.Or(p.Command, p.Message), Remedy: p.Remedy,
-			Request: p.Request, ExitCode: max(p.ExitCode, 1), Places: []place{}}
+		row := fault.RowOf(fault.Kind(p.Kind)) // what is not Slipway's answer says no remedy, and might say any code
+		out := failure{Kind: p.Kind, Reason: p.Reason, Sentence: cmp.Or(p.Command, p.Message),
+			Remedy: cmp.Or(p.Remedy, row.Remedy), Request: p.Request, ExitCode: p.ExitCode, Places: []place{}}
+		if out.ExitCode < 1 || out.ExitCode > 255 {
+			out.ExitCode = row.Exit
+		}
 		for _, f := range p.Fields {
 			out.Places = append(out.Places, place{f.Location, f.Message})
 		}
@@ -83,7 +87,7 @@ func Report(w io.Writer, err error, asJSON bool) int {
 		}
 		say(w, "  %s: %s\n", at.Place, at.Sentence)
 	}
-	if f.Remedy != "" && p.Command == "" { // else the sentence says it, in the words of the command line
+	if p.Remedy != "" && p.Command == "" { // else the sentence says it, in the words of the command line
 		say(w, "What to do: %s.\n", f.Remedy)
 	}
 	if f.Request != "" && (f.Kind == string(fault.Internal) || f.Kind == string(fault.Unavailable)) {

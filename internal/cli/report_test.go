@@ -96,6 +96,8 @@ func TestAnErrorNamesItsPlacesForPrograms(t *testing.T) {
 		{&client.Problem{Kind: "invalid", Reason: "body", Message: "Wrong.", Command: "Wrong here.", Remedy: "mend it",
 			Request: "req_1", ExitCode: 2, Fields: []api.ProblemError{{Location: "body.version", Message: "is empty"}}},
 			failure{"invalid", "body", "Wrong here.", "mend it", []place{{"body.version", "is empty"}}, "req_1", 2}},
+		{&client.Problem{Kind: "unavailable", Reason: "gateway", Message: "502.", ExitCode: 256},
+			failure{"unavailable", "gateway", "502.", fault.RowOf(fault.Unavailable).Remedy, []place{}, "", 7}},
 		{context.Canceled, failure{"interrupted", "interrupted", "interrupted", "run it again", []place{}, "", 130}},
 		{fmt.Errorf("read: %w", os.ErrClosed), failure{"internal", "internal", "read: file already closed",
 			fault.RowOf(fault.Internal).Remedy, []place{}, "", 1}},

@@ -152,8 +152,15 @@ func TestActionsSayWhatTheyDoAndWhyNot(t *testing.T) {
 				t.Errorf("%+v", a)
 			}
 		}
+		now := time.Now() // whoever came for a second came so often in the last minute, and not so often a minute
+		w.Timeline.Add(now, metric.Batch{Source: "e", Sequence: 1, Complete: now.Unix(), Buckets: []metric.Bucket{
+			{Deployment: r.Deployment, Class: metric.Document, Second: now.Unix() - 1, Requests: 40}}})
 		r, err = w.Release(w.ctx, w.as("admin"), r.ID)
 		w.ok(err)
+		if i := slices.IndexFunc(r.Actions, func(a api.Action) bool { return a.Name == "abort" }); i < 0 ||
+			!strings.Contains(r.Actions[i].Effect, "visitors, of whom about 40 requests came in the last minute, back to") {
+			t.Errorf("%+v", r.Actions)
+		}
 		names := map[string]bool{}
 		for _, a := range r.Actions {
 			names[a.Name] = true

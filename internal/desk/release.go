@@ -310,7 +310,7 @@ func (d *Desk) people(r release.Release) string {
 	now := time.Now()
 	b := d.measured().Sum(r.Deployment, now.Add(-time.Minute).Unix(), now.Unix()+1, metric.Compared()...)
 	if b.Requests > 0 {
-		who += fmt.Sprintf(", about %d requests a minute,", roughly(b.Requests))
+		who += fmt.Sprintf(", of whom about %d requests came in the last minute,", roughly(b.Requests))
 	}
 	return "Sends " + who + " back to " + r.Stable("the stable version") + " now."
 }
