@@ -61,9 +61,9 @@ type Bucket struct {
 // visitor is the same at every source of a kind and independent of the part that a release exposes. A drain knows
 // units only, and there a unit is an address, each at most once in 60 s on all versions together: see Visitors.
 type Slices struct {
-	Requests [judge.Slices]uint32 `json:"requests"`
-	Units    [judge.Slices]uint32 `json:"units"`
-	Slow     [judge.Slices]uint32 `json:"slow"`
+	Requests [judge.Slices]uint32 `json:"requests,omitzero"`
+	Units    [judge.Slices]uint32 `json:"units,omitzero"`
+	Slow     [judge.Slices]uint32 `json:"slow,omitzero"`
 }
 
 // placebo is the salt of the slices: their assignment has nothing to do with any release's.

@@ -1,8 +1,10 @@
 package drain
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,5 +124,16 @@ func TestSlicesAreTheSameInEveryProcess(t *testing.T) {
 		if diff := cmp.Diff(want, played()); diff != "" {
 			t.Fatal(diff)
 		}
+	}
+}
+
+// A second in which nothing failed says that there were slices, and takes no room for them.
+func TestNoFailureTakesNoRoom(t *testing.T) {
+	t.Parallel()
+	d := opened(Options{})
+	take(t, d, in(1), body(failed(1, in(1), "203.0.113.1", "a").with(row{"statusCode": 200, "proxy": nil})))
+	raw, err := json.Marshal(collected(d, 100))
+	if err != nil || strings.Count(string(raw), `"slices":{}`) != 1 || len(raw) > 300 {
+		t.Errorf("%v: %s", err, raw)
 	}
 }
