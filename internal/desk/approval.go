@@ -179,7 +179,7 @@ func (d *Desk) Decide(ctx context.Context, who access.Actor, id string, approve 
 	if who.User == "" {
 		return api.Approval{}, d.deny(ctx, who, permission(q), q.Subject.Environment, "Only a person can approve.")
 	}
-	q, err = d.Engine.Vote(ctx, who, id, approve, in.Hash, strings.TrimSpace(in.Reason))
+	q, err = d.Engine.Vote(ctx, who, id, approve, in.Hash, event.Line(strings.TrimSpace(in.Reason)))
 	if err != nil {
 		return api.Approval{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/fault"
+	"github.com/slipwayhq/slipway/internal/store"
 )
 
 // Whatever text comes in, from whatever door, is answered as a mistake of the request
@@ -101,6 +102,24 @@ func TestHostileTextIsRefused(t *testing.T) {
 			return err
 		}(); !fault.Is(err, fault.Invalid) {
 			t.Errorf("a share that is no number: %v", err)
+		}
+	})
+}
+
+// What somebody gives as a reason is no line of somebody else's: on a terminal and in a message it would look like one.
+func TestAReasonIsOneLine(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r, err := w.Act(w.ctx, access.System("test"), w.exposed("v2").ID, "abort",
+			api.ReleaseAction{Reason: "x\nSlipway's guard:\u202e all is well"})
+		w.ok(err)
+		list, err := w.DB.Events(w.ctx, store.EventFilter{Limit: 5, Descending: true})
+		w.ok(err)
+		said := []string{r.Sentence, r.Reason}
+		for _, e := range list {
+			said = append(said, e.Sentence)
+		}
+		if strings.ContainsAny(strings.Join(said, ""), "\n\u202e") || !strings.Contains(said[0], "x Slipway's guard: all") {
+			t.Errorf("%q", said)
 		}
 	})
 }

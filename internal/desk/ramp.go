@@ -7,6 +7,7 @@ import (
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/engine"
+	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/release"
 )
@@ -46,7 +47,7 @@ func (d *Desk) StartRamp(ctx context.Context, who access.Actor, key, environment
 		with = r.ID
 	}
 	r, err := d.Engine.StartRamp(ctx, who, engine.RampOrder{Flag: key, Environment: environment, Variant: in.Variant,
-		Against: in.Against, Shares: in.Steps, Bake: bake, Reason: in.Reason, Seen: in.Revision,
+		Against: in.Against, Shares: in.Steps, Bake: bake, Reason: event.Line(in.Reason), Seen: in.Revision,
 		With: with})
 	if err != nil {
 		return api.Release{}, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipwayhq/slipway/api"
 	"github.com/slipwayhq/slipway/internal/access"
+	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/guard"
 	"github.com/slipwayhq/slipway/internal/ident"
@@ -339,7 +340,7 @@ func (d *Desk) StartRelease(ctx context.Context, who access.Actor, in api.StartR
 	}
 	r := release.Release{
 		Version: in.Version, Commit: in.Commit, Note: in.Note, URL: in.Deployment, Flags: in.Flags,
-		Unscheduled: in.Unscheduled, Urgent: in.Urgent,
+		Unscheduled: event.Line(in.Unscheduled), Urgent: in.Urgent,
 	}
 	if in.Urgent {
 		if in.Unscheduled == "" {
@@ -389,7 +390,7 @@ func (d *Desk) Act(ctx context.Context, who access.Actor, id, action string, in 
 	}
 	c := release.Command{
 		Kind: release.CommandKind(action), Actor: who.ID, User: who.User, Name: who.Name,
-		Reason: strings.TrimSpace(in.Reason),
+		Reason: event.Line(strings.TrimSpace(in.Reason)),
 		Step:   in.Step, Share: in.Share, Bypass: who.May(access.SkipStep, env),
 	}
 	if err := d.Engine.Command(ctx, r.ID, c, in.Revision); err != nil {

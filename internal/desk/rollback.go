@@ -10,6 +10,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/configuration"
 	"github.com/slipwayhq/slipway/internal/deployment"
+	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/fault"
 	"github.com/slipwayhq/slipway/internal/incident"
 	"github.com/slipwayhq/slipway/internal/metric"
@@ -84,7 +85,7 @@ func (d *Desk) RequestRollback(ctx context.Context, who access.Actor, in api.Req
 	if err := wellFormed(in); err != nil {
 		return api.Rollback{}, err
 	}
-	b, err := d.Engine.RequestRollback(ctx, who, in.Environment, strings.TrimSpace(in.Reason), in.To)
+	b, err := d.Engine.RequestRollback(ctx, who, in.Environment, event.Line(strings.TrimSpace(in.Reason)), in.To)
 	if err != nil {
 		return api.Rollback{}, err
 	}
@@ -113,7 +114,7 @@ func (d *Desk) ActRollback(ctx context.Context, who access.Actor, id, action str
 		return api.Rollback{}, err
 	}
 	c := rollback.Command{Kind: rollback.CommandKind(action), Actor: who.ID, Name: who.Name,
-		Reason: strings.TrimSpace(in.Reason)}
+		Reason: event.Line(strings.TrimSpace(in.Reason))}
 	if err := d.Engine.CommandRollback(ctx, id, c, in.To, in.Revision); err != nil {
 		return api.Rollback{}, err
 	}

@@ -11,7 +11,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // Event is one record of the log.
@@ -47,7 +49,7 @@ const Genesis = "slipway"
 func (d Draft) Seal(seq int64, at time.Time, prev string) (Event, error) {
 	e := Event{
 		Seq: seq, At: at.UTC().Truncate(time.Microsecond), Kind: d.Kind, Actor: d.Actor, App: d.App,
-		Environment: d.Environment, Subject: d.Subject, Sentence: d.Sentence, Prev: prev,
+		Environment: d.Environment, Subject: d.Subject, Sentence: Line(d.Sentence), Prev: prev,
 	}
 	if d.Data != nil {
 		b, err := json.Marshal(d.Data)
@@ -58,6 +60,23 @@ func (d Draft) Seal(seq int64, at time.Time, prev string) (Event, error) {
 	}
 	e.Hash = e.Sum()
 	return e, nil
+}
+
+// Line is a text on one line, in the order in which it is read: a reason that somebody gives must not look like
+// another's sentence below theirs. NUL stays in it: the store refuses that.
+func Line(text string) string {
+	breaks := func(r rune) bool {
+		return r != 0 && unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+	}
+	if !strings.ContainsFunc(text, breaks) {
+		return text
+	}
+	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if breaks(r) {
+			return ' '
+		}
+		return r
+	}, text)), " ")
 }
 
 // Sum computes the hex SHA-256 of all fields but Hash. Fields are length-prefixed,

@@ -67,3 +67,17 @@ func TestFieldsCannotBeShifted(t *testing.T) {
 		t.Error("two different events have the same sum")
 	}
 }
+
+func TestASentenceIsOneLineInItsOrder(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"ada  waits.": "ada  waits.", "": "",
+		"aborted by eve: x\r\n\nSlipway's guard:\tall is well": "aborted by eve: x Slipway's guard: all is well",
+		"eve\u2028ada \u202egniht\u2069on\x1b[2J":              "eve ada gniht on [2J", "عائشة\n伊娃": "عائشة 伊娃",
+	} {
+		e, err := Draft{Kind: "a.b", Sentence: in}.Seal(1, time.Unix(0, 0), Genesis)
+		if err != nil || e.Sentence != want || e.Hash != e.Sum() {
+			t.Errorf("%q becomes %q, %v, want %q", in, e.Sentence, err, want)
+		}
+	}
+}
