@@ -121,5 +121,12 @@ func TestAReasonIsOneLine(t *testing.T) {
 		if strings.ContainsAny(strings.Join(said, ""), "\n\u202e") || !strings.Contains(said[0], "x Slipway's guard: all") {
 			t.Errorf("%q", said)
 		}
+		i, err := w.ReportIssue(w.ctx, w.as("incident"), api.ReportIssue{Title: "orders fail\nSEV1: all of them"})
+		w.ok(err)
+		i, err = w.ResolveIncident(w.ctx, w.as("incident"), i.ID, api.ResolveIncident{Resolution: "ok\n\nSEV1: fake"})
+		if err != nil ||
+			i.Title != "orders fail SEV1: all of them" || i.Sentence != "Resolved: ok SEV1: fake" {
+			t.Errorf("%q %q %v", i.Title, i.Sentence, err)
+		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/slipwayhq/slipway/internal/access"
 	"github.com/slipwayhq/slipway/internal/engine"
 	"github.com/slipwayhq/slipway/internal/engine/incidents"
+	"github.com/slipwayhq/slipway/internal/event"
 	"github.com/slipwayhq/slipway/internal/incident"
 	"github.com/slipwayhq/slipway/internal/store"
 )
@@ -156,7 +157,7 @@ func (d *Desk) ReportIssue(ctx context.Context, who access.Actor, in api.ReportI
 	if in.Detail != "" {
 		title += ": " + in.Detail
 	}
-	id, err := d.Engine.ReportIssue(ctx, who, engine.Issue{Environment: in.Environment, Title: title,
+	id, err := d.Engine.ReportIssue(ctx, who, engine.Issue{Environment: in.Environment, Title: event.Line(title),
 		Critical: in.Critical, Security: in.Security})
 	if err != nil {
 		return api.Incident{}, err
@@ -200,7 +201,7 @@ func incidentOf(i incident.Incident) api.Incident {
 	}
 	switch {
 	case i.State == incident.Resolved:
-		out.Sentence = "Resolved: " + i.Resolution
+		out.Sentence = event.Line("Resolved: " + i.Resolution)
 	case i.Rollback != "":
 		out.Sentence = i.Why() + " See its rollback for where that stands."
 	default:
