@@ -72,7 +72,8 @@ func rungs(r api.Release, c api.Comparison) plot.Rungs {
 	}
 	for _, m := range c.Metrics {
 		if m.Name == "errors" {
-			p.Known, p.Value, p.Low, p.High, p.Open = m.Ratio.Known, m.Ratio.Value, m.Ratio.Low, m.Ratio.High, m.Ratio.Open
+			p.Known, p.Value, p.Low, p.High = saysSomething(m.Ratio), m.Ratio.Value, m.Ratio.Low, m.Ratio.High
+			p.Open = m.Ratio.Open
 			p.Tolerated = m.Tolerated
 		}
 	}
@@ -129,7 +130,7 @@ func ratioChart(f Frame, c api.Canary) plot.Chart {
 	s := plot.Series{Name: "ratio", Tone: plot.Canary, Gap: gap(c)}
 	for _, p := range c.Evidence {
 		q := plot.Point{At: p.At, Value: math.NaN()}
-		if p.Ratio.Known {
+		if saysSomething(p.Ratio) {
 			q.Value = min(max(p.Ratio.Value, least), most)
 			q.Low, q.High = max(p.Ratio.Low, least), p.Ratio.High
 			if p.Ratio.Open || q.High > most {
@@ -245,13 +246,18 @@ func valueOf(v float64, unit string) string {
 	return plainly(v) + "\u00a0" + unit
 }
 
+// saysSomething tells whether a ratio is known to be anything: from none to any number is no ratio.
+func saysSomething(r api.Ratio) bool { return r.Known && (!r.Open || r.Low > 0) }
+
 // ratioOf writes a ratio with its limits.
 func ratioOf(r api.Ratio) string {
-	if !r.Known || r.Open && r.Low <= 0 {
+	if !saysSomething(r) {
 		return "not known"
 	}
 	s := times(r.Value)
 	switch {
+	case r.Open && r.Value <= r.Low:
+		s += " or more"
 	case r.Open:
 		s += " (" + times(r.Low) + " or more)"
 	case r.High > r.Low:

@@ -15,6 +15,7 @@ func TestAComparisonInWords(t *testing.T) {
 		{ratioOf(api.Ratio{Known: true, Value: 2.1, Low: 1.3, High: 3.6}), "2.1× (1.3×–3.6×)"},
 		{ratioOf(api.Ratio{Known: true, High: 80, Open: true}), "not known"},
 		{ratioOf(api.Ratio{Known: true, Value: 5, Low: 2, High: 80, Open: true}), "5× (2× or more)"},
+		{ratioOf(api.Ratio{Known: true, Value: 2.4, Low: 2.4, High: 80, Open: true}), "2.4× or more"},
 		{measured(api.MetricEvidence{Name: "latency", Unit: "ms", Judged: 1}, 0), "–"},
 		{measured(api.MetricEvidence{Name: "cls", Judged: 1}, 0), "–"},
 		{measured(api.MetricEvidence{Unit: "ms"}, 0), "–"}, {measured(api.MetricEvidence{Unit: "ms", Judged: 1}, 0), "0 ms"},
@@ -63,10 +64,16 @@ func TestPicturesOfAComparison(t *testing.T) {
 	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	points := api.Canary{Evidence: []api.EvidencePoint{
 		{At: at, LogE: 900, MaxLogE: 900},
-		{At: at.Add(time.Second), Ratio: api.Ratio{Known: true, Low: 0, High: 9, Open: true}},
+		{At: at.Add(time.Second), Ratio: api.Ratio{Known: true, Value: 3, Low: 2, High: 9, Open: true}},
+		{At: at.Add(2 * time.Second), Ratio: api.Ratio{Known: true, High: 148, Open: true}},
 	}}
-	if p := ratioChart(Frame{}, points).Series[0].Points; !math.IsNaN(p[0].Value) || p[1].High != 100 || p[1].Low <= 0 {
+	if p := ratioChart(Frame{}, points).Series[0].Points; !math.IsNaN(p[0].Value) || p[1].High != 100 || p[1].Low != 2 ||
+		!math.IsNaN(p[2].Value) { // anything is possible, which is no tenth
 		t.Errorf("%+v", p)
+	}
+	c.Metrics[0].Ratio = api.Ratio{Known: true, High: 148, Open: true}
+	if r := rungs(api.Release{}, c); r.Known {
+		t.Errorf("a ratio from none to any number is drawn: %+v", r)
 	}
 	if p := evidenceChart(Frame{}, points).Series[1].Points; p[0].Value > 1e6+1 {
 		t.Errorf("%+v", p[0])
