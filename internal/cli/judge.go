@@ -32,7 +32,7 @@ so that any metrics system can drive the judge. A tick is what both versions did
 t counts seconds from the first visitor of the canary; ticks below 0 are history of the stable version. A tick
 that covers more than one second says so ("seconds":15), or comes regularly; the longer it is, the later anything is
 known. weight is the canary's intended share, 0 to 1. error_units are visitors with a failure, each at most once a
-minute; without them errors are taken, in blocks of 30 s, because one visitor fails again and again. latency counts
+minute; without them errors are taken, in blocks of 15 s, because one visitor fails again and again. latency counts
 requests by bin (see --bins). The slices are error units of the stable version in 20 equal parts of the visitors: from
 them, and from stable_slice_slow (the same of slow requests), the judge learns how failures and slowness scatter.
 Without them it supposes two bursts of failures and two slow instances an hour. Each may be left out.

@@ -16,7 +16,8 @@ func (r Rules) compares() bool {
 	return r.ErrorRate.WorseBy > 0 || r.LatencyP95.WorseBy > 0 || len(r.Metrics) > 0
 }
 
-// linearBlock is how many seconds of failures are judged together where no visitors are known.
+// linearBlock is how many seconds of failures were judged together where no visitors are known, before blocks were
+// apart: so they are made again.
 const linearBlock = 60
 
 // Settings are the judge's settings under the rules.
@@ -29,7 +30,10 @@ func (r Rules) Settings(b judge.Background) judge.Settings {
 	}
 	s.Shared = r.Source == metric.Drain && b.Sliced // its records told the stable version's visitors apart
 	if r.Source != "" && !s.Shared {                // one who tries again must not be taken for many
-		s.Background.Sliced, s.Background.Mode, s.Background.Block = false, judge.Linear, max(b.Block, linearBlock)
+		s.Background.Sliced, s.Background.Mode = false, judge.Linear
+		if b.Apart == 0 {
+			s.Background.Block = max(b.Block, linearBlock)
+		}
 	}
 	for _, f := range []*float64{&s.WorseErrors, &s.WorseLatency} {
 		if !(*f > 0) {

@@ -153,12 +153,13 @@ type Climb struct {
 // Background is what the stable version's placebo slices showed before and during a comparison: a summary that can be
 // stored, so that a comparison can be judged again from it.
 type Background struct {
-	Seconds  int64  `json:"seconds"`  // of history
-	Requests uint64 `json:"requests"` // in it
-	Failed   uint64 `json:"failed"`   // visitors with a failure, sliced or not
-	Sliced   bool   `json:"sliced"`   // placebo slices were measured
-	Mode     Mode   `json:"mode"`     // empty: nothing is known
-	Block    int64  `json:"block"`    // seconds of a block in linear mode
+	Seconds  int64  `json:"seconds"`         // of history
+	Requests uint64 `json:"requests"`        // in it
+	Failed   uint64 `json:"failed"`          // visitors with a failure, sliced or not
+	Sliced   bool   `json:"sliced"`          // placebo slices were measured
+	Mode     Mode   `json:"mode"`            // empty: nothing is known
+	Block    int64  `json:"block"`           // seconds of a block in linear mode
+	Apart    int64  `json:"apart,omitempty"` // seconds between two blocks
 	// Bursts: how often one slice is hit and for how long.
 	Units        uint64  `json:"units"`
 	BurstWindows uint64  `json:"burst_windows"`
@@ -173,6 +174,14 @@ type Background struct {
 	SlowSeconds float64 `json:"slow_seconds"` // mean length
 	// Where slow begins: the pooled p50, p90, p95 and p99 before the comparison, in milliseconds; 0 unknown.
 	Slow [4]float64 `json:"slow_ms"`
+}
+
+// InBlocks sets how failures are bet on where nobody knows whose they are: so many seconds together, and none for a
+// while after them. A visitor who tries for as long as blocks are apart is in one of them. Short blocks apart find
+// faults as soon as long ones side by side, which are not fair to such visitors (BenchmarkDrained in internal/watch has
+// both). A block holds several buckets of width seconds, because what happens at once may be counted in two.
+func (b *Background) InBlocks(width int64) {
+	b.Sliced, b.Mode, b.Block, b.Apart = false, Linear, max(unknownBlock, 2*width), unknownApart
 }
 
 // Report is what people and the guard are told. Every number is finite.

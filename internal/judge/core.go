@@ -27,7 +27,9 @@ const (
 	// where their tries land is no evidence. It is decided by the seconds before, so the bets stay fair.
 	stableBroken = 0.2
 	relearn      = 300 // seconds between two looks at the placebo slices
-	doubtBlock   = 30  // seconds of a block where nobody counts visitors
+	burstBlock   = 30  // seconds of a block at least where bursts are known
+	unknownBlock = 15  // seconds of a block where nobody counts visitors
+	unknownApart = 30  // seconds between two of them
 )
 
 // Judge compares a changed version with the stable one, tick by tick, and keeps a bounded state. Its bound: if the
@@ -174,11 +176,12 @@ func (j *Judge) Tick(t *Tick) {
 }
 
 // Doubt says that nobody counts visitors: one may fail again and again. From now on failures are bet on in blocks,
-// which is fair for any dependence within one.
+// which is fair for any dependence within one, and apart from each other.
 func (j *Judge) Doubt() {
 	if !j.errors.linear {
-		j.s.Background.Mode, j.s.Background.Block = Linear, doubtBlock
-		j.errors.linear, j.errors.block = true, doubtBlock
+		b := &j.s.Background
+		b.Mode, b.Block, b.Apart = Linear, unknownBlock, unknownApart
+		j.errors.linear, j.errors.block, j.errors.apart = true, b.Block, b.Apart
 	}
 }
 

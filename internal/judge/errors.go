@@ -67,6 +67,7 @@ type errorEvidence struct {
 	slack   float64
 	linear  bool
 	block   int64 // seconds of a block in linear mode
+	apart   int64 // seconds between two of them, in which nothing is bet
 	pace    burst.Pace
 	atOnce  float64 // failures a second that are bet on at most
 	turned  bool    // fewer are worse: what is counted is good
@@ -88,6 +89,7 @@ type errorEvidence struct {
 	blk struct {
 		c, k, v float64
 		from    int64
+		next    int64 // the first second in which another may begin
 		open    bool
 	}
 	logE, maxLogE float64
@@ -138,9 +140,9 @@ func (e *errorEvidence) learn(b Background) {
 	e.pace = burst.Of(min(rate, 60), mean)
 	least := int64(5)
 	if b.Bursts > 0 {
-		least = doubtBlock // a bad instance that lasts as long fills a block, and not three of them
+		least = burstBlock // a bad instance that lasts as long fills a block, and not three of them
 	}
-	e.linear, e.block = b.Mode == Linear, min(max(b.Block, least), 60)
+	e.linear, e.block, e.apart = b.Mode == Linear, min(max(b.Block, least), 60), b.Apart
 }
 
 // prepare sets the worlds to a share.
@@ -299,11 +301,16 @@ func (e *errorEvidence) filteredTick(width, c, k float64) {
 }
 
 // linearTick collects a block, and bets when it is full: 1 - f + f (c/k)/w is fair under any dependence within the
-// block, because it is linear in c and the mean of c is at most k w.
+// block, because it is linear in c and the mean of c is at most k w. Who tries again and again fails on one version
+// in the next block as well, so two of them are apart where such a visitor is not known.
 func (e *errorEvidence) linearTick(second int64, v, c, k float64) {
 	b := &e.blk
 	if b.open && (second >= b.from+e.block || v != b.v) {
 		e.closeBlock()
+		b.next = second + e.apart
+	}
+	if !b.open && second < b.next {
+		return
 	}
 	if !b.open {
 		b.open, b.from, b.v, b.c, b.k = true, second, v, 0, 0

@@ -125,8 +125,8 @@ func (j *Judge) why() string {
 	switch j.mode() {
 	case Linear:
 		if !b.Sliced {
-			return fmt.Sprintf("Nobody says here which visitors failed, so failures are judged in blocks of %d s.",
-				j.errors.block)
+			return fmt.Sprintf("Nobody says here which visitors failed, so failures are judged in blocks of %d s%s.",
+				j.errors.block, between(j.errors.apart))
 		}
 		return fmt.Sprintf("Failures of this app come together even among equal visitors: judged in blocks of %d s.",
 			j.errors.block)
@@ -138,6 +138,14 @@ func (j *Judge) why() string {
 			"one like them is not held against the new version.", float64(b.Bursts)/hours, max(b.BurstSeconds, 5))
 	}
 	return "Failures of this app scatter like independent events."
+}
+
+// between says how far blocks are apart.
+func between(seconds int64) string {
+	if seconds == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d s apart", seconds)
 }
 
 // excluded fills which rungs are ruled out.

@@ -34,7 +34,8 @@ type town struct {
 	ill       int     // people who come every three seconds and fail half of the time, on whichever version
 	before    int64   // seconds before the first visitor of the canary
 	lasts     int64   // and after
-	plain     bool    // the slices are not looked at, as before there were any
+	plain     bool    // the slices are not looked at
+	beside    bool    // and the blocks are side by side
 }
 
 // healthy are the towns in which nothing is wrong with the canary.
@@ -236,7 +237,10 @@ func (t *trial) run(tb testing.TB) result {
 		if !out.begun {
 			ev.Background = background(rules.Source, of.Spans("dpl_1", zero-t.before, zero, 1, metric.Compared()...))
 			if t.plain {
-				ev.Background.Sliced = false
+				ev.Background.InBlocks(1)
+			}
+			if t.beside {
+				ev.Background.Apart = 0
 			}
 			out.begun, out.sliced = true, ev.Background.Sliced
 		}
@@ -252,20 +256,25 @@ func (t *trial) run(tb testing.TB) result {
 	return out
 }
 
-// Of a drain addresses are compared, and not single failures in blocks of a minute as before there were slices: runs of
-// one visitor's failures that lie across two blocks took healthy canaries back. BenchmarkDrained has more of both.
+// Of a drain addresses are compared, and where it names none, single failures in blocks that are apart: runs of one
+// visitor's failures that lie across two blocks side by side took healthy canaries back. BenchmarkDrained has more of
+// all three.
 func TestWhoTriesAgainOnADrainTakesNothingBack(t *testing.T) {
 	t.Parallel()
 	w := healthy()["again"]
 	w.lasts = 330
 	for _, seed := range []uint64{22, 54} {
-		w.plain = false
 		if r := w.trial(seed).run(t); r.bad || !r.sliced {
 			t.Errorf("seed %d: %+v", seed, r)
 		}
-		w.plain = true
-		if r := w.trial(seed).run(t); !r.bad {
-			t.Errorf("seed %d: blocks of a minute take nothing back either: this shows nothing", seed)
+		apart, beside := w, w
+		apart.plain = true
+		if r := apart.trial(seed).run(t); r.bad || r.sliced {
+			t.Errorf("seed %d, in blocks: %+v", seed, r)
+		}
+		beside.plain, beside.beside = true, true
+		if r := beside.trial(seed).run(t); !r.bad {
+			t.Errorf("seed %d: blocks side by side take nothing back either: this shows nothing", seed)
 		}
 	}
 }
@@ -283,7 +292,7 @@ func TestHealthyCanariesOnADrainAreSeldomTakenBack(t *testing.T) {
 	}
 }
 
-// A doubled rate of failures is found sooner than by blocks of a minute.
+// A doubled rate of failures is found sooner than by blocks.
 //
 // req: CD-03
 func TestADrainFindsADoubledRateSooner(t *testing.T) {
@@ -362,10 +371,10 @@ func BenchmarkDrained(b *testing.B) {
 		towns[fmt.Sprint(factor, " times again")] = w
 	}
 	for _, name := range slices.Sorted(maps.Keys(towns)) {
-		for _, by := range []string{"visitors", "blocks"} {
+		for _, by := range []string{"visitors", "blocks", "side by side"} {
 			b.Run(name+"/"+by, func(b *testing.B) {
 				w, found, soon := towns[name], 0, []float64{}
-				w.plain = by == "blocks"
+				w.plain, w.beside = by != "visitors", by == "side by side"
 				for seed := range uint64(b.N) {
 					r := w.trial(seed).run(b)
 					if soon = append(soon, float64(w.lasts)); r.bad {

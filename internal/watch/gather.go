@@ -49,7 +49,7 @@ func (w *Watcher) evidence(ctx context.Context, at *standing, r release.Release,
 		spans := tl.Spans(usual, before, r.Exposed.Unix(), ev.Width, metric.Compared()...)
 		ev.Background = background(rules.Source, spans)
 		if rules.Source != "" && !ev.Background.Sliced {
-			ev.Background.Block = 4 * ev.Width // the guard goes linear there; a block holds several buckets: they overlap
+			ev.Background.InBlocks(ev.Width)
 		}
 		ev.Before = guard.LastHealthy(rules, ev.Baseline, spans)
 		ev.Baseline.Hurt, ev.Before.Healthy.Hurt = nil, nil // what is stored with each verdict is what it rests on
