@@ -98,9 +98,10 @@ func (c *cli) table(empty string, head []string, rows [][]string) {
 	for _, n := range wide[:last] {
 		begin += n + gap
 	}
+	known := c.Width != nil && c.Width() > 0
 	indent, room := begin, c.width()-begin
 	switch {
-	case wide[last] < least: // it is no sentence: a row stays a line
+	case wide[last] < least || !known: // it is no sentence, or a program reads it: a row stays a line
 		room = wide[last]
 	case room < wide[last] && room < least:
 		indent, room = 2*gap, c.width()-2*gap
@@ -111,7 +112,7 @@ func (c *cli) table(empty string, head []string, rows [][]string) {
 			b.WriteString(cell + strings.Repeat(" ", wide[i]-utf8.RuneCountInString(cell)+gap))
 		}
 		lines := wrap(row[last], room)
-		if indent < begin && row[last] != "-" && begin+utf8.RuneCountInString(row[last]) > c.width() {
+		if known && indent < begin && row[last] != "-" && begin+utf8.RuneCountInString(row[last]) > c.width() {
 			lines = append([]string{""}, lines...)
 		}
 		for i, line := range lines {
