@@ -43,7 +43,7 @@ func UpCommand(out, errs io.Writer, version string) *cobra.Command {
 			"or in PostgreSQL with --database-url; then any number of nodes may run.\n\n" +
 			"At the first start it prints a one-time link to make the first administrator.\n" +
 			"Secrets come from the environment: SLIPWAY_METRICS_TOKEN opens /metrics to others\n" +
-			"than this machine.",
+			"than this machine, which needs it then too.",
 		Example: "  slipway init && slipway up\n  slipway up --database-url postgres://slipway@db/slipway --listen " +
 			"0.0.0.0:4400",
 		Args: cobra.NoArgs,

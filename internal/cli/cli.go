@@ -11,6 +11,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/slipwayhq/slipway/internal/fault"
 )
@@ -77,14 +79,33 @@ func New(o Options) *cobra.Command {
 		c.flag(), c.segment(), c.flagKey(), c.target(), c.gitHub(), c.vault(), c.config())
 	root.AddCommand(o.Commands...)
 	checkArgs(root)
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ",
-		fmt.Sprintf(".FlagUsagesWrapped %d ", line)))
+	root.SetUsageFunc(narrow(root.UsageFunc()))
 	flow(root)
 	return root
 }
 
 // line is how wide help texts are.
 const line = 80
+
+// narrow is the standard usage with flags broken into lines. A template would do it too, and cost 3.5 MB: it calls
+// methods by name, so the linker keeps all that there are.
+func narrow(standard func(*cobra.Command) error) func(*cobra.Command) error {
+	return func(cmd *cobra.Command) error {
+		var text bytes.Buffer
+		out := cmd.OutOrStderr()
+		cmd.SetOut(&text)
+		err := standard(cmd)
+		cmd.SetOut(out)
+		said := text.String()
+		for _, flags := range []*pflag.FlagSet{cmd.LocalFlags(), cmd.InheritedFlags()} {
+			if wide := strings.TrimSpace(flags.FlagUsages()); wide != "" {
+				said = strings.Replace(said, wide, strings.TrimSpace(flags.FlagUsagesWrapped(line)), 1)
+			}
+		}
+		_, _ = io.WriteString(out, said)
+		return err
+	}
+}
 
 // flow breaks the paragraphs of help texts into lines. What is indented goes on indented.
 func flow(cmd *cobra.Command) {
