@@ -375,8 +375,11 @@ func (c *cli) configCheck() *cobra.Command {
 				return err
 			}
 			raw, err := c.content(list)
-			if f, ok := errors.AsType[*fault.Error](err); ok {
-				return f.At(fault.Command, "It is the list of what is needed: --list names another.")
+			if err != nil {
+				if f, ok := errors.AsType[*fault.Error](err); ok {
+					err = f.At(fault.Command, "It is the list of what is needed: --list names another.")
+				}
+				return err
 			}
 			given, err := c.envFile(args[0])
 			if err != nil {
